@@ -1,0 +1,47 @@
+"""Attention Mesh in PyTorch: 478 3-D face landmarks, trainable, exportable, in real time."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amesh.errors import UserError
+    from amesh.face_mesh import FaceMesh
+    from amesh.nn.attention_mesh import AttentionMesh
+    from amesh.nn.config import MeshConfig, RegionConfig
+    from amesh.nn.output import MeshOutput
+    from amesh.nn.weights import load
+    from amesh.pipeline.face_pipeline import Face
+    from amesh.pipeline.images import read_image
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "AttentionMesh": "amesh.nn.attention_mesh",
+    "Face": "amesh.pipeline.face_pipeline",
+    "FaceMesh": "amesh.face_mesh",
+    "MeshConfig": "amesh.nn.config",
+    "MeshOutput": "amesh.nn.output",
+    "RegionConfig": "amesh.nn.config",
+    "UserError": "amesh.errors",
+    "load": "amesh.nn.weights",
+    "read_image": "amesh.pipeline.images",
+}
+
+__all__ = [  # noqa: RUF022 - the networks first
+    "AttentionMesh",
+    "MeshConfig",
+    "RegionConfig",
+    "MeshOutput",
+    "load",
+    "FaceMesh",
+    "Face",
+    "read_image",
+    "UserError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `import amesh` costs nothing and `amesh --help` answers at once.
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'amesh' has no attribute {name!r}")

@@ -1,0 +1,6 @@
+"""`python -m amesh`."""
+
+from amesh.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

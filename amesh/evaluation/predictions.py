@@ -1,0 +1,125 @@
+"""Predicted faces of many pictures, from a run or from a file of records."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+
+import numpy as np
+from jaxtyping import Float
+
+from amesh.errors import UserError
+from amesh.evaluation.labels import Label
+from amesh.pipeline.records import Record, read_jsonl
+
+Landmarks = Float[np.ndarray, "n 3"]
+
+
+class Predictions:
+    """What one network, or another program, found in a set of pictures."""
+
+    def __init__(
+        self,
+        name: str,
+        faces: Mapping[str, Sequence[Landmarks]],
+        sizes: Mapping[str, tuple[int, int]] | None = None,
+        failed: Mapping[str, str] | None = None,
+    ) -> None:
+        """Indexes the pictures by file name.
+
+        Args:
+            name: What tables call it.
+            faces: All faces of each picture, by the picture's path.
+            sizes: Width and height of each picture [px], where known.
+            failed: Why a picture could not be read, by its path; such a picture has no faces.
+        """
+        self.name = name
+        self.faces = dict(faces)
+        self.sizes = dict(sizes or {})
+        self.failed = dict(failed or {})
+        for source in self.failed:
+            self.faces.setdefault(source, [])
+        self._by_file: dict[str, list[str]] = defaultdict(list)
+        for source in self.faces:
+            self._by_file[PurePath(source).name].append(source)
+
+    def find(self, image: str | PurePath) -> str | None:
+        """The source that is this picture, or None.
+
+        Folders need not be the same on both sides, as one may be relative: the shorter path has to
+        be the end of the longer one.
+
+        Raises:
+            UserError: Two sources may be meant.
+        """
+        if str(image) in self.faces:
+            return str(image)
+        path = PurePath(image)
+        found = [name for name in self._by_file.get(path.name, ()) if _same(PurePath(name), path)]
+        if len(found) > 1:
+            raise UserError(
+                f"{self.name}: {image} may be {found[0]} or {found[1]}; give longer paths"
+            )
+        return found[0] if found else None
+
+    def of(self, label: Label) -> Sequence[Landmarks]:
+        """The faces in a labelled picture.
+
+        Raises:
+            UserError: The picture is not among the predictions, or has another size.
+        """
+        source = self.find(label.image)
+        if source is None:
+            raise UserError(f"{self.name}: no record of {label.image} ({label.where})")
+        size = self.sizes.get(source)
+        if size and label.size and size != label.size:
+            raise UserError(
+                f"{self.name}: {source} is {size[0]} x {size[1]} px, but the label says "
+                f"{label.size[0]} x {label.size[1]} ({label.where})"
+            )
+        return self.faces[source]
+
+
+def parse_predictions(argument: str, points: int) -> Predictions:
+    """Reads `NAME=FILE.jsonl`, as given on the command line; the name may be left out.
+
+    Raises:
+        UserError: The file is missing or wrong, or its faces have another number of landmarks.
+    """
+    name, separator, file = argument.partition("=")
+    path = Path(file if separator else argument)
+    return from_records(name if separator and name else path.stem, read_jsonl(path), points)
+
+
+def from_records(name: str, records: Iterable[Record], points: int) -> Predictions:
+    """Predictions from records of the JSONL contract.
+
+    Raises:
+        UserError: A picture comes twice, or a face has another number of landmarks.
+    """
+    faces: dict[str, list[Landmarks]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    failed: dict[str, str] = {}
+    for record in records:
+        source = record["source"]
+        if source in faces:
+            raise UserError(
+                f"{name}: two records of {source}; give predictions on pictures, not video"
+            )
+        faces[source] = [
+            np.array(face["landmarks"], dtype=np.float64) for face in record.get("faces", [])
+        ]
+        for face in faces[source]:
+            if face.shape != (points, 3):
+                raise UserError(
+                    f"{name}: {source} has {len(face)} landmarks, expected {points} of [x, y, z]"
+                )
+        if "error" in record:
+            failed[source] = record["error"]
+        if record["size"] is not None:
+            sizes[source] = (record["size"][0], record["size"][1])
+    return Predictions(name, faces, sizes, failed)
+
+
+def _same(first: PurePath, second: PurePath) -> bool:
+    shorter = min(len(first.parts), len(second.parts))
+    return first.parts[-shorter:] == second.parts[-shorter:]

@@ -1,0 +1,1 @@
+"""Pure tensor geometry. Every convention is stated where it holds and pinned by a test."""

@@ -1,0 +1,54 @@
+"""Batches of 2 x 3 affine matrices.
+
+Convention:
+    - a matrix [[a, b, t_x], [c, d, t_y]] takes the column (x, y, 1): x' = a x + b y + t_x
+    - a name says the direction: `image_from_crop` takes crop coordinates to image coordinates,
+      and `compose(image_from_crop, crop_from_map)` takes map coordinates to image coordinates
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def apply(affine: Float[Tensor, "*b 2 3"], points: Float[Tensor, "*b n 2"]) -> Tensor:
+    """Takes points through the affine of their batch entry.
+
+    Returns:
+        Points of shape (*b, n, 2).
+    """
+    linear, shift = affine[..., :2], affine[..., 2]
+    return points @ linear.transpose(-1, -2) + shift[..., None, :]
+
+
+def compose(
+    outer: Float[Tensor, "*b 2 3"], inner: Float[Tensor, "*b 2 3"]
+) -> Float[Tensor, "*b 2 3"]:
+    """The affine that applies `inner` first and `outer` to its result."""
+    linear = outer[..., :2] @ inner[..., :2]
+    shift = outer[..., :2] @ inner[..., 2:] + outer[..., 2:]
+    return torch.cat([linear, shift], dim=-1)
+
+
+def invert(affine: Float[Tensor, "*b 2 3"]) -> Float[Tensor, "*b 2 3"]:
+    """The inverse affine; infinite where the matrix is singular."""
+    a, b, c, d = affine[..., 0, 0], affine[..., 0, 1], affine[..., 1, 0], affine[..., 1, 1]
+    rows = torch.stack([d, -b, -c, a], dim=-1).unflatten(-1, (2, 2))
+    linear = rows / (a * d - b * c)[..., None, None]
+    return torch.cat([linear, -linear @ affine[..., 2:]], dim=-1)
+
+
+def similarity(
+    centre: Float[Tensor, "*b 2"], direction: Float[Tensor, "*b 2"], scale: Float[Tensor, "*b 2"]
+) -> Float[Tensor, "*b 2 3"]:
+    """Puts the origin at `centre`, turns the x axis to `direction`, scales along each axis.
+
+    Args:
+        centre: Where (0, 0) lands.
+        direction: Unit vector that (1, 0) turns to; (0, 1) turns to its clockwise normal on a
+            screen, (-y, x).
+        scale: Length of the turned x axis and y axis.
+    """
+    normal = torch.stack([-direction[..., 1], direction[..., 0]], dim=-1)
+    columns = [direction * scale[..., :1], normal * scale[..., 1:], centre]
+    return torch.stack(columns, dim=-1)

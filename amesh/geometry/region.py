@@ -1,0 +1,99 @@
+"""Region normalisation: from landmarks to theta, the affine that cuts a region's crop.
+
+Paper, "Attention mechanism": eyes and lips are brought to horizontal and to uniform size before
+their submodels see them; theta is computed from the landmarks of the mesh submodel.
+
+Convention:
+    - theta (2 x 3) takes normalised crop coordinates to normalised coordinates of whatever the
+      crop is cut from: shared map and input picture have the same theta
+    - both rules make the line from the first anchor to the second horizontal in the crop
+    - `box` is the released network's rule: the points' upright box in the crop's frame, width and
+      height scaled apart by `BOX_SCALE`, so the points fill exactly crop / 1.5
+    - `corners` has one scale: both anchors land at the same two places of every crop
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amesh.geometry.affine import similarity
+
+BOX_SCALE = 1.5
+# Squared length [normalised units] below which two anchors have no direction; keeps the gradient
+# finite for a collapsed face and is 1e-10 of an eye's width otherwise.
+_TINY = 1e-12
+
+
+class CornerFrame(NamedTuple):
+    """Where the crop lies about its two anchors, in units of their distance.
+
+    Attributes:
+        centre: Centre of the crop: along the anchors' line from their middle, and below it.
+        side: Side of the square crop.
+    """
+
+    centre: tuple[float, float]
+    side: float
+
+
+def horizontal(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, "b 2"]:
+    """Unit vector from the first anchor to the second."""
+    line = anchors[:, 1] - anchors[:, 0]
+    return line * torch.rsqrt(line.square().sum(-1, keepdim=True) + _TINY)
+
+
+def theta_from_box(
+    points: Float[Tensor, "b k 2"], anchors: Float[Tensor, "b 2 2"]
+) -> Float[Tensor, "b 2 3"]:
+    """Theta by the released rule: horizontal, then the box of the points times `BOX_SCALE`.
+
+    Args:
+        points: The region's landmarks [normalised].
+        anchors: The two landmarks whose line becomes horizontal [normalised].
+    """
+    x_axis = horizontal(anchors)  # b 2
+    y_axis = torch.stack([-x_axis[:, 1], x_axis[:, 0]], dim=-1)
+    frame = torch.stack([x_axis, y_axis], dim=-1)  # b 2 2, columns are the axes
+    turned = points @ frame  # b k 2, coordinates along the axes
+    low, high = turned.amin(1), turned.amax(1)
+    centre = (frame @ ((low + high) / 2)[..., None])[..., 0]
+    return similarity(centre, x_axis, (high - low) * (BOX_SCALE / 2))
+
+
+def theta_from_corners(
+    anchors: Float[Tensor, "b 2 2"], frame: CornerFrame
+) -> Float[Tensor, "b 2 3"]:
+    """Theta by the corner rule: one scale, and the anchors at the same places in every crop.
+
+    Args:
+        anchors: The two anchors [normalised].
+        frame: Where the crop lies about them; see `corner_frame`.
+    """
+    x_axis = horizontal(anchors)
+    distance = (anchors[:, 1] - anchors[:, 0]).square().sum(-1, keepdim=True).add(_TINY).sqrt()
+    normal = torch.stack([-x_axis[:, 1], x_axis[:, 0]], dim=-1)
+    along, below = frame.centre
+    centre = anchors.mean(1) + distance * (along * x_axis + below * normal)
+    half = distance * (frame.side / 2)
+    return similarity(centre, x_axis, half.expand(-1, 2))
+
+
+def corner_frame(
+    points: Float[Tensor, "k 2"], anchors: Float[Tensor, "2 2"], scale: float = BOX_SCALE
+) -> CornerFrame:
+    """The frame whose square crop holds the box of these points, scaled; measured on a mean face.
+
+    Args:
+        points: The region's landmarks on the mean face, any unit.
+        anchors: The two anchors, same unit.
+        scale: Side of the crop over the longer side of the box.
+    """
+    distance = (anchors[1] - anchors[0]).norm()
+    x_axis = (anchors[1] - anchors[0]) / distance
+    y_axis = torch.stack([-x_axis[1], x_axis[0]])
+    turned = (points - anchors.mean(0)) @ torch.stack([x_axis, y_axis], dim=-1) / distance
+    low, high = turned.amin(0), turned.amax(0)
+    along, below = ((low + high) / 2).tolist()
+    return CornerFrame((along, below), float((high - low).max()) * scale)

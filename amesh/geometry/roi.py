@@ -1,0 +1,75 @@
+"""The square region of interest that the network's input is cut from.
+
+Convention:
+    - a ROI is a square: centre and side [image px], and the angle by which its x axis is turned
+      from the picture's, clockwise on the screen [radians]
+    - crop coordinates are continuous pixels of the network's input
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amesh.geometry.affine import similarity
+
+# Side of the ROI over the longer side of the face's box, as in MediaPipe's graphs.
+ROI_SCALE = 1.5
+
+
+class Roi(NamedTuple):
+    """A batch of square regions of interest.
+
+    Attributes:
+        centre: (b, 2) [image px].
+        size: (b,) side [image px].
+        angle: (b,) [radians], clockwise on the screen.
+    """
+
+    centre: Float[Tensor, "b 2"]
+    size: Float[Tensor, " b"]
+    angle: Float[Tensor, " b"]
+
+
+def from_detection(box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"]) -> Roi:
+    """ROI around a detected face, its eyes horizontal.
+
+    Args:
+        box: Left, top, right, bottom [image px].
+        eyes: The eye at the image's left, then the other [image px].
+    """
+    low, high = box[:, :2], box[:, 2:]
+    return Roi((low + high) / 2, (high - low).amax(1) * ROI_SCALE, _angle(eyes))
+
+
+def from_landmarks(points: Float[Tensor, "b n 2"], anchors: Float[Tensor, "b 2 2"]) -> Roi:
+    """ROI around a face whose landmarks are known, its anchors horizontal.
+
+    The box is upright in the picture whatever the angle: so the released network was used.
+
+    Args:
+        points: All landmarks of a face [image px].
+        anchors: Two landmarks that give the roll, image-left one first [image px].
+    """
+    box = torch.cat([points.amin(1), points.amax(1)], dim=1)
+    return from_detection(box, anchors)
+
+
+def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:
+    """The affine from crop coordinates to image coordinates.
+
+    Args:
+        roi: The squares.
+        crop_size: Side of the crop [px].
+    """
+    direction = torch.stack([roi.angle.cos(), roi.angle.sin()], dim=-1)
+    scale = (roi.size / crop_size)[:, None].expand(-1, 2)
+    centred = similarity(roi.centre, direction, scale)  # crop centre at the origin
+    corner = centred[..., :2] @ centred.new_full((2, 1), crop_size / 2)
+    return torch.cat([centred[..., :2], centred[..., 2:] - corner], dim=-1)
+
+
+def _angle(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, " b"]:
+    line = anchors[:, 1] - anchors[:, 0]
+    return torch.atan2(line[:, 1], line[:, 0])

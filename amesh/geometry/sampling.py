@@ -1,0 +1,145 @@
+"""The attention: reading a crop out of a map at the points that theta places.
+
+Three samplers with one signature. `affine` (kornia) is the reference and trains; `gather` is the
+same function from plain operators, for export; `gaussian` is the paper's soft attention.
+
+Convention:
+    - theta takes normalised crop coordinates to normalised map coordinates, as in
+      `amesh.geometry.region`
+    - the value at a pixel's centre is the pixel; between centres it is bilinear
+    - a sample is exactly zero where its point leaves the box of pixel centres, [0, W - 1] x
+      [0, H - 1] in pixel indices: zero padding would blend over half a pixel instead
+    - coordinates are computed in float32 at least, whatever the features are
+"""
+
+import torch
+from jaxtyping import Float
+from kornia.geometry.transform import homography_warp
+from torch import Tensor
+
+from amesh.geometry.affine import apply
+from amesh.geometry.coordinates import pixel_centres
+
+# Taps of the soft attention along an axis: the nearest pixel and two on either side.
+_REACH = 2
+
+
+def affine(
+    features: Float[Tensor, "b c h w"], theta: Float[Tensor, "b 2 3"], size: int
+) -> Float[Tensor, "b c k k"]:
+    """Hard attention by kornia's bilinear warp.
+
+    Args:
+        features: The map to read from.
+        theta: Where to read.
+        size: Side of the crop [px].
+    """
+    theta = _precise(theta)
+    last_row = theta.new_tensor([0.0, 0.0, 1.0]).expand(len(theta), 1, 3)
+    homography = torch.cat([theta, last_row], dim=1)
+    crop = homography_warp(
+        features.to(theta.dtype),
+        homography,
+        (size, size),
+        padding_mode="zeros",
+        align_corners=False,
+    )
+    inside = _inside(_indices(features, theta, size), features)  # b k k
+    return (crop * inside[:, None]).to(features.dtype)
+
+
+def gather(
+    features: Float[Tensor, "b c h w"], theta: Float[Tensor, "b 2 3"], size: int
+) -> Float[Tensor, "b c k k"]:
+    """Hard attention by four row gathers and three interpolations: no GridSample in the graph.
+
+    Args:
+        features: The map to read from.
+        theta: Where to read.
+        size: Side of the crop [px].
+    """
+    b, c, h, w = features.shape
+    position = _indices(features, _precise(theta), size)  # b k k 2
+    x, y = position[..., 0], position[..., 1]
+    # The last cell starts at W - 2, so that a sample on the last centre has both neighbours.
+    left, top = x.clamp(0, w - 2).floor(), y.clamp(0, h - 2).floor()
+    along, down = x - left, y - top
+    rows = features.permute(0, 2, 3, 1).reshape(b * h * w, c)
+    start = torch.arange(b, device=features.device, dtype=torch.int32)[:, None] * (h * w)
+    cell = (top.int() * w + left.int()).reshape(b, -1) + start  # b k*k
+
+    def tap(offset: int) -> Tensor:
+        return rows.index_select(0, (cell + offset).reshape(-1)).reshape(b, size, size, c)
+
+    along, down = (t[..., None].to(features.dtype) for t in (along, down))
+    upper = torch.lerp(tap(0), tap(1), along)
+    lower = torch.lerp(tap(w), tap(w + 1), along)
+    crop = torch.lerp(upper, lower, down) * _inside(position, features)[..., None]
+    return crop.permute(0, 3, 1, 2)
+
+
+def gaussian(
+    features: Float[Tensor, "b c h w"],
+    theta: Float[Tensor, "b 2 3"],
+    size: int,
+    sigma: Float[Tensor, ""],
+) -> Float[Tensor, "b c k k"]:
+    """Soft attention: each sample is a Gaussian mean of the pixels around its point.
+
+    The kernel is isotropic, cut to 5 x 5 pixels around the nearest one; weights are normalised
+    over the pixels that exist.
+
+    Args:
+        features: The map to read from.
+        theta: Where the kernels' centres lie.
+        size: Side of the crop [px].
+        sigma: Standard deviation [map px], positive; learned.
+    """
+    b, c, h, w = features.shape
+    position = _indices(features, _precise(theta), size)
+    offsets = torch.arange(-_REACH, _REACH + 1, device=features.device)
+    columns, x_weights = _kernel(position[..., 0], offsets, w, sigma)  # b k k 5
+    lines, y_weights = _kernel(position[..., 1], offsets, h, sigma)
+    rows = features.permute(0, 2, 3, 1).reshape(b * h * w, c)
+    start = torch.arange(b, device=features.device)[:, None, None] * (h * w)
+    crop = features.new_zeros(b, size, size, c)
+    for i in range(len(offsets)):
+        for j in range(len(offsets)):
+            taps = start + lines[..., i] * w + columns[..., j]
+            weights = (y_weights[..., i] * x_weights[..., j]).to(features.dtype)
+            crop = crop + weights[..., None] * rows[taps]
+    crop = crop * _inside(position, features)[..., None]
+    return crop.permute(0, 3, 1, 2)
+
+
+def _kernel(position: Tensor, offsets: Tensor, length: int, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixel indices (clamped) and normalised weights of the taps along one axis."""
+    indices = position.round()[..., None] + offsets
+    exists = (indices >= 0) & (indices <= length - 1)
+    distance = position[..., None] - indices
+    # Relative to the nearest tap, so that a narrow kernel far from the map cannot give 0 / 0.
+    exponent = -0.5 * (distance / sigma).square()
+    exponent = exponent.masked_fill(~exists, -torch.inf)
+    exponent = exponent.masked_fill(~exists.any(-1, keepdim=True), 0.0)
+    return indices.clamp(0, length - 1).long(), exponent.softmax(-1)
+
+
+def _precise(theta: Tensor) -> Tensor:
+    return theta.to(torch.promote_types(theta.dtype, torch.float32))
+
+
+def _indices(features: Tensor, theta: Tensor, size: int) -> Float[Tensor, "b k k 2"]:
+    """Pixel indices (centres at integers) in the map at which each crop pixel reads."""
+    h, w = features.shape[-2:]
+    grid = pixel_centres(size, theta).reshape(1, size * size, 2).expand(len(theta), -1, -1)
+    points = apply(theta, grid).unflatten(1, (size, size))  # b k*k 2 -> b k k 2
+    extent = points.new_tensor([w, h])
+    indices: Tensor = (points + 1.0) * (extent / 2.0) - 0.5
+    return indices
+
+
+def _inside(position: Tensor, features: Tensor) -> Float[Tensor, "b k k"]:
+    h, w = features.shape[-2:]
+    x, y = position[..., 0], position[..., 1]
+    inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
+    return inside.to(features.dtype)

@@ -1,0 +1,1 @@
+"""The networks: pure PyTorch, no training code."""

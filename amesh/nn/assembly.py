@@ -1,0 +1,65 @@
+"""From the mesh and the regions to all landmarks."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amesh.nn.config import MeshConfig
+from amesh.topology import Iris, Region
+
+
+class Assembly(nn.Module):
+    """Writes the regions' x and y over the mesh; z stays the mesh's.
+
+    Where the mesh head predicts no irises, an iris takes the mean z of its eye's outline.
+    """
+
+    xy_rows: Tensor
+    z_rows: Tensor
+
+    def __init__(self, config: MeshConfig) -> None:
+        """Works out from which prediction each landmark is taken."""
+        super().__init__()
+        scheme = config.scheme
+        rows = {landmark: row for row, landmark in enumerate(config.mesh_indices)}
+        self.names: list[str] = []
+        # Rows of x and y: the mesh, then the regions' outputs in order; a later one wins.
+        xy_rows, next_row = dict(rows), len(rows)
+        for region in scheme.regions:
+            outputs: list[Region | Iris] = [region, *([region.iris] if region.iris else [])]
+            for output in outputs:
+                self.names.append(output.name)
+                for landmark in output.indices:
+                    xy_rows[landmark] = next_row
+                    next_row += 1
+        # Rows of z: the mesh, then one mean per iris that the mesh does not predict.
+        z_rows = dict(rows)
+        self.z_sources: list[list[int]] = []
+        if not config.mesh_irises:
+            for row, iris in enumerate(scheme.irises, start=len(rows)):
+                self.z_sources.append([rows[landmark] for landmark in iris.z_from])
+                z_rows |= dict.fromkeys(iris.indices, row)
+        order = range(scheme.points)
+        self.register_buffer("xy_rows", torch.tensor([xy_rows[i] for i in order]), persistent=False)
+        self.register_buffer("z_rows", torch.tensor([z_rows[i] for i in order]), persistent=False)
+
+    def forward(
+        self, mesh: Float[Tensor, "b m 3"], regions: dict[str, Float[Tensor, "b k 2"]]
+    ) -> Float[Tensor, "b n 3"]:
+        """All landmarks, regions refined."""
+        xy = torch.cat([mesh[..., :2], *(regions[name] for name in self.names)], dim=1)
+        return torch.cat([xy.index_select(1, self.xy_rows), self._z(mesh)], dim=-1)
+
+    def spread(self, mesh: Float[Tensor, "b m 3"]) -> Float[Tensor, "b n 3"]:
+        """The mesh at its places among all landmarks; what it does not predict is not refined.
+
+        An iris that the mesh does not predict gets the place of the mesh's first point: no rule of
+        region normalisation looks at it.
+        """
+        rows = self.z_rows.clamp(max=mesh.shape[1] - 1)
+        return mesh.index_select(1, rows)
+
+    def _z(self, mesh: Tensor) -> Float[Tensor, "b n 1"]:
+        z = mesh[..., 2:]
+        means = [z[:, source].mean(1, keepdim=True) for source in self.z_sources]
+        return torch.cat([z, *means], dim=1).index_select(1, self.z_rows)

@@ -1,0 +1,79 @@
+"""Attention Mesh: one network, one pass, a mesh and the regions that look at it closely.
+
+Paper: "Attention Mesh: High-fidelity Face Mesh Prediction in Real-time" (arXiv 2006.10962),
+figure 2.
+"""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amesh.nn.assembly import Assembly
+from amesh.nn.blocks import in_own_precision
+from amesh.nn.config import MESH_STRIDE, MeshConfig
+from amesh.nn.mesh_submodel import MeshSubmodel, SharedFeatures
+from amesh.nn.output import MeshOutput
+from amesh.nn.region_submodel import RegionSubmodel
+from amesh.nn.spatial_transformer import RegionNormaliser, SpatialTransformer
+from amesh.nn.template import start_at, template_in_crop
+
+
+class AttentionMesh(nn.Module):
+    """Shared features, the mesh submodel, and per region: attention, then its submodel."""
+
+    def __init__(self, config: MeshConfig) -> None:
+        """Builds the network.
+
+        Raises:
+            UserError: The config cannot be built (checked by the config itself).
+        """
+        super().__init__()
+        self.config = config
+        regions = config.scheme.regions
+        self.shared = SharedFeatures(config)
+        self.mesh = MeshSubmodel(config)
+        self.normaliser = RegionNormaliser(config)
+        self.attention = nn.ModuleDict(
+            {region.name: SpatialTransformer(config, config.crop_size) for region in regions}
+        )
+        self.regions = nn.ModuleDict(
+            {region.name: RegionSubmodel(region, config) for region in regions}
+        )
+        self.assembly = Assembly(config)
+        if config.crop_source == "regressed":
+            kernel = config.input_size // MESH_STRIDE
+            self.theta = nn.Conv2d(config.head_width, 6 * len(regions), kernel)
+            start_at(self.theta, self.normaliser(template_in_crop(config)))
+
+    def forward(
+        self,
+        image: Float[Tensor, "b 3 s s"],
+        thetas: Float[Tensor, "b r 2 3"] | None = None,
+    ) -> MeshOutput:
+        """Predicts the landmarks of one face per picture.
+
+        Args:
+            image: RGB crops in [0, 1] of the network's input size.
+            thetas: Where the regions look, instead of where the network itself would: ideal
+                crops in the first phase of training, `self.normaliser(true_landmarks)`.
+        """
+        shared = self.shared(image)
+        mesh = self.mesh(shared)
+        if thetas is None:
+            thetas = self.thetas(mesh.points, mesh.features)
+        regions: dict[str, Tensor] = {}
+        for i, name in enumerate(self.regions):
+            crop = self.attention[name](shared, thetas[:, i])
+            regions |= self.regions[name](crop, thetas[:, i])
+        landmarks = self.assembly(mesh.points, regions)
+        return MeshOutput(landmarks, mesh.face_flag, mesh.points, regions, thetas)
+
+    def thetas(
+        self, mesh: Float[Tensor, "b m 3"], features: Float[Tensor, "b c k k"]
+    ) -> Float[Tensor, "b r 2 3"]:
+        """The network's own crops: from its mesh, or regressed from the mesh head's features."""
+        if self.config.crop_source == "regressed":
+            return in_own_precision(self.theta, features).flatten(1).unflatten(1, (-1, 2, 3))
+        if self.config.detach_theta:
+            mesh = mesh.detach()
+        thetas: Tensor = self.normaliser(self.assembly.spread(mesh))
+        return thetas

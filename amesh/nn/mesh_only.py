@@ -1,0 +1,33 @@
+"""The first baseline of the paper's tables: the mesh submodel alone."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amesh.nn.config import MeshConfig
+from amesh.nn.mesh_submodel import MeshSubmodel, SharedFeatures
+from amesh.nn.output import MeshOutput
+
+
+class MeshOnly(nn.Module):
+    """Backbone and mesh head; nobody looks closer."""
+
+    def __init__(self, config: MeshConfig) -> None:
+        """Builds the network.
+
+        An iris that the mesh head does not predict would be missing, so the head predicts all.
+
+        Raises:
+            ValueError: The config's mesh head leaves the irises out.
+        """
+        super().__init__()
+        if not config.mesh_irises and config.scheme.irises:
+            raise ValueError(f"{config.name}: MeshOnly needs mesh_irises")
+        self.config = config
+        self.shared = SharedFeatures(config)
+        self.mesh = MeshSubmodel(config)
+
+    def forward(self, image: Float[Tensor, "b 3 s s"]) -> MeshOutput:
+        """Predicts the landmarks of one face per picture, RGB in [0, 1]."""
+        mesh = self.mesh(self.shared(image))
+        no_thetas = mesh.points.new_zeros(len(image), 0, 2, 3)
+        return MeshOutput(mesh.points, mesh.face_flag, mesh.points, {}, no_thetas)

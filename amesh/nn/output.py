@@ -1,0 +1,38 @@
+"""What every network of the family returns."""
+
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+class MeshOutput(NamedTuple):
+    """Landmarks and the parts that they were assembled from.
+
+    Coordinates are continuous pixels of the network's own input; z has the same unit, smaller is
+    nearer the camera. Flattened in this order, `regions` by its keys, these are the names of the
+    exported outputs.
+
+    Attributes:
+        landmarks: All landmarks: the mesh with the regions' x and y written over it.
+        face_flag: Logit that the crop shows a face.
+        mesh: The mesh submodel's own points.
+        regions: x and y by region name (`lips`, `right_eye`, `right_iris`, ...).
+        thetas: The crops' affines, one per region; see `amesh.geometry.region`.
+    """
+
+    landmarks: Float[Tensor, "b n 3"]
+    face_flag: Float[Tensor, " b"]
+    mesh: Float[Tensor, "b m 3"]
+    regions: dict[str, Float[Tensor, "b k 2"]]
+    thetas: Float[Tensor, "b r 2 3"]
+
+    def named(self) -> dict[str, Tensor]:
+        """Outputs by their exported names, in order."""
+        return {
+            "landmarks": self.landmarks,
+            "face_flag": self.face_flag,
+            "mesh": self.mesh,
+            **self.regions,
+            "thetas": self.thetas,
+        }

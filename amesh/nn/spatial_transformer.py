@@ -1,0 +1,67 @@
+"""The attention of the network: where each region looks, and how it reads there."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amesh.geometry import region, sampling
+from amesh.geometry.coordinates import normalise
+from amesh.nn.config import MeshConfig
+
+
+class RegionNormaliser(nn.Module):
+    """Thetas of all regions from landmarks: paper, "Attention mechanism"; rules in `geometry`."""
+
+    def __init__(self, config: MeshConfig) -> None:
+        """Looks the regions' points up in the topology."""
+        super().__init__()
+        self.input_size = config.input_size
+        self.rule = config.theta_rule
+        scheme = config.scheme
+        self.regions = scheme.regions
+        template = torch.from_numpy(scheme.template[:, :2].copy()).float()
+        self.frames = [
+            region.corner_frame(template[list(r.indices)], template[list(r.anchors)])
+            for r in scheme.regions
+        ]
+
+    def forward(self, landmarks: Float[Tensor, "b n d"]) -> Float[Tensor, "b r 2 3"]:
+        """Thetas from landmarks in pixels of the network's input, in the topology's order."""
+        points = normalise(landmarks[..., :2], self.input_size)
+        thetas = []
+        for r, frame in zip(self.regions, self.frames, strict=True):
+            anchors = points[:, list(r.anchors)]
+            if self.rule == "corners":
+                thetas.append(region.theta_from_corners(anchors, frame))
+            else:
+                thetas.append(region.theta_from_box(points[:, list(r.indices)], anchors))
+        return torch.stack(thetas, dim=1)
+
+
+class SpatialTransformer(nn.Module):
+    """Cuts one region's crop out of a map."""
+
+    def __init__(self, config: MeshConfig, size: int) -> None:
+        """Chooses the sampler.
+
+        Args:
+            config: Names the sampler.
+            size: Side of the crop [px of the map it is cut from].
+        """
+        super().__init__()
+        self.size = size
+        self.sampler = config.sampler
+        # The soft kernel's width [map px] is learned through its logarithm, which stays positive.
+        self.log_sigma = (
+            nn.Parameter(torch.tensor(0.5).log()) if config.sampler == "gaussian" else None
+        )
+
+    def forward(
+        self, features: Float[Tensor, "b c h w"], theta: Float[Tensor, "b 2 3"]
+    ) -> Float[Tensor, "b c k k"]:
+        """The crop that theta places."""
+        if self.log_sigma is not None:
+            return sampling.gaussian(features, theta, self.size, self.log_sigma.exp())
+        if self.sampler == "gather":
+            return sampling.gather(features, theta, self.size)
+        return sampling.affine(features, theta, self.size)

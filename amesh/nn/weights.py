@@ -1,0 +1,143 @@
+"""Weights on disk: one safetensors file that carries its own architecture and config.
+
+The header's metadata holds, under `amesh`, JSON with `architecture`, `config` and `origin`. Loading
+is strict: every tensor of the file has its place, every parameter its tensor.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import safetensors
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import NAMED, MeshConfig
+from amesh.nn.detector import DetectorConfig, build_detector
+from amesh.nn.mesh_only import MeshOnly
+
+_ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
+    "AttentionMesh": lambda config: AttentionMesh(MeshConfig.from_dict(config)),
+    "MeshOnly": lambda config: MeshOnly(MeshConfig.from_dict(config)),
+    "Cascade": lambda config: Cascade(MeshConfig.from_dict(config)),
+    "Detector": lambda config: build_detector(DetectorConfig(**config)),
+}
+_KEY = "amesh"
+
+
+def cache_folder() -> Path:
+    """Where imported weights live: `AMESH_CACHE`, or the user's cache folder."""
+    return Path(os.environ.get("AMESH_CACHE") or platformdirs.user_cache_dir("amesh"))
+
+
+def weights_folder() -> Path:
+    """The part of the cache that `load` looks names up in."""
+    return cache_folder() / "weights"
+
+
+def installed() -> dict[str, Path]:
+    """Names of the weights that are in the cache, with their files."""
+    return {path.stem: path for path in sorted(weights_folder().glob("*.safetensors"))}
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file behind a name or a path.
+
+    Raises:
+        UserError: There is none; the message lists what there is.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors":
+        if path.is_file():
+            return path
+        raise UserError(f"no weights file {path}")
+    available = installed()
+    if str(name_or_path) in available:
+        return available[str(name_or_path)]
+    there = ", ".join(available) or "nothing yet"
+    hint = " (run `amesh weights import`)" if "released-192" not in available else ""
+    raise UserError(f"no weights named {str(name_or_path)!r}; installed: {there}{hint}")
+
+
+def save(net: nn.Module, path: Path, origin: Mapping[str, Any]) -> None:
+    """Writes a network's weights, config and origin to one file, whole or not at all.
+
+    Args:
+        net: A network of this package, carrying its `config`.
+        path: The file to write, `.safetensors`.
+        origin: Where the weights come from: source, hash, licence, ...
+    """
+    config = getattr(net, "config", None)
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"{type(net).__name__} carries no config")
+    architecture = "Detector" if isinstance(config, DetectorConfig) else type(net).__name__
+    header = {"architecture": architecture, "config": asdict(config), "origin": dict(origin)}
+    tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    write_atomically(path, to_bytes(tensors, {_KEY: json.dumps(header)}))
+
+
+def header(path: Path) -> dict[str, Any]:
+    """Architecture, config and origin of a weights file.
+
+    Raises:
+        UserError: The file is damaged or not one of ours.
+    """
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+    if _KEY not in metadata:
+        raise UserError(f"{path}: not written by amesh (no {_KEY!r} in its metadata)")
+    found: dict[str, Any] = json.loads(metadata[_KEY])
+    return found
+
+
+def load(name_or_path: str | Path = "released-192") -> nn.Module:
+    """A network with its weights, in evaluation mode.
+
+    Args:
+        name_or_path: A name among the installed weights, or the path of a `.safetensors` file.
+
+    Raises:
+        UserError: There is no such file, it is damaged, or it does not fit its own config.
+    """
+    path = find(name_or_path)
+    about = header(path)
+    if about["architecture"] not in _ARCHITECTURES:
+        known = ", ".join(_ARCHITECTURES)
+        raise UserError(
+            f"{path}: unknown architecture {about['architecture']!r}; this version knows {known}"
+        )
+    net = _ARCHITECTURES[about["architecture"]](about["config"])
+    with _opened(path) as file:
+        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    try:
+        net.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise UserError(f"{path}: weights do not fit their own config: {first}") from error
+    return net.eval()
+
+
+def untrained(name: str) -> nn.Module:
+    """A named member of the family with fresh weights.
+
+    Raises:
+        UserError: There is no member of that name.
+    """
+    if name not in NAMED:
+        raise UserError(f"no network named {name!r}; there is: {', '.join(NAMED)}")
+    return AttentionMesh(NAMED[name])
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safetensors.safe_open(path, framework="pt")
+    except (safetensors.SafetensorError, OSError) as error:
+        raise UserError(f"{path}: damaged or not a safetensors file ({error})") from error

@@ -1,0 +1,77 @@
+"""From a detector's raw output to boxes: anchors, decoding, weighted non-maximum suppression.
+
+Convention. A row of 16 numbers is a box with six keypoints, in continuous coordinates of the network's square
+input [px]: x0, y0, x1, y1, then x and y of each keypoint. NumPy only.
+"""
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int
+
+from amesh.nn.detector import DetectorConfig
+
+# (cells along a side, anchors at each cell), in the order of the output.
+_GRIDS = {"short": ((16, 2), (8, 6)), "full": ((48, 1),)}
+
+
+def anchors(config: DetectorConfig) -> Float32[np.ndarray, "anchors 2"]:
+    """Centres of the anchors [input px]; all anchors of a cell lie at its centre and have no size of their own."""
+    grids = []
+    for cells, repeats in _GRIDS[config.name]:
+        centres = (np.arange(cells, dtype=np.float32) + 0.5) * (config.input_size / cells)
+        x, y = np.meshgrid(centres, centres)  # row by row
+        grids.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), repeats, axis=0))
+    return np.concatenate(grids).astype(np.float32)
+
+
+def decode(
+    boxes: Float32[np.ndarray, "anchors 16"],
+    logits: Float32[np.ndarray, " anchors"],
+    centres: Float32[np.ndarray, "anchors 2"],
+    threshold: float,
+) -> tuple[Float32[np.ndarray, "n 16"], Float32[np.ndarray, " n"]]:
+    """Rows and scores of the anchors that see a face with at least this score, in the order of the anchors.
+
+    Args:
+        boxes: Raw: centre x, centre y, width, height, then x and y of six keypoints [input px]; all but the
+            size are relative to the anchor.
+        logits: Raw scores.
+        centres: Of the anchors [input px].
+        threshold: Smallest score, in [0, 1].
+    """
+    scores = 0.5 * (1 + np.tanh(0.5 * logits))  # the sigmoid, in a form that cannot overflow
+    keep = (scores >= threshold) & (boxes[:, 2:4] >= 0).all(axis=1)
+    raw, origin = boxes[keep], centres[keep]
+    centre, half = raw[:, :2] + origin, raw[:, 2:4] / 2
+    keypoints = raw[:, 4:] + np.tile(origin, (1, 6))
+    rows = np.concatenate([centre - half, centre + half, keypoints], axis=1)
+    return rows.astype(np.float32), scores[keep].astype(np.float32)
+
+
+def overlap(
+    box: Float32[np.ndarray, " 4"], boxes: Float32[np.ndarray, "n 4"]
+) -> Float32[np.ndarray, " n"]:
+    """Intersection over union of one box with each of many; 0 where both are empty."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.clip(sides, 0, None).prod(axis=1)
+    union = (box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - shared
+    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0).astype(np.float32)
+
+
+def weighted_nms(
+    rows: Float32[np.ndarray, "n 16"], scores: Float32[np.ndarray, " n"], iou: float
+) -> tuple[Float32[np.ndarray, "m 16"], Float32[np.ndarray, " m"]]:
+    """One row for each face: the score-weighted mean of the rows that overlap its best one by more than `iou`.
+
+    The score is the best row's. Results come by falling score; equal scores keep their order.
+    """
+    order = np.argsort(-scores, kind="stable")
+    means, best = [], []
+    while len(order):
+        top = order[0]
+        joined = overlap(rows[top, :4], rows[order, :4]) > iou
+        joined[0] = True  # an empty box does not even overlap itself
+        weights = scores[order[joined]]
+        means.append(np.average(rows[order[joined]].astype(np.float64), axis=0, weights=weights))
+        best.append(scores[top])
+        order = order[~joined]
+    return np.array(means, np.float32).reshape(-1, 16), np.array(best, np.float32)

@@ -1,0 +1,126 @@
+"""From a picture to the faces in it: detect, cut, predict, take back to the picture."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, UInt8
+
+from amesh.geometry import affine, roi
+from amesh.geometry.roi import Roi
+from amesh.nn.runner import Runner
+from amesh.pipeline.detector import Detection
+from amesh.pipeline.images import crop_image
+
+# Crops that go through the network together: bounds the memory that a crowd takes.
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in a picture.
+
+    Attributes:
+        id: Its number in the picture; in a video, the number of its track.
+        score: Probability that the crop shows a face.
+        landmarks: (n, 3) x and y [image px]; z in the same unit, smaller is nearer.
+        roi: The square that the network looked at, a batch of one.
+    """
+
+    id: int
+    score: float
+    landmarks: Float32[np.ndarray, "n 3"]
+    roi: Roi
+
+
+class FacePipeline:
+    """Detector and landmark network on pictures; both are callables, whatever runs them."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        detector: Callable[[UInt8[np.ndarray, "h w 3"]], Sequence[Detection]],
+        max_faces: int | None = None,
+        min_score: float = 0.5,
+        mediapipe_crop: bool = False,
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            runner: The landmark network.
+            detector: Finds faces in a picture, best first.
+            max_faces: Look at this many detections at most; all by default.
+            min_score: A detection whose face flag stays at or below this is dropped.
+            mediapipe_crop: Cut crops as MediaPipe's CPU path does: half a pixel off, border
+                replicated, no antialiasing. For comparisons with it only.
+        """
+        self.runner = runner
+        self.detector = detector
+        self.max_faces = max_faces
+        self.min_score = min_score
+        self.mediapipe_crop = mediapipe_crop
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi | None = None) -> list[Face]:
+        """Finds the faces of a picture and their landmarks.
+
+        Args:
+            image: RGB.
+            rois: Look here instead of asking the detector; one face comes back for each,
+                whatever its score.
+
+        Returns:
+            Faces in the detector's order, best first.
+        """
+        if rois is not None:
+            return self._predict(image, rois)
+        detections = self.detector(image)[: self.max_faces]
+        if not detections:
+            return []
+        boxes = torch.from_numpy(np.stack([found.box for found in detections])).double()
+        eyes = torch.from_numpy(np.stack([found.keypoints[:2] for found in detections])).double()
+        faces = self._predict(image, roi.from_detection(boxes, eyes))
+        kept = [face for face in faces if face.score > self.min_score]
+        return [replace(face, id=i) for i, face in enumerate(kept)]
+
+    def _predict(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> list[Face]:
+        size = self.runner.input_size
+        rois = Roi(*(part.double() for part in rois))
+        image_from_crop = roi.image_from_crop(rois, size)
+        faces: list[Face] = []
+        for start in range(0, len(rois.size), _BATCH):
+            batch = slice(start, start + _BATCH)
+            crops = np.stack([self._cut(image, each.numpy()) for each in image_from_crop[batch]])
+            output = self.runner(crops)
+            points = torch.from_numpy(output.landmarks).double()
+            xy = affine.apply(image_from_crop[batch], points[..., :2])
+            z = points[..., 2:] * (rois.size[batch] / size)[:, None, None]
+            landmarks = torch.cat([xy, z], dim=-1).float().numpy()
+            scores = torch.from_numpy(output.face_flag).sigmoid().tolist()
+            for i, (score, face) in enumerate(zip(scores, landmarks, strict=True), start):
+                faces.append(Face(i, score, face, Roi(*(part[i : i + 1] for part in rois))))
+        return faces
+
+    def _cut(
+        self, image: UInt8[np.ndarray, "h w 3"], image_from_crop: Float64[np.ndarray, "2 3"]
+    ) -> Float32[np.ndarray, "s s 3"]:
+        size = self.runner.input_size
+        if not self.mediapipe_crop:
+            crop = crop_image(image, image_from_crop, size)
+        else:
+            crop = crop_image(
+                image, as_mediapipe_cuts(image_from_crop), size, border="replicate", antialias=False
+            )
+        return crop.astype(np.float32) / np.float32(255.0)
+
+
+def as_mediapipe_cuts(image_from_crop: Float64[np.ndarray, "2 3"]) -> Float64[np.ndarray, "2 3"]:
+    """The affine whose correct cut equals MediaPipe's cut with `image_from_crop`.
+
+    MediaPipe's CPU path applies a matrix between corners to pixel indices
+    (`image_to_tensor_converter_opencv.cc`), so crop pixel i reads the source at index A(i), where
+    A(i + 0.5) - 0.5 would be right.
+    """
+    shifted = image_from_crop.copy()
+    shifted[:, 2] += 0.5 - image_from_crop[:, :2].sum(1) * 0.5
+    return shifted

@@ -1,0 +1,235 @@
+"""Pictures in: files to RGB arrays, and square crops cut out of them.
+
+Convention
+    Arrays are (h, w, 3), RGB, upright as a viewer shows them. Coordinates are continuous: the
+    corner of the top-left pixel is (0, 0), its centre (0.5, 0.5).
+"""
+
+import contextlib
+import os
+import stat
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Float64, Num, UInt8
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from amesh.errors import UserError
+
+MAX_PIXELS = 178_000_000  # Pillow refuses the header of a picture a little larger than this
+MAX_SUPERSAMPLING = 8
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".heic", ".heif", ".gif"),
+    *(".bmp", ".dib", ".tif", ".tiff", ".jp2", ".j2k", ".pnm", ".ppm", ".pgm", ".pbm"),
+)
+
+# Pillow would also hand a file to Ghostscript (EPS) or guess at formats without a signature (TGA).
+# HEIF is there only where the user has registered a plugin for it; MPO is opened as JPEG.
+_FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
+_MAX_WARP_SIDE = 32_766  # warpAffine of OpenCV 4 addresses its source with 16-bit integers
+_BORDERS = {"zero": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}
+
+
+def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
+    """Reads a picture as a viewer would show it.
+
+    The EXIF orientation is applied; 16-bit values are scaled to 8 bits; transparent pixels lie on
+    white; an animation gives its first frame. Colour profiles are ignored.
+
+    Raises:
+        UserError: there is no such file, it is no picture, it is cut short, or it has more than
+            `MAX_PIXELS` pixels.
+    """
+    path = Path(path)
+    _check_file(path)
+    with warnings.catch_warnings():
+        # Pillow warns about size (checked here) and odd metadata: nothing a user could act on.
+        warnings.simplefilter("ignore")
+        with _open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UserError(_too_large(path, f"{image.width} x {image.height} px"))
+            try:
+                image.load()
+                pixels = _upright(_to_rgb(image, path), _orientation(image))
+            except UserError:
+                raise
+            except MemoryError:
+                raise UserError(f"{path}: not enough memory to decode this picture") from None
+            except Exception as error:  # decoders raise a dozen kinds on damaged data
+                raise UserError(f"{path}: damaged or cut short ({_reason(error)})") from error
+    return pixels
+
+
+def list_images(path: str | os.PathLike[str]) -> list[Path]:
+    """The pictures in a folder and its sub-folders, sorted by path, chosen by suffix.
+
+    Hidden files and folders (names that start with a dot) are skipped, and linked folders are not
+    entered. A folder without pictures gives an empty list.
+
+    Raises:
+        UserError: there is no such folder, or a part of it cannot be read.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        problem = "not a folder" if path.exists() else "no such folder"
+        raise UserError(f"{path}: {problem}; give a folder that holds pictures")
+
+    def fail(error: OSError) -> None:
+        raise UserError(f"{error.filename}: cannot be listed ({_reason(error)})") from error
+
+    found = []
+    for folder, folders, files in os.walk(path, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(folder, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+        ]
+    return sorted(found)
+
+
+def crop_image(
+    image: UInt8[np.ndarray, "h w 3"] | Float32[np.ndarray, "h w 3"],
+    image_from_crop: Float64[np.ndarray, "2 3"],
+    size: int,
+    border: Literal["zero", "replicate"] = "zero",
+    antialias: bool = True,
+) -> UInt8[np.ndarray, "k k 3"] | Float32[np.ndarray, "k k 3"]:
+    """Cuts a square crop out of a picture (h, w, 3) with one bilinear interpolation.
+
+    Where the crop shrinks the picture, each crop pixel is the mean of k x k samples, k being the
+    shrink factor rounded up, at most `MAX_SUPERSAMPLING`; plain bilinear sampling would alias.
+
+    Convention
+        image_from_crop maps continuous crop coordinates [crop px] to continuous picture coordinates
+        [px], so crop pixel (i, j) takes its value around image_from_crop (j + 0.5, i + 0.5).
+
+    Args:
+        image: uint8 or float32; the crop (size, size, 3) has the same type.
+        image_from_crop: an invertible affine.
+        size: side of the crop [px].
+        border: pixels outside the picture are black ("zero": the last half pixel blends into
+            them), or repeat the nearest edge pixel ("replicate").
+        antialias: False samples each crop pixel once, as a runtime without supersampling does.
+    """
+    if size < 1 or not np.isfinite(image_from_crop).all():
+        found = f"size {size}, {image_from_crop.tolist()}"
+        raise ValueError(f"expected a size >= 1 and a finite affine, found {found}")
+    shrink = float(np.linalg.norm(image_from_crop[:, :2], axis=0).max())
+    factor = min(max(int(np.ceil(shrink - 1e-6)), 1), MAX_SUPERSAMPLING) if antialias else 1
+    image, affine = _fit_warp(*_cut(image, image_from_crop, size))
+    affine = affine / (factor, factor, 1)  # from the crop at factor times the size
+    # Pixel indices lie half a pixel before continuous coordinates, on both sides of the affine.
+    affine[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
+    crop: np.ndarray = cv2.warpAffine(
+        image,
+        affine,
+        (size * factor, size * factor),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=_BORDERS[border],
+    )
+    if factor > 1:
+        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return crop
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be opened ({_reason(error)})") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise UserError(f"{path}: a folder, not a picture")
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path}: not a regular file")
+    if status.st_size == 0:
+        raise UserError(f"{path}: the file is empty (0 bytes)")
+
+
+def _open(path: Path) -> Image.Image:
+    Image.init()
+    formats = [name for name in _FORMATS.split() if name in Image.OPEN]
+    try:
+        return Image.open(path, formats=formats)
+    except Image.DecompressionBombError:
+        raise UserError(_too_large(path, "size in its header")) from None
+    except UnidentifiedImageError:
+        hint = "; convert HEIC to JPEG first" if path.suffix.lower() in {".heic", ".heif"} else ""
+        raise UserError(f"{path}: not a picture that can be read{hint}") from None
+    except Exception as error:  # header parsers raise many kinds on damaged data
+        system = isinstance(error, OSError) and error.errno is not None
+        problem = "cannot be opened" if system else "damaged or cut short"
+        raise UserError(f"{path}: {problem} ({_reason(error)})") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    with contextlib.suppress(Exception):  # damaged EXIF does not make a picture unreadable
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def _upright(
+    pixels: UInt8[np.ndarray, "h w 3"], orientation: int
+) -> UInt8[np.ndarray, "upright_h upright_w 3"]:
+    """Swaps the axes, then flips each, as the EXIF orientation says (1: stored upright)."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _to_rgb(image: Image.Image, path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
+        grey = np.asarray(image).astype(np.float64).clip(0, 65535)
+        grey = np.rint(grey / 257).astype(np.uint8)  # 65535 -> 255
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode in {"I", "F"}:
+        raise UserError(f"{path}: 32-bit pixels have no fixed white; convert it to 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"))
+
+
+def _cut(
+    image: Num[np.ndarray, "h w 3"], affine: Float64[np.ndarray, "2 3"], size: int
+) -> tuple[Num[np.ndarray, "cut_h cut_w 3"], Float64[np.ndarray, "2 3"]]:
+    """The part of the picture that the crop can see (at least a pixel), and the affine to it."""
+    corners = affine @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]], np.float64)
+    limit = np.array([image.shape[1], image.shape[0]], np.float64)
+    low = np.floor(corners.min(axis=1) - 2).clip(0, limit - 1).astype(np.int64)
+    high = np.ceil(corners.max(axis=1) + 2).clip(low + 1, limit).astype(np.int64)
+    image = image[low[1] : high[1], low[0] : high[0]]
+    return image, affine - np.stack([np.zeros(2), np.zeros(2), low], axis=1)
+
+
+def _fit_warp(
+    image: Num[np.ndarray, "h w 3"], affine: Float64[np.ndarray, "2 3"]
+) -> tuple[Num[np.ndarray, "fit_h fit_w 3"], Float64[np.ndarray, "2 3"]]:
+    """Area means where the picture is too wide for warpAffine; a crop of it shrinks it far more."""
+    height, width = image.shape[:2]
+    if max(height, width) <= _MAX_WARP_SIDE:
+        return image, affine
+    smaller = (-(-width // 2) if width > 1 else 1, -(-height // 2) if height > 1 else 1)
+    image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    affine = affine * np.array([[smaller[0] / width], [smaller[1] / height]])
+    return _fit_warp(image, affine)
+
+
+def _too_large(path: Path, found: str) -> str:
+    limit = f"{MAX_PIXELS // 1_000_000} million pixels"
+    return f"{path}: too large ({found}; the limit is {limit}); shrink it first"
+
+
+def _reason(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,220 @@
+"""A topology: which landmarks there are and how they hang together. One data file per scheme.
+
+`face478` is the scheme of the Attention Mesh. A team's own scheme is another JSON file with the
+same keys; the networks, the losses and the drawing build from whatever file they are given.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from amesh.errors import UserError
+
+_SHIPPED = resources.files("amesh.topology") / "schemes"
+
+
+@dataclass(frozen=True)
+class Iris:
+    """The iris inside an eye region.
+
+    Attributes:
+        name: Name of the output, such as `right_iris`.
+        indices: Landmarks in the order of the output: the centre, then points on the outline.
+        z_from: Landmarks whose mean z is the z of the iris where the mesh head predicts none.
+    """
+
+    name: str
+    indices: tuple[int, ...]
+    z_from: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the face that a region submodel refines.
+
+    Attributes:
+        name: Name of the output, such as `lips`. Left and right are the subject's.
+        indices: Landmarks in the order of the region's output.
+        anchors: Two landmarks whose line is horizontal in the region's crop, image-left one first.
+        iris: The iris that this region's submodel also predicts, if any.
+    """
+
+    name: str
+    indices: tuple[int, ...]
+    anchors: tuple[int, int]
+    iris: Iris | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """A landmark scheme.
+
+    Attributes:
+        name: Name of the scheme.
+        points: Number of landmarks n.
+        regions: Regions in the order of the network's outputs.
+        anchors: Two landmarks that give the roll of the face, image-left one first.
+        contours: Named polylines for drawing; a closed one ends with its first landmark.
+        triangles: The surface, counter-clockwise or not as the source has it.
+        mirror: `mirror[i]` is the landmark that landmark i becomes in a mirrored picture.
+        normalisers: Named pairs of landmarks whose distance normalises an error.
+        maps: Named maps to foreign schemes; each point is a weighted mean of landmarks.
+        template: A mean face: x right, y down, z away from the camera, outer eye corners at
+            distance 1, their middle at the origin.
+    """
+
+    name: str
+    points: int
+    regions: tuple[Region, ...]
+    anchors: tuple[int, int]
+    contours: Mapping[str, tuple[tuple[int, ...], ...]]
+    triangles: Int[np.ndarray, "t 3"]
+    mirror: Int[np.ndarray, " n"]
+    normalisers: Mapping[str, tuple[int, int]]
+    maps: Mapping[str, tuple[tuple[tuple[int, float], ...], ...]]
+    template: Float[np.ndarray, "n 3"]
+
+    @property
+    def edges(self) -> Int[np.ndarray, "e 2"]:
+        """Every edge of the triangles once, smaller landmark first."""
+        if not len(self.triangles):
+            return np.zeros((0, 2), dtype=np.int64)
+        pairs = self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+        return np.unique(np.sort(pairs, axis=1), axis=0)
+
+    @property
+    def irises(self) -> tuple[Iris, ...]:
+        """The irises, in the order of the regions that hold them."""
+        return tuple(region.iris for region in self.regions if region.iris is not None)
+
+    def map_matrix(self, name: str) -> Float[np.ndarray, "k n"]:
+        """The matrix that takes our landmarks to the points of scheme `name`."""
+        if name not in self.maps:
+            known = ", ".join(sorted(self.maps)) or "none"
+            raise UserError(f"topology {self.name} has no map to scheme {name!r}; it has: {known}")
+        matrix = np.zeros((len(self.maps[name]), self.points))
+        for row, parts in zip(matrix, self.maps[name], strict=True):
+            for landmark, weight in parts:
+                row[landmark] = weight
+        return matrix
+
+    def map_points(
+        self, landmarks: Float[np.ndarray, "*b n d"], name: str
+    ) -> Float[np.ndarray, "*b k d"]:
+        """Landmarks of this topology expressed in the foreign scheme `name`."""
+        return np.asarray(self.map_matrix(name) @ landmarks)
+
+
+@cache
+def load(name_or_path: str = "face478") -> Topology:
+    """Reads a topology by the name of a shipped scheme or by the path of a JSON file.
+
+    Raises:
+        UserError: There is no such scheme, or the file breaks a rule of the format.
+    """
+    shipped = {entry.name.removesuffix(".json"): entry for entry in _SHIPPED.iterdir()}
+    if name_or_path in shipped:
+        text = shipped[name_or_path].read_text(encoding="utf-8")
+    elif Path(name_or_path).is_file():
+        text = Path(name_or_path).read_text(encoding="utf-8")
+    else:
+        raise UserError(
+            f"no topology {name_or_path!r}: shipped are {', '.join(sorted(shipped))}, "
+            "or give the path of a JSON file"
+        )
+    try:
+        topology = parse(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        detail = f"missing key {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"topology {name_or_path}: {detail}") from error
+    return topology
+
+
+def parse(data: Mapping[str, Any]) -> Topology:
+    """Builds a topology from parsed JSON and checks that its parts agree.
+
+    Raises:
+        KeyError: A key is missing.
+        ValueError: A list refers to a landmark that is not there, or the mirror is not one.
+    """
+    n = int(data["points"])
+    mirror = np.array(data["mirror"], dtype=np.int64)
+    template = np.array(data["template"], dtype=np.float64).reshape(-1, 3)
+    if len(mirror) != n or sorted(mirror) != list(range(n)) or (mirror[mirror] != range(n)).any():
+        raise ValueError(f"mirror is not a list of {n} landmarks that undoes itself")
+    if len(template) != n:
+        raise ValueError(f"template has {len(template)} points, expected {n}")
+    topology = Topology(
+        name=data["name"],
+        points=n,
+        regions=tuple(_region(entry) for entry in data["regions"]),
+        anchors=_pair(data["anchors"]),
+        contours={
+            name: tuple(tuple(line) for line in lines) for name, lines in data["contours"].items()
+        },
+        triangles=np.array(data.get("triangles", []), dtype=np.int64).reshape(-1, 3),
+        mirror=mirror,
+        normalisers={name: _pair(pair) for name, pair in data["normalisers"].items()},
+        maps={
+            name: tuple(_weighted(entry) for entry in entries)
+            for name, entries in data.get("maps", {}).items()
+        },
+        template=template,
+    )
+    _check(topology)
+    return topology
+
+
+def _region(entry: Mapping[str, Any]) -> Region:
+    iris = entry.get("iris")
+    return Region(
+        name=entry["name"],
+        indices=tuple(entry["indices"]),
+        anchors=_pair(entry["anchors"]),
+        iris=Iris(iris["name"], tuple(iris["indices"]), tuple(iris["z_from"])) if iris else None,
+    )
+
+
+def _pair(values: Any) -> tuple[int, int]:
+    first, second = values
+    return int(first), int(second)
+
+
+def _weighted(entry: int | list[int]) -> tuple[tuple[int, float], ...]:
+    """A point of a foreign scheme: one landmark, or the mean of several."""
+    landmarks = [entry] if isinstance(entry, int) else entry
+    return tuple((landmark, 1.0 / len(landmarks)) for landmark in landmarks)
+
+
+def _check(topology: Topology) -> None:
+    n = topology.points
+    lists: dict[str, list[int]] = {
+        "anchors": list(topology.anchors),
+        "triangles": topology.triangles.ravel().tolist(),
+    }
+    for region in topology.regions:
+        lists[f"region {region.name}"] = [*region.indices, *region.anchors]
+        if region.iris:
+            lists[f"iris {region.iris.name}"] = [*region.iris.indices, *region.iris.z_from]
+    for name, lines in topology.contours.items():
+        lists[f"contour {name}"] = [landmark for line in lines for landmark in line]
+    for name, pair in topology.normalisers.items():
+        lists[f"normaliser {name}"] = list(pair)
+    for name, points in topology.maps.items():
+        lists[f"map {name}"] = [landmark for point in points for landmark, _ in point]
+    for name, landmarks in lists.items():
+        outside = [landmark for landmark in landmarks if not 0 <= landmark < n]
+        if outside:
+            raise ValueError(
+                f"{name} names landmark {outside[0]}, but there are {n} (0 to {n - 1})"
+            )
+    names = [region.name for region in topology.regions] + [i.name for i in topology.irises]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two regions share a name: {', '.join(names)}")

@@ -1,0 +1,195 @@
+"""The tasks of this project.
+
+`nox --list` shows them, `nox -s NAME` runs one, `nox -s NAME -- ARGS` passes arguments on.
+
+`demo`, `tests` and `types` share the environment `.nox/develop`, because PyTorch is large and one
+copy is enough; delete that folder to start afresh. The other sessions have their own.
+"""
+
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "types", "tests"]
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE / "build"
+PINNED = ("-c", str(HERE / "constraints.txt"))
+PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+
+
+@nox.session(venv_backend="none")
+def demo(session: nox.Session) -> None:
+    """Install amesh, bring the released weights, and find the face in a real picture."""
+    amesh = develop(session, "-e", ".") / "amesh"
+    session.run(str(amesh), "weights", "import", external=True)
+    picture = astronaut(session)
+    overlay, landmarks = BUILD / "demo" / "overlay", BUILD / "demo" / "landmarks.jsonl"
+    session.run(
+        *(str(amesh), "run", str(picture), "--draw", str(overlay), "--output", str(landmarks)),
+        external=True,
+    )
+    if not landmarks.read_text().count('"landmarks"'):
+        session.error(f"no face found in {picture}")
+    for drawn in sorted(overlay.iterdir()):
+        session.log(f"Overlay:   {drawn.relative_to(HERE)}")
+    session.log(f"Landmarks: {landmarks.relative_to(HERE)}")
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run the tests, parity with the released network included; arguments go to pytest."""
+    programs = develop(session, "-e", ".[dev]")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    session.run(str(programs / "python"), "-m", "pytest", *session.posargs, external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and the layers of imports; reads the code only: no PyTorch."""
+    session.install(*PINNED, "ruff", "import-linter")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", env={"PYTHONPATH": str(HERE)})
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Check types with mypy in strict mode."""
+    programs = develop(session, "-e", ".[dev]")
+    session.run(str(programs / "python"), "-m", "mypy", *session.posargs, external=True)
+
+
+@nox.session
+def golden(session: nox.Session) -> None:
+    """Record the golden files again, from the released network in its own runtime."""
+    oracle(session, "record", *session.posargs)
+
+
+@nox.session
+def peer(session: nox.Session) -> None:
+    """Compare with MediaPipe on labelled pictures (`nox -s peer -- FOLDER`); see build/peer."""
+    if len(session.posargs) != 1:
+        session.error("which pictures? nox -s peer -- FOLDER")
+    pictures = Path(session.posargs[0]).resolve()
+    theirs = BUILD / "peer" / "mediapipe.jsonl"
+    theirs.parent.mkdir(parents=True, exist_ok=True)
+    oracle(session, "pipeline", str(pictures), "--output", str(theirs), "--max-faces", "10")
+    programs = develop(session, "-e", ".")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    session.run(
+        *(str(programs / "amesh"), "evaluate", "--data", str(pictures), "--peer", str(theirs)),
+        *("--output", str(theirs.parent)),
+        external=True,
+    )
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the unit tests with the lowest versions that pyproject allows.
+
+    PyTorch is the exception: it stays at the version of constraints.txt, because older ones are not
+    to be had everywhere without several gigabytes of CUDA.
+    """
+    torch = next(pin for pin in pins() if pin.startswith("torch=="))
+    wanted = [Requirement(entry) for entry in PYPROJECT["project"]["dependencies"]]
+    lowest = [lower_bound(one) for one in wanted if one.name != "torch"]
+    tools = PYPROJECT["project"]["optional-dependencies"]["dev"]
+    session.install(torch, *lowest, *tools)
+    session.install("--no-deps", "-e", ".")
+    session.run("python", "-m", "pytest", "tests/unit", "-m", "not weights", *session.posargs)
+
+
+@nox.session
+def bare(session: nox.Session) -> None:
+    """Check that the base dependencies are enough for the import, the help and a picture."""
+    session.install(*PINNED, ".")
+    # Away from the checkout, so that the installed package is the one that runs.
+    session.chdir(session.create_tmp())
+    session.run("python", "-c", "import amesh; print(amesh.__version__, amesh.__file__)")
+    session.run("amesh", "--help", silent=True)
+    session.run("amesh", "weights", "import")
+    landmarks = Path("landmarks.jsonl").resolve()
+    session.run("amesh", "run", str(astronaut(session)), "--output", str(landmarks))
+    if not landmarks.read_text().count('"landmarks"'):
+        session.error("no face found")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel into dist, check what the wheel carries, install it, ask for help."""
+    shutil.rmtree(HERE / "dist", ignore_errors=True)
+    session.install(*PINNED, "build")
+    session.run("python", "-m", "build", env={"PIP_CONSTRAINT": PINNED[1]})
+    wheel = next((HERE / "dist").glob("*.whl"))
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.py")}
+    shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.json")}
+    shipped |= {f"amesh/{p.relative_to(HERE).as_posix()}" for p in (HERE / "conf").rglob("*.yaml")}
+    if missing := sorted(shipped - names):
+        session.error(f"{wheel.name} lacks {', '.join(missing)}")
+    if strays := sorted(n for n in names if not n.startswith(("amesh/", "amesh-"))):
+        session.error(f"{wheel.name} also carries {', '.join(strays)}")
+    session.install(*PINNED, str(wheel))
+    session.chdir(session.create_tmp())
+    session.run("amesh", "--help")
+
+
+def develop(session: nox.Session, *what: str) -> Path:
+    """Install into the shared environment, created where it is missing.
+
+    Returns:
+        The folder with its programs.
+    """
+    home = HERE / ".nox" / "develop"
+    programs = home / "bin"
+    if not (programs / "amesh").exists():  # also after an interrupted installation
+        session.run(sys.executable, "-m", "venv", "--clear", str(home), external=True)
+    pip = (str(programs / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check")
+    session.run(*pip, *PINNED, *what, external=True)
+    return programs
+
+
+def oracle(session: nox.Session, *args: str) -> None:
+    """Run the script that asks MediaPipe, away from our environments: its pins clash with ours."""
+    if sys.version_info >= (3, 13):
+        session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
+    folder = HERE / "tests" / "golden"
+    session.install("-r", str(folder / "requirements-oracle.txt"))
+    session.run("python", str(folder / "oracle.py"), *args)
+
+
+def astronaut(session: nox.Session) -> Path:
+    """Save NASA's portrait of Eileen Collins, which is in the public domain, under build.
+
+    The picture is read out of scikit-image's wheel: an installation would bring SciPy and more.
+    """
+    picture = BUILD / "demo" / "astronaut.png"
+    if not picture.exists():
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        pin = next(pin for pin in pins() if pin.startswith("scikit-image=="))
+        folder = Path(session.create_tmp())
+        session.log(f"Downloading {pin} for its picture (15 MB)")
+        pip = (sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check")
+        session.run(*pip, "--no-deps", "--only-binary=:all:", "-d", str(folder), pin, external=True)
+        with zipfile.ZipFile(next(folder.glob("scikit_image*.whl"))) as wheel:
+            picture.write_bytes(wheel.read("skimage/data/astronaut.png"))
+    return picture
+
+
+def pins() -> list[str]:
+    """The requirements in constraints.txt."""
+    lines = (HERE / "constraints.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def lower_bound(requirement: Requirement) -> str:
+    """`name[extra]>=1.2,<2` becomes `name[extra]==1.2`."""
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    versions = [part.version for part in requirement.specifier if part.operator == ">="]
+    return f"{requirement.name}{extras}=={versions[0]}"

@@ -1,0 +1,222 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from amesh.errors import UserError
+from amesh.evaluation.labels import Label
+from amesh.evaluation.models import run_models
+from amesh.evaluation.robustness import changes
+from amesh.evaluation.run import evaluate
+from amesh.geometry.roi import Roi
+from amesh.pipeline.face_pipeline import Face
+from amesh.topology.scheme import Topology
+
+Pose = Callable[..., np.ndarray]
+MakeLabel = Callable[..., Label]
+
+
+class Finder:
+    """A network that knows where the face is, off by so many pixels to the right.
+
+    The red of the top-left pixel is how far down the face lies; blue pictures show nobody.
+    """
+
+    def __init__(self, face: np.ndarray, off: float) -> None:
+        self.face = face + np.array([off, 0, 0])
+        self.rois: list[Roi] = []
+
+    def __call__(self, image: np.ndarray, rois: Roi | None = None) -> list[Face]:
+        red, _, blue = image[0, 0].tolist()
+        found = (self.face + np.array([0, red, 0])).astype(np.float32)
+        if rois is not None:
+            self.rois.append(rois)
+            return [Face(i, 1.0, found, rois) for i in range(len(rois.size))]
+        return [] if blue else [Face(0, 1.0, found, Roi(*[None] * 3))]  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, topology: Topology, pose: Pose) -> Path:
+    """Labels of four pictures; the last shows nobody that the network would find."""
+    lines = []
+    for i, (red, blue) in enumerate([(0, 0), (4, 0), (8, 0), (12, 255)]):
+        colour = np.full((200, 220, 3), (red, 0, blue), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / f"{i}.png"), colour[..., ::-1])
+        points = topology.map_points(pose()[:, :2], "ibug68") + (0, red)
+        lines.append(
+            {
+                "image": f"{i}.png",
+                "source": "helen" if i < 2 else "lfpw",
+                "licence": "CC0",
+                "scheme": "ibug68",
+                "coordinates": "index",
+                "points": (points - 0.5).tolist(),
+                "width": 220,
+                "height": 200,
+            }
+        )
+    path = tmp_path / "labels.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def opened(pose: Pose) -> Callable[..., Finder]:
+    """Opens networks `right-by-N`; one that cuts crops as MediaPipe does is another pixel off."""
+
+    def make(name: str, runtime: str, mediapipe_crop: bool) -> Finder:
+        if not name.startswith("right-by-"):
+            raise UserError(f"no model {name!r}")
+        return Finder(pose(), float(name.removeprefix("right-by-")) + mediapipe_crop)
+
+    return make
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
+    return data
+
+
+def _row(rows: list[dict[str, Any]], group: str, measure: str) -> dict[str, Any]:
+    [row] = [row for row in rows if (row["group"], row["measure"]) == (group, measure)]
+    return row
+
+
+def test_two_networks_and_a_file_side_by_side(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder], pose: Pose
+) -> None:
+    records = []
+    for i, red in enumerate([0, 4, 8, 12]):
+        face = pose() + np.array([6.0, red, 0.0])
+        faces = [{"id": 0, "score": 1.0, "landmarks": face.tolist()}]
+        records.append({"source": f"{i}.png", "frame": 0, "time": 0.0, "size": [220, 200]})
+        records[-1]["faces"] = faces
+    theirs = tmp_path / "theirs.jsonl"
+    theirs.write_text("".join(json.dumps(record) + "\n" for record in records))
+    code = evaluate(
+        [manifest],
+        model=["right-by-3", "right-by-1.5"],
+        predictions=[f"theirs={theirs}"],
+        output=tmp_path / "out",
+        robustness=True,
+        resamples=50,
+        open_model=opened,
+    )
+    assert code == 0
+    data = _read(tmp_path / "out")
+    row = _row(data["full"], "in the wild", "inner_51")
+    assert [cell["model"] for cell in row["cells"]] == ["right-by-3", "right-by-1.5", "theirs"]
+    # The outer eye corners are 60 px apart.
+    np.testing.assert_allclose([c["error"]["value"] for c in row["cells"]], [5, 2.5, 10], rtol=1e-4)
+    np.testing.assert_allclose([c["faces"] for c in row["cells"]], [3, 3, 4])
+    assert row["cells"][1]["change"]["value"] == pytest.approx(-50, rel=1e-4)
+    assert row["cells"][2]["failure_rate"] in (0.0, 25.0, 50.0, 100.0)
+    in_roi = _row(data["in_roi"], "in the wild", "inner_51")
+    assert [cell["faces"] for cell in in_roi["cells"]] == [4, 4]
+    rates = {row["group"]: row["rates"] for row in data["detection"]}
+    assert rates["lfpw"]["right-by-3"]["value"] == 50.0
+    assert rates["lfpw"]["theirs"]["value"] == 100.0
+    pairs = {(a["first"], a["second"]): a for a in data["agreement"]}
+    assert pairs["right-by-3", "theirs"]["mean"] == pytest.approx(5.0, rel=1e-4)
+    assert pairs["right-by-3", "theirs"]["only_second"] == 1
+    assert set(data["robustness"]) == {"right-by-3", "right-by-1.5"}
+    text = (tmp_path / "out" / "evaluation.md").read_text()
+    assert "5.00 (5.00 to 5.00)" in text
+    assert (tmp_path / "out" / "robustness.svg").exists()
+
+
+def test_mediapipes_crop_is_a_column_of_its_own(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
+) -> None:
+    evaluate(
+        [manifest], model=["right-by-0"], mediapipe_crop=True, output=tmp_path, open_model=opened
+    )
+    row = _row(_read(tmp_path)["full"], "helen", "inner_51")
+    assert [cell["model"] for cell in row["cells"]] == [
+        "right-by-0",
+        "right-by-0, MediaPipe's crop",
+    ]
+    assert row["cells"][1]["error"]["value"] == pytest.approx(100 / 60, rel=1e-4)
+
+
+def test_limit_is_per_source(tmp_path: Path, manifest: Path, opened: Callable[..., Finder]) -> None:
+    evaluate([manifest], model=["right-by-0"], limit=1, output=tmp_path, open_model=opened)
+    assert {r["group"]: r["labelled"] for r in _read(tmp_path)["detection"]} == {
+        "in the wild": 2,
+        "helen": 1,
+        "lfpw": 1,
+    }
+
+
+def test_unreadable_picture_is_reported_and_the_others_are_done(
+    tmp_path: Path,
+    manifest: Path,
+    opened: Callable[..., Finder],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "1.png").write_bytes(b"")
+    code = evaluate([manifest], model=["right-by-0"], output=tmp_path, open_model=opened)
+    assert code == 1
+    data = _read(tmp_path)
+    assert list(data["failed"]) == [str(tmp_path / "1.png")]
+    assert _row(data["full"], "helen", "inner_51")["cells"][0]["faces"] == 1
+    assert "1.png" in capsys.readouterr().err
+
+
+def test_mistakes_are_told_before_the_work(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
+) -> None:
+    def refused(message: str, **options: Any) -> None:
+        options = {"data": [manifest], "model": ["right-by-0"], "output": tmp_path} | options
+        with pytest.raises(UserError, match=message):
+            evaluate(**options, open_model=opened)
+
+    refused("no data: give at least one label manifest", data=[])
+    refused("limit must be 1 or more, found 0", limit=0)
+    refused("resamples must be 1 or more, found 0", resamples=0)
+    refused("no model 'left'", model=["left"])
+    refused("two sets of predictions are called 'right-by-0'", model=["right-by-0"] * 2)
+    theirs = tmp_path / "right-by-0.jsonl"
+    record = {"source": "0.png", "frame": 0, "time": 0.0, "size": [220, 200], "faces": []}
+    theirs.write_text(json.dumps(record))
+    refused("two sets of predictions are called 'right-by-0'", predictions=[str(theirs)])
+    refused(r"x: no record of .*1\.png", predictions=[f"x={theirs}"])
+    refused("give --model", model=None, predictions=[f"x={theirs}"], robustness=True)
+    lines = manifest.read_text().splitlines()
+    short = json.loads(lines[1])
+    short["points"] = short["points"][:67]
+    manifest.write_text("\n".join([lines[0], json.dumps(short)]))
+    refused("line 2: 67 points, but ibug68 has 68")
+    manifest.write_text("\n".join([lines[0], json.dumps(short | {"scheme": "wflw"})]))
+    refused("line 2: no label scheme 'wflw'")
+    manifest.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | {"width": 99})]))
+    refused("1.png is 220 x 200 px, but the label says 99 x 200")
+
+
+def test_no_readable_picture_at_all(pose: Pose, label: MakeLabel, topology: Topology) -> None:
+    with pytest.raises(UserError, match=r"none of 1 pictures could be read; the first: .*a\.jpg"):
+        run_models({"x": Finder(pose(), 0)}, [label(pose())], topology)
+
+
+def test_each_label_is_looked_at_through_its_own_region(
+    pose: Pose, label: MakeLabel, topology: Topology
+) -> None:
+    finder = Finder(pose(), 0)
+    labels = [
+        label(pose()),
+        label(pose(centre=(170.0, 90.0))),
+        label(pose(), scheme=None, points=np.zeros((0, 2))),
+    ]
+    black = np.zeros((200, 220, 3), dtype=np.uint8)
+    runs = run_models({"x": finder}, labels, topology, misplace_rois=True, read=lambda _: black)
+    run = runs["x"]
+    assert [len(rois.size) for rois in finder.rois] == [len(changes())] * 2
+    middles = [rois.centre[0].tolist() for rois in finder.rois]
+    assert middles[1][0] - middles[0][0] == pytest.approx(70.0, abs=0.5)
+    assert [found is None for found in run.in_roi] == [False, False, True]
+    assert [found is None for found in run.misplaced] == [False, False, True]
+    assert len(run.full.of(labels[0])) == 1

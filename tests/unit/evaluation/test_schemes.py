@@ -1,0 +1,135 @@
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from amesh.errors import UserError
+from amesh.evaluation.measures import face_errors, normaliser_length
+from amesh.evaluation.schemes import label_scheme
+from amesh.topology.scheme import Topology
+
+Pose = Callable[..., np.ndarray]
+
+
+def _labels_of(name: str, topology: Topology, face: np.ndarray) -> np.ndarray:
+    """Points of a scheme that lie exactly where the face has them, elsewhere along outlines."""
+    scheme = label_scheme(name, topology)
+    points = np.full((scheme.points, 2), 1e3)
+    for parts in scheme.measures.values():
+        for part in parts:
+            ours = part.matrix @ face[:, :2]
+            if part.curve:  # a third of the way along some of its segments
+                steps = np.linspace(0, len(ours) - 2, len(part.labelled)).astype(int)
+                ours = ours[steps] + (ours[steps + 1] - ours[steps]) / 3
+            points[list(part.labelled)] = ours
+    return points
+
+
+@pytest.mark.parametrize("name", ["ibug68", "aflw2000_3d68", "imm73", "frl189"])
+def test_perfect_prediction_has_no_error(name: str, topology: Topology, pose: Pose) -> None:
+    face = pose(yaw=10, roll=20)
+    errors = face_errors(label_scheme(name, topology), face, _labels_of(name, topology, face))
+    assert errors
+    assert max(errors.values()) < 1e-9
+
+
+def test_68_points_equal_a_plain_loop(topology: Topology, pose: Pose) -> None:
+    face = pose(yaw=5)
+    truth = topology.map_points(face[:, :2], "ibug68")
+    truth = truth + np.random.default_rng(0).normal(size=truth.shape)
+    ours = topology.map_points(face[:, :2], "ibug68")
+
+    def mean(first: int, last: int, a: int, b: int) -> float:
+        lengths = [math.dist(ours[i], truth[i]) for i in range(first, last)]
+        return 100 * sum(lengths) / len(lengths) / math.dist(truth[a], truth[b])
+
+    expected = {
+        "inner_51": mean(17, 68, 36, 45),
+        "eyes": mean(36, 48, 36, 45),
+        "lips": mean(48, 68, 36, 45),
+        "all_68": mean(0, 68, 36, 45),
+        "eyes_by_width": (mean(36, 42, 36, 39) + mean(42, 48, 42, 45)) / 2,
+        "lips_by_width": mean(48, 68, 48, 54),
+    }
+    found = face_errors(label_scheme("ibug68", topology), face, truth)
+    assert found == pytest.approx(expected)
+
+
+def test_profile_labels_are_normalised_by_their_box(topology: Topology, pose: Pose) -> None:
+    face = pose(yaw=80)
+    truth = topology.map_points(face[:, :2], "ibug68")
+    width, height = truth.max(0) - truth.min(0)
+    face[:, 0] += 2.0
+    found = face_errors(label_scheme("aflw2000_3d68", topology), face, truth)
+    assert list(found) == ["inner_51", "eyes", "lips", "all_68"]
+    assert found["inner_51"] == pytest.approx(200 / math.sqrt(width * height))
+
+
+def test_normaliser_is_3d_where_labels_are() -> None:
+    points = np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 2.0]])
+    assert normaliser_length((0, 1), points) == pytest.approx(3.0)
+    assert normaliser_length((0, 1), points[:, :2]) == pytest.approx(math.sqrt(5))
+    assert normaliser_length(None, points) == pytest.approx(math.sqrt(2))
+
+
+def test_iris_outline_is_an_ellipse_not_a_square(topology: Topology, pose: Pose) -> None:
+    face = pose()
+    # An iris of radius 6 px around (70, 90) in the eye at the image's left, 5 px in the other.
+    for first, centre, radius in ((468, (70, 90), 6.0), (473, (130, 90), 5.0)):
+        steps = np.array([[0, 0], [1, 0], [0, -1], [-1, 0], [0, 1]])
+        face[first : first + 5, :2] = np.array(centre) + radius * steps
+    points = _labels_of("frl189", topology, face)
+    angle = np.deg2rad([-10, 30, 75, 140, 190])
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    points[4:9], points[12:17] = (70, 90) + 6.0 * circle, (130, 90) + 5.0 * circle
+    scheme = label_scheme("frl189", topology)
+    assert face_errors(scheme, face, points)["irises"] < 0.01
+    points[4:9] = (70, 90) + 8.0 * circle  # 2 px outside on one eye, exact on the other
+    length = math.dist(points[18], points[27])
+    assert face_errors(scheme, face, points)["irises"] == pytest.approx(100 / length, rel=1e-2)
+
+
+def test_pupil_is_compared_with_the_iris_centre(topology: Topology, pose: Pose) -> None:
+    face = pose()
+    points = _labels_of("imm73", topology, face)
+    points[32] += (3.0, 4.0)
+    length = math.dist(points[16], points[24])
+    found = face_errors(label_scheme("imm73", topology), face, points)
+    assert found["pupils"] == pytest.approx(100 * 2.5 / length)
+    assert points[32, 0] < points[33, 0]  # image-left first
+
+
+def test_closed_eye_is_not_scored_by_the_other_lid(topology: Topology, pose: Pose) -> None:
+    face = pose()
+    loop = topology.contours["right_eye"][0]
+    points = _labels_of("imm73", topology, face)
+    # The predicted upper lid lies where the lower one is; people labelled it open.
+    for upper, lower in zip(loop[9:16], reversed(loop[1:8]), strict=True):
+        face[upper] = face[lower]
+    opening = face_errors(label_scheme("imm73", topology), face, points)["lids"]
+    assert opening > 1.0
+
+
+def test_own_scheme_gives_table_2(topology: Topology, pose: Pose) -> None:
+    face = pose(yaw=25)
+    truth = face.copy()
+    face[:, 0] += 1.0
+    found = face_errors(label_scheme("face478", topology), face, truth)
+    outer, lips = (math.dist(truth[a], truth[b]) for a, b in ((33, 263), (61, 291)))
+    assert outer == pytest.approx(60.0)  # in 3-D, turned as it is
+    assert found["all"] == pytest.approx(100 / outer)
+    assert found["lips_by_width"] == pytest.approx(100 / lips)
+    assert {"eyes", "eyes_by_width", "lips", "irises"} <= set(found)
+
+
+@pytest.mark.parametrize("name", ["frl106", "frl83"])
+def test_machine_made_labels_measure_nothing(name: str, topology: Topology) -> None:
+    assert not label_scheme(name, topology).measures
+
+
+def test_unknown_scheme_lists_the_known(topology: Topology) -> None:
+    with pytest.raises(
+        UserError, match="no label scheme 'wflw'; there are: aflw2000_3d68, face478"
+    ):
+        label_scheme("wflw", topology)

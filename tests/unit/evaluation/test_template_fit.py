@@ -1,0 +1,92 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from amesh.errors import UserError
+from amesh.evaluation.labels import Label
+from amesh.evaluation.schemes import label_scheme
+from amesh.evaluation.template_fit import label_roi, pose_template
+from amesh.geometry import roi
+from amesh.topology.scheme import Topology
+
+Pose = Callable[..., np.ndarray]
+MakeLabel = Callable[..., Label]
+POSES = [
+    {"yaw": 0.0},
+    {"yaw": 35.0, "pitch": -20.0, "roll": 15.0},
+    {"yaw": -60.0, "roll": -100.0},
+    {"yaw": 85.0, "pitch": 10.0},
+]
+
+
+@pytest.mark.parametrize("angles", POSES)
+def test_fit_finds_every_point_of_a_turned_face(
+    angles: dict[str, float], topology: Topology, pose: Pose
+) -> None:
+    face = pose(**angles)
+    matrix = topology.map_matrix("ibug68")[17:]
+    found = pose_template(topology.template, matrix, matrix @ face[:, :2])
+    assert np.abs(found - face[:, :2]).max() < 0.02 * 60  # of the eye distance
+
+
+def test_fit_to_noise_is_no_worse_than_the_best_flat_similarity(
+    topology: Topology, pose: Pose
+) -> None:
+    matrix = topology.map_matrix("ibug68")[17:]
+    source = (matrix @ topology.template)[:, :2]
+    for seed in range(5):
+        points = matrix @ pose(yaw=20)[:, :2]
+        points = points + np.random.default_rng(seed).normal(scale=2.0, size=points.shape)
+        found = matrix @ pose_template(topology.template, matrix, points)
+        # A similarity is a complex factor: least squares has a closed form.
+        a, b = (
+            (p - p.mean(0)) @ np.array([1, 1j]) for p in (source, points)
+        )  # complex numbers x + iy
+        flat = b - a * (a.conj() @ b) / (a.conj() @ a)
+        assert ((found - points) ** 2).sum() <= (np.abs(flat) ** 2).sum()
+
+
+@pytest.mark.parametrize("name", ["imm73", "frl189"])
+def test_every_scheme_gives_the_same_roi(
+    name: str, topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
+    face = pose(roll=12)
+    common = label_scheme(name, topology).common
+    assert common is not None
+    points = np.zeros((label_scheme(name, topology).points, 2))
+    points[list(common.labelled)] = common.matrix @ face[:, :2]
+    expected = label_roi(label(face), topology)
+    found = label_roi(label(face, scheme=name, points=points), topology)
+    assert expected is not None
+    assert found is not None
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=0.1)
+
+
+def test_roi_is_that_of_tracking(topology: Topology, pose: Pose, label: MakeLabel) -> None:
+    face = pose(yaw=20, roll=-30)
+    points = torch.from_numpy(face[None, :, :2])
+    expected = roi.from_landmarks(points, points[:, [33, 263]])
+    found = label_roi(label(face), topology)
+    assert found is not None
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.01, atol=0.5)
+
+
+def test_no_roi_without_points_that_tell_it(
+    topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
+    without: Label = label(pose(), scheme=None, points=np.zeros((0, 2)))
+    assert label_roi(without, topology) is None
+    assert label_roi(label(pose(), scheme="frl83", points=np.zeros((83, 2))), topology) is None
+
+
+def test_topology_without_a_template_says_so(
+    topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
+    bare = replace(topology, template=np.zeros_like(topology.template))
+    with pytest.raises(UserError, match="face478 has no template face"):
+        label_roi(label(pose()), bare)

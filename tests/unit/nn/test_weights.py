@@ -1,0 +1,128 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from amesh.errors import UserError
+from amesh.nn import weights
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import NAMED
+from amesh.nn.info import describe, macs_by_part, parameters_by_part
+from amesh.nn.mesh_only import MeshOnly
+
+TINY = NAMED["tiny-128"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AMESH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.safetensors"
+    weights.save(AttentionMesh(TINY), path, {"source": "a test"})
+    return path
+
+
+@pytest.mark.parametrize("kind", [AttentionMesh, MeshOnly, Cascade])
+def test_a_network_survives_the_disk(kind, tmp_path: Path):
+    net = kind(replace(TINY, batch_norm=True)).eval()
+    path = tmp_path / "net.safetensors"
+    weights.save(net, path, {"source": "a test"})
+    again = weights.load(path)
+    assert type(again) is kind
+    assert again.config == net.config
+    assert not again.training
+    image = torch.rand(1, 3, 128, 128)
+    assert torch.equal(net(image).landmarks, again(image).landmarks)
+    assert weights.header(path)["origin"] == {"source": "a test"}
+
+
+def test_half_precision_weights_load_as_single(saved: Path, tmp_path: Path):
+    net = weights.load(saved)
+    small = tmp_path / "half.safetensors"
+    weights.save(net.half(), small, {})
+    assert small.stat().st_size < 0.6 * saved.stat().st_size
+    assert {p.dtype for p in weights.load(small).parameters()} == {torch.float32}
+
+
+def test_names_are_looked_up_in_the_cache(cache: Path, saved: Path):
+    with pytest.raises(UserError, match=r"no weights named 'mine'; installed: nothing yet \(run"):
+        weights.load("mine")
+    target = cache / "weights" / "mine.safetensors"
+    target.parent.mkdir(parents=True)
+    saved.rename(target)
+    assert weights.load("mine").config == TINY
+    with pytest.raises(UserError, match="no weights named 'yours'; installed: mine"):
+        weights.load("yours")
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"no weights file .*none\.safetensors"):
+        weights.load(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("kept", [0, 6, 1000, -1000])
+def test_a_truncated_file_is_damaged(saved: Path, kept: int):
+    saved.write_bytes(saved.read_bytes()[:kept])
+    with pytest.raises(UserError, match=r"mine\.safetensors: damaged or not a safetensors file"):
+        weights.load(saved)
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path):
+    path = tmp_path / "foreign.safetensors"
+    safetensors.torch.save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match="not written by amesh"):
+        weights.load(path)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path):
+    net = AttentionMesh(TINY)
+    net.config = replace(TINY, depth=1)
+    path = tmp_path / "net.safetensors"
+    weights.save(net, path, {})
+    with pytest.raises(UserError, match="weights do not fit their own config"):
+        weights.load(path)
+
+
+def test_an_unwritable_folder_is_named(saved: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=r"net\.safetensors: cannot be written"):
+        weights.save(weights.load(saved), tmp_path / "file" / "net.safetensors", {})
+
+
+def test_an_interrupted_save_leaves_the_old_file_whole(saved: Path, monkeypatch):
+    before = saved.read_bytes()
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        weights.save(weights.load(saved), saved, {})
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir() if p.is_file()] == ["mine.safetensors"]
+
+
+def test_counts_of_the_released_member():
+    net = AttentionMesh(NAMED["released-192"])
+    assert sum(parameters_by_part(net).values()) == 1_189_277
+    macs = macs_by_part(net, torch.zeros(1, 3, 192, 192))
+    assert sum(macs.values()) == pytest.approx(43.5e6, rel=2e-3)
+    # By hand: stem 96 * 96 * 16 * 27, two residual blocks, one down block to 48 x 48 x 32.
+    residual = 96 * 96 * 16 * (9 + 16)
+    assert macs["shared"] == 96 * 96 * 16 * 27 + 2 * residual + 48 * 48 * 16 * (9 + 32)
+
+
+def test_info_describes_files_and_members(saved: Path):
+    assert "source  a test" in describe(str(saved))
+    text = describe("paper-256")
+    assert "not trained" in text
+    assert '"crop_size": 24' in text
+    with pytest.raises(UserError, match=r"no network 'big'; there is: paper-256, released-192"):
+        describe("big")

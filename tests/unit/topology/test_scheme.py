@@ -1,0 +1,172 @@
+import json
+
+import numpy as np
+import pytest
+
+from amesh.errors import UserError
+from amesh.topology import Topology, load, parse
+
+SHIPPED = ["face478", "ibug68"]
+
+
+@pytest.fixture(params=SHIPPED)
+def scheme(request: pytest.FixtureRequest) -> Topology:
+    return load(request.param)
+
+
+def minimal() -> dict:
+    return {
+        "name": "three",
+        "points": 3,
+        "anchors": [0, 1],
+        "regions": [{"name": "eye", "indices": [0, 1], "anchors": [0, 1]}],
+        "contours": {"eye": [[0, 1, 2, 0]]},
+        "normalisers": {"eye": [0, 1]},
+        "mirror": [1, 0, 2],
+        "template": [[-0.5, 0, 0], [0.5, 0, 0], [0, 1, 0]],
+    }
+
+
+def test_regions_of_the_released_network_in_the_order_of_its_outputs():
+    face = load("face478")
+    assert [region.name for region in face.regions] == ["lips", "right_eye", "left_eye"]
+    assert [len(region.indices) for region in face.regions] == [80, 71, 71]
+    lips, right_eye, left_eye = face.regions
+    assert lips.indices[:11] == (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+    assert right_eye.indices[:9] == (33, 7, 163, 144, 145, 153, 154, 155, 133)
+    assert left_eye.anchors == (362, 263)
+    assert [iris.indices for iris in face.irises] == [
+        tuple(range(468, 473)),
+        tuple(range(473, 478)),
+    ]
+    assert right_eye.iris is not None
+    assert right_eye.iris.z_from == right_eye.indices[:16]
+
+
+def test_left_and_right_are_the_subjects():
+    face = load("face478")
+    right, left = face.normalisers["right_eye"], face.normalisers["left_eye"]
+    assert face.template[list(right), 0].max() < 0 < face.template[list(left), 0].min()
+
+
+def test_surface_is_that_of_the_468_points():
+    face = load("face478")
+    assert face.triangles.shape == (852, 3)
+    assert len({frozenset(t) for t in face.triangles.tolist()}) == 852
+    assert face.triangles.max() == 467
+    assert face.edges.shape == (1322, 2)
+    assert (face.edges[:, 0] < face.edges[:, 1]).all()
+
+
+def test_mirror_maps_the_surface_onto_itself_but_for_the_diagonals_of_ten_quads():
+    face = load("face478")
+    triangles = {frozenset(t) for t in face.triangles.tolist()}
+    mirrored = {frozenset(t) for t in face.mirror[face.triangles].tolist()}
+    assert len(triangles - mirrored) == 20
+    # What differs covers the same landmarks: the quads are the same, cut along the other diagonal.
+    assert set().union(*(triangles - mirrored)) == set().union(*(mirrored - triangles))
+
+
+def test_mirror_undoes_itself_and_swaps_the_sides(scheme: Topology):
+    assert (scheme.mirror[scheme.mirror] == np.arange(scheme.points)).all()
+    for region in scheme.regions:
+        swapped = region.name.translate(str.maketrans({}))
+        for one, other in (("right", "left"), ("left", "right")):
+            if region.name.startswith(one):
+                swapped = region.name.replace(one, other)
+        partner = next(r for r in scheme.regions if r.name == swapped)
+        assert set(scheme.mirror[list(region.indices)]) == set(partner.indices)
+
+
+def test_mirror_pairs_are_each_others_nearest_mirrored_neighbours_on_the_template():
+    face = load("face478")
+    mirrored = face.template * [-1, 1, 1]
+    distance = np.linalg.norm(face.template[:, None] - mirrored[None], axis=-1)
+    np.testing.assert_array_equal(distance.argmin(1), face.mirror)
+
+
+def test_template_has_unit_eye_distance_and_is_upright(scheme: Topology):
+    right, left = scheme.template[list(scheme.anchors)]
+    np.testing.assert_allclose(left - right, [1, 0, 0], atol=1e-4)
+    lips = next(region for region in scheme.regions if region.name == "lips")
+    assert scheme.template[list(lips.indices), 1].min() > 0.5  # below the eyes: y points down
+
+
+def test_nose_tip_is_nearest_to_the_camera():
+    assert load("face478").template[:, 2].argmin() in (1, 4)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_closed_contours_end_where_they_began(name: str):
+    for contour in ("lips_outer", "lips_inner", "right_eye", "left_eye"):
+        [line] = load(name).contours[contour]
+        assert line[0] == line[-1]
+
+
+def test_ibug68_is_a_map_of_the_478_and_a_scheme_of_its_own():
+    face, ibug = load("face478"), load("ibug68")
+    mapped = face.map_points(face.template, "ibug68")
+    np.testing.assert_allclose(mapped, ibug.template, atol=2e-5)
+    np.testing.assert_allclose(face.map_matrix("ibug68").sum(1), 1)
+    # A landmark that stands alone, and the middle of two.
+    np.testing.assert_allclose(mapped[36], face.template[33])
+    np.testing.assert_allclose(mapped[3], (face.template[132] + face.template[58]) / 2)
+
+
+def test_ibug68_map_is_mirror_symmetric():
+    face, ibug = load("face478"), load("ibug68")
+    matrix = face.map_matrix("ibug68")
+    mirrored = matrix[:, face.mirror][ibug.mirror]
+    differ = np.flatnonzero(np.abs(matrix - mirrored).sum(1))
+    assert differ.tolist() == []
+
+
+def test_an_own_scheme_is_a_file(tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(minimal()))
+    own = load(str(path))
+    assert own.points == 3
+    assert own.edges.shape == (0, 2)
+    assert own.irises == ()
+
+
+def test_unknown_scheme_lists_the_shipped_ones():
+    with pytest.raises(UserError, match=r"no topology 'dog': shipped are face478, ibug68"):
+        load("dog")
+
+
+def test_unknown_map_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"no map to scheme 'wflw98'; it has: ibug68"):
+        load("face478").map_matrix("wflw98")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mirror": [1, 2, 0]}, "mirror is not a list of 3 landmarks that undoes itself"),
+        ({"mirror": [1, 0]}, "mirror is not a list of 3"),
+        ({"contours": {"eye": [[0, 3]]}}, "contour eye names landmark 3, but there are 3"),
+        ({"template": [[0, 0, 0]]}, "template has 1 points, expected 3"),
+        ({"normalisers": {"eye": [0, -1]}}, "normaliser eye names landmark -1"),
+        ({"triangles": [[0, 1, 7]]}, "triangles names landmark 7"),
+    ],
+)
+def test_a_scheme_that_does_not_hang_together_is_refused(change: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        parse(minimal() | change)
+
+
+def test_two_regions_of_one_name_are_refused():
+    data = minimal()
+    data["regions"] *= 2
+    with pytest.raises(ValueError, match="two regions share a name: eye, eye"):
+        parse(data)
+
+
+def test_a_missing_key_is_named(tmp_path):
+    data = minimal()
+    del data["mirror"]
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(UserError, match=r"own\.json: missing key 'mirror'"):
+        load(str(path))
