@@ -19,8 +19,12 @@ hypothesis.settings.load_profile("amesh")
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """The same random numbers for every test, in whatever order they run."""
+    """The same random numbers for every test, in whatever order they run; on one thread.
+
+    The networks are small: on a busy machine more threads wait for each other.
+    """
     torch.manual_seed(0)
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

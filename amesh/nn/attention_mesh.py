@@ -72,7 +72,8 @@ class AttentionMesh(nn.Module):
     ) -> Float[Tensor, "b r 2 3"]:
         """The network's own crops: from its mesh, or regressed from the mesh head's features."""
         if self.config.crop_source == "regressed":
-            return in_own_precision(self.theta, features).flatten(1).unflatten(1, (-1, 2, 3))
+            numbers = in_own_precision(self.theta, features).flatten(1)
+            return numbers.reshape(numbers.shape[0], -1, 2, 3)
         if self.config.detach_theta:
             mesh = mesh.detach()
         thetas: Tensor = self.normaliser(self.assembly.spread(mesh))

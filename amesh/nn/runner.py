@@ -1,7 +1,7 @@
 """The contract of a runtime: crops in, landmarks out. PyTorch's is here; others export first."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ class RunnerOutput(NamedTuple):
     face_flag: Float32[np.ndarray, " b"]
 
 
+@runtime_checkable
 class Runner(Protocol):
     """A landmark network on some runtime.
 

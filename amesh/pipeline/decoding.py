@@ -1,11 +1,12 @@
 """From a detector's raw output to boxes: anchors, decoding, weighted non-maximum suppression.
 
-Convention. A row of 16 numbers is a box with six keypoints, in continuous coordinates of the network's square
-input [px]: x0, y0, x1, y1, then x and y of each keypoint. NumPy only.
+Convention:
+    - a row of 16 numbers is a box with six keypoints, in continuous coordinates of the network's
+      square input [px]: x0, y0, x1, y1, then x and y of each keypoint
 """
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int
+from jaxtyping import Float32
 
 from amesh.nn.detector import DetectorConfig
 
@@ -14,7 +15,10 @@ _GRIDS = {"short": ((16, 2), (8, 6)), "full": ((48, 1),)}
 
 
 def anchors(config: DetectorConfig) -> Float32[np.ndarray, "anchors 2"]:
-    """Centres of the anchors [input px]; all anchors of a cell lie at its centre and have no size of their own."""
+    """Centres of the anchors [input px].
+
+    All anchors of a cell lie at its centre; they have no size of their own.
+    """
     grids = []
     for cells, repeats in _GRIDS[config.name]:
         centres = (np.arange(cells, dtype=np.float32) + 0.5) * (config.input_size / cells)
@@ -29,11 +33,11 @@ def decode(
     centres: Float32[np.ndarray, "anchors 2"],
     threshold: float,
 ) -> tuple[Float32[np.ndarray, "n 16"], Float32[np.ndarray, " n"]]:
-    """Rows and scores of the anchors that see a face with at least this score, in the order of the anchors.
+    """Rows and scores of the anchors that see a face with at least this score, in their order.
 
     Args:
-        boxes: Raw: centre x, centre y, width, height, then x and y of six keypoints [input px]; all but the
-            size are relative to the anchor.
+        boxes: Raw: centre x, centre y, width, height, then x and y of six keypoints [input px];
+            all but the size are relative to the anchor.
         logits: Raw scores.
         centres: Of the anchors [input px].
         threshold: Smallest score, in [0, 1].
@@ -60,9 +64,10 @@ def overlap(
 def weighted_nms(
     rows: Float32[np.ndarray, "n 16"], scores: Float32[np.ndarray, " n"], iou: float
 ) -> tuple[Float32[np.ndarray, "m 16"], Float32[np.ndarray, " m"]]:
-    """One row for each face: the score-weighted mean of the rows that overlap its best one by more than `iou`.
+    """One row for each face: the score-weighted mean of its rows.
 
-    The score is the best row's. Results come by falling score; equal scores keep their order.
+    The rows of a face are its best one and those that overlap this by more than `iou`; the score is
+    the best row's. Results come by falling score; equal scores keep their order.
     """
     order = np.argsort(-scores, kind="stable")
     means, best = [], []

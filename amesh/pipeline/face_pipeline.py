@@ -10,6 +10,7 @@ from jaxtyping import Float32, Float64, UInt8
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
 from amesh.nn.runner import Runner
+from amesh.pipeline.cutting import as_mediapipe_cuts
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.images import crop_image
 
@@ -112,15 +113,3 @@ class FacePipeline:
                 image, as_mediapipe_cuts(image_from_crop), size, border="replicate", antialias=False
             )
         return crop.astype(np.float32) / np.float32(255.0)
-
-
-def as_mediapipe_cuts(image_from_crop: Float64[np.ndarray, "2 3"]) -> Float64[np.ndarray, "2 3"]:
-    """The affine whose correct cut equals MediaPipe's cut with `image_from_crop`.
-
-    MediaPipe's CPU path applies a matrix between corners to pixel indices
-    (`image_to_tensor_converter_opencv.cc`), so crop pixel i reads the source at index A(i), where
-    A(i + 0.5) - 0.5 would be right.
-    """
-    shifted = image_from_crop.copy()
-    shifted[:, 2] += 0.5 - image_from_crop[:, :2].sum(1) * 0.5
-    return shifted

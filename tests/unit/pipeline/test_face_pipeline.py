@@ -1,0 +1,127 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from amesh.geometry import roi
+from amesh.geometry.roi import Roi
+from amesh.nn.runner import RunnerOutput
+from amesh.pipeline.cutting import as_mediapipe_cuts
+from amesh.pipeline.detector import Detection
+from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.pipeline.images import crop_image
+from amesh.topology import load
+
+
+class Probe:
+    """A landmark network whose landmarks are the crop's corners and centre, z growing."""
+
+    name = "probe"
+    input_size = 64
+    topology = load("ibug68")
+
+    def __init__(self, flags: list[float] | None = None) -> None:
+        self.flags = flags
+        self.batches: list[np.ndarray] = []
+
+    def __call__(self, crops: np.ndarray) -> RunnerOutput:
+        start = sum(map(len, self.batches))
+        self.batches.append(crops)
+        points = np.zeros((len(crops), 68, 3), np.float32)
+        points[:, :5] = [(0, 0, 0), (64, 0, 1), (0, 64, 2), (64, 64, 3), (32, 32, 4)]
+        flags = self.flags[start : start + len(crops)] if self.flags else [9.0] * len(crops)
+        return RunnerOutput(points, np.array(flags, np.float32))
+
+
+def detection(x: float, y: float, side: float) -> Detection:
+    keypoints = np.zeros((6, 2), np.float32)
+    keypoints[0], keypoints[1] = (x + 0.3 * side, y), (x + 0.7 * side, y)
+    return Detection(np.array([x, y, x + side, y + side], np.float32), keypoints, 0.9)
+
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
+
+
+def test_landmarks_come_back_to_the_picture():
+    face_mesh = FacePipeline(Probe(), lambda _: [detection(50, 40, 80)])
+    [face] = face_mesh(IMAGE)
+    # The box's centre is (90, 80), the ROI 1.5 times its side: 30 to 150 and 20 to 140.
+    expected = [[30, 20], [150, 20], [30, 140], [150, 140], [90, 80]]
+    np.testing.assert_allclose(face.landmarks[:5, :2], expected, atol=1e-4)
+    np.testing.assert_allclose(face.landmarks[:5, 2], np.arange(5) * 120 / 64, atol=1e-5)
+    assert face.roi.size.item() == pytest.approx(120)
+
+
+def test_the_network_sees_the_crop_as_floats_from_zero_to_one():
+    probe = Probe()
+    FacePipeline(probe, lambda _: [detection(50, 40, 80)])(IMAGE)
+    [crops] = probe.batches
+    square = Roi(torch.tensor([[90.0, 80]]), torch.tensor([120.0]), torch.tensor([0.0]))
+    image_from_crop = roi.image_from_crop(square, 64)[0].double().numpy()
+    expected = crop_image(IMAGE, image_from_crop, 64).astype(np.float32) / 255
+    assert crops.dtype == np.float32
+    np.testing.assert_allclose(crops[0], expected, atol=1.1 / 255)
+
+
+def test_no_detection_is_no_face():
+    assert FacePipeline(Probe(), lambda _: [])(IMAGE) == []
+
+
+def test_unsure_faces_are_dropped_and_the_others_renumbered():
+    found = [detection(10, 10, 50), detection(100, 10, 50), detection(200, 100, 50)]
+    faces = FacePipeline(Probe([3.0, -3.0, 1.0]), lambda _: found)(IMAGE)
+    assert [face.id for face in faces] == [0, 1]
+    assert faces[1].score == pytest.approx(1 / (1 + np.exp(-1.0)))
+    np.testing.assert_allclose(faces[1].landmarks[4, :2], [225, 125], atol=1e-3)
+
+
+def test_at_most_max_faces_are_looked_at():
+    probe = Probe()
+    found = [detection(10 * i, 10, 50) for i in range(5)]
+    assert len(FacePipeline(probe, lambda _: found, max_faces=2)(IMAGE)) == 2
+    assert [len(batch) for batch in probe.batches] == [2]
+
+
+def test_a_crowd_goes_through_in_batches():
+    probe = Probe()
+    found = [detection(5 * i, 10, 50) for i in range(37)]
+    faces = FacePipeline(probe, lambda _: found)(IMAGE)
+    assert [len(batch) for batch in probe.batches] == [16, 16, 5]
+    np.testing.assert_allclose(
+        [f.landmarks[4, 0] for f in faces], 25 + 5 * np.arange(37), atol=1e-3
+    )
+
+
+def test_own_rois_are_obeyed_whatever_the_score():
+    def refuse(_: np.ndarray) -> list[Detection]:
+        raise AssertionError("the detector is not asked")
+
+    rois = Roi(
+        torch.tensor([[100.0, 100.0], [50.0, 60.0]]),
+        torch.tensor([64.0, 32.0]),
+        torch.tensor([np.pi / 2, 0.0]),
+    )
+    faces = FacePipeline(Probe([-5.0, -6.0]), refuse)(IMAGE, rois)
+    assert [face.id for face in faces] == [0, 1]
+    # Turned clockwise by 90 degrees, the crop's top edge runs down the right side of the square.
+    np.testing.assert_allclose(faces[0].landmarks[:2, :2], [[132, 68], [132, 132]], atol=1e-3)
+    np.testing.assert_allclose(faces[1].landmarks[3, :2], [66, 76], atol=1e-3)
+
+
+def test_mediapipes_cut_is_reproduced():
+    """Its converter by another road: `warpPerspective` from the corners of the turned square."""
+    square = Roi(torch.tensor([[140.0, 90.0]]), torch.tensor([150.0]), torch.tensor([0.4]))
+    size = 96
+    image_from_crop = roi.image_from_crop(square, size)[0].double().numpy()
+    box = cv2.boxPoints(((140.0, 90.0), (150.0, 150.0), np.degrees(0.4)))
+    corners = np.array([[0, size], [0, 0], [size, 0], [size, size]], np.float32)
+    matrix = cv2.getPerspectiveTransform(box, corners)
+    theirs = cv2.warpPerspective(
+        IMAGE, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    ours = crop_image(
+        IMAGE, as_mediapipe_cuts(image_from_crop), size, border="replicate", antialias=False
+    )
+    assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 2
+    right = crop_image(IMAGE, image_from_crop, size, border="replicate", antialias=False)
+    assert np.abs(right.astype(int) - theirs.astype(int)).mean() > 5  # the half pixel is there
