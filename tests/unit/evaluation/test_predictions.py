@@ -56,7 +56,7 @@ def test_missing_picture_is_not_taken_for_a_missed_face(pose: Pose, label: MakeL
 
 def test_picture_of_another_size_is_refused(pose: Pose, label: MakeLabel) -> None:
     found = from_records("theirs", [_record("a.jpg")], 478)
-    with pytest.raises(UserError, match="a.jpg is 640 x 480 px, but the label says 320 x 240"):
+    with pytest.raises(UserError, match=r"a\.jpg is 640 x 480 px, but the label says 320 x 240"):
         found.of(label(pose(), size=(320, 240)))
 
 

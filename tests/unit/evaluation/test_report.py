@@ -8,8 +8,9 @@ import pytest
 from amesh.errors import UserError
 from amesh.evaluation.agreement import Agreement
 from amesh.evaluation.chart import Panel, line_chart
-from amesh.evaluation.report import Report, interval, markdown, write
+from amesh.evaluation.report import Report, markdown, write
 from amesh.evaluation.robustness import Curve
+from amesh.evaluation.sections import interval
 from amesh.evaluation.tables import Cell, DetectionRow, Row
 from amesh.metrics.bootstrap import Interval
 
@@ -66,21 +67,21 @@ def test_markdown_tables_are_whole_and_side_by_side() -> None:
 
 def test_failures_are_those_of_the_leading_measure() -> None:
     text = markdown(_report())
-    part = text[text.index("failures above") : text.index("Region of interest")]
+    part = text[text.index("FR@10") : text.index("Region of interest")]
     assert "| helen | inner_51 | 10 | 10.0, 70.0 | 0.0, 80.0 |" in part
     assert "lips" not in part
 
 
 def test_json_holds_the_same_figures_and_null_for_no_number(tmp_path: Path) -> None:
     report = _report()
-    report.detection.append(DetectionRow("none", 0, {"old": NONE}))
+    report.full.append(Row("lfpw", "lips", 3, (Cell("old", 0, NONE, 100.0, 0.0, None),) * 2))
     files = write(report, tmp_path / "new" / "folder")
     assert [file.name for file in files] == ["evaluation.json", "evaluation.md", "robustness.svg"]
     data = json.loads(files[0].read_text())
     cell = data["full"][0]["cells"][1]
     assert cell["error"] == {"value": 1.0, "low": 0.5, "high": 1.25}
     assert cell["change"]["value"] == -50.0
-    assert data["detection"][1]["rates"]["old"] == {"value": None, "low": None, "high": None}
+    assert data["full"][2]["cells"][0]["error"] == {"value": None, "low": None, "high": None}
     assert data["agreement"][0]["worst"] == [["a.jpg", 0.7]]
     assert data["robustness"]["old"][0]["points"][1] == [
         5.0,
@@ -90,7 +91,7 @@ def test_json_holds_the_same_figures_and_null_for_no_number(tmp_path: Path) -> N
 
 def test_unwritable_folder_is_a_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="cannot be written"):
         write(_report(), tmp_path / "file" / "folder")
 
 

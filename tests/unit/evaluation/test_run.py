@@ -46,7 +46,7 @@ def manifest(tmp_path: Path, topology: Topology, pose: Pose) -> Path:
     for i, (red, blue) in enumerate([(0, 0), (4, 0), (8, 0), (12, 255)]):
         colour = np.full((200, 220, 3), (red, 0, blue), dtype=np.uint8)
         cv2.imwrite(str(tmp_path / f"{i}.png"), colour[..., ::-1])
-        points = topology.map_points(pose()[:, :2], "ibug68") + (0, red)
+        points = topology.map_points(pose()[:, :2], "ibug68") + np.array([0, red])
         lines.append(
             {
                 "image": f"{i}.png",
@@ -186,6 +186,8 @@ def test_mistakes_are_told_before_the_work(
     refused("two sets of predictions are called 'right-by-0'", predictions=[str(theirs)])
     refused(r"x: no record of .*1\.png", predictions=[f"x={theirs}"])
     refused("give --model", model=None, predictions=[f"x={theirs}"], robustness=True)
+    (tmp_path / "file").write_text("")
+    refused("cannot be written", output=tmp_path / "file" / "folder")
     lines = manifest.read_text().splitlines()
     short = json.loads(lines[1])
     short["points"] = short["points"][:67]

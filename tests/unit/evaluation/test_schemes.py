@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from amesh.errors import UserError
-from amesh.evaluation.measures import face_errors, normaliser_length
+from amesh.evaluation.measures import face_errors, face_offset, normaliser_length
 from amesh.evaluation.schemes import label_scheme
 from amesh.topology.scheme import Topology
 
@@ -64,6 +64,19 @@ def test_profile_labels_are_normalised_by_their_box(topology: Topology, pose: Po
     found = face_errors(label_scheme("aflw2000_3d68", topology), face, truth)
     assert list(found) == ["inner_51", "eyes", "lips", "all_68"]
     assert found["inner_51"] == pytest.approx(200 / math.sqrt(width * height))
+
+
+def test_offset_tells_displacement_from_scatter(topology: Topology, pose: Pose) -> None:
+    truth = topology.map_points(pose()[:, :2], "ibug68")
+    scattered = truth.copy()
+    scattered[17:67] += np.array([[1.0], [-1.0]])[np.arange(50) % 2]
+    scheme = label_scheme("ibug68", topology)
+    length = math.dist(truth[36], truth[45])
+    face = pose() + np.array([3.0, -6.0, 0.0])
+    found = face_offset(scheme, face, truth)
+    np.testing.assert_allclose(found, [300 / length, -600 / length])
+    np.testing.assert_allclose(face_offset(scheme, pose(), scattered), 0, atol=1e-9)
+    assert np.isnan(face_offset(label_scheme("frl83", topology), face, np.zeros((83, 2)))).all()
 
 
 def test_normaliser_is_3d_where_labels_are() -> None:

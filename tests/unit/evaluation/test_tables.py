@@ -6,7 +6,7 @@ import pytest
 
 from amesh.evaluation.accuracy import Scores
 from amesh.evaluation.labels import Label
-from amesh.evaluation.tables import THRESHOLD, accuracy_rows, detection_rows
+from amesh.evaluation.tables import THRESHOLD, accuracy_rows, detection_rows, offset_rows
 
 Pose = Callable[..., np.ndarray]
 MakeLabel = Callable[..., Label]
@@ -14,7 +14,9 @@ MakeLabel = Callable[..., Label]
 
 def _scores(*errors: float) -> Scores:
     found = np.array(errors)
-    return Scores(~np.isnan(found), {"lips": found}, {"lips": np.ones(len(found), dtype=bool)})
+    labelled = {"lips": np.ones(len(found), dtype=bool)}
+    offsets = np.stack([found, -2 * found], axis=-1)
+    return Scores(~np.isnan(found), {"lips": found}, labelled, offsets)
 
 
 def test_row_by_hand(pose: Pose, label: MakeLabel) -> None:
@@ -57,3 +59,11 @@ def test_share_found_by_group(pose: Pose, label: MakeLabel) -> None:
     assert found["helen"] == (2, 50.0)
     assert found["lfpw"] == (1, 100.0)
     assert found["in the wild"] == (3, pytest.approx(200 / 3))
+
+
+def test_displacement_by_group(pose: Pose, label: MakeLabel) -> None:
+    labels = [label(pose()), label(pose()), label(pose(), source="ours")]
+    rows = offset_rows(labels, {"x": _scores(1.0, 3.0, math.nan)}, resamples=9, seed=0)
+    assert [row.group for row in rows] == ["helen"]  # nothing is known of the other
+    right, down = rows[0].offsets["x"]
+    assert (right.value, down.value) == (2.0, -4.0)

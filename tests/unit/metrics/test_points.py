@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def test_nme_equals_a_plain_loop() -> None:
 
 def test_nme_of_a_shifted_face_is_the_shift_over_the_normaliser() -> None:
     face = _random(5, 2)
-    found = nme(face + (3.0, 4.0), face, np.array(50.0))
+    found = nme(face + np.array([3.0, 4.0]), face, np.array(50.0))
     assert float(found) == pytest.approx(10.0)
 
 
@@ -41,7 +42,7 @@ def test_distance_to_a_line_by_hand() -> None:
 def test_distance_to_a_line_equals_a_search_over_many_places_on_it() -> None:
     line, points = _random(6, 2), _random(20, 2, seed=1)
     places = np.concatenate(
-        [a + np.linspace(0, 1, 20001)[:, None] * (b - a) for a, b in zip(line, line[1:])]
+        [a + np.linspace(0, 1, 20001)[:, None] * (b - a) for a, b in pairwise(line)]
     )
     expected = [np.linalg.norm(places - point, axis=1).min() for point in points]
     np.testing.assert_allclose(point_to_polyline(points, line), expected, atol=1e-4)
@@ -49,7 +50,7 @@ def test_distance_to_a_line_equals_a_search_over_many_places_on_it() -> None:
 
 def test_distance_to_a_line_is_that_of_each_batch_entry() -> None:
     lines, points = _random(3, 4, 2), _random(3, 5, 2, seed=1)
-    expected = [point_to_polyline(p, line) for p, line in zip(points, lines)]
+    expected = [point_to_polyline(p, line) for p, line in zip(points, lines, strict=True)]
     np.testing.assert_array_equal(point_to_polyline(points, lines), expected)
 
 

@@ -1,0 +1,29 @@
+/* Stands in for libnvinfer, libnvonnxparser and libnvinfer_plugin, so that the real Python bindings
+ * can be imported where the libraries are not: every class, signature and enumeration is there, and
+ * nothing can be created. */
+
+#define NOTHING(name) \
+    void *name(void)  \
+    {                 \
+        return 0;     \
+    }
+
+NOTHING(createInferBuilder_INTERNAL)
+NOTHING(createInferRuntime_INTERNAL)
+NOTHING(createInferRefitter_INTERNAL)
+NOTHING(createNvOnnxParser_INTERNAL)
+NOTHING(createNvOnnxParserRefitter_INTERNAL)
+NOTHING(getPluginRegistry)
+NOTHING(getBuilderPluginRegistry)
+
+int getNvOnnxParserVersion(void)
+{
+    return 0;
+}
+
+int initLibNvInferPlugins(void *logger, const char *library)
+{
+    (void)logger;
+    (void)library;
+    return 1;
+}
