@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from amesh.evaluation.labels import Label
-from amesh.evaluation.measures import LabelScheme, face_errors
+from amesh.evaluation.measures import LabelScheme, face_errors, face_offset
 from amesh.evaluation.schemes import label_scheme
 from amesh.topology.scheme import Topology
 
@@ -36,11 +36,14 @@ class Scores:
         errors: The error of each face by every measure [%]; not-a-number where the face was missed
             or its scheme lacks the measure.
         labelled: Whether the scheme of each label has the measure.
+        offsets: How far right and down each prediction lies of its label as a whole [%];
+            not-a-number where that is not known.
     """
 
     detected: Bool[np.ndarray, " f"]
     errors: Mapping[str, Float[np.ndarray, " f"]]
     labelled: Mapping[str, Bool[np.ndarray, " f"]]
+    offsets: Float[np.ndarray, "f 2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,7 @@ def score_matched(
     """Scores one prediction for each label, None where there is none."""
     errors: dict[str, Float[np.ndarray, " f"]] = {}
     labelled: dict[str, Bool[np.ndarray, " f"]] = {}
+    offsets = np.full((len(labels), 2), np.nan)
     for i, (label, face) in enumerate(zip(labels, chosen, strict=True)):
         scheme = None if label.scheme is None else label_scheme(label.scheme, topology)
         for name in scheme.measures if scheme else ():
@@ -91,7 +95,9 @@ def score_matched(
         if scheme and face is not None:
             for name, error in face_errors(scheme, face, label.points).items():
                 errors[name][i] = error
-    return Scores(np.array([face is not None for face in chosen], dtype=bool), errors, labelled)
+            offsets[i] = face_offset(scheme, face, label.points)
+    detected = np.array([face is not None for face in chosen], dtype=bool)
+    return Scores(detected, errors, labelled, offsets)
 
 
 def match(

@@ -10,7 +10,7 @@ Line = Sequence[tuple[float, Interval]]
 
 # Okabe and Ito's colours: told apart by the colour-blind too.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _GAP = 260, 220, 48, 34, 58, 22
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _GAP = 260, 220, 62, 34, 74, 22
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,10 @@ def _text(
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 6, 8, 10, 20, ...: quarters of it are short numbers."""
+    """The next of 1, 2, 3, 4, 6, 8, 10, 20, ...: quarters of it are short numbers."""
     size = 1e-6
     while True:
-        for step in (1, 2, 4, 6, 8):
+        for step in (1, 2, 3, 4, 6, 8):
             if step * size >= value:
                 return step * size
         size *= 10

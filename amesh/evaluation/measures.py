@@ -60,6 +60,22 @@ def face_errors(
     }
 
 
+def face_offset(
+    scheme: LabelScheme, landmarks: Float[np.ndarray, "n 3"], points: Float[np.ndarray, "p d"]
+) -> Float[np.ndarray, " 2"]:
+    """How far right and down a prediction lies of its label as a whole [%].
+
+    Over the points that both schemes have, in the unit of the scheme's first measure. Over many
+    faces it tells a displaced crop, or displaced labels, from scatter.
+    """
+    if scheme.common is None or not scheme.measures:
+        return np.full(2, np.nan)
+    theirs = points[list(scheme.common.labelled), :2]
+    offset = (scheme.common.matrix @ landmarks[:, :2] - theirs).mean(0)
+    unit = next(iter(scheme.measures.values()))[0].normaliser
+    return np.asarray(100 * offset / normaliser_length(unit, points))
+
+
 def _part(
     part: Part, landmarks: Float[np.ndarray, "n 3"], points: Float[np.ndarray, "p d"]
 ) -> Float[np.ndarray, " k"]:

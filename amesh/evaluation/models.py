@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -21,6 +21,7 @@ from amesh.pipeline.images import read_image
 from amesh.topology.scheme import Topology
 
 
+@runtime_checkable
 class FaceFinder(Protocol):
     """What is asked of a network in its pipeline; `amesh.FaceMesh` is one."""
 

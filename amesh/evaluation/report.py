@@ -2,23 +2,16 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from amesh.evaluation import sections
 from amesh.evaluation.agreement import Agreement
-from amesh.evaluation.chart import Panel, line_chart
 from amesh.evaluation.robustness import Curve
-from amesh.evaluation.tables import THRESHOLD, DetectionRow, Row
+from amesh.evaluation.tables import THRESHOLD, DetectionRow, OffsetRow, Row
 from amesh.files import write_atomically
 from amesh.metrics.bootstrap import Interval
-
-_AXES = {
-    "shift": ("shift", "% of the crop's side"),
-    "scale": ("scale", "side over the right one"),
-    "roll": ("roll", "degrees"),
-}
 
 # What a reader has to know to use the figures, kept with them.
 _NOTES = """\
@@ -34,6 +27,15 @@ the intervals are too narrow. Change: paired, on the faces that both found, agai
 column."""
 
 
+_CURVE_NOTE = f"""\
+Share of faces missed or with an error above {THRESHOLD:g} %, and area under the cumulative error
+curve up to there; each group by its first measure."""
+
+_OFFSET_NOTE = """\
+Scatter averages out here; what stays is a displaced crop, labels displaced as a whole, or points
+that the two schemes place differently."""
+
+
 @dataclass(frozen=True)
 class Report:
     """Everything an evaluation found.
@@ -43,6 +45,7 @@ class Report:
         detection: Faces found by the full pipeline.
         full: Errors of the full pipeline.
         in_roi: Errors in the regions that labels give.
+        offsets: Mean displacement of the full pipeline's predictions.
         agreement: How far sets of predictions are from each other.
         robustness: Errors against misplaced regions, by the name of the network.
         failed: Pictures that could not be read, and why.
@@ -52,6 +55,7 @@ class Report:
     detection: list[DetectionRow] = field(default_factory=list)
     full: list[Row] = field(default_factory=list)
     in_roi: list[Row] = field(default_factory=list)
+    offsets: list[OffsetRow] = field(default_factory=list)
     agreement: list[Agreement] = field(default_factory=list)
     robustness: dict[str, list[Curve]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -67,7 +71,7 @@ def write(report: Report, folder: Path) -> list[Path]:
         "evaluation.json": json.dumps(_plain(report), indent=1, allow_nan=False) + "\n",
         "evaluation.md": markdown(report),
     }
-    chart = robustness_chart(report.robustness)
+    chart = sections.robustness_chart(report.robustness)
     if chart is not None:
         files["robustness.svg"] = chart
     for name, text in files.items():
@@ -77,154 +81,32 @@ def write(report: Report, folder: Path) -> list[Path]:
 
 def markdown(report: Report) -> str:
     """The report as Markdown."""
-    parts = ["# Evaluation", *[f"* {key}: {_inline(value)}" for key, value in report.about.items()]]
-    parts += ["", _NOTES, ""]
+    about = [f"* {key}: {_inline(value)}" for key, value in report.about.items()]
+    blocks = ["# Evaluation", "\n".join(about), _NOTES]
     if report.detection:
-        parts += ["## Faces found [%]", "", _detection(report.detection), ""]
+        blocks += ["## Faces found [%]", sections.detection_section(report.detection)]
     if report.full:
-        parts += ["## Full pipeline: error on the faces found [%]", "", _errors(report.full), ""]
-        title = f"## Full pipeline: failures above {THRESHOLD:g} % and area under the curve [%]"
-        parts += [title, "", "A missed face is a failure.", "", _failures(report.full), ""]
+        blocks += ["## Full pipeline: error on the faces found [%]"]
+        blocks += [sections.errors_section(report.full)]
+        blocks += [f"## Full pipeline: FR@{THRESHOLD:g} and AUC@{THRESHOLD:g} [%]", _CURVE_NOTE]
+        blocks += [sections.failures_section(report.full)]
     if report.in_roi:
-        parts += [
-            "## Region of interest taken from the labels: error [%]",
-            "",
-            _errors(report.in_roi),
-            "",
-        ]
+        blocks += ["## Region of interest taken from the labels: error [%]"]
+        blocks += [sections.errors_section(report.in_roi)]
+    if report.offsets:
+        blocks += ["## Full pipeline: mean displacement against the labels, right and down [%]"]
+        blocks += [_OFFSET_NOTE, sections.offsets_section(report.offsets)]
     if report.agreement:
-        title = "## Distance between predictions [% of the outer eye distance]"
-        parts += [title, "", _agreement(report.agreement), ""]
+        blocks += ["## Distance between predictions [% of the outer eye distance]"]
+        blocks += [sections.agreement_section(report.agreement)]
     if report.robustness:
-        parts += ["## Error against misplaced regions of interest [%]", ""]
-        parts += [
-            _robustness(report.robustness),
-            "",
-            "![Error against misplacement](robustness.svg)",
-            "",
-        ]
+        blocks += ["## Error against misplaced regions of interest [%]"]
+        blocks += [sections.robustness_section(report.robustness)]
+        blocks += ["![Error against misplacement](robustness.svg)"]
     if report.failed:
-        parts += ["## Pictures that could not be read", ""]
-        parts += [f"* {reason}" for reason in report.failed.values()] + [""]
-    return "\n".join(parts)
-
-
-def _detection(rows: Sequence[DetectionRow]) -> str:
-    def rate(row: DetectionRow, name: str) -> str:
-        found = round(row.rates[name].value * row.labelled / 100)
-        return f"{row.rates[name].value:.1f} ({found} of {row.labelled})"
-
-    names = list(rows[0].rates)
-    return _table(["group", *names], [[row.group, *(rate(row, n) for n in names)] for row in rows])
-
-
-def _errors(rows: Sequence[Row]) -> str:
-    names = [cell.model for cell in rows[0].cells]
-    heads = ["group", "measure", "faces", *names, *(f"{name}: change [%]" for name in names[1:])]
-    body = [
-        [row.group, row.measure, _faces(row)]
-        + [interval(cell.error) for cell in row.cells]
-        + [interval(cell.change, "+.1f") for cell in row.cells if cell.change is not None]
-        for row in rows
-    ]
-    return _table(heads, body)
-
-
-def _failures(rows: Sequence[Row]) -> str:
-    """Failure rates of each group's leading measure."""
-    names = [cell.model for cell in rows[0].cells]
-    heads = ["group", "measure", "faces"]
-    heads += [f"{name}: FR, AUC" for name in names]
-    leading = {row.group: row for row in reversed(rows)}
-    body = [
-        [row.group, row.measure, str(row.labelled)]
-        + [f"{cell.failure_rate:.1f}, {cell.auc:.1f}" for cell in row.cells]
-        for row in reversed(leading.values())
-    ]
-    return _table(heads, body)
-
-
-def _agreement(found: Sequence[Agreement]) -> str:
-    heads = ["pair", "pictures", "faces", "mean", "median", "p95", "landmarks' p95"]
-    heads += ["shift right, down", "only first", "only second", "missed by one"]
-    body = [
-        [f"{a.first} - {a.second}", str(a.pictures), str(a.faces)]
-        + [f"{value:.3f}" for value in (a.mean, a.median, a.p95, a.landmarks_p95)]
-        + [f"{a.shift[0]:+.3f}, {a.shift[1]:+.3f}", str(a.only_first), str(a.only_second)]
-        + [f"{a.missed:.2f} %"]
-        for a in found
-    ]
-    return _table(heads, body)
-
-
-def _robustness(found: dict[str, list[Curve]]) -> str:
-    """One table per group and kind, for the group's leading measure."""
-    tables = []
-    for group, measure, kind in _leading(found):
-        lines = _lines(found, group, measure, kind)
-        values = [value for value, _ in next(iter(lines.values()))]
-        rows = [
-            [f"{value:g}", *(interval(line[i][1]) for line in lines.values())]
-            for i, value in enumerate(values)
-        ]
-        title, unit = _AXES[kind]
-        heading = f"{group}, `{measure}`, {title} [{unit}]"
-        tables.append(f"{heading}\n\n{_table([title, *lines], rows)}")
-    return "\n\n".join(tables)
-
-
-def robustness_chart(found: dict[str, list[Curve]]) -> str | None:
-    """The chart of the first group that was measured, as SVG; None where nothing was."""
-    leading = _leading(found)
-    if not leading:
-        return None
-    group, measure, _ = leading[0]
-    panels = [
-        Panel(_AXES[kind][0], _AXES[kind][1], _lines(found, group, measure, kind)) for kind in _AXES
-    ]
-    return line_chart(panels, f"{group}: {measure} [%]")
-
-
-def _leading(found: dict[str, list[Curve]]) -> list[tuple[str, str, str]]:
-    """Each group with its first measure, by kind."""
-    measures: dict[str, str] = {}
-    for lines in found.values():
-        for line in lines:
-            measures.setdefault(line.group, line.measure)
-    return [(group, measure, kind) for group, measure in measures.items() for kind in _AXES]
-
-
-def _lines(
-    found: dict[str, list[Curve]], group: str, measure: str, kind: str
-) -> dict[str, tuple[tuple[float, Interval], ...]]:
-    def wanted(line: Curve) -> bool:
-        return (line.group, line.measure, line.kind) == (group, measure, kind)
-
-    return {name: line.points for name, lines in found.items() for line in lines if wanted(line)}
-
-
-def interval(found: Interval, form: str = ".2f") -> str:
-    """An estimate and its interval, as in `2.31 (2.20 to 2.43)`."""
-    if math.isnan(found.value):
-        return "-"
-    value = format(found.value, form)
-    if math.isnan(found.low):
-        return value
-    return f"{value} ({format(found.low, form)} to {format(found.high, form)})"
-
-
-def _faces(row: Row) -> str:
-    """Faces labelled, or how many of them each set measured where some were missed."""
-    counts = [cell.faces for cell in row.cells]
-    if all(count == row.labelled for count in counts):
-        return str(row.labelled)
-    return f"{', '.join(map(str, counts))} of {row.labelled}"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    escape: Callable[[str], str] = lambda text: text.replace("|", "\\|")  # noqa: E731
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(map(escape, line)) + " |" for line in lines)
+        blocks += ["## Pictures that could not be read"]
+        blocks += ["\n".join(f"* {reason}" for reason in report.failed.values())]
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _inline(value: Any) -> str:

@@ -1,6 +1,7 @@
 """`amesh evaluate`: networks, and predictions made elsewhere, against labelled pictures."""
 
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,9 @@ from amesh.evaluation.predictions import Predictions, parse_predictions
 from amesh.evaluation.report import Report, markdown, write
 from amesh.evaluation.robustness import curves
 from amesh.evaluation.schemes import label_scheme
-from amesh.evaluation.tables import accuracy_rows, detection_rows
+from amesh.evaluation.tables import accuracy_rows, detection_rows, offset_rows
 from amesh.face_mesh import FaceMesh, RuntimeName
+from amesh.files import as_user_error
 from amesh.metrics.bootstrap import RESAMPLES
 from amesh.topology.scheme import Topology
 from amesh.topology.scheme import load as load_topology
@@ -85,6 +87,7 @@ def evaluate(
     for prediction in given:  # a picture that is missing shows before the long work, not after
         for label in labels:
             prediction.of(label)
+    _try_folder(output)
     runs = run_models(models, labels, topology, misplace_rois=robustness) if models else {}
     report = _report(labels, runs, given, topology, resamples, seed)
     report.about.update(
@@ -147,6 +150,13 @@ def _check_names(names: Sequence[str]) -> None:
             raise UserError(f"two sets of predictions are called {name!r}; give NAME=FILE")
 
 
+def _try_folder(folder: Path) -> None:
+    """Fails before the long work where its result could not be written."""
+    with as_user_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
 def _report(
     labels: Sequence[Label],
     runs: dict[str, ModelRun],
@@ -165,6 +175,7 @@ def _report(
         detection=detection_rows(labels, full, resamples, seed),
         full=accuracy_rows(labels, full, resamples, seed),
         in_roi=accuracy_rows(labels, in_roi, resamples, seed) if in_roi else [],
+        offsets=offset_rows(labels, full, resamples, seed),
         agreement=[
             compare(first, second, topology)
             for i, first in enumerate(everything)

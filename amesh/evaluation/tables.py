@@ -1,5 +1,6 @@
 """Figures of an evaluation: groups of faces by measures, sets of predictions side by side."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -66,6 +67,19 @@ class DetectionRow:
     rates: dict[str, Interval]
 
 
+@dataclass(frozen=True)
+class OffsetRow:
+    """How far predictions of a group lie right and down of the labels, on average.
+
+    Attributes:
+        group: Name of the group.
+        offsets: Right and down [%], by the name of the set of predictions.
+    """
+
+    group: str
+    offsets: dict[str, tuple[Interval, Interval]]
+
+
 def accuracy_rows(
     labels: Sequence[Label], scores: Mapping[str, Scores], resamples: int, seed: int
 ) -> list[Row]:
@@ -121,4 +135,24 @@ def detection_rows(
                 found, people[group.members], resamples=resamples, seed=seed
             )
         rows.append(DetectionRow(group.name, len(group.members), rates))
+    return rows
+
+
+def offset_rows(
+    labels: Sequence[Label], scores: Mapping[str, Scores], resamples: int, seed: int
+) -> list[OffsetRow]:
+    """Mean displacement by group, of the groups where it is known."""
+    people = persons(labels)
+    rows = []
+    for group in groups(labels):
+        offsets = {}
+        for name, scored in scores.items():
+            known = group.members[~np.isnan(scored.offsets[group.members, 0])]
+            right, down = (
+                mean_interval(side, people[known], resamples=resamples, seed=seed)
+                for side in scored.offsets[known].T
+            )
+            offsets[name] = (right, down)
+        if any(not math.isnan(right.value) for right, _ in offsets.values()):
+            rows.append(OffsetRow(group.name, offsets))
     return rows

@@ -35,7 +35,7 @@ def affine(
         size: Side of the crop [px].
     """
     theta = _precise(theta)
-    last_row = theta.new_tensor([0.0, 0.0, 1.0]).expand(len(theta), 1, 3)
+    last_row = theta.new_tensor([0.0, 0.0, 1.0]).expand(theta.shape[0], 1, 3)
     homography = torch.cat([theta, last_row], dim=1)
     crop = homography_warp(
         features.to(theta.dtype),
@@ -131,7 +131,7 @@ def _precise(theta: Tensor) -> Tensor:
 def _indices(features: Tensor, theta: Tensor, size: int) -> Float[Tensor, "b k k 2"]:
     """Pixel indices (centres at integers) in the map at which each crop pixel reads."""
     h, w = features.shape[-2:]
-    grid = pixel_centres(size, theta).reshape(1, size * size, 2).expand(len(theta), -1, -1)
+    grid = pixel_centres(size, theta).reshape(1, size * size, 2).expand(theta.shape[0], -1, -1)
     points = apply(theta, grid).unflatten(1, (size, size))  # b k*k 2 -> b k k 2
     extent = points.new_tensor([w, h])
     indices: Tensor = (points + 1.0) * (extent / 2.0) - 0.5

@@ -110,7 +110,8 @@ def _sums(
     if groups is None:
         return table
     names, index = np.unique(groups, return_inverse=True)
-    return np.stack([np.bincount(index, weights=row, minlength=len(names)) for row in table])
+    sums = [np.bincount(index, weights=row, minlength=len(names)) for row in table]
+    return np.stack(sums).astype(np.float64)  # of nothing, bincount makes integers
 
 
 def _draw(

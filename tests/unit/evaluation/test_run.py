@@ -35,7 +35,9 @@ class Finder:
         found = (self.face + np.array([0, red, 0])).astype(np.float32)
         if rois is not None:
             self.rois.append(rois)
-            return [Face(i, 1.0, found, rois) for i in range(len(rois.size))]
+            # Each region gives another face, so that none is taken for another.
+            down = np.array([0, 1, 0], dtype=np.float32)
+            return [Face(i, 1.0, found + i * down, rois) for i in range(len(rois.size))]
         return [] if blue else [Face(0, 1.0, found, Roi(*[None] * 3))]  # type: ignore[arg-type]
 
 
@@ -222,3 +224,6 @@ def test_each_label_is_looked_at_through_its_own_region(
     assert [found is None for found in run.in_roi] == [False, False, True]
     assert [found is None for found in run.misplaced] == [False, False, True]
     assert len(run.full.of(labels[0])) == 1
+    np.testing.assert_allclose(run.in_roi[0], pose(), atol=1e-4)
+    assert run.misplaced[1] is not None
+    np.testing.assert_allclose(run.misplaced[1][7], pose() + np.array([0, 7, 0]), atol=1e-4)
