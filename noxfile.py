@@ -6,6 +6,7 @@
 copy is enough; delete that folder to start afresh. The other sessions have their own.
 """
 
+import json
 import shutil
 import sys
 import zipfile
@@ -73,18 +74,25 @@ def golden(session: nox.Session) -> None:
 
 @nox.session
 def peer(session: nox.Session) -> None:
-    """Compare with MediaPipe on labelled pictures (`nox -s peer -- FOLDER`); see build/peer."""
-    if len(session.posargs) != 1:
-        session.error("which pictures? nox -s peer -- FOLDER")
-    pictures = Path(session.posargs[0]).resolve()
+    """Score our pipeline and MediaPipe's on labelled pictures; writes docs/accuracy.
+
+    `nox -s peer -- MANIFEST.jsonl`, a label manifest as `amesh evaluate` takes it; further
+    arguments go to that command.
+    """
+    if not session.posargs:
+        session.error("which labels? nox -s peer -- MANIFEST.jsonl")
+    manifest, options = Path(session.posargs[0]).resolve(), session.posargs[1:]
+    lines = manifest.read_text().splitlines()
+    pictures = [str(manifest.parent / json.loads(line)["image"]) for line in lines]
     theirs = BUILD / "peer" / "mediapipe.jsonl"
     theirs.parent.mkdir(parents=True, exist_ok=True)
-    oracle(session, "pipeline", str(pictures), "--output", str(theirs), "--max-faces", "10")
+    oracle(session, "pipeline", *pictures, "--output", str(theirs), "--max-faces", "10")
     programs = develop(session, "-e", ".")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     session.run(
-        *(str(programs / "amesh"), "evaluate", "--data", str(pictures), "--peer", str(theirs)),
-        *("--output", str(theirs.parent)),
+        *(str(programs / "amesh"), "evaluate", "--data", str(manifest)),
+        *("--model", "released-192", "--predictions", f"MediaPipe={theirs}", "--mediapipe-crop"),
+        *("--robustness", "--output", str(HERE / "docs" / "accuracy"), *options),
         external=True,
     )
 

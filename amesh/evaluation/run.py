@@ -93,7 +93,7 @@ def evaluate(
     report.about.update(
         amesh=amesh.__version__,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        data=[str(path) for path in data],
+        data=[f"{path.resolve().parent.name}/{path.name}" for path in map(Path, data)],
         limit=limit or "none",
         bootstrap=f"{resamples} resamples, seed {seed}",
     )

@@ -65,7 +65,9 @@ class DownBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
         """Halves height and width."""
-        skip = F.pad(self.pool(x), (0, 0, 0, 0, 0, self.grow))  # b c h2 w2 -> b d h2 w2
+        skip = self.pool(x)
+        if self.grow:
+            skip = F.pad(skip, (0, 0, 0, 0, 0, self.grow))  # b c h2 w2 -> b d h2 w2
         out: Tensor = self.activation(skip + self.norm(self.pointwise(self.depthwise(self.pad(x)))))
         return out
 

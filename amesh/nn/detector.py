@@ -1,8 +1,8 @@
 """The two face detectors of the released pipeline: short range and full range.
 
-Both are single-shot detectors of the BlazeFace family (arXiv 1907.05047) and share nothing but their
-output: one box with six keypoints and one score for each anchor. What the numbers mean, and how anchors
-and logits become faces, is `amesh.pipeline.decoding`.
+Both are single-shot detectors of the BlazeFace family (arXiv 1907.05047) and share nothing but
+their output: one box with six keypoints and one score for each anchor. What the numbers mean, and
+how anchors and logits become faces, is `amesh.pipeline.decoding`.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,8 @@ class DetectorOutput(NamedTuple):
     """Raw output, in the released file's order of anchors.
 
     Attributes:
-        boxes: Centre relative to the anchor, size, and six keypoints relative to the anchor [input px].
+        boxes: Centre relative to the anchor, size, and six keypoints relative to the anchor
+            [input px].
         scores: Logits.
     """
 
@@ -71,11 +72,12 @@ class SameConv(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding."""
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Pads, then convolves."""
         return super().forward(pad_same(input, self.kernel_size[0], self.stride[0]))
 
 
 class BlazeBlock(nn.Module):
-    """Depthwise 3 x 3, pointwise, plus a shortcut that is max-pooled and zero-padded in channels."""
+    """Depthwise 3 x 3, pointwise, plus a shortcut: max-pooled, zero-padded in channels."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -85,6 +87,7 @@ class BlazeBlock(nn.Module):
         self.pointwise = nn.Conv2d(channels, width, 1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Refines a map, and halves it where the stride is 2."""
         shortcut = functional.max_pool2d(x, self.stride) if self.stride > 1 else x
         shortcut = functional.pad(shortcut, (0, 0, 0, 0, 0, self.added))  # (b, width, h2, w2)
         return functional.relu(shortcut + self.pointwise(self.depthwise(x)))
@@ -147,7 +150,10 @@ def _by_anchor(x: Float[Tensor, "b c h w"], values: int) -> Float[Tensor, "b anc
 
 
 class Bottleneck(nn.Module):
-    """Two depthwise-separable convolutions through a narrow middle; a shortcut where shapes allow one."""
+    """Two depthwise-separable convolutions through a narrow middle.
+
+    A shortcut goes round them where the shapes allow one.
+    """
 
     def __init__(self, channels: int, middle: int, width: int, stride: int = 1) -> None:
         super().__init__()
@@ -158,13 +164,14 @@ class Bottleneck(nn.Module):
         self.expand = nn.Conv2d(middle, width, 1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Refines a map, and halves it where the stride is 2."""
         narrow = functional.relu(self.reduce(self.depthwise_in(x)))
         wide = self.expand(self.depthwise(narrow))
         return functional.relu(x + wide if self.residual else wide)
 
 
 class Merge(nn.Module):
-    """One step up: the deep map, narrowed and doubled in size, plus the lateral map; then blocks."""
+    """One step up: the deep map, narrowed and doubled, plus the lateral map; then blocks."""
 
     def __init__(self, channels: int, width: int, blocks: int) -> None:
         super().__init__()
@@ -174,6 +181,7 @@ class Merge(nn.Module):
     def forward(
         self, deep: Float[Tensor, "b c h w"], lateral: Float[Tensor, "b d h2 w2"]
     ) -> Float[Tensor, "b d h2 w2"]:
+        """Brings the deep map up to the lateral one."""
         deep = functional.relu(self.reduce(deep))
         deep = functional.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
         x: Tensor = self.blocks(lateral + deep)
@@ -181,7 +189,7 @@ class Merge(nn.Module):
 
 
 class InterleavedHead(nn.Module):
-    """Values at the 48 x 48 cells, computed at 24 x 24: each place holds those of its 2 x 2 cells."""
+    """Values at 48 x 48 cells, computed at 24 x 24: each place holds those of its 2 x 2 cells."""
 
     def __init__(self, channels: int, values: int) -> None:
         super().__init__()
@@ -191,14 +199,19 @@ class InterleavedHead(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b anchors values"]:
+        """Values of each cell, row by row."""
         x = self.depthwise(self.pointwise(x))
-        # The cell's place is the outer part of the channel (DEPTH_TO_SPACE), unlike in pixel_shuffle.
+        # The cell's place is the outer part of the channel (DEPTH_TO_SPACE), unlike in
+        # pixel_shuffle.
         x = x.unflatten(1, (2, 2, -1)).permute(0, 4, 1, 5, 2, 3)  # (b, h, 2, w, 2, values)
         return x.flatten(1, 4)
 
 
 class FullRangeDetector(nn.Module):
-    """2304 anchors on a 192 x 192 picture, one at each cell of 4 px: an encoder, and a decoder to its 48 x 48 map."""
+    """2304 anchors on a 192 x 192 picture, one at each cell of 4 px.
+
+    An encoder, and a decoder up to its 48 x 48 map.
+    """
 
     STEM = 32
     ENCODER = (

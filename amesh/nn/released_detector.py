@@ -1,7 +1,8 @@
 """Weights of the released face detectors: from Google's TFLite files into our modules.
 
-Nothing in those files names a layer, so layers are paired by the order in which they run, and each pair must
-agree in kind, kernel and output. A file of another architecture is refused with the first difference.
+Nothing in those files names a layer, so layers are paired by the order in which they run, and each
+pair must agree in kind, kernel and output. A file of another architecture is refused with the first
+difference.
 """
 
 from dataclasses import dataclass
@@ -121,6 +122,6 @@ def _check_constants(file: TfliteFile, convolutions: list[Operator]) -> None:
         expected = 2 if operator in convolutions else 0
         if len(floats) != expected:
             raise UserError(
-                f"not a released face detector: {operator.name} with {len(floats)} float constants, "
+                f"not a released face detector: {operator.name} with {len(floats)} constants, "
                 f"expected {expected}"
             )

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, UInt8
+from torch import nn
 
 from amesh.nn import weights
-from amesh.nn.detector import DetectorConfig, FullRangeDetector, ShortRangeDetector
+from amesh.nn.detector import DetectorConfig
 from amesh.pipeline.cutting import as_mediapipe_cuts
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
 from amesh.pipeline.images import crop_image
@@ -42,13 +43,13 @@ class Detector:
 
     def __init__(
         self,
-        networks: Sequence[ShortRangeDetector | FullRangeDetector],
+        networks: Sequence[nn.Module],
         mediapipe_crop: bool = False,
     ) -> None:
         """Takes over the networks.
 
         Args:
-            networks: Asked in this order.
+            networks: Detectors of `amesh.nn.detector`, asked in this order.
             mediapipe_crop: Shrink the picture as MediaPipe's CPU path does: half a pixel off and
                 without antialiasing. For comparisons with it only.
         """
@@ -63,13 +64,7 @@ class Detector:
             UserError: They are not installed.
         """
         names = ("short", "full") if kind == "both" else (kind,)
-        networks = []
-        for name in names:
-            network = weights.load(f"detector-{name}")
-            if not isinstance(network, ShortRangeDetector | FullRangeDetector):
-                raise TypeError(f"detector-{name} holds a {type(network).__name__}")
-            networks.append(network)
-        return cls(networks, mediapipe_crop)
+        return cls([weights.load(f"detector-{name}") for name in names], mediapipe_crop)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best first."""
@@ -84,10 +79,9 @@ class Detector:
         return sorted(found, key=lambda detection: -detection.score)
 
     @torch.inference_mode()
-    def _detect(
-        self, network: ShortRangeDetector | FullRangeDetector, image: UInt8[np.ndarray, "h w 3"]
-    ) -> list[Detection]:
-        config: DetectorConfig = network.config
+    def _detect(self, network: nn.Module, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
+        config = network.config
+        assert isinstance(config, DetectorConfig)
         image_from_input = letterbox(image.shape[1], image.shape[0], config.input_size)
         if self.mediapipe_crop:
             cut, antialias = as_mediapipe_cuts(image_from_input), False

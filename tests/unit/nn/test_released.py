@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from amesh.errors import UserError
 from amesh.nn import released, tflite_file
+from amesh.nn.released_detector import convert_detector
 from amesh.nn.tflite_file import Operator, TfliteFile
 
 
@@ -16,3 +18,18 @@ def test_a_foreign_network_is_refused_with_the_first_difference():
         UserError, match=r"other\.tflite: .*expected CONV_2D after tensor 0, found RELU"
     ):
         released.convert(foreign, "other.tflite")
+
+
+def test_a_foreign_network_is_no_detector():
+    shapes = {0: (1, 100, 100, 3), 1: (1, 4)}
+    foreign = TfliteFile((Operator("RELU", (0,), (1,)),), (0,), (1,), shapes)
+    with pytest.raises(UserError, match="not a released face detector"):
+        convert_detector(foreign)
+
+
+def test_a_detector_of_another_build_is_refused_with_the_first_difference():
+    shapes = {0: (1, 128, 128, 3), 1: (1, 896, 16), 2: (1, 896, 1), 3: (1, 64, 64, 8)}
+    kernel = np.zeros((8, 5, 5, 3), np.float32)
+    stem = Operator("CONV_2D", (0,), (3,), (kernel, np.zeros(8, np.float32)))
+    with pytest.raises(UserError, match=r"convolution 0 should be .*found .*8"):
+        convert_detector(TfliteFile((stem,), (0,), (1, 2), shapes))
