@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -101,7 +102,7 @@ def compare(first: Predictions, second: Predictions, topology: Topology) -> Agre
         p95=float(np.quantile(by_face, 0.95)),
         landmarks_p95=float(np.quantile(100 * distances(b, a) / length[:, None], 0.95)),
         shift=(float(shift[0]), float(shift[1])),
-        worst=tuple((sources[i], float(by_face[i])) for i in order),
+        worst=tuple((Path(sources[i]).name, float(by_face[i])) for i in order),
     )
 
 
