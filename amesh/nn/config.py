@@ -1,8 +1,9 @@
 """The architecture as data: one frozen dataclass for the whole family."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, get_args, get_type_hints
 
 from amesh.errors import UserError
 from amesh.topology import Topology, load
@@ -71,6 +72,16 @@ class MeshConfig:
 
     def __post_init__(self) -> None:
         """Refuses what cannot be built."""
+        for name in ("crop_source", "theta_rule", "sampler"):
+            known = get_args(get_type_hints(type(self))[name])
+            if getattr(self, name) not in known:
+                raise UserError(
+                    f"{self.name}: {name} {getattr(self, name)!r} is none of {', '.join(known)}"
+                )
+        _check_capacity(self.name, self.widths, 6, self.depth, self.head_width)
+        for name, region in self.regions.items():
+            shared = (self.widths[1], *region.widths)  # a region starts from the shared map
+            _check_capacity(f"{self.name}, {name}", shared, 4, region.depth, region.head_width)
         for field_name, size, stride in (
             ("input_size", self.input_size, MESH_STRIDE),
             ("crop_size", self.crop_size, REGION_STRIDE),
@@ -128,6 +139,15 @@ class MeshConfig:
             return cls(**fields)
         except (TypeError, KeyError) as error:
             raise UserError(f"network config: {error}") from error
+
+
+def _check_capacity(
+    where: str, widths: Sequence[int], count: int, depth: int, head_width: int
+) -> None:
+    if len(widths) != count or widths[0] < 1 or any(a > b for a, b in pairwise(widths)):
+        raise UserError(f"{where}: widths {list(widths)} are not {count} that never shrink")
+    if depth < 0 or head_width < 1:
+        raise UserError(f"{where}: depth {depth}, head_width {head_width}; expected 0, 1 or more")
 
 
 NAMED = {

@@ -5,8 +5,9 @@ their output: one box with six keypoints and one score for each anchor. What the
 how anchors and logits become faces, is `amesh.pipeline.decoding`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -33,6 +34,18 @@ class DetectorConfig:
         if self.name not in _INPUT_SIZES:
             known = ", ".join(_INPUT_SIZES)
             raise UserError(f"face detector {self.name!r} does not exist: choose one of {known}")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "DetectorConfig":
+        """The config of a weights file's header.
+
+        Raises:
+            UserError: A field is unknown or missing.
+        """
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise UserError(f"detector config: {error}") from error
 
     @property
     def input_size(self) -> int:

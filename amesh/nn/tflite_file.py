@@ -3,6 +3,7 @@
 The schema classes are those of the `tflite` package, generated from TensorFlow's schema.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,14 @@ def read(content: bytes, source: str | Path = "tflite file") -> TfliteFile:
     """
     if content[4:8] != b"TFL3":
         raise UserError(f"{source}: not a TFLite model (no TFL3 identifier)")
+    try:
+        return _parse(content)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error) as error:
+        # The generated accessors follow offsets blindly: damage shows as any of these.
+        raise UserError(f"{source}: a damaged TFLite model ({error})") from error
+
+
+def _parse(content: bytes) -> TfliteFile:
     model = tflite.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
     constants = {

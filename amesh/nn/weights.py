@@ -28,7 +28,7 @@ _ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "AttentionMesh": lambda config: AttentionMesh(MeshConfig.from_dict(config)),
     "MeshOnly": lambda config: MeshOnly(MeshConfig.from_dict(config)),
     "Cascade": lambda config: Cascade(MeshConfig.from_dict(config)),
-    "Detector": lambda config: build_detector(DetectorConfig(**config)),
+    "Detector": lambda config: build_detector(DetectorConfig.from_dict(config)),
 }
 _KEY = "amesh"
 
@@ -94,7 +94,15 @@ def header(path: Path) -> dict[str, Any]:
         metadata = file.metadata() or {}
     if _KEY not in metadata:
         raise UserError(f"{path}: not written by amesh (no {_KEY!r} in its metadata)")
-    found: dict[str, Any] = json.loads(metadata[_KEY])
+    try:
+        found = json.loads(metadata[_KEY])
+    except json.JSONDecodeError:
+        found = None
+    kinds = {"architecture": str, "config": dict, "origin": dict}
+    if not isinstance(found, dict) or any(
+        not isinstance(found.get(key), kind) for key, kind in kinds.items()
+    ):
+        raise UserError(f"{path}: its header is damaged (expected {', '.join(kinds)})")
     return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, UInt8
 
+from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
 from amesh.nn.runner import Runner
@@ -51,11 +52,18 @@ class FacePipeline:
         Args:
             runner: The landmark network.
             detector: Finds faces in a picture, best first.
-            max_faces: Look at this many detections at most; all by default.
-            min_score: A detection whose face flag stays at or below this is dropped.
+            max_faces: Return this many faces at most; all by default.
+            min_score: A face that the network is less sure of is dropped.
             mediapipe_crop: Cut crops as MediaPipe's CPU path does: half a pixel off, border
                 replicated, no antialiasing. For comparisons with it only.
+
+        Raises:
+            UserError: A number is out of its range.
         """
+        if max_faces is not None and max_faces < 1:
+            raise UserError(f"max_faces is {max_faces}; expected 1 or more, or None for all")
+        if not 0 <= min_score < 1:
+            raise UserError(f"min_score is {min_score}; expected a probability below 1")
         self.runner = runner
         self.detector = detector
         self.max_faces = max_faces
@@ -72,21 +80,27 @@ class FacePipeline:
 
         Returns:
             Faces in the detector's order, best first.
+
+        Raises:
+            UserError: The picture is no uint8 array (h, w, 3), or a ROI is not finite.
         """
+        _check_image(image)
         if rois is not None:
             return self._predict(image, rois)
-        detections = self.detector(image)[: self.max_faces]
+        detections = self.detector(image)
         if not detections:
             return []
         boxes = torch.from_numpy(np.stack([found.box for found in detections])).double()
         eyes = torch.from_numpy(np.stack([found.keypoints[:2] for found in detections])).double()
         faces = self._predict(image, roi.from_detection(boxes, eyes))
-        kept = [face for face in faces if face.score > self.min_score]
-        return [replace(face, id=i) for i, face in enumerate(kept)]
+        kept = [face for face in faces if face.score >= self.min_score]
+        return [replace(face, id=i) for i, face in enumerate(kept[: self.max_faces])]
 
     def _predict(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> list[Face]:
         size = self.runner.input_size
         rois = Roi(*(part.double() for part in rois))
+        if not all(part.isfinite().all() for part in rois) or (rois.size <= 0).any():
+            raise UserError("a region of interest is not finite, or its size is not above 0")
         image_from_crop = roi.image_from_crop(rois, size)
         faces: list[Face] = []
         for start in range(0, len(rois.size), _BATCH):
@@ -113,3 +127,12 @@ class FacePipeline:
                 image, as_mediapipe_cuts(image_from_crop), size, border="replicate", antialias=False
             )
         return crop.astype(np.float32) / np.float32(255.0)
+
+
+def _check_image(image: np.ndarray) -> None:
+    """Shapes are not checked outside of tests, and a float picture would just show no face."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise UserError(
+            f"a picture is {image.dtype} {image.shape}; expected uint8 (height, width, 3), RGB, "
+            "as read_image returns it"
+        )

@@ -122,12 +122,15 @@ def write_jsonl(path: str | os.PathLike[str], records: Iterable[Record]) -> int:
     count = 0
     with replacing(path) as file:
         for line in records:
-            # Escaped to ASCII: names of files may hold bytes that are no text.
-            text = json.dumps(line, allow_nan=False, separators=(",", ":")) + "\n"
             with as_user_error(path):
-                file.write(text.encode())
+                file.write(to_line(line).encode() + b"\n")
             count += 1
     return count
+
+
+def to_line(line: Record) -> str:
+    """A record as one line of JSON, in ASCII: names of files may hold bytes that are no text."""
+    return json.dumps(line, allow_nan=False, separators=(",", ":"))
 
 
 def read_jsonl(path: str | os.PathLike[str]) -> Iterator[Record]:

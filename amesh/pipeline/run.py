@@ -14,12 +14,13 @@ from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.pipeline.draw import draw_faces
 from amesh.pipeline.face_pipeline import Face, FacePipeline
-from amesh.pipeline.images import IMAGE_SUFFIXES, list_images, read_image
+from amesh.pipeline.images import list_images, read_image
 from amesh.pipeline.records import Record, record
 from amesh.topology import Topology
 
 # An overlay is written losslessly: thin lines are what JPEG smears.
 _OVERLAY_SUFFIX = ".png"
+_WRITABLE = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Picture:
 
     Attributes:
         path: Where it lies.
-        name: What the record calls it: as given, or relative to the given folder.
+        name: What the record calls it: as given, or relative to the one given folder.
     """
 
     path: Path
@@ -38,6 +39,8 @@ class Picture:
 def pictures(sources: Sequence[str]) -> list[Picture]:
     """The pictures behind a list of files and folders, in the order given, folders sorted.
 
+    Several sources may hold pictures of one name: then a folder's name stays in front.
+
     Raises:
         UserError: A source does not exist, or a folder holds no picture.
     """
@@ -45,15 +48,30 @@ def pictures(sources: Sequence[str]) -> list[Picture]:
     for source in sources:
         path = Path(source)
         if path.is_dir():
-            inside = [Picture(p, p.relative_to(path).as_posix()) for p in list_images(path)]
+            inside = list_images(path)
             if not inside:
                 raise UserError(f"{path}: no picture in this folder")
-            found += inside
+            alone = len(sources) == 1
+            found += [Picture(p, (p.relative_to(path) if alone else p).as_posix()) for p in inside]
         elif path.exists():
             found.append(Picture(path, source))
         else:
             raise UserError(f"{path}: no such file or folder")
     return found
+
+
+def check_outputs(inputs: Sequence[Picture], output: Path | None, draw: Path | None) -> None:
+    """Refuses to write over a picture that is read.
+
+    Raises:
+        UserError: The records or an overlay would take the place of a source, or of each other.
+    """
+    sources = {picture.path.resolve() for picture in inputs}
+    overlays = {path.resolve() for path in _overlay_paths(inputs, draw) if path is not None}
+    if output is not None and output.resolve() in sources | overlays:
+        raise UserError(f"--output {output} would overwrite a picture; name another file")
+    if taken := sorted(sources & overlays):
+        raise UserError(f"--draw would overwrite {taken[0].name}; give another folder or file")
 
 
 def run_pictures(
@@ -93,20 +111,21 @@ def run_pictures(
 def _overlay_paths(inputs: Sequence[Picture], draw: Path | None) -> list[Path | None]:
     if draw is None:
         return [None] * len(inputs)
-    if draw.suffix.lower() in IMAGE_SUFFIXES and not draw.is_dir():
+    if draw.suffix and not draw.is_dir():
+        if draw.suffix.lower() not in _WRITABLE:
+            raise UserError(f"--draw {draw}: give a folder, or a file in {', '.join(_WRITABLE)}")
         if len(inputs) != 1:
             raise UserError(
                 f"--draw {draw} names one file for {len(inputs)} pictures; give a folder"
             )
         return [draw]
-    # Pictures given one by one may lie anywhere: their file names are kept, their folders are not.
-    names = [
-        Path(p.name if not Path(p.name).is_absolute() and ".." not in p.name else p.path.name)
-        for p in inputs
-    ]
     paths: list[Path | None] = []
     taken: set[Path] = set()
-    for name in names:
+    for picture in inputs:
+        # Pictures given one by one may lie anywhere: then only their file names are kept.
+        name = Path(picture.name)
+        if name.is_absolute() or ".." in name.parts:
+            name = Path(name.name)
         path, number = draw / name.with_suffix(_OVERLAY_SUFFIX), 1
         while path in taken:
             number += 1
@@ -120,8 +139,7 @@ def _write_overlay(
     path: Path, image: UInt8[np.ndarray, "h w 3"], faces: Sequence[Face], topology: Topology
 ) -> None:
     overlay = draw_faces(image, [face.landmarks for face in faces], topology)
-    suffix = path.suffix if path.suffix.lower() in IMAGE_SUFFIXES else _OVERLAY_SUFFIX
-    ok, content = cv2.imencode(suffix, cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
+    ok, content = cv2.imencode(path.suffix.lower(), cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
     if not ok:
-        raise UserError(f"{path}: cannot encode a picture of this kind")
+        raise UserError(f"{path}: the overlay cannot be written in this format; use .png")
     write_atomically(path, content.tobytes())

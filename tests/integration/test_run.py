@@ -2,6 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +215,56 @@ def test_pictures_of_one_name_do_not_overwrite_each_others_overlays(portrait: Pa
     overlays = tmp_path / "overlays"
     assert main(["run", str(portrait), str(other), "--draw", str(overlays)]) == 0
     assert sorted(p.name for p in overlays.iterdir()) == ["portrait-2.png", "portrait.png"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["{folder}", "--draw", "{folder}"],
+        ["{portrait}", "--draw", "{folder}"],
+        ["{portrait}", "--draw", "{portrait}"],
+        ["{portrait}", "--output", "{portrait}"],
+    ],
+)
+def test_a_source_is_never_written_over(words: list[str], portrait: Path, capsys):
+    before = portrait.read_bytes()
+    words = [word.format(folder=portrait.parent, portrait=portrait) for word in words]
+    assert main(["run", *words]) == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert portrait.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".jfif", ".xyz", ".pgm"])
+def test_an_overlay_in_a_format_that_cannot_be_written(portrait: Path, tmp_path, suffix, capsys):
+    assert main(["run", str(portrait), "--draw", str(tmp_path / f"over{suffix}")]) == 2
+    assert "give a folder, or a file in .png, .jpg" in capsys.readouterr().err
+
+
+def test_pictures_of_several_folders_keep_their_folders(portrait: Path, tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").write_bytes(portrait.read_bytes())
+    out = tmp_path / "faces.jsonl"
+    assert main(["run", str(tmp_path / "a"), str(tmp_path / "b"), "--output", str(out)]) == 0
+    sources = [record["source"] for record in lines(out)]
+    assert sources == [str(tmp_path / "a" / "x.png"), str(tmp_path / "b" / "x.png")]
+
+
+def test_a_run_that_is_ended_leaves_no_half_file(portrait: Path, tmp_path: Path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(400):
+        (folder / f"{i}.png").symlink_to(portrait)
+    out = tmp_path / "out" / "faces.jsonl"
+    command = [sys.executable, "-m", "amesh", "run", str(folder), "--output", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(out.parent.glob(".faces*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(out.parent.glob(".faces*"))  # it is at work
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 130
+    assert list(out.parent.iterdir()) == []
 
 
 def test_weights_are_listed_and_found(capsys):

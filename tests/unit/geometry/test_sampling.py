@@ -84,15 +84,17 @@ def test_convention_exactly_zero_outside_the_box_of_pixel_centres(sampler):
         assert value == (1.0 if inside else 0.0)
 
 
-def test_outside_the_map_everything_is_exactly_zero():
-    maps, far = features(1, torch.float32), torch.tensor([[[0.1, 0, 5.0], [0, 0.1, 0.0]]])
+@pytest.mark.parametrize("distance", [5.0, 1e4, 1e30, math.inf, -math.inf, math.nan])
+def test_outside_the_map_everything_is_exactly_zero(distance: float):
+    far = torch.tensor([[[0.1, 0, distance], [0, 0.1, 0.0]]])
     sigma = torch.tensor(0.7)
-    for crop in (
-        sampling.affine(maps, far, SIZE),
-        sampling.gather(maps, far, SIZE),
-        sampling.gaussian(maps, far, SIZE, sigma),
-    ):
-        assert (crop == 0).all()
+    for maps in (features(1, torch.float32), features(1, torch.float16)):
+        for crop in (
+            sampling.affine(maps, far, SIZE),
+            sampling.gather(maps, far, SIZE),
+            sampling.gaussian(maps, far, SIZE, sigma),
+        ):
+            assert (crop == 0).all()
 
 
 @pytest.mark.parametrize("sampler", [sampling.affine, sampling.gather])

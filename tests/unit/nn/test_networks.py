@@ -186,11 +186,33 @@ def test_nothing_is_between_the_convolutions_of_a_residual_block():
         ({"crop_size": 40}, "crop_size 40 exceeds the shared map's 32"),
         ({"regions": {"nose": RegionConfig()}}, "region 'nose' is not in topology face478"),
         ({"topology": "dog"}, "no topology 'dog'"),
+        ({"depth": -3}, "depth -3"),
+        ({"widths": (32, 16, 16, 16, 16, 16)}, "never shrink"),
+        ({"regions": {"lips": RegionConfig(widths=(8, 8, 8))}}, "lips: widths .* never shrink"),
     ],
 )
 def test_a_config_that_cannot_be_built_is_refused(change: dict, message: str):
     with pytest.raises(UserError, match=message):
         replace(TINY, **change)
+
+
+def test_a_misspelt_choice_is_refused_outside_of_tests_too(run_python):
+    run_python("""
+from amesh.errors import UserError
+from amesh.nn.config import MeshConfig
+for field, value, message in (
+    ("sampler", "magic", "sampler 'magic' is none of affine, gather, gaussian"),
+    ("theta_rule", "zzz", "theta_rule 'zzz' is none of box, corners"),
+    ("crop_source", "oops", "crop_source 'oops' is none of predicted, regressed"),
+    ("widths", (8, 16), "widths [8, 16] are not 6 that never shrink"),
+):
+    try:
+        MeshConfig(**{field: value})
+    except UserError as error:
+        assert message in str(error), error
+    else:
+        raise AssertionError(field)
+""")
 
 
 def test_a_config_survives_json():

@@ -12,6 +12,12 @@ def test_bytes_of_another_kind_are_no_tflite_file():
         tflite_file.read(b"\x89PNG\r\n\x1a\n and more", "picture")
 
 
+@pytest.mark.parametrize("content", [b"\0\0\0\0TFL3", b"\x10\0\0\0TFL3" + bytes(40)])
+def test_a_truncated_tflite_file_is_damaged(content: bytes):
+    with pytest.raises(UserError, match="cut: a damaged TFLite model"):
+        tflite_file.read(content, "cut")
+
+
 def test_a_foreign_network_is_refused_with_the_first_difference():
     foreign = TfliteFile((Operator("RELU", (0,), (1,)),), (0,), (1,), {0: (1, 4), 1: (1, 4)})
     with pytest.raises(

@@ -10,6 +10,7 @@ from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED
+from amesh.nn.detector import DetectorConfig
 from amesh.nn.info import describe, macs_by_part, parameters_by_part
 from amesh.nn.mesh_only import MeshOnly
 
@@ -79,6 +80,19 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path):
     safetensors.torch.save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(UserError, match="not written by amesh"):
         weights.load(path)
+
+
+@pytest.mark.parametrize("text", ["{not json", "{}", "[]", '{"architecture": "AttentionMesh"}'])
+def test_a_damaged_header_is_named(tmp_path: Path, text: str):
+    path = tmp_path / "odd.safetensors"
+    safetensors.torch.save_file({"x": torch.zeros(1)}, path, {"amesh": text})
+    with pytest.raises(UserError, match=r"odd\.safetensors: its header is damaged"):
+        weights.header(path)
+
+
+def test_a_detector_config_is_checked():
+    with pytest.raises(UserError, match="detector config: "):
+        DetectorConfig.from_dict({"nam": "short"})
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path):

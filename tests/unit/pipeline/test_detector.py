@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from amesh.nn.detector import DetectorConfig, DetectorOutput, build_detector
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
-from amesh.pipeline.detector import Detector, letterbox
+from amesh.pipeline.detector import Detector, letterbox, square_tiles
 from amesh.pipeline.images import crop_image
 
 SHORT, FULL = DetectorConfig("short"), DetectorConfig("full")
@@ -101,7 +103,8 @@ class Fixed(nn.Module):
 
     def __init__(self, config: DetectorConfig, anchor: int, side: float) -> None:
         super().__init__()
-        self.config, self.anchor, self.side = config, anchor, side
+        self.config, self.anchor, self.side, self.score = config, anchor, side, 3.0
+        self.score_of_whole_picture: float | None = None
         self.seen: list[torch.Tensor] = []
 
     def forward(self, image: torch.Tensor) -> DetectorOutput:
@@ -109,7 +112,8 @@ class Fixed(nn.Module):
         count = len(anchors(self.config))
         boxes, scores = torch.zeros(1, count, 16), torch.full((1, count), -9.0)
         boxes[0, self.anchor, 2:4] = self.side
-        scores[0, self.anchor] = 3.0
+        first = len(self.seen) == 1 and self.score_of_whole_picture is not None
+        scores[0, self.anchor] = self.score_of_whole_picture if first else self.score
         return DetectorOutput(boxes, scores)
 
 
@@ -128,13 +132,68 @@ def test_detections_come_back_to_the_picture():
     assert seen.min() == -1.0  # the bars above and below
 
 
-def test_a_later_detector_adds_only_what_earlier_ones_missed():
+def test_of_a_face_found_twice_the_surer_stays():
     image = np.zeros((192, 192, 3), np.uint8)
-    same = Fixed(FULL, 48 * 3 + 3, 24.0)  # (14, 14) of 192, as (9.3, 9.3) of 128: overlaps (8, 8)
+    first = Fixed(SHORT, 512, 16.0)  # at (8, 8) of 128: 24 px wide around (12, 12)
+    same = Fixed(FULL, 48 * 3 + 3, 24.0)  # the same width around (14, 14)
     other = Fixed(FULL, 48 * 40 + 40, 24.0)
-    first = Fixed(SHORT, 512, 16.0)
-    assert len(Detector([first, same])(image)) == 1
     assert len(Detector([first, other])(image)) == 2
+    for surer, centre in ((first, 12), (same, 14)):
+        first.score, same.score = 2.0, 2.0
+        surer.score = 3.0
+        for networks in ([first, same], [same, first]):
+            [found] = Detector(networks)(image)
+            np.testing.assert_allclose(found.box, np.array([-12, -12, 12, 12]) + centre, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [
+        (300, 300, [(0, 0), (120, 0), (0, 120), (120, 120)]),
+        (300, 100, [(0, 0), (120, 0)]),
+        (100, 300, [(0, 0), (0, 120)]),
+        (300, 181, [(0, 0), (120, 0), (0, 1), (120, 1)]),
+    ],
+)
+def test_two_tiles_along_the_longer_side(width: int, height: int, expected: list[tuple[int, int]]):
+    assert square_tiles(width, height, 2) == [(left, top, 180) for left, top in expected]
+
+
+@given(
+    st.integers(1, 3000), st.integers(1, 3000), st.integers(2, 6), st.floats(0, 1), st.floats(0, 1)
+)
+def test_every_small_face_lies_whole_in_some_tile(
+    width: int, height: int, count: int, x: float, y: float
+):
+    tiles = square_tiles(width, height, count)
+    assert len(tiles) <= count**2
+    side = tiles[0][2]
+    face = max(side // 3 - 1, 0)  # positions are rounded to whole pixels
+    left, top = x * max(width - face, 0), y * max(height - face, 0)
+    assert any(
+        (a <= left and left + face <= a + side) and (b <= top and top + face <= b + side)
+        for a, b, _ in tiles
+    )
+
+
+def test_tiles_find_faces_in_their_places_and_drop_those_cut_off():
+    image = np.zeros((300, 300, 3), np.uint8)
+    scale = 180 / 192
+    inside = Fixed(FULL, 48 * 24 + 24, 24.0)  # at (98, 98) of 192, in the picture and in each tile
+    found = Detector([inside], tiles=2)(image)
+    centres = sorted(((each.box[:2] + each.box[2:]) / 2).tolist() for each in found)
+    small = 98 * scale
+    expected = [[small + a, small + b] for a in (0, 120) for b in (0, 120)]
+    np.testing.assert_allclose(centres, sorted([*expected, [98 * 300 / 192] * 2]), atol=1e-3)
+    for each in found:  # this detector puts them all at the box's centre
+        np.testing.assert_allclose(each.keypoints[3], (each.box[:2] + each.box[2:]) / 2, atol=1e-3)
+    # In a corner the box leaves the tile: kept where that edge is the picture's own.
+    for anchor, place in ((0, 2 * scale), (2303, 120 + 190 * scale)):
+        whole, tiles = Fixed(SHORT, 0, 1.0), Fixed(FULL, anchor, 24.0)
+        whole.score = -9.0
+        tiles.score_of_whole_picture = -9.0
+        [found] = Detector([whole, tiles], tiles=2)(image)
+        np.testing.assert_allclose((found.box[:2] + found.box[2:]) / 2, place, atol=1e-3)
 
 
 @pytest.mark.parametrize("config", [SHORT, FULL])

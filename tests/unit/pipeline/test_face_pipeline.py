@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.nn.runner import RunnerOutput
@@ -75,11 +76,39 @@ def test_unsure_faces_are_dropped_and_the_others_renumbered():
     np.testing.assert_allclose(faces[1].landmarks[4, :2], [225, 125], atol=1e-3)
 
 
-def test_at_most_max_faces_are_looked_at():
-    probe = Probe()
+def test_at_most_max_faces_come_back_and_no_false_detection_takes_their_place():
     found = [detection(10 * i, 10, 50) for i in range(5)]
-    assert len(FacePipeline(probe, lambda _: found, max_faces=2)(IMAGE)) == 2
-    assert [len(batch) for batch in probe.batches] == [2]
+    faces = FacePipeline(Probe([-3.0, 1, 2, 3, 4]), lambda _: found, max_faces=2)(IMAGE)
+    np.testing.assert_allclose([face.landmarks[4, 0] for face in faces], [35, 45], atol=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"max_faces": 0}, {"max_faces": -1}, {"min_score": 1.0}])
+def test_options_out_of_range_are_refused(options: dict):
+    with pytest.raises(UserError, match=f"{next(iter(options))} is .*; expected"):
+        FacePipeline(Probe(), lambda _: [], **options)
+
+
+def test_rois_must_be_finite():
+    rois = Roi(torch.tensor([[np.nan, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]))
+    with pytest.raises(UserError, match="a region of interest is not finite"):
+        FacePipeline(Probe(), lambda _: [])(IMAGE, rois)
+
+
+def test_arrays_that_are_no_picture_are_refused_outside_of_tests_too(run_python):
+    run_python("""
+import numpy as np
+from amesh.errors import UserError
+from amesh.pipeline.face_pipeline import FacePipeline
+face_mesh = FacePipeline(None, lambda image: [])
+for bad in (np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8),
+            np.zeros((0, 9, 3), np.uint8), np.zeros((3, 9, 9), np.uint8)):
+    try:
+        face_mesh(bad)
+    except UserError as error:
+        assert "expected uint8 (height, width, 3)" in str(error), error
+    else:
+        raise AssertionError(bad.shape)
+""")
 
 
 def test_a_crowd_goes_through_in_batches():
