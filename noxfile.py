@@ -21,6 +21,8 @@ nox.options.sessions = ["lint", "types", "tests"]
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
 PINNED = ("-c", str(HERE / "constraints.txt"))
+# The newest bindings of either major that were tried; the libraries behind them are not needed.
+TENSORRT = ("tensorrt-cu12-bindings==10.13.3.9.post1", "tensorrt-cu13-bindings==11.4.0.106")
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
 
@@ -73,6 +75,23 @@ def golden(session: nox.Session) -> None:
 
 
 @nox.session
+def parity(session: nox.Session) -> None:
+    """Compare network and oracle on faces of one's own: `nox -s parity -- FOLDER`."""
+    if len(session.posargs) != 1:
+        session.error("which pictures? nox -s parity -- FOLDER")
+    folder = Path(session.posargs[0]).resolve()
+    work, wide = BUILD / "parity", str(HERE / "tests" / "golden" / "wide.py")
+    work.mkdir(parents=True, exist_ok=True)
+    crops, answers = str(work / "crops.npz"), str(work / "answers.npz")
+    programs = develop(session, "-e", ".")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    python = str(programs / "python")
+    session.run(python, wide, "cut", str(folder), crops, external=True)
+    oracle(session, "network", "--crops", crops, "--output", answers)
+    session.run(python, wide, "compare", crops, answers, external=True)
+
+
+@nox.session
 def peer(session: nox.Session) -> None:
     """Score our pipeline and MediaPipe's on labelled pictures; writes docs/accuracy.
 
@@ -95,6 +114,23 @@ def peer(session: nox.Session) -> None:
         *("--robustness", "--output", str(HERE / "docs" / "accuracy"), *options),
         external=True,
     )
+
+
+@nox.session(venv_backend="none")
+def tensorrt_api(session: nox.Session) -> None:
+    """Check each use of TensorRT's names against the real bindings of both majors; no GPU.
+
+    Needs gcc: the libraries behind the bindings are large, so stand-ins are compiled.
+    """
+    python = str(develop(session, "-e", ".[dev]") / "python")
+    pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps")
+    for bindings in TENSORRT:
+        site = BUILD / "tensorrt_api" / bindings.partition("==")[2]
+        shutil.rmtree(site, ignore_errors=True)
+        tools = ("pybind11-stubgen==3.0.0", bindings)
+        session.run(*pip, "--target", str(site / "site"), *tools, external=True)
+        resolve = str(HERE / "tests" / "trt_stubs" / "resolve.py")
+        session.run(python, resolve, str(site / "site"), str(site / "work"), external=True)
 
 
 @nox.session

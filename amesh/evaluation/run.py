@@ -94,6 +94,7 @@ def evaluate(
         amesh=amesh.__version__,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         data=[f"{path.resolve().parent.name}/{path.name}" for path in map(Path, data)],
+        coordinates=coordinates or "as each label says",
         limit=limit or "none",
         bootstrap=f"{resamples} resamples, seed {seed}",
     )

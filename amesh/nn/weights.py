@@ -1,7 +1,8 @@
 """Weights on disk: one safetensors file that carries its own architecture and config.
 
-The header's metadata holds, under `amesh`, JSON with `architecture`, `config` and `origin`. Loading
-is strict: every tensor of the file has its place, every parameter its tensor.
+The header's metadata holds, under `amesh`, JSON with `architecture`, `config` and `origin`; the
+config carries a landmark scheme that is not shipped as its JSON text. Loading is strict: every
+tensor of the file has its place, every parameter its tensor.
 """
 
 import json
@@ -23,6 +24,7 @@ from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, MeshConfig
 from amesh.nn.detector import DetectorConfig, build_detector
 from amesh.nn.mesh_only import MeshOnly
+from amesh.topology import portable
 
 _ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "AttentionMesh": lambda config: AttentionMesh(MeshConfig.from_dict(config)),
@@ -79,7 +81,10 @@ def save(net: nn.Module, path: Path, origin: Mapping[str, Any]) -> None:
     if not is_dataclass(config) or isinstance(config, type):
         raise TypeError(f"{type(net).__name__} carries no config")
     architecture = "Detector" if isinstance(config, DetectorConfig) else type(net).__name__
-    header = {"architecture": architecture, "config": asdict(config), "origin": dict(origin)}
+    fields = asdict(config)
+    if "topology" in fields:
+        fields["topology"] = portable(fields["topology"])
+    header = {"architecture": architecture, "config": fields, "origin": dict(origin)}
     tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     write_atomically(path, to_bytes(tensors, {_KEY: json.dumps(header)}))
 

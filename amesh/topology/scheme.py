@@ -114,27 +114,38 @@ class Topology:
 
 @cache
 def load(name_or_path: str = "face478") -> Topology:
-    """Reads a topology by the name of a shipped scheme or by the path of a JSON file.
+    """Reads a topology by the name of a shipped scheme, by the path of a JSON file, or from JSON.
+
+    The JSON text itself is how a weights file carries a scheme of its own; see `portable`.
 
     Raises:
         UserError: There is no such scheme, or the file breaks a rule of the format.
     """
     shipped = {entry.name.removesuffix(".json"): entry for entry in _SHIPPED.iterdir()}
-    if name_or_path in shipped:
-        text = shipped[name_or_path].read_text(encoding="utf-8")
-    elif Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text(encoding="utf-8")
-    else:
+    inline = name_or_path.startswith("{")
+    if not inline and name_or_path not in shipped and not Path(name_or_path).is_file():
         raise UserError(
             f"no topology {name_or_path!r}: shipped are {', '.join(sorted(shipped))}, "
             "or give the path of a JSON file"
         )
+    where = "of the weights file" if inline else name_or_path
     try:
-        topology = parse(json.loads(text))
+        if inline:
+            text = name_or_path
+        else:
+            text = shipped.get(name_or_path, Path(name_or_path)).read_text(encoding="utf-8")
+        return parse(json.loads(text))
     except (KeyError, TypeError, ValueError) as error:
         detail = f"missing key {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"topology {name_or_path}: {detail}") from error
-    return topology
+        raise UserError(f"topology {where}: {detail}") from error
+
+
+def portable(name_or_path: str) -> str:
+    """What `load` takes anywhere: a shipped scheme's name, or the JSON text of an own one."""
+    path = Path(name_or_path)
+    if name_or_path.startswith("{") or not path.is_file():
+        return name_or_path
+    return json.dumps(json.loads(path.read_text(encoding="utf-8")), separators=(",", ":"))
 
 
 def parse(data: Mapping[str, Any]) -> Topology:
@@ -151,6 +162,8 @@ def parse(data: Mapping[str, Any]) -> Topology:
         raise ValueError(f"mirror is not a list of {n} landmarks that undoes itself")
     if len(template) != n:
         raise ValueError(f"template has {len(template)} points, expected {n}")
+    mirror.setflags(write=False)  # topologies are shared
+    template.setflags(write=False)
     topology = Topology(
         name=data["name"],
         points=n,
@@ -216,5 +229,12 @@ def _check(topology: Topology) -> None:
                 f"{name} names landmark {outside[0]}, but there are {n} (0 to {n - 1})"
             )
     names = [region.name for region in topology.regions] + [i.name for i in topology.irises]
+    for name in names:
+        if not name.isidentifier():
+            raise ValueError(f"region name {name!r} is not a plain word; it names an output")
+    irises = {landmark for iris in topology.irises for landmark in iris.indices}
+    for iris in topology.irises:
+        if irises & set(iris.z_from):
+            raise ValueError(f"iris {iris.name} takes its z from an iris; name points of the mesh")
     if len(set(names)) != len(names):
         raise ValueError(f"two regions share a name: {', '.join(names)}")

@@ -5,6 +5,7 @@ import pytest
 import safetensors.torch
 import torch
 
+import amesh.topology
 from amesh.errors import UserError
 from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
@@ -42,6 +43,20 @@ def test_a_network_survives_the_disk(kind, tmp_path: Path):
     image = torch.rand(1, 3, 128, 128)
     assert torch.equal(net(image).landmarks, again(image).landmarks)
     assert weights.header(path)["origin"] == {"source": "a test"}
+
+
+def test_a_scheme_of_its_own_travels_with_the_weights(tmp_path: Path, monkeypatch):
+    scheme = tmp_path / "here" / "own.json"
+    scheme.parent.mkdir()
+    shipped = Path(amesh.topology.__file__).parent / "schemes" / "ibug68.json"
+    scheme.write_text(shipped.read_text().replace('"name": "ibug68"', '"name": "own68"'))
+    monkeypatch.chdir(scheme.parent)
+    net = AttentionMesh(replace(TINY, topology="own.json"))
+    path = tmp_path / "own.safetensors"
+    weights.save(net, path, {})
+    monkeypatch.chdir(tmp_path)
+    scheme.unlink()
+    assert weights.load(path).config.scheme.name == "own68"
 
 
 def test_half_precision_weights_load_as_single(saved: Path, tmp_path: Path):
