@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amesh.errors import UserError
     from amesh.face_mesh import FaceMesh
+    from amesh.geometry.roi import Roi
     from amesh.nn.attention_mesh import AttentionMesh
     from amesh.nn.config import MeshConfig, RegionConfig
     from amesh.nn.output import MeshOutput
@@ -22,6 +23,7 @@ _PUBLIC = {
     "MeshConfig": "amesh.nn.config",
     "MeshOutput": "amesh.nn.output",
     "RegionConfig": "amesh.nn.config",
+    "Roi": "amesh.geometry.roi",
     "UserError": "amesh.errors",
     "load": "amesh.nn.weights",
     "read_image": "amesh.pipeline.images",
@@ -35,6 +37,7 @@ __all__ = [  # noqa: RUF022 - the networks first
     "load",
     "FaceMesh",
     "Face",
+    "Roi",
     "read_image",
     "UserError",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Num, UInt8
 
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
@@ -70,21 +70,32 @@ class FacePipeline:
         self.min_score = min_score
         self.mediapipe_crop = mediapipe_crop
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi | None = None) -> list[Face]:
+    def __call__(
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        rois: Roi | None = None,
+        boxes: Num[np.ndarray, "b 4"] | None = None,
+    ) -> list[Face]:
         """Finds the faces of a picture and their landmarks.
+
+        With ROIs or boxes the detector is not asked; one face comes back for each, whatever its
+        score.
 
         Args:
             image: RGB.
-            rois: Look here instead of asking the detector; one face comes back for each,
-                whatever its score.
+            rois: Look here: squares, turned so that the eyes are level.
+            boxes: Look here: left, top, right, bottom of upright faces [image px].
 
         Returns:
             Faces in the detector's order, best first.
 
         Raises:
-            UserError: The picture is no uint8 array (h, w, 3), or a ROI is not finite.
+            UserError: The picture is no uint8 array (h, w, 3), or a ROI is not finite or empty.
         """
         _check_image(image)
+        if boxes is not None:
+            level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]]).expand(len(boxes), 2, 2)
+            rois = roi.from_detection(torch.from_numpy(boxes).double(), level.double())
         if rois is not None:
             return self._predict(image, rois)
         detections = self.detector(image)

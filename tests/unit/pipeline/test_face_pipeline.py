@@ -137,6 +137,13 @@ def test_own_rois_are_obeyed_whatever_the_score():
     np.testing.assert_allclose(faces[1].landmarks[3, :2], [66, 76], atol=1e-3)
 
 
+def test_own_boxes_are_upright_faces():
+    boxes = np.array([[50, 40, 130, 120], [10, 10, 20, 40]])
+    faces = FacePipeline(Probe([-5.0, 2.0]), lambda _: [])(IMAGE, boxes=boxes)
+    assert [face.roi.size.item() for face in faces] == [120, 45]
+    np.testing.assert_allclose(faces[0].landmarks[:2, :2], [[30, 20], [150, 20]], atol=1e-4)
+
+
 def test_mediapipes_cut_is_reproduced():
     """Its converter by another road: `warpPerspective` from the corners of the turned square."""
     square = Roi(torch.tensor([[140.0, 90.0]]), torch.tensor([150.0]), torch.tensor([0.4]))
