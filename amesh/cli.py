@@ -39,13 +39,18 @@ def main(args: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"amesh: {error}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print("amesh: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): not our failure, nothing left to say.
         sys.stderr.close()
         return DONE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"amesh: {error.filename}: {error.strerror}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("amesh: interrupted", file=sys.stderr)
+        return 130
     return code
 
 
@@ -214,7 +219,12 @@ def _weights_import(options: argparse.Namespace) -> int:
 def _weights_list(options: argparse.Namespace) -> int:
     from amesh.nn import weights
 
-    for name, path in weights.installed().items():
+    if not (installed := weights.installed()):
+        print(
+            f"amesh: none in {weights.weights_folder()}; `amesh weights import` brings the released",
+            file=sys.stderr,
+        )
+    for name, path in installed.items():
         try:
             print(f"{name}  {weights.header(path)['origin'].get('source', path)}")
         except UserError as error:

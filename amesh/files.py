@@ -35,6 +35,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with device:
             yield device
         return
+    if path.exists() and not os.access(path, os.W_OK):  # a rename would not ask
+        raise UserError(f"{path}: cannot be written (it is read-only)")
     with as_user_error(path):
         path = path.resolve()  # a link stays a link
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ from amesh.nn import weights
 from amesh.nn.config import NAMED
 from amesh.nn.detector import DetectorConfig
 
+_WITHOUT = {"released-192": "not here: `amesh weights import` brings them; fresh weights instead"}
+
 
 def describe(name_or_path: str) -> str:
     """A table of a network's parts, then its config and origin.
@@ -29,7 +31,10 @@ def describe(name_or_path: str) -> str:
         if name_or_path not in NAMED:
             known = ", ".join(sorted({*NAMED, *weights.installed()}))
             raise UserError(f"no network {name_or_path!r}; there is: {known}") from None
-        net, origin = weights.untrained(name_or_path), {"source": "not trained: fresh weights"}
+        net, origin = (
+            weights.untrained(name_or_path),
+            {"source": _WITHOUT.get(name_or_path, "not trained: fresh weights")},
+        )
     else:
         net, origin = weights.load(path), weights.header(path)["origin"]
     config: Any = net.config
@@ -56,8 +61,12 @@ def macs_by_part(net: nn.Module, image: torch.Tensor) -> dict[str, int]:
         net(image)
     counts = counter.get_flop_counts()
     root = type(net).__name__
-    names = {name: f"{root}.{name}" for name in _parts(net)}
-    macs = {name: sum(counts[key].values()) // 2 for name, key in names.items() if key in counts}
+    macs = dict.fromkeys(_parts(net), 0)
+    for path, module in net.named_modules():
+        # Only what computes itself is counted: containers are not always called as such.
+        parts = [name for name in macs if f"{path}.".startswith(f"{name}.")]
+        if parts and next(module.children(), None) is None:
+            macs[parts[0]] += sum(counts.get(f"{root}.{path}", {}).values()) // 2
     rest = sum(counts["Global"].values()) // 2 - sum(macs.values())
     return {**macs, **({"(other)": rest} if rest else {})}
 

@@ -208,6 +208,13 @@ def test_a_read_only_folder(portrait: Path, tmp_path: Path, capsys):
     assert "cannot be written (Permission denied)" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_may_not_be_entered(tmp_path: Path, capsys):
+    (tmp_path / "locked").mkdir(mode=0)
+    assert main(["run", str(tmp_path / "locked" / "a.png")]) == 2
+    assert "Permission denied" in capsys.readouterr().err
+
+
 def test_pictures_of_one_name_do_not_overwrite_each_others_overlays(portrait: Path, tmp_path: Path):
     other = tmp_path / "elsewhere" / "portrait.png"
     other.parent.mkdir()

@@ -1,0 +1,106 @@
+"""The released network in ONNX Runtime: against PyTorch and its own runtime, and in pictures."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from amesh.deploy import parity
+from amesh.deploy.onnx_runner import OnnxFile, OnnxRunner
+from amesh.geometry import roi
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.runner import TorchRunner
+from amesh.pipeline.face_pipeline import FacePipeline
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "released_192.npz")
+CROPS = GOLDEN["crops"].astype(np.float32) / np.float32(255)
+
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
+
+EXPORT = """
+from pathlib import Path
+from amesh.deploy.onnx import export_onnx
+from amesh.deploy.onnx_picture import export_onnx_picture
+from amesh.nn import weights
+folder, net = Path({folder!r}), weights.load("released-192")
+(folder / "fp32.onnx").write_bytes(export_onnx(net))
+(folder / "fp16.onnx").write_bytes(export_onnx(net, "fp16"))
+(folder / "picture.onnx").write_bytes(export_onnx_picture(net))
+"""
+
+
+def run(code: str) -> str:
+    """Without the jaxtyping hook, which gets in the way of torch's export."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("onnx")
+    run(EXPORT.format(folder=str(folder)))
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("images", [None, CROPS], ids=["shipped", "golden"])
+def test_onnx_agrees_with_pytorch(
+    exported: Path, released: AttentionMesh, precision: parity.Precision, images: np.ndarray | None
+):
+    found = parity.measure(OnnxRunner(exported / f"{precision}.onnx"), released, images)
+    assert found.problem(precision) is None, found.lines()
+    if precision == "fp32":
+        assert found.all.max < 2e-3, found.lines()
+
+
+def test_onnx_agrees_with_the_released_runtime(exported: Path):
+    landmarks = OnnxRunner(exported / "fp32.onnx")(CROPS).landmarks
+    scheme = OnnxRunner(exported / "fp32.onnx").topology
+    lips = next(region for region in scheme.regions if region.name == "lips")
+    difference = landmarks[:, list(lips.indices), :2] - GOLDEN["lips"]
+    assert np.abs(difference).max() < 2e-3
+    # z is the mesh's alone.
+    assert np.abs(landmarks[:, :468, 2] - GOLDEN["mesh"][..., 2]).max() < 2e-3
+
+
+def test_a_picture_file_agrees_with_the_pipeline(
+    exported: Path, released: AttentionMesh, astronaut: np.ndarray
+):
+    # Sides above the crop's: without shrinking, the pipeline does not antialias either.
+    square = roi.Roi(
+        torch.tensor([[225.1, 127.9], [222.0, 133.0]]),
+        torch.tensor([141.1, 170.0]),
+        torch.tensor([0.171, -0.3]),
+    )
+    pipeline = FacePipeline(TorchRunner(released), detector=lambda _: [])
+    faces = pipeline(astronaut, square)
+    rois = torch.cat([square.centre, square.size[:, None], square.angle[:, None]], dim=1)
+    found = OnnxFile(exported / "picture.onnx")(picture=astronaut, rois=rois.numpy())
+    for face, landmarks, flag in zip(faces, found["landmarks"], found["face_flag"], strict=True):
+        # OpenCV interpolates 8-bit pixels in fixed point: up to half a grey level off.
+        assert np.abs(landmarks - face.landmarks).max() < 0.1
+        assert face.score == pytest.approx(1 / (1 + np.exp(-flag)), abs=1e-3)
+
+
+def test_the_verb_works_from_end_to_end(tmp_path: Path, released: AttentionMesh):
+    output = tmp_path / "net.onnx"
+    said = run(
+        "from pathlib import Path\n"
+        "from amesh.deploy.export import export\n"
+        f"export('released-192', 'onnx', Path({str(output)!r}), 'fp16', 1)\n"
+    )
+    assert "p99.9 [px]" in said
+    runner = OnnxRunner(output)
+    assert runner.file.batch == 1
+    assert parity.measure(runner, released).problem("fp16") is None
