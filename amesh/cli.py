@@ -220,10 +220,8 @@ def _weights_list(options: argparse.Namespace) -> int:
     from amesh.nn import weights
 
     if not (installed := weights.installed()):
-        print(
-            f"amesh: none in {weights.weights_folder()}; `amesh weights import` brings the released",
-            file=sys.stderr,
-        )
+        where = weights.weights_folder()
+        print(f"amesh: none in {where}; `amesh weights import` brings some", file=sys.stderr)
     for name, path in installed.items():
         try:
             print(f"{name}  {weights.header(path)['origin'].get('source', path)}")

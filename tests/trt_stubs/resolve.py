@@ -1,9 +1,9 @@
 """Resolves what amesh uses of TensorRT against the real bindings of one major version. No GPU.
 
-`python resolve.py WORK SITE LIBRARIES`: SITE is a folder that holds the bindings' wheel, LIBRARIES
-one for the stub libraries (see `build`). Steps: compile them, generate type stubs from the bindings,
-check our modules against these with mypy, prove by renaming that every call is seen, and run what
-runs without a library.
+`python resolve.py SITE WORK`: SITE is a folder that the bindings' wheel and pybind11-stubgen were
+installed into, WORK one for what is made here. Steps: compile the stand-ins of the libraries,
+generate type stubs from the signatures that the bindings carry, check our modules against these
+with mypy, prove by renaming that each use of a name is checked, and run what needs no library.
 """
 
 import ast
@@ -169,6 +169,6 @@ def _stub_text(stubs: Path) -> str:
 
 
 if __name__ == "__main__":
-    if importlib.util.find_spec("mypy") is None:
-        sys.exit("mypy is not installed here")
+    if importlib.util.find_spec("mypy") is None or shutil.which("gcc") is None:
+        sys.exit("resolve.py needs mypy (in this Python) and gcc")
     main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
