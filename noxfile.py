@@ -7,6 +7,7 @@ copy is enough; delete that folder to start afresh. The other sessions have thei
 """
 
 import json
+import os
 import shutil
 import sys
 import zipfile
@@ -23,6 +24,9 @@ BUILD = HERE / "build"
 PINNED = ("-c", str(HERE / "constraints.txt"))
 # The newest bindings of either major that were tried; the libraries behind them are not needed.
 TENSORRT = ("tensorrt-cu12-bindings==10.13.3.9.post1", "tensorrt-cu13-bindings==11.4.0.106")
+# The package of Debian's Chromium with SwiftShader in it: Vulkan without a GPU.
+SWIFTSHADER = "chromium-common"
+SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
 
@@ -47,7 +51,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run the tests, parity with the released network included; arguments go to pytest."""
-    programs = develop(session, "-e", ".[dev]")
+    programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     session.run(str(programs / "python"), "-m", "pytest", *session.posargs, external=True)
 
@@ -64,7 +68,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Check types with mypy in strict mode."""
-    programs = develop(session, "-e", ".[dev]")
+    programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "python"), "-m", "mypy", *session.posargs, external=True)
 
 
@@ -117,12 +121,52 @@ def peer(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def litert_gpu(session: nox.Session) -> None:
+    """Run the exported TFLite files on LiteRT's GPU accelerator, over SwiftShader."""
+    programs = develop(session, "-e", ".[dev,litert,train]")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    tests = ("-m", "pytest", "tests/integration/test_litert_gpu.py", *session.posargs)
+    if "VK_ICD_FILENAMES" in os.environ:  # somebody's own driver
+        session.run(str(programs / "python"), *tests, external=True)
+        return
+    driver = swiftshader(session)
+    runtime = BUILD / "swiftshader" / "run"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    session.run(
+        *(str(programs / "python"), *tests),
+        env={
+            "VK_ICD_FILENAMES": str(driver / "vk_swiftshader_icd.json"),
+            "LD_LIBRARY_PATH": str(driver),  # the Vulkan loader is looked up by its bare name
+            "XDG_RUNTIME_DIR": str(runtime),
+        },
+        external=True,
+    )
+
+
+@nox.session
+def peer_speed(session: nox.Session) -> None:
+    """Time the released weights in LiteRT and in MediaPipe's own runtime, one thread, in turn."""
+    if sys.version_info >= (3, 13):
+        session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
+    session.install("-r", str(HERE / "tests" / "golden" / "requirements-oracle.txt"))
+    programs = develop(session, "-e", ".[litert]")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    peer = shutil.which("python", path=session.bin)
+    report = BUILD / "peer_speed.json"
+    session.run(
+        *(str(programs / "python"), str(HERE / "tests" / "peer_speed" / "compare.py"), str(peer)),
+        *("--output", str(report), *session.posargs),
+        external=True,
+    )
+
+
+@nox.session(venv_backend="none")
 def tensorrt_api(session: nox.Session) -> None:
     """Check each use of TensorRT's names against the real bindings of both majors; no GPU.
 
     Needs gcc: the libraries behind the bindings are large, so stand-ins are compiled.
     """
-    python = str(develop(session, "-e", ".[dev]") / "python")
+    python = str(develop(session, "-e", ".[dev,litert,train]") / "python")
     pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps")
     for bindings in TENSORRT:
         site = BUILD / "tensorrt_api" / bindings.partition("==")[2]
@@ -197,6 +241,38 @@ def develop(session: nox.Session, *what: str) -> Path:
     pip = (str(programs / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check")
     session.run(*pip, *PINNED, *what, external=True)
     return programs
+
+
+def swiftshader(session: nox.Session) -> Path:
+    """Unpack SwiftShader out of Debian's package under build; nothing is installed.
+
+    Returns:
+        The folder with its files.
+    """
+    home = BUILD / "swiftshader"
+    folder = home / "usr" / "lib" / "chromium"
+    if all((folder / name).exists() for name in SWIFTSHADER_FILES):
+        return folder
+    if not shutil.which("apt-get"):
+        session.error("no apt-get here; name a Vulkan driver's JSON in VK_ICD_FILENAMES")
+    home.mkdir(parents=True, exist_ok=True)
+    session.log(f"Downloading Debian's {SWIFTSHADER} for SwiftShader (32 MB); it is only unpacked")
+    with session.chdir(home):
+        fetch = ("apt-get", "download", "-q", SWIFTSHADER)
+        session.run(*fetch, external=True, success_codes=[0, 100])
+        if not list(home.glob("*.deb")):
+            # Containers come without the lists of packages; refreshing them takes root.
+            if os.geteuid():
+                session.error("run `apt-get update` as root, then this again")
+            session.run("apt-get", "update", "-qq", external=True)
+            session.run(*fetch, external=True)
+        package = next(home.glob("*.deb"))
+        session.run("dpkg-deb", "-x", package.name, ".", external=True)
+        package.unlink()
+    for path in home.rglob("*"):  # the browser's other files
+        if path.is_file() and path.name not in SWIFTSHADER_FILES:
+            path.unlink()
+    return folder
 
 
 def oracle(session: nox.Session, *args: str) -> None:

@@ -1,14 +1,25 @@
 """`FaceMesh`: the Python interface for pictures."""
 
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from amesh.deploy.cache import exported
 from amesh.errors import UserError
+from amesh.nn import weights
 from amesh.nn.runner import Runner, TorchRunner
 from amesh.pipeline.detector import Detector, DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
 
-RuntimeName = Literal["auto", "torch"]
+RuntimeName = Literal["auto", "litert", "onnx", "torch", "tensorrt"]
+
+_BY_SUFFIX: Mapping[str, RuntimeName] = {
+    ".onnx": "onnx",
+    ".tflite": "litert",
+    ".engine": "tensorrt",
+}
+_PACKAGES = {"litert": "ai_edge_litert", "onnx": "onnxruntime"}
 
 
 class FaceMesh(FacePipeline):
@@ -54,12 +65,47 @@ class FaceMesh(FacePipeline):
         )
 
 
-def open_runner(model: str | Path, runtime: str = "auto") -> Runner:
+def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
     """A landmark network on a runtime.
 
+    Args:
+        model: Installed weights by name, or a file: `.safetensors`, or an exported `.onnx`,
+            `.tflite` or `.engine`, which says its runtime itself.
+        runtime: `auto` takes the fastest that is installed and has a file of this network: LiteRT,
+            ONNX Runtime, PyTorch.
+
     Raises:
-        UserError: There are no such weights or no such runtime.
+        UserError: There is no such network, or the runtime is not installed or cannot run it.
     """
-    if runtime not in ("auto", "torch"):
-        raise UserError(f"no runtime {runtime!r}; there is: auto, torch")
-    return TorchRunner.open(model)
+    path = Path(model)
+    runtime = _BY_SUFFIX.get(path.suffix, runtime)
+    if runtime == "auto":
+        runtime = next(
+            (name for name in ("litert", "onnx") if _is_ready(name, str(model))), "torch"
+        )
+    if runtime == "torch":
+        return TorchRunner.open(model)
+    if path.suffix not in _BY_SUFFIX:
+        weights.find(model)  # a misspelt name is told as such, not as a missing export
+        path = exported(str(model), runtime)
+        if not path.is_file():
+            raise UserError(
+                f"no {path.suffix} file of {model}; `amesh export {runtime} --model {model} "
+                f"--output FILE` writes one, then give that file as the model"
+            )
+    if runtime == "litert":
+        from amesh.deploy.litert_runner import LitertRunner
+
+        return LitertRunner(path)
+    if runtime == "onnx":
+        from amesh.deploy.onnx_runner import OnnxRunner
+
+        return OnnxRunner(path)
+    from amesh.deploy.tensorrt import open_engine
+
+    return open_engine(path)
+
+
+def _is_ready(runtime: str, model: str) -> bool:
+    """Whether a network was exported for a runtime that is installed here."""
+    return exported(model, runtime).is_file() and find_spec(_PACKAGES[runtime]) is not None

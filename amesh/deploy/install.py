@@ -16,6 +16,7 @@ from pathlib import Path
 from torch import nn
 
 from amesh.errors import UserError
+from amesh.files import write_atomically
 from amesh.nn import released, tflite_file, weights
 from amesh.nn.released_detector import convert_detector
 
@@ -59,6 +60,9 @@ NETWORKS: Mapping[str, Released] = {
     ),
 }
 
+# Those that leave again as they came: the detector, inside bundles for MediaPipe Tasks.
+_ORIGINALS = ("detector-short",)
+
 
 def import_released(source: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
     """Installs the released landmark network and both detectors in the cache.
@@ -77,7 +81,7 @@ def import_released(source: Path | None = None, say: Callable[[str], None] = pri
     """
     if source is not None:
         contents = read_files(source)
-    elif all(_is_installed(name) for name in NETWORKS):
+    elif all(_is_installed(name) for name in NETWORKS) and _originals_are_there():
         files = [weights.installed()[name] for name in NETWORKS]
         say(f"already installed: {', '.join(NETWORKS)} in {weights.weights_folder()}")
         return files
@@ -99,7 +103,37 @@ def import_released(source: Path | None = None, say: Callable[[str], None] = pri
         weights.save(net, path, origin)
         say(f"{name}: {path}")
         written.append(path)
+        if name in _ORIGINALS:
+            write_atomically(original_file(name), content)
     return written
+
+
+def original_file(name: str) -> Path:
+    """Where the import leaves a network's own TFLite file."""
+    return weights.cache_folder() / "released" / Path(NETWORKS[name].member).name
+
+
+def read_original(name: str) -> bytes:
+    """A released network's own TFLite file, hash checked.
+
+    Raises:
+        UserError: It is not in the cache, or damaged.
+    """
+    path = original_file(name)
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != NETWORKS[name].sha256:
+        state = "damaged" if content else "not in the cache"
+        raise UserError(f"{path}: {state}; run `amesh weights import` again to bring it")
+    return content
+
+
+def _originals_are_there() -> bool:
+    try:
+        for name in _ORIGINALS:
+            read_original(name)
+    except UserError:
+        return False
+    return True
 
 
 def _is_installed(name: str) -> bool:

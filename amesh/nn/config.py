@@ -72,16 +72,17 @@ class MeshConfig:
 
     def __post_init__(self) -> None:
         """Refuses what cannot be built."""
-        for name in ("crop_source", "theta_rule", "sampler"):
-            known = get_args(get_type_hints(type(self))[name])
-            if getattr(self, name) not in known:
+        for choice in ("crop_source", "theta_rule", "sampler"):
+            allowed = get_args(get_type_hints(type(self))[choice])
+            if getattr(self, choice) not in allowed:
                 raise UserError(
-                    f"{self.name}: {name} {getattr(self, name)!r} is none of {', '.join(known)}"
+                    f"{self.name}: {choice} {getattr(self, choice)!r} is none of "
+                    f"{', '.join(allowed)}"
                 )
         _check_capacity(self.name, self.widths, 6, self.depth, self.head_width)
-        for name, region in self.regions.items():
-            shared = (self.widths[1], *region.widths)  # a region starts from the shared map
-            _check_capacity(f"{self.name}, {name}", shared, 4, region.depth, region.head_width)
+        for name, part in self.regions.items():
+            shared = (self.widths[1], *part.widths)  # a region starts from the shared map
+            _check_capacity(f"{self.name}, {name}", shared, 4, part.depth, part.head_width)
         for field_name, size, stride in (
             ("input_size", self.input_size, MESH_STRIDE),
             ("crop_size", self.crop_size, REGION_STRIDE),

@@ -116,7 +116,7 @@ def _parse(content: bytes) -> TfliteFile:
     )
 
 
-def _ids(values: Sequence[int] | int) -> tuple[int, ...]:
+def _ids(values: np.ndarray | Sequence[int] | int) -> tuple[int, ...]:
     # The generated accessors return the int 0, not an empty array, for an absent vector.
     return () if isinstance(values, int) else tuple(int(value) for value in values)
 

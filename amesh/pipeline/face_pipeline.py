@@ -101,9 +101,9 @@ class FacePipeline:
         detections = self.detector(image)
         if not detections:
             return []
-        boxes = torch.from_numpy(np.stack([found.box for found in detections])).double()
-        eyes = torch.from_numpy(np.stack([found.keypoints[:2] for found in detections])).double()
-        faces = self._predict(image, roi.from_detection(boxes, eyes))
+        found = torch.from_numpy(np.stack([each.box for each in detections])).double()
+        eyes = torch.from_numpy(np.stack([each.keypoints[:2] for each in detections])).double()
+        faces = self._predict(image, roi.from_detection(found, eyes))
         kept = [face for face in faces if face.score >= self.min_score]
         return [replace(face, id=i) for i, face in enumerate(kept[: self.max_faces])]
 

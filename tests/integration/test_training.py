@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,21 +26,21 @@ pytestmark = [
 Train = Callable[..., Path]
 
 
-@pytest.fixture
-def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+@pytest.fixture(scope="module")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Train]:
     """Runs `amesh fit` here on drawn faces and returns the folder of the run."""
     from amesh.training.cli import main
 
-    monkeypatch.syspath_prepend(str(SUPPORT))
-    monkeypatch.setenv("WANDB_MODE", "offline")
-
-    def run(name: str, *options: str, verb: str = "fit") -> Path:
-        root = tmp_path / name
+    def run(*options: str, verb: str = "fit") -> Path:
+        root = tmp_path_factory.mktemp("run")
+        torch.set_num_threads(1)
         words = [verb, "--config", CONFIG, "--trainer.default_root_dir", str(root), *options]
         assert main(words) == 0
         return root / "logs" / "version_0"
 
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SUPPORT))
+        yield run
 
 
 def start(folder: Path, *options: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
@@ -85,7 +85,6 @@ def assert_same(one: dict, other: dict) -> None:
 
 def test_four_faces_are_learnt_by_heart(train):
     run = train(
-        "overfit",
         *("--data.length=4", "--data.batch_size=4", "--data.negatives=0"),
         *("--trainer.max_epochs=120", "--trainer.check_val_every_n_epoch=120"),
         *("--model.optimiser.learning_rate=0.01", "--averaging.decay=0.95"),
@@ -94,21 +93,27 @@ def test_four_faces_are_learnt_by_heart(train):
     errors = logged(run, "val/nme")
     # The mean face, where it starts, is 13 % off; on tiny-128 and 250 steps 0.25 % remain.
     assert errors[119] < 3.0
+    assert ">nme<" in (run / "report.html").read_text()
     phases = logged(run, "train/phase")
     assert [phases[step] for step in (0, 35, 36, 119)] == [1.0, 1.0, 2.0, 2.0]
 
 
 def test_a_seed_gives_the_same_losses_and_weights(train):
-    runs = [train(name, "--trainer.max_epochs=1") for name in ("one", "two")]
+    runs = [train("--trainer.max_epochs=1", "--averaging.decay=0.9") for _ in range(2)]
     losses = [logged(run, "train/loss") for run in runs]
     assert losses[0] == losses[1]
     assert len(losses[0]) == 4
     assert_same(*(last(run) for run in runs))
+    # The weights of a checkpoint are the average; those to go on from lie beside them.
+    checkpoint = last(runs[0])
+    average, current = checkpoint["state_dict"], checkpoint["current_model_state"]
+    assert any(not torch.equal(average[name], current[name]) for name in average)
+    assert checkpoint["amesh"]["network"]["name"] == "smallest"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def undisturbed(train) -> Path:
-    return train("undisturbed", "--last.every_n_steps=3")
+    return train("--last.every_n_steps=3")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,7 @@ def test_resume_in_the_middle_of_an_epoch_is_bit_identical(
     checkpoint = tmp_path / "killed" / "logs" / "version_0" / "checkpoints" / "last.ckpt"
     assert torch.load(checkpoint, weights_only=True)["global_step"] == resumes_at
 
-    resumed = train("resumed", "--last.every_n_steps=3", f"--ckpt_path={checkpoint}")
+    resumed = train("--last.every_n_steps=3", f"--ckpt_path={checkpoint}")
 
     expected = logged(undisturbed, "train/loss")
     assert sorted(expected) == list(range(12))
@@ -141,7 +146,7 @@ def test_resume_in_the_middle_of_an_epoch_is_bit_identical(
 
 def test_two_ranks_equal_one_with_the_doubled_batch(train, tmp_path):
     options = ["--trainer.max_epochs=1", "--trainer.limit_val_batches=0", "--save.name=network"]
-    one = train("one", "--data.batch_size=4", *options)
+    one = train("--data.batch_size=4", *options)
     two = tmp_path / "two"
     ddp = ["--trainer.strategy=ddp", "--trainer.devices=2", "--data.batch_size=2"]
     done = start(two, *ddp, *options, ranks=2)
@@ -157,7 +162,7 @@ def test_two_ranks_equal_one_with_the_doubled_batch(train, tmp_path):
 
 def test_fast_dev_run_leaves_nothing_behind(train, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    train("trial", "--trainer.fast_dev_run=true")
+    train("--trainer.fast_dev_run=true")
     assert not list(tmp_path.rglob("*.ckpt")) + list(tmp_path.rglob("*.safetensors"))
 
 
@@ -165,13 +170,34 @@ def test_fast_dev_run_leaves_nothing_behind(train, tmp_path, monkeypatch):
 def test_baselines_train_and_validate_by_the_same_command(train, architecture):
     from amesh.nn import weights
 
-    run = train("baseline", f"--model.architecture={architecture}", "--trainer.max_epochs=1")
+    run = train(f"--model.architecture={architecture}", "--trainer.max_epochs=1")
     net = weights.load(run / "checkpoints" / "network.safetensors")
     assert type(net).__name__ == architecture
     checkpoint = run / "checkpoints" / "best.ckpt"
     options = [f"--model.architecture={architecture}", f"--ckpt_path={checkpoint}"]
-    validated = train("validated", *options, verb="validate")
+    validated = train(*options, verb="validate")
     assert logged(validated, "val/nme")[0] == pytest.approx(logged(run, "val/nme")[3], rel=1e-6)
+
+
+def test_a_checkpoint_of_another_network_is_refused(train, tmp_path, monkeypatch, capsys):
+    from amesh.training.cli import main
+
+    run = train("--trainer.max_epochs=1", "--trainer.limit_val_batches=0")
+    words = ["fit", "--config", CONFIG, f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}"]
+    words += ["--trainer.default_root_dir", str(tmp_path), "--model.network.depth=2"]
+    assert main(words) == 2
+    assert "checkpoint of another network: its depth is 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["crop_source=regressed"], ["sampler=gaussian"]])
+def test_other_attention_trains_through_both_phases(train, options):
+    words = [f"--model.network.{option}" for option in options]
+    run = train(
+        *words, "--model.bf16=true", "--trainer.max_epochs=1", "--trainer.limit_val_batches=0"
+    )
+    assert set(logged(run, "train/phase").values()) == {1.0, 2.0}
+    theta = logged(run, "train/theta")
+    assert (theta[0] > 0) == (options == ["crop_source=regressed"])
 
 
 def test_without_a_key_wandb_records_offline_with_the_whole_configuration(tmp_path):

@@ -33,10 +33,11 @@ def test_no_network_says_what_to_bring(tmp_path: Path, monkeypatch: pytest.Monke
         install.import_released(say=lambda _: None)
 
 
-def test_what_is_installed_is_not_brought_again(cache: Path):
+def test_what_is_installed_is_not_brought_again(cache: Path, monkeypatch: pytest.MonkeyPatch):
     for name, network in install.NETWORKS.items():
         path = cache / "weights" / f"{name}.safetensors"
         weights.save(AttentionMesh(NAMED["tiny-128"]), path, {"sha256": network.sha256})
+    monkeypatch.setattr(install, "_ORIGINALS", ())
     said: list[str] = []
     files = install.import_released(say=said.append)  # no socket is allowed here
     assert [path.stem for path in files] == list(install.NETWORKS)

@@ -1,0 +1,73 @@
+"""The command line. `main` parses the verb and calls it; the only layer that knows all others."""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from amesh import __version__
+from amesh.cli.data import add_data
+from amesh.cli.export import add_export
+from amesh.cli.measure import add_benchmark, add_evaluate
+from amesh.cli.networks import add_info, add_weights
+from amesh.cli.options import DONE, FAILED
+from amesh.cli.run import add_run
+from amesh.errors import UserError
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        args: Words after `amesh`; those of the process by default.
+
+    Returns:
+        0 all done; 1 some inputs failed and the others are done; 2 bad usage or nothing done.
+    """
+    options = build_parser().parse_args(args)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
+    try:
+        code: int = options.call(options)
+    except UserError as error:
+        print(f"amesh: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): not our failure, nothing left to say.
+        sys.stderr.close()
+        return DONE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"amesh: {error.filename}: {error.strerror}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("amesh: interrupted", file=sys.stderr)
+        return 130
+    return code
+
+
+def _stop(_number: int, _frame: object) -> None:
+    # As Ctrl-C: what is being written is taken away on the way out.
+    raise KeyboardInterrupt
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="amesh",
+        description="Attention Mesh: 478 3-D face landmarks, with lips, eyes and irises refined.",
+        epilog="`amesh VERB --help` says more. Exit code: 0 all done; 1 some inputs failed, "
+        "the others are done; 2 bad usage, or nothing could be done.",
+    )
+    parser.add_argument("--version", action="version", version=f"amesh {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    add_run(verbs)
+    add_weights(verbs)
+    add_info(verbs)
+    add_export(verbs)
+    add_evaluate(verbs)
+    add_benchmark(verbs)
+    add_data(verbs)
+    return parser

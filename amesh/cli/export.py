@@ -1,0 +1,70 @@
+"""`amesh export`."""
+
+import argparse
+from pathlib import Path
+
+from amesh.cli.options import DONE, Verbs, positive, verb
+
+
+def _batch(text: str) -> int | None:
+    return None if text == "dynamic" else positive(text)
+
+
+def add_export(verbs: Verbs) -> None:
+    """Adds `export`."""
+    parser = verb(
+        verbs,
+        "export",
+        "write a network as a file of another runtime, checked against PyTorch\n\n"
+        "The file is run on a set of crops before it is written: a table says how far its\n"
+        "landmarks are from PyTorch's, in pixels, and a file out of tolerance is not left.\n"
+        "FILE.json beside it holds the figures, hashes, names and shapes.",
+    )
+    parser.add_argument(
+        "format",
+        choices=["onnx", "litert", "tensorrt"],
+        help="onnx: ONNX Runtime; litert: Android, a .tflite file; tensorrt: an engine for the "
+        "NVIDIA GPU in this machine",
+    )
+    parser.add_argument("--model", default="released-192", help="installed weights, or a file")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="by default named after network and precision"
+    )
+    parser.add_argument(
+        "--precision",
+        default="fp32",
+        choices=["fp32", "fp16", "int8"],
+        help="fp16: half the size, up to half a pixel off; int8: TensorRT only, experimental",
+    )
+    parser.add_argument(
+        "--batch",
+        type=_batch,
+        metavar="N|dynamic",
+        help="faces per run; dynamic by default, 1 for litert",
+    )
+    parser.add_argument(
+        "--part",
+        metavar="NAME",
+        help="only one network of a cascade: mesh, lips, right_eye or left_eye",
+    )
+    parser.add_argument(
+        "--untrained",
+        choices=["attention_mesh", "mesh_only", "cascade"],
+        help="fresh weights for the member of the family that --model names: to time it",
+    )
+    parser.set_defaults(call=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from amesh.deploy.export import export
+
+    export(
+        options.model,
+        options.format,
+        options.output,
+        options.precision,
+        options.batch,
+        options.part,
+        options.untrained,
+    )
+    return DONE

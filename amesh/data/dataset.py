@@ -1,0 +1,190 @@
+"""Sources put together as one map-style data set of samples, and samples put side by side."""
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from amesh.data.pictures import cut, decode
+from amesh.data.records import OnBad, Record, Source
+from amesh.data.sample import Canvas, Sample
+from amesh.data.schemes import Targets, label_map, place_template, to_landmarks
+from amesh.errors import UserError
+from amesh.geometry.roi import ROI_SCALE
+from amesh.topology.scheme import Topology
+
+# A label may lie outside its picture (a chin below the edge), but not farther than its own face.
+_OUTSIDE = 1.0
+
+
+class FaceDataset(Dataset[Sample]):
+    """Labelled faces of all sources, one after the other."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        topology: Topology,
+        crop_size: int,
+        reach: float,
+        on_bad: OnBad = "stop",
+    ) -> None:
+        """Checks that the sources train this topology.
+
+        Args:
+            sources: At least one face in them.
+            topology: What is trained.
+            crop_size: Side of the network's input [px]; decides how large a picture is needed.
+            reach: Side of the cut over that of the region of interest: `AugmentConfig.reach`.
+            on_bad: Whether a record that turns out to be damaged is skipped (the next good one
+                takes its place, and the sample says so) or stops the run.
+
+        Raises:
+            UserError: No face at all, or labels that this topology has no map for.
+        """
+        if not sum(map(len, sources)):
+            raise UserError("no labelled face to train on: every source is empty")
+        for source in sources:
+            for scheme in sorted(source.schemes):
+                try:
+                    label_map(scheme, topology)
+                except UserError as error:
+                    raise UserError(f"{source.name}: {error}") from None
+        self.sources, self.topology, self.on_bad = tuple(sources), topology, on_bad
+        self.crop_size, self.reach = crop_size, reach
+        self._ends = list(accumulate(map(len, sources)))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def record(self, index: int) -> Record:
+        """The labels of a face, and its picture still encoded."""
+        number = bisect.bisect_right(self._ends, index)
+        start = self._ends[number - 1] if number else 0
+        return self.sources[number][index - start]
+
+    def __getitem__(self, index: int) -> Sample:
+        """One sample; a negative index ~i is sample i as a filler that counts nothing."""
+        if index < 0:
+            sample = self[~index]
+            nothing = np.zeros_like(sample.weight_xy)
+            return replace(sample, weight_xy=nothing, weight_z=nothing, index=-1)
+        if index >= len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        problems: list[str] = []
+        for step in range(len(self)):
+            at = (index + step) % len(self)
+            try:
+                sample = make_sample(self.record(at), self.topology, self.crop_size, self.reach)
+            except UserError as error:
+                if self.on_bad == "stop":
+                    raise
+                problems.append(str(error))
+                continue
+            return replace(sample, index=index, problems=tuple(problems))
+        raise UserError(f"none of the {len(self)} records can be used; the first: {problems[0]}")
+
+
+def make_sample(record: Record, topology: Topology, crop_size: int, reach: float) -> Sample:
+    """Decodes a record and cuts it around its face.
+
+    Raises:
+        UserError: The picture is missing or damaged, or its labels cannot be right.
+    """
+    data = record.read_picture()
+    if record.scheme is None:
+        pixels, size, taken = decode(data, record.where)
+        box = record.box or (0.0, 0.0, float(size[0]), float(size[1]))
+        placed = place_template(box, topology)
+        zero = np.zeros(topology.points, np.float32)
+        targets = Targets(placed, zero, zero, np.ones_like(zero))
+    else:
+        targets = _targets(record, topology)
+        side = _square(targets.landmarks)[2]
+        pixels, size, taken = decode(data, record.where, int(side / crop_size))
+        _check_inside(targets, size, record.where)
+    landmarks = targets.landmarks.astype(np.float64)
+    landmarks /= taken
+    x, y, side = _square(landmarks)
+    shrink = max(int(side / crop_size), 1)
+    image, corner = cut(pixels, (x, y, side * reach), shrink)
+    landmarks[:, :2] -= corner
+    return Sample(
+        image=image,
+        landmarks=(landmarks / shrink).astype(np.float32),
+        weight_xy=targets.weight_xy,
+        weight_z=targets.weight_z,
+        visibility=targets.visibility,
+        face=record.face,
+        group=record.group,
+        source=record.source,
+        key=record.key,
+    )
+
+
+def collate(samples: Sequence[Sample]) -> Canvas:
+    """Samples side by side on a canvas as large as the largest; nothing is resampled."""
+    height = max(sample.image.shape[0] for sample in samples)
+    width = max(sample.image.shape[1] for sample in samples)
+    pictures = np.zeros((len(samples), 3, height, width), np.uint8)
+    for canvas, sample in zip(pictures, samples, strict=True):
+        h, w = sample.image.shape[:2]
+        for plane, channel in zip(canvas, cv2.split(sample.image), strict=True):
+            plane[:h, :w] = channel
+
+    def stack(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(sample, name) for sample in samples]))
+
+    return Canvas(
+        pictures=torch.from_numpy(pictures),
+        landmarks=stack("landmarks"),
+        weight_xy=stack("weight_xy"),
+        weight_z=stack("weight_z"),
+        visibility=stack("visibility"),
+        face=torch.tensor([float(sample.face) for sample in samples]),
+        index=torch.tensor([sample.index for sample in samples]),
+        problems=tuple(line for sample in samples for line in sample.problems),
+    )
+
+
+def _targets(record: Record, topology: Topology) -> Targets:
+    assert record.scheme is not None
+    try:
+        known = label_map(record.scheme, topology)
+        return to_landmarks(
+            record.points,
+            known,
+            topology,
+            record.weight_xy,
+            record.weight_z,
+            record.visibility,
+        )
+    except UserError as error:
+        raise UserError(f"{record.where}: {error}") from None
+
+
+def _square(landmarks: Float[np.ndarray, "n 3"]) -> tuple[float, float, float]:
+    """Centre and side of the region of interest, as `roi.from_landmarks` has it [px]."""
+    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+    x, y = ((low + high) / 2).tolist()
+    return x, y, float((high - low).max()) * ROI_SCALE
+
+
+def _check_inside(targets: Targets, size: tuple[int, int], where: str) -> None:
+    points = targets.landmarks[targets.weight_xy > 0, :2]
+    low, high = points.min(0), points.max(0)
+    room = _OUTSIDE * float((high - low).max())
+    centre = (low + high) / 2
+    outside = (centre < 0).any() or (centre > size).any()
+    if outside or (low < -room).any() or (high > np.array(size) + room).any():
+        box = ", ".join(f"{value:.0f}" for value in (*low, *high))
+        raise UserError(
+            f"{where}: landmarks lie outside the picture: they span {box}, the picture is "
+            f"{size[0]} x {size[1]} px; labels of another picture, or of another size?"
+        )

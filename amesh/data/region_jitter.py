@@ -1,0 +1,35 @@
+"""Jitter around the ideal region crops, for the first phase of training.
+
+Paper, "Implementation details": the submodels first learn on crops from the true landmarks,
+slightly perturbed, before they see the network's own.
+
+Convention:
+    - `thetas` are those of `amesh.geometry.region`, by either rule; the jitter moves the crop in
+      its own frame, so an amount means the same for a small and a large region
+    - all six numbers are jittered: shift, scale along each axis, and the two off-diagonal ones
+      (rotation and shear)
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from amesh.data.random import normal
+from amesh.geometry.affine import compose
+
+
+def jitter_thetas(
+    thetas: Float[Tensor, "b r 2 3"], amount: float, key: Int64[Tensor, " b"]
+) -> Float[Tensor, "b r 2 3"]:
+    """Thetas composed with a random affine near the identity; 0 returns them unchanged.
+
+    Args:
+        thetas: Normalised crop coordinates to normalised coordinates of the map.
+        amount: Standard deviation of each of the six numbers [half a crop].
+        key: One for each sample, from `amesh.data.random.keys`.
+    """
+    if amount == 0.0:
+        return thetas
+    noise = normal(key, "region jitter", thetas.shape[1:]).to(thetas.dtype)
+    identity = torch.eye(2, 3, dtype=thetas.dtype, device=thetas.device)
+    return compose(thetas, identity + amount * noise)

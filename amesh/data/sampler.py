@@ -1,0 +1,128 @@
+"""Which samples make up which batch: addressed by (seed, epoch, batch), never by what came before.
+
+Worlds of one and of many ranks see the same batches: rank r of w with batch size b takes the r-th
+part of what one rank with batch size b w would get.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from amesh.data.random import permutation
+from amesh.errors import UserError
+
+
+class EpochBatchSampler(Sampler[list[int]]):
+    """Batches of sample numbers of one epoch, from any batch on.
+
+    Lightning looks for `.sampler.set_epoch`, and the batch sampler is its own sampler.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        shuffle: bool = True,
+        drop_last: bool = True,
+    ) -> None:
+        """Prepares for one rank.
+
+        Args:
+            length: Number of samples.
+            batch_size: Of this rank.
+            seed: Of the order.
+            rank: This process, from 0.
+            world: Number of processes.
+            shuffle: A new order in every epoch.
+            drop_last: Leave out what does not fill a batch of all ranks; otherwise it is filled
+                up with numbers ~i, copies of sample i that must not be counted.
+
+        Raises:
+            UserError: No sample, or more ranks than samples.
+        """
+        together = batch_size * world
+        if length < 1:
+            raise UserError("no samples: the data set is empty")
+        if length < world or (drop_last and length < together):
+            raise UserError(
+                f"{length} samples are too few for {world} ranks with batches of {batch_size}: "
+                f"{together if drop_last else world} are needed; use fewer ranks or a smaller batch"
+            )
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.rank, self.world = rank, world
+        self.shuffle, self.drop_last = shuffle, drop_last
+        self.epoch, self.done = 0, 0
+        self.sampler = self
+
+    @property
+    def total(self) -> int:
+        """Batches of a whole epoch."""
+        together = self.batch_size * self.world
+        return self.length // together if self.drop_last else -(-self.length // together)
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch, also where it goes on in the middle: Lightning counts them."""
+        return self.total
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch; a place in the middle is kept if it is in this one."""
+        if epoch != self.epoch:
+            self.epoch, self.done = epoch, 0
+
+    def state_dict(self, epoch: int, done: int) -> dict[str, Any]:
+        """What a checkpoint keeps.
+
+        Args:
+            epoch: The current one.
+            done: Batches that were trained on in it. This object does not know: workers fetch
+                ahead of the training.
+        """
+        if done >= self.total:
+            epoch, done = epoch + 1, 0
+        return {"epoch": epoch, "done": done, **self._identity()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where a checkpoint was made.
+
+        Raises:
+            UserError: It was made with other data, another seed or another batch of all ranks,
+                and the epoch cannot go on exactly.
+        """
+        for key, here in self._identity().items():
+            if state[key] != here and state["done"]:
+                raise UserError(
+                    f"the checkpoint was made in the middle of an epoch with {key} = {state[key]}, "
+                    f"now it is {here}: the epoch cannot go on exactly; use the same data, seed "
+                    "and total batch, or a checkpoint from the end of an epoch"
+                )
+        self.epoch, self.done = int(state["epoch"]), int(state["done"])
+
+    def _identity(self) -> dict[str, int]:
+        return {
+            "samples": self.length,
+            "seed": self.seed,
+            "total_batch": self.batch_size * self.world,
+        }
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start, self.done = self.done, 0
+        order = self._order()
+        for number in range(start, self.total):
+            first = (number * self.world + self.rank) * self.batch_size
+            yield order[first : first + self.batch_size].tolist()
+
+    def _order(self) -> Tensor:
+        if self.shuffle:
+            order = permutation(self.seed, self.epoch, self.length)
+        else:
+            order = torch.arange(self.length)
+        missing = self.total * self.batch_size * self.world - self.length
+        if missing > 0:
+            order = torch.cat([order, ~order[torch.arange(missing) % self.length]])
+        return order

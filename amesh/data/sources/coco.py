@@ -1,0 +1,101 @@
+"""COCO keypoints: one JSON file with `images` and `annotations`.
+
+Faces of COCO-WholeBody, LaPa, WFLW, 300-W and others are handed around in this format.
+
+Convention:
+    - the files count from the centre of the top-left pixel at (0, 0)
+    - a keypoint is x, y, v: v 0 has no label, 1 is labelled but hidden, 2 can be seen
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amesh.data.records import ListSource, Problems, Record, check_points, finish
+from amesh.data.sources.files import OFFSETS, Coordinates, read_text
+from amesh.errors import UserError
+
+# In COCO-WholeBody the face's points have a key of their own.
+_KEYS = ("face_kpts", "keypoints")
+_SCHEMES = {68: "ibug68", 70: "face_synthetics70", 98: "wflw98", 106: "lapa106", 478: "face478"}
+
+
+def read_coco(
+    path: Path,
+    problems: Problems,
+    images: Path | None = None,
+    scheme: str | None = None,
+    coordinates: Coordinates = "index",
+    licence: str | None = None,
+) -> ListSource:
+    """Reads an annotation file.
+
+    Args:
+        path: The JSON file.
+        problems: What to do about wrong annotations.
+        images: Folder the pictures' names are relative to; the file's own by default.
+        scheme: Of the points; by their number where not given.
+        coordinates: What the numbers count from.
+        licence: Terms of the pictures, where the file does not say.
+
+    Raises:
+        UserError: No such file, no COCO file, nothing usable, or the first wrong annotation.
+    """
+    try:
+        content = json.loads(read_text(path))
+        pictures = {entry["id"]: entry for entry in content["images"]}
+        licences = {entry["id"]: entry["name"] for entry in content.get("licenses", [])}
+        annotations = content["annotations"]
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not JSON ({error.msg}, line {error.lineno})") from None
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a COCO annotation file (no {error})") from None
+    folder = images or path.parent
+    records = []
+    for number, entry in enumerate(annotations):
+        with problems.guard():
+            where = f"{path}, annotation {entry.get('id', number)}"
+            picture = pictures.get(entry.get("image_id"))
+            if picture is None:
+                raise UserError(f"{where}: its picture {entry.get('image_id')!r} is not listed")
+            name = str(picture["file_name"])
+            terms = licences.get(picture.get("license"), licence)
+            found = _record(entry, where, scheme, coordinates)
+            if found is None:
+                continue  # a person whose face was not labelled
+            points, seen, named = found
+            records.append(
+                Record(
+                    picture=folder / name,
+                    scheme=named,
+                    points=points,
+                    source=path.stem,
+                    key=f"{name}#{entry.get('id', number)}",
+                    where=where,
+                    licence=terms,
+                    weight_xy=(seen > 0).astype(np.float32),
+                    visibility=(seen != 1).astype(np.float32),
+                )
+            )
+    return finish(str(path), records, problems)
+
+
+def _record(
+    entry: dict[str, Any], where: str, scheme: str | None, coordinates: Coordinates
+) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Points, their v, and the scheme; None where nothing is labelled."""
+    values = next((entry[key] for key in _KEYS if entry.get(key)), None)
+    if values is None:
+        return None
+    if not isinstance(values, list) or len(values) % 3:
+        raise UserError(f"{where}: keypoints must be a list of x, y, v for each point")
+    rows = [values[i : i + 3] for i in range(0, len(values), 3)]
+    table = check_points(rows, where, dimensions=(3,))
+    named = scheme or _SCHEMES.get(len(table))
+    if named is None:
+        raise UserError(f"{where}: {len(table)} points, say which scheme they are")
+    if not (table[:, 2] > 0).any():
+        return None
+    return table[:, :2] + np.float32(OFFSETS[coordinates]), table[:, 2], named

@@ -1,0 +1,86 @@
+"""300W-LP and AFLW2000-3D: `.mat` files beside their pictures, 68 points projected from 3-D.
+
+Convention:
+    - MATLAB counts pixels from 1: half a pixel is taken off
+    - in the files a larger z is nearer to the camera; here a smaller one is
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amesh.data.records import ListSource, Problems, Record, check_points, finish
+from amesh.data.sources.files import OFFSETS, Coordinates, beside, list_files
+from amesh.errors import UserError
+
+_POINTS = 68
+
+
+def read_mat_folder(
+    folder: Path,
+    problems: Problems,
+    coordinates: Coordinates = "one",
+    licence: str | None = None,
+) -> ListSource:
+    """Reads a folder and its sub-folders.
+
+    Args:
+        folder: `.mat` files, each with a picture of the same name.
+        problems: What to do about damaged files.
+        coordinates: What the numbers count from.
+        licence: Terms of the pictures.
+
+    Raises:
+        UserError: No such folder, nothing usable in it, or the first damaged file.
+    """
+    records = []
+    for path in list_files(folder, ".mat"):
+        with problems.guard():
+            content = _load(path)
+            records.append(
+                Record(
+                    picture=beside(path),
+                    scheme="aflw2000_3d68",
+                    points=_points(content, str(path), OFFSETS[coordinates]),
+                    source=folder.name,
+                    key=path.relative_to(folder).with_suffix("").as_posix(),
+                    where=str(path),
+                    licence=licence,
+                    group=_pose(content),
+                )
+            )
+    return finish(str(folder), records, problems)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise UserError(f"{path}: .mat files need SciPy: pip install 'amesh[train]'") from None
+    try:
+        content: dict[str, Any] = loadmat(path)
+    except Exception as error:  # SciPy raises a dozen kinds on damaged data
+        raise UserError(f"{path}: not a .mat file that can be read ({error})") from error
+    return content
+
+
+def _points(content: dict[str, Any], where: str, offset: float) -> np.ndarray:
+    name = next((key for key in ("pt3d_68", "pt2d") if key in content), None)
+    if name is None:
+        raise UserError(f"{where}: has neither 'pt3d_68' nor 'pt2d'")
+    points = check_points(np.asarray(content[name]).T, where, _POINTS).copy()
+    points[:, :2] += np.float32(offset)
+    points[:, 2:] *= -1
+    return points
+
+
+def _pose(content: dict[str, Any]) -> str:
+    """The yaw's bin, for figures: pitch, yaw and roll [radians] lead `Pose_Para`."""
+    pose = np.asarray(content.get("Pose_Para", [])).ravel()
+    if len(pose) < 3 or not math.isfinite(pose[1]):
+        return ""
+    yaw = abs(math.degrees(float(pose[1])))
+    first = min(int(yaw // 30), 2) * 30
+    return f"yaw {first}-{first + 30}"

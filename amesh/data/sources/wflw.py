@@ -1,0 +1,78 @@
+"""WFLW annotation lists: 98 points, a box, six attributes and the picture's name on each line.
+
+Convention:
+    - the files are taken to count from the centre of the top-left pixel at (0, 0)
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from amesh.data.records import ListSource, Problems, Record, check_points, finish
+from amesh.data.sources.files import OFFSETS, Coordinates, read_text
+from amesh.errors import UserError
+
+_POINTS = 98
+_ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+
+
+def read_wflw(
+    path: Path,
+    problems: Problems,
+    images: Path | None = None,
+    coordinates: Coordinates = "index",
+    licence: str | None = None,
+) -> ListSource:
+    """Reads a list such as `list_98pt_rect_attr_train.txt`.
+
+    Args:
+        path: The list.
+        problems: What to do about wrong lines.
+        images: Folder the pictures' names are relative to; by default `WFLW_images` beside the
+            list or above it.
+        coordinates: What the numbers count from.
+        licence: Terms of the pictures.
+
+    Raises:
+        UserError: No such file, nothing usable in it, or the first wrong line.
+    """
+    folder = images or _images(path)
+    records = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if line.strip():
+            with problems.guard():
+                where = f"{path}, line {number}"
+                records.append(_record(line.split(), where, folder, coordinates, licence))
+    return finish(str(path), records, problems)
+
+
+def _record(
+    words: list[str], where: str, folder: Path, coordinates: Coordinates, licence: str | None
+) -> Record:
+    attributes = len(words) - 2 * _POINTS - 1
+    if attributes not in (0, 4, 4 + len(_ATTRIBUTES)):
+        raise UserError(
+            f"{where}: {len(words)} fields, expected {2 * _POINTS} coordinates, 4 of a box, "
+            f"{len(_ATTRIBUTES)} attributes and a picture's name"
+        )
+    rows = [words[i : i + 2] for i in range(0, 2 * _POINTS, 2)]
+    points = check_points(rows, where, _POINTS, (2,)) + np.float32(OFFSETS[coordinates])
+    flags = words[2 * _POINTS + 4 : -1]
+    group = [name for name, flag in zip(_ATTRIBUTES, flags, strict=False) if flag == "1"]
+    return Record(
+        picture=folder / words[-1],
+        scheme="wflw98",
+        points=points,
+        source="wflw",
+        key=f"{words[-1]}#{where.split()[-1]}",
+        where=where,
+        licence=licence,
+        group=", ".join(group),
+    )
+
+
+def _images(path: Path) -> Path:
+    for folder in list(path.resolve().parents)[:4]:
+        if (folder / "WFLW_images").is_dir():
+            return folder / "WFLW_images"
+    return path.parent

@@ -1,0 +1,110 @@
+"""From a network to the content of a file, per runtime, and the means to run that content."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from amesh.deploy.parity import Run
+from amesh.deploy.parts import Part, take_part
+from amesh.deploy.sidecar import Tensor
+from amesh.deploy.signature import INPUT, Precision
+from amesh.deploy.wrapper import Network
+from amesh.nn.cascade import Cascade
+
+
+@dataclass(frozen=True)
+class Request:
+    """What shall be exported.
+
+    Attributes:
+        net: The network.
+        part: Only this network of a cascade.
+        precision: Of the artefact.
+        batch: Faces per run; None leaves it to the format.
+    """
+
+    net: Network
+    part: str | None
+    precision: Precision
+    batch: int | None
+
+    @property
+    def target(self) -> Network | Part:
+        """The network or its part."""
+        return take_part(self.net, self.part) if self.part else self.net
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file's content before it is written.
+
+    Attributes:
+        content: Its bytes.
+        run: Runs exactly these bytes.
+        inputs: By name.
+        outputs: By name.
+        layout: Order of the image's axes.
+        packages: What made it.
+    """
+
+    content: bytes
+    run: Run
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    layout: str
+    packages: tuple[str, ...]
+
+
+def make_onnx(request: Request) -> Made:
+    """An ONNX file.
+
+    Raises:
+        UserError: See `amesh.deploy.onnx.export_onnx`.
+    """
+    from amesh.deploy.onnx import export_onnx
+    from amesh.deploy.onnx_runner import OnnxFile
+
+    content = export_onnx(request.target, request.precision, request.batch)
+    file = OnnxFile(content)
+    packages = ("onnx", "onnxscript", "onnxruntime")
+    return Made(
+        content, file.run_crops, _tensors(file.inputs), _tensors(file.outputs), "nchw", packages
+    )
+
+
+def make_litert(request: Request) -> Made:
+    """A TFLite file; its batch is 1 where none is asked for.
+
+    Raises:
+        UserError: See `amesh.deploy.litert.export_litert`; or LiteRT is not installed, which is
+            needed to check the file.
+    """
+    from amesh.deploy import litert
+    from amesh.deploy.litert_runner import LitertFile
+
+    step = request.batch or 1
+    if request.part and isinstance(request.net, Cascade):
+        content = litert.export_parts(request.net, request.precision, step)[request.part]
+    else:
+        content = litert.export_litert(request.net, request.precision, step)
+    file = LitertFile(content)
+
+    def run(crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
+        padded = np.concatenate([crops, np.zeros_like(crops[: -len(crops) % step])])
+        found = [file(**{INPUT: padded[i : i + step]}) for i in range(0, len(padded), step)]
+        return {
+            name: np.concatenate([one[name] for one in found])[: len(crops)] for name in found[0]
+        }
+
+    shapes = _tensors(file.shapes), _tensors(file.output_shapes)
+    return Made(content, run, *shapes, "nhwc", ("ai-edge-litert",))
+
+
+def _tensors(shapes: Mapping[str, tuple[Any, ...]]) -> dict[str, Tensor]:
+    return {
+        name: Tensor(tuple(n if isinstance(n, int) else None for n in shape))
+        for name, shape in shapes.items()
+    }

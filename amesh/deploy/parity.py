@@ -1,0 +1,205 @@
+"""Whether a runtime computes what PyTorch computes: one comparison for all of them, in pixels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import nn
+
+from amesh.deploy import crops as crop_sets
+from amesh.deploy.crops import parity_crops
+from amesh.deploy.parts import MeshPart, RegionPart
+from amesh.deploy.signature import OUTPUTS, Precision
+from amesh.errors import UserError
+from amesh.nn.config import MeshConfig
+from amesh.nn.runner import RunnerOutput
+from amesh.topology import Topology, load
+
+Images = Float32[np.ndarray, "b s s 3"]
+Outputs = Mapping[str, np.ndarray]
+Run = Callable[[Images], "RunnerOutput | Outputs"]
+
+_FLAG = "face_flag"
+_REST = "mesh"  # the landmarks of no region
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How far landmarks are from where the reference puts them.
+
+    Attributes:
+        max: The farthest [crop px].
+        p999: 99.9th percentile [crop px].
+    """
+
+    max: float
+    p999: float
+
+
+# What each precision may cost on a 256-px crop; on smaller ones less, in proportion. The bound for
+# single precision is far above rounding at any size.
+TOLERANCES: Mapping[Precision, Figures] = {
+    "fp32": Figures(max=0.01, p999=0.01),
+    "fp16": Figures(max=0.5, p999=0.15),
+    "int8": Figures(max=4.0, p999=1.5),  # experimental
+}
+_TOLERANCE_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The comparison of a runtime with PyTorch in single precision.
+
+    Attributes:
+        crops: Name of the set of crops.
+        count: Number of crops.
+        input_size: Side of a crop [px].
+        all: Over all landmarks.
+        regions: By region; `mesh` holds the landmarks of none.
+        face_flag: Largest difference of the logit; None where there is no flag.
+    """
+
+    crops: str
+    count: int
+    input_size: int
+    all: Figures
+    regions: Mapping[str, Figures]
+    face_flag: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """A table to print, in px."""
+        rows = {"all": self.all, **self.regions}
+        wide = max(map(len, rows))
+        head = f"{'':{wide}}  max [px]  p99.9 [px]"
+        body = [f"{name:{wide}}  {row.max:8.5f}  {row.p999:10.5f}" for name, row in rows.items()]
+        return [head, *body]
+
+    def problem(self, precision: Precision) -> str | None:
+        """What is out of tolerance, if anything is."""
+        allowed = tolerance(precision, self.input_size)
+        # Written so that NaN fails.
+        if self.all.max <= allowed.max and self.all.p999 <= allowed.p999:
+            return None
+        worst = max(self.regions, key=lambda name: np.nan_to_num(self.regions[name].max, nan=1e9))
+        return (
+            f"differs from PyTorch by up to {self.all.max:.3g} px (p99.9 {self.all.p999:.3g}; "
+            f"worst: {worst}), allowed in {precision}: {allowed.max:.3g} (p99.9 {allowed.p999:.3g})"
+        )
+
+
+def tolerance(precision: Precision, input_size: int) -> Figures:
+    """What a precision may cost on crops of a size."""
+    figures = TOLERANCES[precision]
+    scale = 1.0 if precision == "fp32" else input_size / _TOLERANCE_SIZE
+    return Figures(figures.max * scale, figures.p999 * scale)
+
+
+def measure(run: Run, net: nn.Module, images: Images | None = None, name: str = "") -> Parity:
+    """Runs crops through a runtime and through the network itself.
+
+    Args:
+        run: A runner, or whatever gives a part's outputs by name.
+        net: The network or part in PyTorch, single precision.
+        images: RGB crops in [0, 1] instead of the set that comes with the package.
+        name: What these crops are called.
+    """
+    size = input_size(net)
+    if images is None:
+        images, name = parity_crops(size).images, crop_sets.NAME
+    return compare(run(images), reference(net, images), _topology(net), size, name or "own")
+
+
+def require(parity: Parity, precision: Precision, what: str) -> Parity:
+    """The comparison, where it is within tolerance.
+
+    Raises:
+        UserError: It is not.
+    """
+    if problem := parity.problem(precision):
+        raise UserError(f"{what}: {problem}; nothing was written")
+    return parity
+
+
+@torch.inference_mode()
+def reference(net: nn.Module, images: Images) -> dict[str, np.ndarray]:
+    """What PyTorch says, by output name."""
+    output = net(torch.from_numpy(images).permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
+    if isinstance(net, MeshPart | RegionPart):
+        return {n: t.numpy() for n, t in zip(net.outputs, output, strict=True)}
+    return {name: getattr(output, name).numpy() for name in OUTPUTS}
+
+
+def compare(
+    found: RunnerOutput | Outputs,
+    expected: Outputs,
+    topology: Topology,
+    size: int,
+    name: str,
+) -> Parity:
+    """Compares outputs by name; `landmarks` by region.
+
+    Args:
+        found: Of the runtime.
+        expected: Of PyTorch.
+        topology: Of the landmarks.
+        size: Side of the crops [px].
+        name: Of the crops.
+
+    Raises:
+        UserError: The outputs have other names or shapes.
+    """
+    if isinstance(found, RunnerOutput):
+        found = found._asdict()
+    for key, value in expected.items():
+        shape = found[key].shape if key in found else None
+        if shape != value.shape:
+            raise UserError(f"output {key}: expected shape {value.shape}, found {shape}")
+    distances: dict[str, np.ndarray] = {}
+    for key, value in expected.items():
+        if key != _FLAG:
+            distance = np.linalg.norm(found[key].astype(np.float64) - value, axis=-1)  # b n
+            distances |= _by_region(distance, topology) if key == OUTPUTS[0] else {key: distance}
+    flag = None
+    if _FLAG in expected:
+        flag = float(np.abs(found[_FLAG].astype(np.float64) - expected[_FLAG]).max())
+    everything = np.concatenate([distance.ravel() for distance in distances.values()])
+    regions = {key: _figures(distance) for key, distance in distances.items()}
+    count = len(next(iter(expected.values())))
+    return Parity(name, count, size, _figures(everything), regions, flag)
+
+
+def input_size(net: nn.Module) -> int:
+    """Side of a network's input [px]."""
+    return net.input_size if isinstance(net, MeshPart | RegionPart) else _config(net).input_size
+
+
+def _by_region(
+    distance: Float32[np.ndarray, "b n"] | np.ndarray, topology: Topology
+) -> dict[str, np.ndarray]:
+    outputs = {r.name: r.indices for r in topology.regions}
+    outputs |= {iris.name: iris.indices for iris in topology.irises}
+    taken = {i for indices in outputs.values() for i in indices}
+    outputs[_REST] = tuple(i for i in range(topology.points) if i not in taken)
+    return {name: distance[:, list(indices)] for name, indices in outputs.items() if indices}
+
+
+def _figures(distance: np.ndarray) -> Figures:
+    return Figures(float(distance.max()), float(np.percentile(distance, 99.9)))
+
+
+def _topology(net: nn.Module) -> Topology:
+    return load(_config(net).topology)
+
+
+def _config(net: nn.Module) -> MeshConfig:
+    config = net.config
+    if not isinstance(config, MeshConfig):
+        raise UserError(f"{type(net).__name__} is no landmark network")
+    return config

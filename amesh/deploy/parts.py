@@ -1,0 +1,73 @@
+"""The independent networks of a cascade, each as an artefact of its own: the paper's Table 1.
+
+Who runs them cuts the crops and takes the points back to the picture.
+"""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amesh.errors import UserError
+from amesh.nn.cascade import Cascade, RegionNetwork
+
+MESH = "mesh"
+
+
+class MeshPart(nn.Module):
+    """image -> (mesh, face_flag): the first network of a cascade, no region refined."""
+
+    def __init__(self, net: Cascade) -> None:
+        """Takes over the network's parts."""
+        super().__init__()
+        self.config = net.config
+        self.input_size = net.config.input_size
+        self.outputs = (MESH, "face_flag")
+        self.shared, self.mesh = net.shared, net.mesh
+
+    def forward(
+        self, image: Float[Tensor, "b 3 s s"]
+    ) -> tuple[Float[Tensor, "b m 3"], Float[Tensor, " b"]]:
+        """The mesh [px of the input] and the face flag's logit."""
+        mesh = self.mesh(self.shared(image))
+        return mesh.points, mesh.face_flag
+
+
+class RegionPart(nn.Module):
+    """image (a region's crop of the picture) -> its points, and an eye's iris."""
+
+    def __init__(self, net: Cascade, name: str) -> None:
+        """Takes over the parts of one region's network."""
+        super().__init__()
+        network = net.regions[name]
+        if not isinstance(network, RegionNetwork):
+            raise TypeError(f"{name}: expected a RegionNetwork, found {type(network).__name__}")
+        self.config = net.config
+        self.input_size = network.submodel.crop_extent
+        self.outputs = tuple(network.submodel.branches)
+        self.shared, self.submodel = network.shared, network.submodel
+
+    def forward(self, image: Float[Tensor, "b 3 k k"]) -> tuple[Float[Tensor, "b p 2"], ...]:
+        """Points by output [px of the crop]."""
+        split = self.submodel.trunk(self.shared(image))
+        return tuple(branch(split) for branch in self.submodel.branches.values())
+
+
+Part = MeshPart | RegionPart
+
+
+def take_part(net: nn.Module, name: str) -> Part:
+    """One network of a cascade.
+
+    Args:
+        net: The cascade.
+        name: `mesh`, or a region.
+
+    Raises:
+        UserError: The network is no cascade, or it has no such part.
+    """
+    if not isinstance(net, Cascade):
+        raise UserError(f"a {type(net).__name__} has no parts; only a Cascade has")
+    if name == MESH:
+        return MeshPart(net).eval()
+    if name not in net.regions:
+        raise UserError(f"no part {name!r}; there is: {', '.join((MESH, *net.regions))}")
+    return RegionPart(net, name).eval()

@@ -1,0 +1,223 @@
+"""Whether an ONNX graph can become a TensorRT engine, told from the graph alone: no GPU needed.
+
+TensorRT types a network by its ONNX file only, so what is wrong here would be wrong in the engine,
+and some of it silently: a GridSample of opset 20 is parsed as nearest instead of linear.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import TensorProto, numpy_helper, shape_inference
+
+from amesh.deploy.signature import INPUT, OUTPUTS, Precision
+from amesh.errors import UserError
+
+# The only opset with half-precision scales for Q/DQ and without the GridSample that is misread.
+OPSET = 19
+
+# What our networks are made of; each is parsed by TensorRT 10.12 and 11 without a plugin.
+OPERATORS = frozenset(
+    (
+        *("Add", "And", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv"),
+        *("DequantizeLinear", "Div", "Equal", "Exp", "Expand", "Flatten", "Floor", "Gather"),
+        *("GatherElements", "GatherND", "Gemm", "Greater", "GreaterOrEqual", "Identity", "Less"),
+        *("LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Or", "Pad"),
+        *("Pow", "PRelu", "QuantizeLinear", "Range", "Reciprocal", "ReduceMax", "ReduceMean"),
+        *("ReduceMin", "ReduceSum", "Relu", "Reshape", "Round", "Shape", "Sigmoid", "Slice"),
+        *("Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "Transpose"),
+        *("Unsqueeze", "Where"),
+    )
+)
+
+# Operators whose operands TensorRT wants in one type; ONNX itself lets Pow mix them.
+_UNIFORM = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Conv", "MatMul"))
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What a graph is made of, and what stands in its way.
+
+    Attributes:
+        opset: Version of the default operator set.
+        operators: Number of nodes by operator.
+        dtypes: Number of tensors by type: inputs, weights and everything computed.
+        precision: What its convolutions compute in; int8 where any is quantised.
+        shapes: Shapes of inputs and outputs; a name stands for a dynamic axis.
+        problems: One line per obstacle, nodes named; empty: ready.
+    """
+
+    opset: int
+    operators: dict[str, int]
+    dtypes: dict[str, int]
+    precision: Precision
+    shapes: dict[str, tuple[int | str, ...]]
+    problems: tuple[str, ...]
+
+    @property
+    def batch(self) -> int | None:
+        """Fixed batch of the graph, or None where it is dynamic."""
+        first = self.shapes[INPUT][0]
+        return first if isinstance(first, int) else None
+
+
+def read(path: Path) -> onnx.ModelProto:
+    """An ONNX file, weights that lie outside it left where they are.
+
+    Raises:
+        UserError: There is no such file, or it is not ONNX.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except FileNotFoundError as error:
+        raise UserError(f"no file {path}; `amesh export onnx` writes one") from error
+    except (DecodeError, OSError) as error:
+        raise UserError(f"{path}: not an ONNX file ({error})") from error
+    if not model.graph.node:
+        raise UserError(f"{path}: not an ONNX file (no operators in it)")
+    return model
+
+
+def require(model: onnx.ModelProto, where: Path, outputs: tuple[str, ...] = OUTPUTS) -> Readiness:
+    """The census of a graph that is ready.
+
+    Args:
+        model: The graph.
+        where: Its file, for the message.
+        outputs: What it has to give; a part of a cascade has others.
+
+    Raises:
+        UserError: It is not; the message holds every problem.
+    """
+    found = check(model, outputs)
+    if found.problems:
+        raise UserError(f"{where}: not ready for TensorRT: {'; '.join(found.problems)}")
+    return found
+
+
+def check(model: onnx.ModelProto, outputs: tuple[str, ...] = OUTPUTS) -> Readiness:
+    """Examines a graph without changing it; see `require`."""
+    graph = model.graph
+    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+    types = tensor_types(model)
+    shapes = {
+        value.name: tuple(
+            dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?"
+            for dim in value.type.tensor_type.shape.dim
+        )
+        for value in (*graph.input, *graph.output)
+    }
+    problems = (
+        *_opset_problems(opset),
+        *_operator_problems(model),
+        *_type_problems(model, types),
+        *_weight_problems(model),
+        *_interface_problems(model, shapes, outputs),
+    )
+    names = Counter(TensorProto.DataType.Name(t).lower() for t in types.values() if t)
+    operators = Counter(node.op_type for node in graph.node)
+    return Readiness(opset, dict(operators), dict(names), precision(model, types), shapes, problems)
+
+
+def tensor_types(model: onnx.ModelProto) -> dict[str, int]:
+    """Element type of every tensor by name, as far as shape inference knows it."""
+    try:
+        graph = shape_inference.infer_shapes(model).graph
+    except shape_inference.InferenceError:
+        graph = model.graph  # operators of other domains; those are a problem of their own
+    values = (*graph.value_info, *graph.input, *graph.output)
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    return types | {weight.name: weight.data_type for weight in graph.initializer}
+
+
+def precision(model: onnx.ModelProto, types: dict[str, int]) -> Precision:
+    """What most convolutions of a graph compute in; int8 where any input is quantised."""
+    made_by = {output: node.op_type for node in model.graph.node for output in node.output}
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    if any(made_by.get(node.input[1]) == "DequantizeLinear" for node in convolutions):
+        return "int8"
+    half = sum(types.get(node.input[1]) == TensorProto.FLOAT16 for node in convolutions)
+    return "fp16" if 2 * half > len(convolutions) else "fp32"
+
+
+def _opset_problems(opset: int) -> Iterator[str]:
+    if opset != OPSET:
+        yield f"opset {opset}, expected {OPSET}; export it again with `amesh export onnx`"
+
+
+def _operator_problems(model: onnx.ModelProto) -> Iterator[str]:
+    strange: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        if node.domain not in ("", "ai.onnx"):
+            strange.setdefault(f"{node.domain}.{node.op_type}", []).append(node.name)
+        elif node.op_type not in OPERATORS:
+            strange.setdefault(node.op_type, []).append(node.name)
+    for operator, nodes in strange.items():
+        why = " (TensorRT misreads it; use the gather sampler)" if operator == "GridSample" else ""
+        yield f"operator {operator} is not supported{why}: {_some(nodes)}"
+    if model.functions:
+        yield f"functions are not supported: {_some([f.name for f in model.functions])}"
+
+
+def _type_problems(model: onnx.ModelProto, types: dict[str, int]) -> Iterator[str]:
+    doubles = [name for name, kind in types.items() if kind == TensorProto.DOUBLE]
+    made_by = {output: node.name for node in model.graph.node for output in node.output}
+    if doubles:
+        yield f"float64 tensors: {_some([made_by.get(name, name) for name in doubles])}"
+    mixed = []
+    for node in model.graph.node:
+        kinds = {types.get(name, 0) for name in node.input if name} - {0}
+        if node.op_type in _UNIFORM and len(kinds) > 1:
+            mixed.append(f"{node.name} ({node.op_type})")
+    if mixed:
+        yield f"operands of different types: {_some(mixed)}"
+    uneven = [
+        node.name
+        for node in model.graph.node
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear")
+        and _shifted(model, node.input[2] if len(node.input) > 2 else "")
+    ]
+    if uneven:
+        yield f"zero points other than 0 (TensorRT is symmetric): {_some(uneven)}"
+
+
+def _shifted(model: onnx.ModelProto, zero_point: str) -> bool:
+    values = [w for w in model.graph.initializer if w.name == zero_point]
+    return any(numpy_helper.to_array(value).any() for value in values)
+
+
+def _weight_problems(model: onnx.ModelProto) -> Iterator[str]:
+    weights = model.graph.initializer
+    outside = [w.name for w in weights if w.data_location == TensorProto.EXTERNAL]
+    if outside:
+        yield f"weights in a second file: {_some(outside)}"
+    floats = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+    inside = [w for w in weights if w.data_type in floats and w.name not in set(outside)]
+    broken = [w.name for w in inside if not np.isfinite(numpy_helper.to_array(w)).all()]
+    if broken:
+        yield f"weights that are not finite: {_some(broken)}"
+
+
+def _interface_problems(
+    model: onnx.ModelProto, shapes: dict[str, tuple[int | str, ...]], wanted: tuple[str, ...]
+) -> Iterator[str]:
+    inputs = [value.name for value in model.graph.input]
+    outputs = [value.name for value in model.graph.output]
+    if inputs != [INPUT]:
+        yield f"inputs {', '.join(inputs)}, expected {INPUT}"
+    if missing := [name for name in wanted if name not in outputs]:
+        yield f"outputs {', '.join(outputs)} lack {', '.join(missing)}"
+    for value in (*model.graph.input, *model.graph.output):
+        if value.type.tensor_type.elem_type != TensorProto.FLOAT:
+            yield f"{value.name} is not float32"
+        if free := [axis for axis in shapes[value.name][1:] if not isinstance(axis, int)]:
+            yield f"{value.name} has dynamic axes besides the batch: {', '.join(map(str, free))}"
+
+
+def _some(names: list[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,192 @@
+"""Runs an engine: fixed addresses, one context and one CUDA graph per batch."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from amesh.deploy.signature import INPUT, OUTPUTS
+from amesh.deploy.tensorrt_engine import Batches, profiles
+from amesh.errors import UserError
+from amesh.nn.runner import RunnerOutput
+from amesh.topology import load
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+# Batches that keep their context, buffers and graph; the one used longest ago makes room.
+_KEPT = 8
+
+
+@dataclass
+class Prepared:
+    """Everything that one batch size needs, at addresses that stay.
+
+    Attributes:
+        context: Its own, because a captured graph is tied to its context's shapes.
+        image: Input on the GPU.
+        outputs: Outputs on the GPU by name.
+        graph: The captured launch, where graphs are on.
+    """
+
+    context: "trt.IExecutionContext"
+    image: Tensor
+    outputs: dict[str, Tensor]
+    graph: torch.cuda.CUDAGraph | None = None
+
+
+def choose_profile(batch: int, ranges: Sequence[Batches]) -> int:
+    """The profile for a batch: the narrowest that holds it, so that batch 1 gets its own.
+
+    Raises:
+        UserError: None does.
+    """
+    fitting = [
+        (r.largest - r.smallest, i)
+        for i, r in enumerate(ranges)
+        if r.smallest <= batch <= r.largest
+    ]
+    if not fitting:
+        have = " and ".join(
+            f"{r.smallest} to {r.largest}" if r.smallest < r.largest else str(r.largest)
+            for r in ranges
+        )
+        raise UserError(
+            f"batch {batch} is outside the engine's profiles ({have}); split it, or build another "
+            "engine with `amesh export tensorrt --batch`"
+        )
+    return min(fitting)[1]
+
+
+class TensorRTRunner:
+    """An engine behind the contract of `amesh.nn.runner.Runner`, on the current GPU."""
+
+    def __init__(
+        self,
+        engine: "trt.ICudaEngine",
+        name: str,
+        topology: str,
+        cuda_graphs: bool = True,
+        device: torch.device | None = None,
+    ) -> None:
+        """Takes over an engine; `amesh.deploy.tensorrt.open_engine` loads one from disk.
+
+        Args:
+            engine: Deserialised, weights in it.
+            name: What the network is called.
+            topology: Name of its landmark scheme.
+            cuda_graphs: Replay a captured launch instead of launching each kernel.
+            device: Where the buffers lie; the current GPU.
+        """
+        self.engine = engine
+        self.name = name
+        self.topology = load(topology)
+        self.input_size = int(engine.get_tensor_shape(INPUT)[2])
+        self.profiles = profiles(engine)
+        self.cuda_graphs = cuda_graphs
+        self.device = device or torch.device("cuda", torch.cuda.current_device())
+        # Graphs cannot be captured on the default stream.
+        self.stream = torch.cuda.Stream(self.device)
+        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+
+    def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
+        """Landmarks of RGB crops in [0, 1].
+
+        Raises:
+            UserError: The batch is outside the profiles, or TensorRT gives up.
+        """
+        found = self.run(crops)
+        return RunnerOutput(*(found[name] for name in OUTPUTS))
+
+    @torch.inference_mode()
+    def run(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
+        """All outputs by name; those of a part of a cascade are no landmarks.
+
+        Raises:
+            UserError: The batch is outside the profiles, or TensorRT gives up.
+        """
+        with torch.cuda.stream(self.stream):
+            prepared = self.prepare(len(crops))
+            pixels = torch.from_numpy(crops).to(self.device)
+            prepared.image.copy_(pixels.permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
+            self.launch(prepared)
+            # The copy waits for this stream, and the buffers are free for the next batch.
+            return {
+                name: tensor.to("cpu", copy=True).numpy()
+                for name, tensor in prepared.outputs.items()
+            }
+
+    def run_any(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
+        """All outputs of any number of crops, in runs of a batch that the engine takes.
+
+        Raises:
+            UserError: TensorRT gives up.
+        """
+        most, fewest = self.profiles[0].largest, min(one.smallest for one in self.profiles)
+        parts = []
+        for start in range(0, len(crops), most):
+            part = crops[start : start + most]
+            missing = max(0, fewest - len(part))
+            if missing:
+                part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
+            kept = len(part) - missing
+            parts.append({name: found[:kept] for name, found in self.run(part).items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def prepare(self, batch: int) -> Prepared:
+        """Context, buffers and graph for a batch; made once, then kept.
+
+        Raises:
+            UserError: The batch is outside the profiles, or TensorRT gives up.
+        """
+        if batch in self._prepared:
+            self._prepared.move_to_end(batch)
+            return self._prepared[batch]
+        index = choose_profile(batch, self.profiles)
+        context = self.engine.create_execution_context()
+        size = self.input_size
+        with torch.cuda.stream(self.stream):
+            done = context.set_optimization_profile_async(index, self.stream.cuda_stream)
+            self.stream.synchronize()
+            if not done or not context.set_input_shape(INPUT, (batch, 3, size, size)):
+                raise UserError(f"TensorRT refuses batch {batch} in profile {index}")
+            image = torch.zeros(batch, 3, size, size, device=self.device)
+            outputs = {}
+            for i in range(self.engine.num_io_tensors):
+                name = self.engine.get_tensor_name(i)
+                if name != INPUT:
+                    shape = tuple(context.get_tensor_shape(name)[:])
+                    outputs[name] = torch.zeros(shape, device=self.device)
+            for name, buffer in {INPUT: image, **outputs}.items():
+                context.set_tensor_address(name, buffer.data_ptr())
+            prepared = Prepared(context, image, outputs)
+            if self.cuda_graphs:
+                prepared.graph = self._capture(prepared)
+        self._prepared[batch] = prepared
+        if len(self._prepared) > _KEPT:
+            self._prepared.popitem(last=False)
+        return prepared
+
+    def _capture(self, prepared: Prepared) -> torch.cuda.CUDAGraph:
+        self.launch(prepared)  # the first run allocates, which a capture must not
+        self.stream.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self.stream):
+            self.launch(prepared)
+        return graph
+
+    def launch(self, prepared: Prepared) -> None:
+        """Runs what lies in the buffers, on the runner's stream, without waiting.
+
+        Raises:
+            UserError: TensorRT gives up.
+        """
+        if prepared.graph is not None:
+            prepared.graph.replay()
+        elif not prepared.context.execute_async_v3(self.stream.cuda_stream):
+            raise UserError(f"TensorRT cannot run a batch of {len(prepared.image)}")

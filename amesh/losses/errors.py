@@ -1,0 +1,44 @@
+"""Errors to watch while training: in percent, on whatever is labelled. Tables: `evaluation`."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from amesh.data.sample import Batch
+from amesh.losses.terms import counted, sizes
+from amesh.nn.config import MeshConfig
+from amesh.nn.output import MeshOutput
+
+_TINY = 1e-6
+
+
+def normalised_errors(
+    output: MeshOutput, batch: Batch, network: MeshConfig
+) -> dict[str, tuple[Float[Tensor, ""], Float[Tensor, ""]]]:
+    """Mean distances in x and y with their weights, as a running mean takes them.
+
+    `nme` is over all landmarks by the face's size; `nme/REGION` over that region's by the distance
+    of its anchors (the corners of the lips, of the eye), irises included; `face_accuracy` counts
+    right flags.
+    """
+    batch = counted(batch)
+    distance = (output.landmarks - batch.landmarks)[..., :2].square().sum(-1).sqrt()
+    weight = batch.weight_xy
+    distance = distance.where(weight > 0, 0.0)
+    size = sizes(batch, network)
+    found = {"nme": _mean(100 * distance / size[:, None], weight)}
+    for region in network.scheme.regions:
+        first, second = region.anchors
+        line = batch.landmarks[:, second] - batch.landmarks[:, first]
+        width = line[:, :2].square().sum(-1).sqrt()
+        known = (weight[:, [first, second]].amin(1) > 0) & (width > _TINY)
+        rows = [*region.indices, *(region.iris.indices if region.iris else ())]
+        error = 100 * distance[:, rows] / width.where(known, 1.0)[:, None]
+        found[f"nme/{region.name}"] = _mean(error, weight[:, rows] * known[:, None])
+    right = ((output.face_flag > 0) == (batch.face > 0.5)).to(distance)
+    found["face_accuracy"] = _mean(right, (batch.index >= 0).to(distance))
+    return found
+
+
+def _mean(error: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    total = weight.sum()
+    return (error * weight).sum() / total.clamp(min=_TINY), total

@@ -1,0 +1,137 @@
+"""Losses of points: distances in percent of the face's size, weighted point by point.
+
+A weight of 0 means unlabelled: whatever stands there, not-a-number included, reaches neither the
+loss nor a gradient.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amesh.geometry import affine
+from amesh.geometry.coordinates import denormalise
+from amesh.losses.config import LossConfig
+from amesh.losses.reduction import Weighted
+
+# Squared length below which a distance has no direction; keeps the gradient of 0 finite.
+_TINY = 1e-12
+# A face shows its eyes at least this much closer than the mean face in a well-cut crop, unless the
+# label says nothing useful about its size: a profile whose z is unlabelled, a missing eye.
+_SMALLEST = 0.5
+
+
+def face_size(
+    landmarks: Float[Tensor, "b n 3"],
+    weight_xy: Float[Tensor, "b n"],
+    weight_z: Float[Tensor, "b n"],
+    anchors: tuple[int, int],
+    usual: float,
+) -> Float[Tensor, " b"]:
+    """What errors are divided by: the 3-D distance of the anchors, the outer corners of the eyes.
+
+    Where z is unlabelled the distance is the one seen; where an anchor is, it is `usual`. It is
+    never less than half of `usual`, so that no face weighs without bounds.
+
+    Args:
+        landmarks: True landmarks [px].
+        weight_xy: Weights of their x and y.
+        weight_z: Weights of their z.
+        anchors: The two landmarks.
+        usual: Their distance in a usual face [px].
+    """
+    pair = list(anchors)
+    line = landmarks[:, pair[1]] - landmarks[:, pair[0]]  # b 3
+    has_xy = weight_xy[:, pair].amin(1) > 0
+    has_z = weight_z[:, pair].amin(1) > 0
+    depth = torch.where(has_z, line[:, 2], 0.0)
+    seen = (line[:, :2].square().sum(-1) + depth.square()).sqrt()
+    return torch.where(has_xy, seen, usual).clamp(min=_SMALLEST * usual)
+
+
+def shaped(error: Float[Tensor, "*s"], config: LossConfig) -> Float[Tensor, "*s"]:
+    """Distances [%] to losses by the config's shape; `wing` is continuous where its parts meet."""
+    if config.shape == "l1":
+        return error
+    if config.shape == "l2":
+        return error.square()
+    width, curvature = config.wing_width, config.wing_curvature
+    bend = math.log1p(width / curvature)
+    near = width * torch.log1p(error / curvature)
+    return torch.where(error < width, near, error - width + width * bend)
+
+
+def xy_term(
+    predicted: Float[Tensor, "b k 2"],
+    truth: Float[Tensor, "b k 2"],
+    weight: Float[Tensor, "b k"],
+    size: Float[Tensor, " b"],
+    config: LossConfig,
+) -> Weighted:
+    """Loss of x and y.
+
+    Args:
+        predicted: Points [px].
+        truth: Where they should be [px].
+        weight: Weights of the points.
+        size: The face's size [px].
+        config: The shape of the loss.
+    """
+    error = _length(predicted - _labelled(truth, predicted, weight[..., None]))
+    loss = shaped(100 * error / size[:, None], config)
+    return Weighted((loss * weight).sum(), weight.sum())
+
+
+def z_term(
+    predicted: Float[Tensor, "b k"],
+    truth: Float[Tensor, "b k"],
+    weight: Float[Tensor, "b k"],
+    size: Float[Tensor, " b"],
+    config: LossConfig,
+) -> Weighted:
+    """Loss of z, in the unit of x; without the mean difference if the config says so."""
+    error = predicted - _labelled(truth, predicted, weight)
+    if config.relative_z:
+        mean = (error * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=_TINY)
+        error = error - mean
+    loss = shaped(100 * error.abs() / size[:, None], config)
+    return Weighted((loss * weight).sum(), weight.sum())
+
+
+def theta_term(
+    predicted: Float[Tensor, "b r 2 3"],
+    truth: Float[Tensor, "b r 2 3"],
+    weight: Float[Tensor, "b r"],
+    size: Float[Tensor, " b"],
+    input_size: int,
+    config: LossConfig,
+) -> Weighted:
+    """Loss of the crops' places: how far their corners lie from where they should.
+
+    All six numbers of theta, shear included, move a corner, and are so compared in one unit.
+
+    Args:
+        predicted: Thetas of the network.
+        truth: Thetas that the true landmarks give.
+        weight: Weights of the crops.
+        size: The face's size [px].
+        input_size: Side of the picture that normalised coordinates span [px].
+        config: The shape of the loss.
+    """
+    corners = predicted.new_tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
+    corners = corners.expand(*predicted.shape[:2], 4, 2)
+    known = _labelled(truth, predicted, weight[..., None, None])
+    places = [denormalise(affine.apply(t, corners), input_size) for t in (predicted, known)]
+    error = _length(places[0] - places[1]).mean(-1)  # b r 4 -> b r
+    loss = shaped(100 * error / size[:, None], config)
+    return Weighted((loss * weight).sum(), weight.sum())
+
+
+def _length(difference: Float[Tensor, "*b d"]) -> Float[Tensor, "*b"]:
+    return (difference.square().sum(-1) + _TINY).sqrt()
+
+
+def _labelled(truth: Tensor, predicted: Tensor, weight: Tensor) -> Tensor:
+    """The truth where there is one; elsewhere the prediction itself, which is no error."""
+    return torch.where(weight > 0, truth, predicted.detach())

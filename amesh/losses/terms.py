@@ -1,0 +1,78 @@
+"""All terms of the loss of one batch, by name."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from amesh.data.sample import Batch
+from amesh.losses.config import LossConfig
+from amesh.losses.points import face_size, theta_term, xy_term, z_term
+from amesh.losses.reduction import Weighted
+from amesh.nn.config import MeshConfig
+from amesh.nn.output import MeshOutput
+from amesh.nn.template import template_in_crop
+from amesh.topology import Iris, Region
+
+
+def batch_terms(
+    output: MeshOutput,
+    batch: Batch,
+    true_thetas: Float[Tensor, "b r 2 3"],
+    theta_weight: Float[Tensor, "b r"],
+    network: MeshConfig,
+    config: LossConfig,
+) -> dict[str, Weighted]:
+    """The terms: `mesh`, each region's outputs, `z`, `theta` (networks with regions), `face`.
+
+    Args:
+        output: What the network said.
+        batch: The truth. A picture without a face has no weights, only a flag.
+        true_thetas: Where the regions should look.
+        theta_weight: Which of these count: 0 where the region is not labelled as a whole, and
+            where the network was told to look instead of choosing.
+        network: Which landmarks the network predicts.
+        config: The choices.
+    """
+    batch = counted(batch)
+    size = sizes(batch, network)
+    rows = list(network.mesh_indices)
+    truth = batch.landmarks[:, rows]
+    weight_xy, weight_z = batch.weight_xy[:, rows], batch.weight_z[:, rows]
+    terms = {"mesh": xy_term(output.mesh[..., :2], truth[..., :2], weight_xy, size, config)}
+    for name, indices in output_indices(network).items():
+        if name in output.regions:
+            xy, weight = batch.landmarks[:, indices, :2], batch.weight_xy[:, indices]
+            terms[name] = xy_term(output.regions[name], xy, weight, size, config)
+    terms["z"] = z_term(output.mesh[..., 2], truth[..., 2], weight_z, size, config)
+    if output.regions:
+        terms["theta"] = theta_term(
+            output.thetas, true_thetas, theta_weight, size, network.input_size, config
+        )
+    flag = F.binary_cross_entropy_with_logits(output.face_flag, batch.face, reduction="none")
+    counts = (batch.index >= 0).to(flag)
+    terms["face"] = Weighted((flag * counts).sum(), counts.sum())
+    return terms
+
+
+def counted(batch: Batch) -> Batch:
+    """The batch without the weights of samples that only fill it up (index below 0)."""
+    real = (batch.index >= 0).to(batch.weight_xy)[:, None]
+    return batch._replace(weight_xy=batch.weight_xy * real, weight_z=batch.weight_z * real)
+
+
+def sizes(batch: Batch, network: MeshConfig) -> Float[Tensor, " b"]:
+    """Size of each face [px]; see `amesh.losses.points.face_size`."""
+    first, second = network.scheme.anchors
+    template = template_in_crop(network)[0]
+    usual = float((template[second] - template[first]).norm())
+    return face_size(
+        batch.landmarks, batch.weight_xy, batch.weight_z, network.scheme.anchors, usual
+    )
+
+
+def output_indices(network: MeshConfig) -> dict[str, list[int]]:
+    """The landmarks of each region's outputs, by output name."""
+    outputs: list[Region | Iris] = []
+    for region in network.scheme.regions:
+        outputs += [region, *([region.iris] if region.iris else [])]
+    return {output.name: list(output.indices) for output in outputs}

@@ -1,0 +1,193 @@
+"""What happens beside the steps: averaged weights, checkpoints, the finished network."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.utilities import rank_zero_info
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch import Tensor
+
+from amesh import __version__
+from amesh.nn import weights
+from amesh.training.checkpoint import network_of
+from amesh.training.module import LandmarkTraining
+
+# The average forgets faster in the beginning: after n steps it looks back over about n / 10.
+_HEAD_START = 10
+
+
+class Averaging(WeightAveraging):
+    """A moving average of the weights; what is validated, and what a checkpoint's weights are.
+
+    In a checkpoint `state_dict` is the average, which is the network to use; the weights to train
+    on from are in `current_model_state`.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        """Keeps an average.
+
+        Args:
+            decay: Share of the average that a step leaves; 0 averages nothing.
+        """
+        super().__init__(use_buffers=False, multi_avg_fn=self._average)
+        self.decay = decay
+        self._swapped = False
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Puts the average in place."""
+        super().on_validation_epoch_start(trainer, pl_module)
+        self._swapped = self._average_model is not None
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Puts the weights back."""
+        super().on_validation_epoch_end(trainer, pl_module)
+        self._swapped = False
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Puts the weights back where validation was cut short, before anyone saves them."""
+        if self._swapped:
+            self.on_validation_epoch_end(trainer, pl_module)
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Goes on with the average; outside training the checkpoint's weights are all there is."""
+        if self._average_model is not None:
+            super().on_load_checkpoint(trainer, pl_module, checkpoint)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Puts the average where the weights are looked for."""
+        if self._average_model is not None:
+            super().on_save_checkpoint(trainer, pl_module, checkpoint)
+
+    def _average(
+        self,
+        averages: tuple[Tensor, ...] | list[Tensor],
+        current: tuple[Tensor, ...] | list[Tensor],
+        count: Tensor | int,
+    ) -> None:
+        # The step as Python counts it: the average's own counter would have to be fetched from
+        # the device.
+        steps = self._latest_update_step
+        decay = min(self.decay, (1 + steps) / (_HEAD_START + steps))
+        torch._foreach_lerp_(list(averages), list(current), 1 - decay)
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `last.ckpt`, to go on from after whatever happens.
+
+    It is written every so many steps, at the end of each epoch, and when SIGTERM asks training to
+    stop (at the end of the step under way).
+    """
+
+    def __init__(self, every_n_steps: int = 500, folder: str | None = None) -> None:
+        """Saves nothing yet.
+
+        Args:
+            every_n_steps: A crash loses at most so many steps.
+            folder: Where it goes; the run's own folder of logs by default.
+        """
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps is {every_n_steps}, expected 1 or more")
+        self.every_n_steps, self.folder = every_n_steps, folder
+        self._saved_at = -1
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Saves every so many steps."""
+        if trainer.global_step % self.every_n_steps == 0:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves after each epoch."""
+        self._saved_at = -1  # the step may be saved already, but not that its epoch is over
+        self._save(trainer)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Saves when asked to stop. After an error the state may be halfway through a step."""
+        if isinstance(exception, SIGTERMException) and trainer.state.fn == "fit":
+            self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        if _is_trial(trainer) or trainer.global_step in (0, self._saved_at):
+            return
+        path = run_folder(trainer, self.folder) / "last.ckpt"
+        trainer.save_checkpoint(path)
+        self._saved_at = trainer.global_step
+        rank_zero_info(f"saved {path}")
+
+
+class SaveNetwork(Callback):
+    """Writes the trained network as a weights file: what `run`, `evaluate` and `export` take."""
+
+    def __init__(self, name: str = "network") -> None:
+        """Names the file.
+
+        Args:
+            name: The file's name, without its ending, in the run's folder of checkpoints.
+        """
+        self.name = name
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes the best network, or the last where none was validated."""
+        folder = run_folder(trainer, None)
+        if _is_trial(trainer) or not trainer.is_global_zero:
+            return
+        if not isinstance(pl_module, LandmarkTraining):
+            raise TypeError(f"{type(pl_module).__name__} holds no landmark network")
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        net = network_of(Path(best)) if best else pl_module.net
+        origin = {
+            "source": f"amesh fit, {pl_module.architecture} {pl_module.network.name}",
+            "version": __version__,
+            "steps": trainer.global_step,
+            "checkpoint": Path(best).name if best else "the last step",
+        }
+        path = folder / f"{self.name}.safetensors"
+        weights.save(net, path, origin)
+        rank_zero_info(f"wrote {path}")
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps `best.ckpt`: the one with the smallest error on validation data."""
+
+    def __init__(self, monitor: str = "val/nme", save_top_k: int = 1) -> None:
+        """Watches an error.
+
+        Args:
+            monitor: Its name in the log.
+            save_top_k: How many of the best are kept; 0 for none.
+        """
+        super().__init__(
+            monitor=monitor,
+            save_top_k=save_top_k,
+            mode="min",
+            filename="best",
+            save_on_train_epoch_end=False,
+        )
+
+
+def run_folder(trainer: pl.Trainer, folder: str | None) -> Path:
+    """Where this run's checkpoints go."""
+    # log_dir is agreed on between the ranks: every one of them has to ask for it.
+    return Path(folder) if folder else Path(trainer.log_dir or ".") / "checkpoints"
+
+
+def _is_trial(trainer: pl.Trainer) -> bool:
+    """Whether this is `--trainer.fast_dev_run`, which leaves nothing behind."""
+    return bool(getattr(trainer, "fast_dev_run", False))

@@ -1,0 +1,138 @@
+"""Checkpoints: what network one holds, whether it fits, and how it gets to disk whole."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io import TorchCheckpointIO
+from torch import nn
+
+from amesh.errors import UserError
+from amesh.files import replacing
+from amesh.nn.config import MeshConfig
+
+_KEY = "amesh"
+# What two networks may differ in and still have the same weights in the same places.
+_FREE = ("name", "sampler", "detach_theta", "theta_rule")
+
+
+def describe(architecture: str, network: MeshConfig) -> dict[str, Any]:
+    """What a checkpoint says about its network: plain types, so that no pickle is trusted."""
+    return {
+        "architecture": architecture,
+        "network": _plain(network.to_dict()),
+        "topology": {"name": network.scheme.name, "points": network.scheme.points},
+    }
+
+
+def check_fits(checkpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Compares a checkpoint with the network that is to take it.
+
+    Args:
+        checkpoint: As it was read.
+        wanted: `describe` of the network.
+
+    Raises:
+        UserError: Naming the first thing that differs, and both its values.
+    """
+    if _KEY not in checkpoint:
+        raise UserError("this checkpoint was not written by amesh fit: it does not say its network")
+    held = checkpoint[_KEY]
+    for key in ("topology", "architecture"):
+        if held[key] != wanted[key]:
+            raise UserError(
+                f"checkpoint of another {key}: it holds {_shown(held[key])}, "
+                f"the configuration asks for {_shown(wanted[key])}"
+            )
+    theirs, ours = held["network"], wanted["network"]
+    for key in ours:
+        # The gaussian sampler has a weight of its own; the other two are the same function.
+        gaussian = key == "sampler" and "gaussian" in (theirs.get(key), ours[key])
+        if theirs.get(key) != ours[key] and (key not in _FREE or gaussian):
+            raise UserError(
+                f"checkpoint of another network: its {key} is {theirs.get(key)}, "
+                f"the configuration's {ours[key]}"
+            )
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint without trusting it.
+
+    Raises:
+        UserError: There is none, it is damaged, or it holds more than plain types.
+    """
+    if not path.is_file():
+        raise UserError(f"no checkpoint {path}")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: damaged or not a checkpoint ({line})") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: not a checkpoint")
+    return found
+
+
+def network_of(path: Path) -> nn.Module:
+    """The network in a checkpoint, in evaluation mode; its averaged weights where there are some.
+
+    Raises:
+        UserError: It cannot be read, or was not written by `amesh fit`.
+    """
+    from amesh.training.module import LandmarkTraining
+
+    checkpoint = read(path)
+    if _KEY not in checkpoint:
+        raise UserError(f"{path}: not written by amesh fit")
+    held = checkpoint[_KEY]
+    module = LandmarkTraining(held["architecture"], MeshConfig.from_dict(held["network"]))
+    state = {
+        name.removeprefix("net."): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith("net.")
+    }
+    module.net.load_state_dict(state)
+    return module.net.eval()
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the file and renames: a crash or a full disk leaves the earlier one whole.
+
+    Lightning's own writes to the system's temporary folder first; from there to another disk a
+    move is a copy, which can be cut short.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Saves, whole or not at all.
+
+        Raises:
+            UserError: The disk is full, or the folder cannot be written to.
+        """
+        with replacing(Path(path)) as file:
+            try:
+                torch.save(checkpoint, file)
+            except (OSError, RuntimeError) as error:  # torch hides the system's error in its own
+                reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+                raise UserError(
+                    f"{path}: checkpoint not saved ({reason}); the earlier one is as it was"
+                ) from error
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Reads a checkpoint without trusting it."""
+        return read(Path(path))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _shown(value: Any) -> str:
+    return f"{value['name']} ({value['points']} points)" if isinstance(value, Mapping) else value

@@ -1,0 +1,200 @@
+"""The LightningModule: thin steps around a pure network of `amesh.nn`. No maths here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal, cast
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities import rank_zero_info
+from torch import Tensor, nn
+
+from amesh.data.random import keys
+from amesh.data.region_jitter import jitter_thetas
+from amesh.data.sample import Batch
+from amesh.errors import UserError
+from amesh.losses.config import LossConfig
+from amesh.losses.errors import normalised_errors
+from amesh.losses.reduction import averaged, combined, means, summed
+from amesh.losses.terms import batch_terms
+from amesh.nn import weights
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import MeshConfig
+from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.output import MeshOutput
+from amesh.nn.spatial_transformer import RegionNormaliser
+from amesh.training import parts, phases
+from amesh.training.checkpoint import check_fits, describe
+from amesh.training.optimiser import OptimiserConfig, build
+from amesh.training.tracking import Tracker
+from amesh.training.warm_start import warm_start as fill
+
+_NETWORKS: dict[str, Callable[[MeshConfig], nn.Module]] = {
+    "AttentionMesh": AttentionMesh,
+    "MeshOnly": MeshOnly,
+    "Cascade": Cascade,
+}
+
+
+class LandmarkTraining(pl.LightningModule):
+    """Trains any network of the family: the Attention Mesh and the baselines of its tables alike.
+
+    It expects batches of `amesh.data.sample.Batch`, already augmented, on the device.
+    """
+
+    def __init__(
+        self,
+        architecture: Literal["AttentionMesh", "MeshOnly", "Cascade"] = "AttentionMesh",
+        network: MeshConfig = MeshConfig(),  # noqa: B008 - frozen
+        losses: LossConfig = LossConfig(),  # noqa: B008
+        optimiser: OptimiserConfig = OptimiserConfig(),  # noqa: B008
+        schedule: phases.PhaseConfig = phases.PhaseConfig(),  # noqa: B008
+        warm_start: str | None = None,
+        freeze: Sequence[str] = (),
+        bf16: bool = False,
+        compile_network: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """Builds the network.
+
+        Args:
+            architecture: Which network of the family.
+            network: Its sizes.
+            losses: What is minimised.
+            optimiser: How the weights move.
+            schedule: The two phases.
+            warm_start: Installed weights, or a weights file, to start from; what fits is taken.
+            freeze: Parts that keep their weights: `shared`, `mesh`, `regions.lips`, ...
+            bf16: Whether the trunks compute in bfloat16; heads and geometry never do.
+            compile_network: Whether the network is compiled, which pays on a GPU.
+            seed: Of the jitter of ideal crops.
+
+        Raises:
+            UserError: The sizes cannot be built, a part to freeze does not exist, nothing of the
+                weights to start from fits.
+        """
+        super().__init__()
+        if architecture == "MeshOnly" and not network.mesh_irises and network.scheme.irises:
+            raise UserError(f"{network.name}: MeshOnly predicts all points; set mesh_irises")
+        self.architecture = architecture
+        self.network, self.losses = network, losses
+        self.optimiser, self.schedule, self.seed = optimiser, schedule, seed
+        self.net = _NETWORKS[architecture](network)
+        if warm_start is not None:
+            transfer = fill(self.net, weights.load(warm_start))
+            rank_zero_info(f"warm start from {warm_start}: {transfer}")
+        self.frozen = tuple(freeze)
+        parts.freeze(self.net, self.frozen)
+        if bf16:
+            parts.half_trunks(self.net)
+        if compile_network:
+            # The network, not this module: compiling that breaks Lightning's hooks.
+            self.net.compile()
+        self.steps = 0
+        self._sums: dict[str, Tensor] = {}
+
+    def train(self, mode: bool = True) -> "LandmarkTraining":
+        """Frozen parts also keep their norms' statistics."""
+        super().train(mode)
+        for part in self.frozen:
+            parts.module(self.net, part).eval()
+        return self
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, its rate set after every step."""
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise UserError("no end of training: set trainer.max_epochs or trainer.max_steps")
+        self.steps = int(steps)
+        optimiser, schedule = build(self.net.parameters(), self.optimiser, self.steps)
+        return [optimiser], [{"scheduler": schedule, "interval": "step"}]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step of the phase that the number of steps so far belongs to."""
+        ideal = self.schedule.is_ideal(self.global_step, self.steps)
+        loss, logged, _ = self._losses(batch, ideal)
+        values = averaged({"loss": loss, **logged})
+        self.log("train/loss", values.pop("loss"), prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in values.items()})
+        self.log("train/phase", 1.0 if ideal else 2.0)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Losses and errors of the network as it is used: on its own crops."""
+        self._measure(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs what the steps added up."""
+        self._report("val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same, on the test set."""
+        self._measure(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Logs what the steps added up."""
+        self._report("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Says in the checkpoint which network it holds."""
+        ids = [one.run_id for one in self.trainer.loggers if isinstance(one, Tracker)]
+        checkpoint["amesh"] = describe(self.architecture, self.network) | {
+            "losses": asdict(self.losses),
+            "wandb": next(iter(ids), None),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuses the checkpoint of another network.
+
+        Raises:
+            UserError: Naming what differs.
+        """
+        check_fits(checkpoint, describe(self.architecture, self.network))
+
+    def _losses(self, batch: Batch, ideal: bool) -> tuple[Tensor, Mapping[str, Tensor], MeshOutput]:
+        """The loss, its parts and the output that they judge."""
+        with torch.no_grad():
+            labelled = phases.labelled_regions(batch.weight_xy, self.network)
+            thetas = self._true_thetas(batch)
+        given = None
+        if ideal and thetas is not None:
+            key = keys(self.seed, self.current_epoch, batch.index)
+            given = jitter_thetas(thetas, self.schedule.jitter, key)
+        output = phases.forward(self.net, batch.image, given)
+        if thetas is None:
+            thetas, labelled = output.thetas, labelled[:, :0]
+        elif given is not None and self.network.crop_source == "predicted":
+            labelled = torch.zeros_like(labelled)  # it did not choose where to look
+        terms = batch_terms(output, batch, thetas, labelled, self.network, self.losses)
+        logged = means(terms)
+        return combined(logged, self.losses.weight), logged, output
+
+    def _true_thetas(self, batch: Batch) -> Tensor | None:
+        """Where the regions should look; None for a network without regions."""
+        if isinstance(self.net, MeshOnly):
+            return None
+        points = phases.completed(batch.landmarks, batch.weight_xy, self.network)
+        thetas: Tensor = cast("RegionNormaliser", self.net.normaliser)(points)
+        return thetas
+
+    def _measure(self, batch: Batch) -> None:
+        """Adds a batch to the weighted sums of what is watched."""
+        _, logged, output = self._losses(batch, ideal=False)
+        real = (batch.index >= 0).sum().to(batch.image)
+        values = {name: (value, real) for name, value in logged.items()}
+        values |= normalised_errors(output, batch, self.network)
+        for name, (value, weight) in values.items():
+            row = torch.stack([value * weight, weight])
+            self._sums[name] = self._sums[name] + row if name in self._sums else row
+
+    def _report(self, split: str) -> None:
+        """Logs the means over all batches of all ranks."""
+        if not self._sums:
+            return
+        sums = summed(torch.stack(list(self._sums.values())))
+        for name, (total, weight) in zip(self._sums, sums, strict=True):
+            mean = total / weight.clamp(min=1e-6)
+            # The ranks agree already; sync_dist only keeps Lightning from advising it.
+            self.log(f"{split}/{name}", mean, prog_bar=name == "nme", sync_dist=True)
+        self._sums = {}

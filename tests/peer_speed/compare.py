@@ -1,0 +1,91 @@
+"""LiteRT with our export beside MediaPipe with Google's file: same weights, one thread, in turn.
+
+Bursts alternate, so that whatever else the machine does meets both. Of ours, everything from the
+picture's floats to the outputs' arrays is timed; of MediaPipe the InferenceCalculator alone, see
+`mediapipe_worker.py`. A burst's time is its median; reported are quartiles over the bursts, and the
+median of the ratios of neighbours.
+
+    python tests/peer_speed/compare.py PEER_PYTHON [--rounds 60] [--output build/peer_speed.json]
+
+PEER_PYTHON is the interpreter of an environment with tests/golden/requirements-oracle.txt;
+`nox -s peer_speed` makes one.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+
+from amesh.deploy.litert import export_litert
+from amesh.deploy.litert_runner import LitertFile
+from amesh.nn import weights
+
+WORKER = Path(__file__).with_name("mediapipe_worker.py")
+BURST = 25
+KINDS = ("wall", "cpu")
+
+
+def burst(file: LitertFile, crop: np.ndarray) -> np.ndarray:
+    """Median wall and CPU time of one run [ms]."""
+    interpreter = file.interpreter
+    [given] = interpreter.get_input_details()
+    wanted = [one["index"] for one in interpreter.get_output_details()]
+    times = np.empty((BURST, 2))
+    for row in times:
+        wall, cpu = time.perf_counter(), time.process_time()
+        interpreter.set_tensor(given["index"], crop)
+        interpreter.invoke()
+        results = [interpreter.get_tensor(index) for index in wanted]
+        row[:] = time.perf_counter() - wall, time.process_time() - cpu
+        del results
+    return np.median(times, axis=0) * 1e3
+
+
+def main() -> None:
+    """Compares and reports."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("peer", help="Python of MediaPipe's environment")
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32")
+    parser.add_argument("--output", type=Path, help="JSON")
+    options = parser.parse_args()
+    net = weights.load("released-192")
+    file = LitertFile(export_litert(net, options.precision))  # type: ignore[arg-type]
+    file.run = None  # the signature's runner keeps views that the calls here would trip over
+    crop = np.random.default_rng(0).random((1, 192, 192, 3), np.float32)
+    command = [options.peer, str(WORKER)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as worker:  # type: ignore[call-overload]
+
+        def peer() -> np.ndarray:
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+            return np.array(worker.stdout.readline().split(), dtype=float)
+
+        for _ in range(2):
+            peer(), burst(file, crop)  # warm
+        times = np.array([(burst(file, crop), peer()) for _ in range(options.rounds)])  # n 2 2
+        worker.stdin.close()
+    report: dict[str, object] = {"machine": platform.processor() or platform.machine()}
+    report |= {"rounds": options.rounds, "burst": BURST, "precision": options.precision}
+    for i, kind in enumerate(KINDS):
+        ours, theirs = times[:, 0, i], times[:, 1, i]
+        quartiles = {
+            "litert_ms": np.quantile(ours, [0, 0.25, 0.5, 0.75]).round(3).tolist(),
+            "mediapipe_ms": np.quantile(theirs, [0, 0.25, 0.5, 0.75]).round(3).tolist(),
+            "ratio_of_neighbours": round(float(np.median(ours / theirs)), 3),
+            "ratio_of_medians": round(float(np.median(ours) / np.median(theirs)), 3),
+        }
+        report[kind] = quartiles
+        print(f"{kind:5}", *(f"{name} {value}" for name, value in quartiles.items()))
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Whether our bundles run inside MediaPipe Tasks, and answer as we do.
+
+    python tests/tasks/check.py PYTHON_WITH_MEDIAPIPE [--output FIGURES.json]
+
+Each frame is a part of the astronaut's portrait. Compared, in pixels of the 256-px crop:
+
+* picture mode with our own pipeline (MediaPipe's short-range detector and its ROI, its way of
+  cutting crops) and the network in PyTorch, single precision;
+* video mode with the same, each ROI taken from the landmarks in the frame before. Tasks filters
+  the landmarks of a video over time: compared are the last frames, which stand still.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from skimage import data
+from torch import nn
+
+from amesh.deploy.export import open_network
+from amesh.deploy.litert import TASK_SIZE
+from amesh.deploy.signature import Precision
+from amesh.deploy.task import export_task
+from amesh.geometry import affine, roi
+from amesh.geometry.roi import Roi
+from amesh.pipeline.cutting import as_mediapipe_cuts
+from amesh.pipeline.detector import Detector
+from amesh.pipeline.images import crop_image
+
+WORKER = Path(__file__).with_name("landmarker.py")
+SIDE = 416  # of a frame [px]
+CORNERS = [(0, 0), (8, 4), (16, 8), (24, 12), (32, 16), (40, 12), (48, 8), (48, 4)] + [(48, 0)] * 8
+STILL = 4  # frames at the end by which the filter has settled
+ANCHORS = [33, 263]  # landmarks that give the roll of the next ROI
+LIMIT = 0.5  # [crop px]
+
+
+def main() -> None:
+    """Prints the figures; ends with an error where one is out of bounds."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("python", type=Path, help="of an environment with mediapipe")
+    parser.add_argument("--output", type=Path, help="the figures as JSON")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    picture = data.astronaut()
+    frames = np.stack([picture[y : y + SIDE, x : x + SIDE] for x, y in CORNERS])
+    figures = {}
+    cases: list[tuple[str, bool, Precision]] = [
+        ("released-192", False, "fp32"),
+        ("released-192", False, "fp16"),
+        ("paper-256", True, "fp16"),
+    ]
+    for model, untrained, precision in cases:
+        name = f"{model}{' (untrained)' if untrained else ''}, {precision}"
+        net = open_network(model, "attention_mesh" if untrained else None)[0]
+        figures[name] = found = compare(net, export_task(net, precision), frames, options.python)
+        print(f"{name}: {json.dumps(found)}")
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    for name, found in figures.items():
+        # Written so that NaN, which is no face, fails.
+        for mode in ("picture_max", "video_max"):
+            if not found[mode] <= LIMIT:
+                raise SystemExit(f"{name}: {mode} {found[mode]} px from ours, allowed {LIMIT}")
+
+
+def compare(net: nn.Module, bundle: bytes, frames: np.ndarray, python: Path) -> dict[str, object]:
+    """Largest and mean distances [crop px]."""
+    with tempfile.TemporaryDirectory(prefix="amesh-") as name:
+        folder = Path(name)
+        (folder / "face.task").write_bytes(bundle)
+        np.savez(folder / "frames.npz", frames=frames)
+        files = [str(folder / one) for one in ("face.task", "frames.npz", "answers.npz")]
+        subprocess.run([str(python), str(WORKER), *files], check=True)
+        answers = dict(np.load(folder / "answers.npz"))
+    image, video = answers["image"] * SIDE, answers["video"] * SIDE
+    found = detected(frames)
+    off = distances(image, [predict(net, *one) for one in zip(frames, found, strict=True)], found)
+    followed = [found[0]]
+    ours = []
+    for frame in frames:
+        ours.append(predict(net, frame, followed[-1]))
+        points = torch.from_numpy(ours[-1][None, :, :2])
+        followed.append(roi.from_landmarks(points, points[:, ANCHORS]))
+    late = distances(video, ours, followed[:-1])[-STILL:]
+    return {
+        "mediapipe": str(answers["version"]),
+        "frames": len(frames),
+        "landmarks": image.shape[1],
+        "picture_max": round(float(off.max()), 4),
+        "picture_mean": round(float(off.mean()), 4),
+        "video_max": round(float(late.max()), 4),
+        "video_mean": round(float(late.mean()), 4),
+        "video_faces": int(np.isfinite(video).all((1, 2)).sum()),
+    }
+
+
+def distances(theirs: np.ndarray, ours: list[np.ndarray], rois: list[Roi]) -> np.ndarray:
+    """Per frame and landmark, in three dimensions [crop px]."""
+    per_crop = TASK_SIZE / np.array([float(one.size) for one in rois])
+    return np.asarray(np.linalg.norm(theirs - np.stack(ours), axis=-1) * per_crop[:, None])
+
+
+def detected(frames: np.ndarray) -> list[Roi]:
+    """The ROI of each frame's face."""
+    detector = Detector.open("short", mediapipe_crop=True)
+    faces = [detector(frame)[0] for frame in frames]
+    boxes = [torch.from_numpy(face.box).double()[None] for face in faces]
+    eyes = [torch.from_numpy(face.keypoints[:2]).double()[None] for face in faces]
+    return [roi.from_detection(*one) for one in zip(boxes, eyes, strict=True)]
+
+
+@torch.inference_mode()
+def predict(net: nn.Module, frame: np.ndarray, where: Roi) -> np.ndarray:
+    """Our landmarks [image px], with a crop of 256 px as MediaPipe cuts it."""
+    image_from_crop = roi.image_from_crop(where, TASK_SIZE)
+    cut = as_mediapipe_cuts(image_from_crop[0].numpy())
+    crop = crop_image(frame, cut, TASK_SIZE, border="replicate", antialias=False)
+    picture = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
+    size = net.config.input_size
+    if size != TASK_SIZE:
+        picture = nn.functional.interpolate(picture, (size, size), mode="bilinear")
+    points = net(picture).landmarks.double() * (TASK_SIZE / size)
+    xy = affine.apply(image_from_crop, points[..., :2])
+    z = points[..., 2:] * (where.size / TASK_SIZE)
+    return torch.cat([xy, z], dim=-1)[0].numpy()
+
+
+if __name__ == "__main__":
+    main()

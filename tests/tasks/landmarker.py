@@ -1,0 +1,57 @@
+"""Runs Face Landmarker of MediaPipe Tasks, in an environment of its own; imports no amesh.
+
+    python tests/tasks/landmarker.py BUNDLE.task FRAMES.npz ANSWERS.npz
+
+FRAMES holds `frames` (n h w 3), uint8 RGB. ANSWERS: `image` and `video` (n 478 3), each frame on
+its own and all of them as a video, in Tasks' normalised coordinates; NaN where no face was found.
+"""
+
+import sys
+from pathlib import Path
+
+import mediapipe
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+
+POINTS = 478
+INTERVAL = 33  # of the video [ms]
+
+
+def landmarker(bundle: bytes, mode: vision.RunningMode) -> vision.FaceLandmarker:
+    """The task on the CPU; it believes that any crop shows a face: fresh weights cannot tell."""
+    return vision.FaceLandmarker.create_from_options(
+        vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=bundle),
+            running_mode=mode,
+            min_face_presence_confidence=0.0,
+            min_tracking_confidence=0.0,
+        )
+    )
+
+
+def points(result: vision.FaceLandmarkerResult) -> np.ndarray:
+    """The first face."""
+    if not result.face_landmarks:
+        return np.full((POINTS, 3), np.nan)
+    return np.array([(point.x, point.y, point.z) for point in result.face_landmarks[0]])
+
+
+def main(bundle: Path, frames: Path, answers: Path) -> None:
+    """Runs both modes."""
+    content = bundle.read_bytes()
+    pictures = [
+        mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
+        for frame in np.load(frames)["frames"]
+    ]
+    with landmarker(content, vision.RunningMode.IMAGE) as task:
+        image = [points(task.detect(picture)) for picture in pictures]
+    with landmarker(content, vision.RunningMode.VIDEO) as task:
+        video = [
+            points(task.detect_for_video(picture, i * INTERVAL))
+            for i, picture in enumerate(pictures)
+        ]
+    np.savez(answers, image=image, video=video, version=mediapipe.__version__)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

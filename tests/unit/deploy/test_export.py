@@ -1,0 +1,168 @@
+"""The verb, with a maker in place of torch's export: that one is slow, and tested in test_onnx."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amesh.deploy import export as verb
+from amesh.deploy import makers, sidecar
+from amesh.deploy.cache import exported, keep
+from amesh.deploy.export import export
+from amesh.deploy.makers import Made, Request
+from amesh.deploy.sidecar import Tensor
+from amesh.errors import UserError
+from amesh.nn import weights
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.config import NAMED
+from amesh.nn.detector import DetectorConfig, build_detector
+from amesh.nn.runner import TorchRunner
+
+Error = float
+
+
+@pytest.fixture
+def net() -> AttentionMesh:
+    return AttentionMesh(NAMED["tiny-128"]).eval()
+
+
+@pytest.fixture
+def maker(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets what `export onnx` makes: a file that is off by so many px."""
+
+    def install(error: float) -> None:
+        def make(request: Request) -> Made:
+            runner = TorchRunner(request.net)
+
+            def run(crops: np.ndarray) -> dict[str, np.ndarray]:
+                output = runner(crops)
+                return {
+                    "landmarks": output.landmarks + np.float32(error / np.sqrt(3)),
+                    "face_flag": output.face_flag,
+                }
+
+            inputs = {"image": Tensor((None, 3, 128, 128))}
+            return Made(b"content", run, inputs, {}, "nchw", ("onnx",))
+
+        monkeypatch.setattr(makers, "make_onnx", make)
+
+    install(0.0)
+    return install
+
+
+def test_writes_a_file_with_its_sidecar_and_says_the_figures(
+    net: AttentionMesh, maker: Callable[[float], None], tmp_path: Path
+):
+    maker(0.005)
+    said: list[str] = []
+    path = export(net, "onnx", tmp_path / "new" / "net.onnx", say=said.append)
+    assert path.read_bytes() == b"content"
+    about = sidecar.read(path)
+    assert (about.kind, about.model, about.precision) == ("onnx", "tiny-128", "fp32")
+    assert about.architecture == "AttentionMesh"
+    assert about.parity["all"]["max"] == pytest.approx(0.005, abs=1e-4)
+    assert about.weights_sha256 == sidecar.weights_hash(net)
+    assert {"amesh", "torch", "onnx"} <= set(about.versions)
+    assert any("0.00500" in line for line in said)
+
+
+def test_a_file_that_fails_is_not_left(
+    net: AttentionMesh, maker: Callable[[float], None], tmp_path: Path
+):
+    path = tmp_path / "net.onnx"
+    maker(0.02)
+    with pytest.raises(UserError, match=r"net\.onnx: differs from PyTorch by up to 0\.02 px"):
+        export(net, "onnx", path, say=lambda _: None)
+    assert not list(tmp_path.iterdir())
+    path.write_bytes(b"earlier")
+    with pytest.raises(UserError, match=r"differs .* nothing was written"):
+        export(net, "onnx", path, say=lambda _: None)
+    assert path.read_bytes() == b"earlier"
+    # What is too much in single precision may be little in half.
+    export(net, "onnx", path, "fp16", say=lambda _: None)
+    assert path.read_bytes() == b"content"
+
+
+def test_an_interruption_leaves_no_half_file(
+    net: AttentionMesh,
+    maker: Callable[[float], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(net, "onnx", tmp_path / "net.onnx", say=lambda _: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_between_file_and_sidecar_shows(
+    net: AttentionMesh,
+    maker: Callable[[float], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    path = tmp_path / "net.onnx"
+    export(net, "onnx", path, say=lambda _: None)
+    path.write_bytes(b"of a new export whose sidecar was never written")
+    with pytest.raises(UserError, match="damaged or replaced"):
+        sidecar.read(path)
+
+
+def test_litert_names_its_extra(
+    net: AttentionMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(UserError, match=r"pip install .amesh\[litert\]"):
+        export(net, "litert", tmp_path / "net.tflite", say=lambda _: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_path: Path):
+    # Not through `export` itself: the type checker of the tests would be there first.
+    with pytest.raises(UserError, match="no format 'coreml'; there is: onnx, litert, tensorrt"):
+        verb._check("coreml", ("onnx", "litert", "tensorrt"), "format")
+    with pytest.raises(UserError, match=f"{tmp_path}: a folder; name a file"):
+        export(net, output=tmp_path)
+    with pytest.raises(UserError, match="a AttentionMesh has no parts"):
+        export(net, part="lips")
+    with pytest.raises(UserError, match="no network named 'huge'; there is: paper-256"):
+        export("huge", untrained="cascade")
+    with pytest.raises(UserError, match="released-192: its mesh has no irises"):
+        export("released-192", untrained="mesh_only")
+
+
+def test_a_detector_is_no_landmark_network(empty_cache: Path, tmp_path: Path):
+    path = tmp_path / "detector.safetensors"
+    weights.save(build_detector(DetectorConfig("short")), path, {})
+    with pytest.raises(UserError, match="predicts no landmarks to export"):
+        export(path)
+
+
+def test_untrained_networks_are_the_same_whenever_they_are_made():
+    hashes = {sidecar.weights_hash(verb.open_network("tiny-128", "cascade")[0]) for _ in range(2)}
+    assert len(hashes) == 1
+
+
+def test_the_cache_is_filled_once_and_again_when_weights_change(
+    empty_cache: Path, net: AttentionMesh, maker: Callable[[float], None]
+):
+    weights.save(net, weights.weights_folder() / "mine.safetensors", {"source": "here"})
+    said: list[str] = []
+    path = keep("mine", "onnx", said.append)
+    assert path == exported("mine", "onnx") == empty_cache / "onnx" / "mine.onnx"
+    assert sidecar.read(path).weights == {"source": "here"}
+    said.clear()
+    assert keep("mine", "onnx", said.append) == path
+    assert said == []
+    other = AttentionMesh(NAMED["tiny-128"])
+    weights.save(other, weights.weights_folder() / "mine.safetensors", {"source": "there"})
+    keep("mine", "onnx", said.append)
+    assert said
+    assert sidecar.read(path).weights == {"source": "there"}

@@ -1,0 +1,106 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from amesh.deploy import sidecar
+from amesh.deploy.sidecar import Sidecar, Tensor
+from amesh.errors import UserError
+from amesh.nn.config import NAMED
+from amesh.nn.mesh_only import MeshOnly
+from amesh.topology import load
+
+CONTENT = b"an artefact"
+
+
+@pytest.fixture
+def artefact(tmp_path: Path) -> Path:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(CONTENT)
+    sidecar.write(path, described())
+    return path
+
+
+def described() -> Sidecar:
+    return Sidecar(
+        kind="onnx",
+        sha256=sidecar.sha256(CONTENT),
+        bytes=len(CONTENT),
+        model="net",
+        architecture="AttentionMesh",
+        topology="face478",
+        topology_sha256=sidecar.topology_hash(load("face478")),
+        precision="fp32",
+        layout="nchw",
+        inputs={"image": Tensor((None, 3, 192, 192))},
+        outputs={"landmarks": Tensor((None, 478, 3)), "face_flag": Tensor((None,))},
+        weights_sha256="0" * 64,
+        parity={"all": {"max": 0.001, "p999": 0.0005}},
+        versions=sidecar.versions("torch", "no-such-package"),
+    )
+
+
+def test_what_was_written_is_read(artefact: Path):
+    assert sidecar.sidecar_file(artefact).name == "net.onnx.json"
+    assert sidecar.read(artefact) == described()
+    assert set(described().versions) == {"amesh", "python", "torch"}
+
+
+def test_another_hash_is_refused(artefact: Path):
+    artefact.write_bytes(b"something else")
+    with pytest.raises(UserError, match=r"net\.onnx: SHA-256 \w{12}, but its sidecar says \w{12};"):
+        sidecar.read(artefact)
+
+
+def test_another_topology_is_refused(artefact: Path):
+    sidecar.write(artefact, replace(described(), topology_sha256="f" * 64))
+    with pytest.raises(UserError, match=r"another version of topology face478 \(f{12}, here is"):
+        sidecar.read(artefact)
+    sidecar.write(artefact, replace(described(), topology="mine"))
+    with pytest.raises(UserError, match="no topology 'mine'"):
+        sidecar.read(artefact)
+
+
+def test_missing_files_are_named(artefact: Path):
+    sidecar.sidecar_file(artefact).unlink()
+    with pytest.raises(UserError, match=r"net\.onnx: no net\.onnx\.json beside it"):
+        sidecar.read(artefact)
+    artefact.unlink()
+    with pytest.raises(UserError, match=r"no file .*net\.onnx"):
+        sidecar.read(artefact)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff\xfe",
+        json.dumps({"inputs": {"image": {}}, "outputs": {}}).encode(),
+        json.dumps({"inputs": [], "outputs": {}}).encode(),
+        json.dumps({"inputs": {}, "outputs": {}, "colour": "blue"}).encode(),
+    ],
+)
+def test_a_damaged_sidecar_is_refused(artefact: Path, content: bytes):
+    sidecar.sidecar_file(artefact).write_bytes(content)
+    with pytest.raises(UserError, match=r"net\.onnx\.json: damaged, or not written by"):
+        sidecar.read(artefact)
+
+
+def test_weights_hash_sees_every_number_and_name():
+    net = MeshOnly(NAMED["tiny-128"])
+    before = sidecar.weights_hash(net)
+    assert sidecar.weights_hash(net) == before
+    with torch.no_grad():
+        net.mesh.head.points.bias[7] += 1
+    assert sidecar.weights_hash(net) != before
+
+
+def test_topology_hash_sees_order():
+    face = load("face478")
+    swapped = replace(face, regions=face.regions[::-1])
+    assert sidecar.topology_hash(face) == sidecar.topology_hash(replace(face))
+    assert sidecar.topology_hash(face) != sidecar.topology_hash(swapped)

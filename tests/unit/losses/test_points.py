@@ -1,0 +1,96 @@
+import math
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import given
+
+from amesh.errors import UserError
+from amesh.geometry import affine
+from amesh.losses.config import LossConfig
+from amesh.losses.points import face_size, shaped, theta_term, xy_term, z_term
+
+L1 = LossConfig(shape="l1")
+
+
+def test_an_error_of_a_tenth_of_the_face_is_ten_percent():
+    predicted = torch.tensor([[[13.0, 4.0], [0.0, 0.0]]])
+    truth = torch.tensor([[[10.0, 0.0], [0.0, 0.0]]])
+    total, weight = xy_term(predicted, truth, torch.tensor([[2.0, 1.0]]), torch.tensor([50.0]), L1)
+    assert total.item() == pytest.approx(2 * 10.0, abs=1e-3)
+    assert weight.item() == 3.0
+
+
+@given(st.floats(0.1, 10.0))
+def test_scaling_the_face_leaves_the_loss(scale):
+    points = torch.randn(2, 5, 2, generator=torch.manual_seed(0)) * 20
+    truth = torch.zeros_like(points)
+    weight, size = torch.ones(2, 5), torch.tensor([40.0, 60.0])
+    one = xy_term(points, truth, weight, size, LossConfig())
+    other = xy_term(points * scale, truth, weight, size * scale, LossConfig())
+    assert other.total.item() == pytest.approx(one.total.item(), rel=1e-4)
+
+
+def test_unlabelled_points_reach_neither_loss_nor_gradient_even_as_nan():
+    predicted = torch.zeros(1, 2, 2, requires_grad=True)
+    truth = torch.tensor([[[1.0, 1.0], [math.nan, math.nan]]])
+    total, _ = xy_term(predicted, truth, torch.tensor([[1.0, 0.0]]), torch.tensor([10.0]), L1)
+    total.backward()
+    assert total.item() == pytest.approx(100 * math.sqrt(2) / 10, rel=1e-5)
+    assert predicted.grad is not None
+    assert predicted.grad[0, 1].tolist() == [0.0, 0.0]
+
+
+def test_a_perfect_point_has_a_finite_gradient():
+    predicted = torch.zeros(1, 1, 2, requires_grad=True)
+    truth = torch.zeros(1, 1, 2)
+    xy_term(predicted, truth, torch.ones(1, 1), torch.ones(1), LossConfig()).total.backward()
+    assert torch.isfinite(predicted.grad).all()
+
+
+def test_wing_is_continuous_and_steeper_near_zero():
+    config = LossConfig(wing_width=5.0, wing_curvature=1.0)
+    values = shaped(torch.tensor([0.0, 0.001, 4.9999, 5.0001, 6.0001]), config)
+    assert values[0].item() == 0.0
+    assert values[1].item() / 0.001 == pytest.approx(5.0, rel=1e-2)
+    assert values[2].item() == pytest.approx(values[3].item(), abs=1e-3)
+    assert (values[4] - values[3]).item() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_relative_z_does_not_mind_where_zero_is():
+    truth = torch.tensor([[1.0, 5.0, -3.0]])
+    weight, size = torch.tensor([[1.0, 2.0, 0.0]]), torch.tensor([10.0])
+    moved = z_term(truth + 7, truth, weight, size, L1)
+    absolute = z_term(truth + 7, truth, weight, size, LossConfig(shape="l1", relative_z=False))
+    assert moved.total.item() == pytest.approx(0.0, abs=1e-3)
+    assert absolute.total.item() == pytest.approx(3 * 70.0)
+
+
+def test_theta_is_judged_by_where_its_corners_lie():
+    theta = torch.tensor([[[[0.5, 0.1, 0.2], [-0.1, 0.4, 0.0]]]])
+    shift = theta.clone()
+    shift[..., 0, 2] += 0.1  # a tenth of half a picture of 200 px: every corner moves 10 px
+    size, ones = torch.tensor([100.0]), torch.ones(1, 1)
+    assert theta_term(shift, theta, ones, size, 200, L1).total.item() == pytest.approx(10, rel=1e-4)
+    shear = theta.clone()
+    shear[..., 0, 1] += 0.1
+    total = theta_term(shear, theta, ones, size, 200, L1).total.item()
+    corners = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
+    moved = affine.apply(shear[0, 0], corners) - affine.apply(theta[0, 0], corners)
+    assert total == pytest.approx(100 * moved.norm(dim=-1).mean().item() * 100 / 100, rel=1e-4)
+
+
+def test_face_size_is_3d_where_z_is_labelled():
+    landmarks = torch.tensor([[[0.0, 0.0, 0.0], [30.0, 0.0, 40.0]]]).expand(3, -1, -1)
+    weight_xy = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+    weight_z = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    sizes = face_size(landmarks, weight_xy, weight_z, (0, 1), 45.0)
+    assert sizes.tolist() == [50.0, 30.0, 45.0]
+    assert face_size(landmarks[:1] * 0.1, weight_xy[:1], weight_z[:1], (0, 1), 45.0).item() == 22.5
+
+
+def test_a_weight_below_zero_is_refused():
+    with pytest.raises(UserError, match=r"losses: z is -1; a weight is 0 or more"):
+        LossConfig(z=-1)
+    with pytest.raises(UserError, match=r"losses: regions.lips is -2"):
+        LossConfig(regions={"lips": -2})

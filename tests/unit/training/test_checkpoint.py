@@ -1,0 +1,90 @@
+import errno
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+
+from amesh.errors import UserError
+from amesh.nn.config import NAMED, MeshConfig
+from amesh.training.checkpoint import AtomicCheckpointIO, check_fits, describe, read
+
+TINY = NAMED["tiny-128"]
+
+
+def held(**changes):
+    config = MeshConfig(**{**TINY.to_dict(), **changes})
+    return {"amesh": describe("AttentionMesh", config)}
+
+
+def test_its_own_network_fits_whatever_reads_the_crops():
+    check_fits(held(), describe("AttentionMesh", TINY))
+    check_fits(held(sampler="gather", name="mine"), describe("AttentionMesh", TINY))
+
+
+def test_a_checkpoint_of_another_topology_is_refused():
+    other = held()
+    other["amesh"]["topology"] = {"name": "mine", "points": 21}
+    expected = r"another topology: it holds mine \(21 points\), .* face478 \(478 points\)"
+    with pytest.raises(UserError, match=expected):
+        check_fits(other, describe("AttentionMesh", TINY))
+
+
+def test_a_checkpoint_of_another_network_is_refused_by_what_differs():
+    with pytest.raises(UserError, match=r"another network: its crop_size is 32, .* 16"):
+        check_fits(held(crop_size=32), describe("AttentionMesh", TINY))
+    with pytest.raises(UserError, match=r"another architecture: it holds AttentionMesh, .*Cascade"):
+        check_fits(held(), describe("Cascade", TINY))
+    with pytest.raises(UserError, match=r"its sampler is gaussian, the configuration's affine"):
+        check_fits(held(sampler="gaussian"), describe("AttentionMesh", TINY))
+
+
+def test_a_foreign_checkpoint_is_refused():
+    with pytest.raises(UserError, match="not written by amesh fit"):
+        check_fits({"state_dict": {}}, describe("AttentionMesh", TINY))
+
+
+def test_a_truncated_or_missing_file_is_refused_by_name(tmp_path):
+    path = tmp_path / "last.ckpt"
+    with pytest.raises(UserError, match=r"no checkpoint .*last\.ckpt"):
+        read(path)
+    torch.save({"a": torch.zeros(1000)}, path)
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(UserError, match=r"last\.ckpt: damaged or not a checkpoint"):
+        read(path)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    torch.save({"a": Path("x")}, tmp_path / "evil.ckpt")
+    with pytest.raises(UserError, match=r"evil\.ckpt: damaged or not a checkpoint"):
+        read(tmp_path / "evil.ckpt")
+
+
+def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path, monkeypatch):
+    path, writer = tmp_path / "last.ckpt", AtomicCheckpointIO()
+    writer.save_checkpoint({"step": 1}, path)
+
+    def full(content, file):
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    expected = r"last\.ckpt: checkpoint not saved \(No space left on device\); the earlier one"
+    with pytest.raises(UserError, match=expected):
+        writer.save_checkpoint({"step": 2}, path)
+    assert read(path) == {"step": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_torch_s_own_error_on_a_full_disk_is_one_line_too(tmp_path):
+    path, writer = tmp_path / "last.ckpt", AtomicCheckpointIO()
+    writer.save_checkpoint({"step": 1}, path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:  # the kernel refuses to write more, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        with pytest.raises(UserError, match=r"last\.ckpt: .*(not saved|cannot be written)"):
+            writer.save_checkpoint({"a": torch.zeros(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read(path) == {"step": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["last.ckpt"]

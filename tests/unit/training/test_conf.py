@@ -1,0 +1,95 @@
+import pytest
+import yaml
+
+from amesh.errors import UserError
+from amesh.training import cli
+
+CONF = cli.conf_folder()
+# A configuration stands alone, a fragment in a folder is laid over one; sweeps are W&B's.
+WHOLE = sorted(path.stem for path in CONF.glob("*.yaml"))
+FRAGMENTS = sorted(
+    path.relative_to(CONF).with_suffix("").as_posix()
+    for path in CONF.glob("*/*.yaml")
+    if path.parent.name != "sweeps"
+)
+FACES = ["--data=drawn_faces.DrawnFaces"]
+
+
+def parse(*words: str):
+    return cli.parsed(words).fit
+
+
+def test_the_configurations_of_the_design_are_there():
+    assert {"quick", "paper", "fine_tune", "cascade", "mesh_only"} <= set(WHOLE)
+    folders = {fragment.split("/")[0] for fragment in FRAGMENTS}
+    assert {"model", "trainer", "logger", "debug"} <= folders
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_each_configuration_parses(name, drawn_faces):
+    config = parse("fit", "--config", name, *FACES)
+    assert config.trainer.max_steps > 0
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_each_fragment_parses_over_a_configuration(name, drawn_faces):
+    config = parse("fit", "--config", "paper", "--config", name, *FACES)
+    assert config.model.architecture == "AttentionMesh"
+
+
+def test_baselines_have_the_budget_of_the_attention_mesh():
+    wholes = {
+        name: yaml.safe_load((CONF / f"{name}.yaml").read_text())
+        for name in ("paper", "cascade", "mesh_only")
+    }
+    architectures = [whole["model"].pop("architecture") for whole in wholes.values()]
+    assert architectures == ["AttentionMesh", "Cascade", "MeshOnly"]
+    assert wholes["paper"] == wholes["cascade"] == wholes["mesh_only"]
+
+
+def test_named_networks_are_those_of_the_package():
+    from amesh.nn.config import NAMED, MeshConfig
+
+    for path in (CONF / "model").glob("*_[0-9]*.yaml"):
+        network = yaml.safe_load(path.read_text())["model"]["network"]
+        assert MeshConfig.from_dict(network) == NAMED[network["name"]]
+
+
+def test_the_sweep_varies_settings_that_exist(drawn_faces):
+    sweep = yaml.safe_load((CONF / "sweeps" / "learning_rate.yaml").read_text())
+    values = {name: p.get("values", [p.get("min")])[0] for name, p in sweep["parameters"].items()}
+    config = parse(
+        "fit", "--config", "paper", *FACES, *(f"--{name}={value}" for name, value in values.items())
+    )
+    assert config.model.optimiser.learning_rate == 0.0003
+
+
+def test_a_later_word_wins(drawn_faces):
+    config = parse("fit", "--config", "quick", "--config=trainer/ddp", *FACES)
+    assert config.trainer.strategy == "ddp"
+    assert config.trainer.max_steps == 600
+
+
+def test_an_unknown_configuration_is_refused_with_those_there_are():
+    with pytest.raises(UserError, match=r"no configuration 'quik'.*paper.*quick"):
+        cli.named_configs(["fit", "--config", "quik"])
+
+
+def test_a_misspelt_key_is_refused(drawn_faces, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parse("fit", "--config", "quick", *FACES, "--model.optimiser.learning_rat=1")
+    assert "learning_rat" in capsys.readouterr().err
+
+
+def test_files_of_ones_own_are_taken_as_they_are(tmp_path):
+    own = tmp_path / "quick.yaml"
+    own.write_text("{}")
+    assert cli.named_configs(["fit", "-c", str(own)]) == ["fit", "-c", str(own)]
+
+
+def test_help_tells_every_setting(drawn_faces, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.parsed(["fit", "--help"])
+    text = capsys.readouterr().out
+    for setting in ("--model.network.input_size", "--model.losses.wing_width", "--averaging.decay"):
+        assert setting in text

@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from amesh.errors import UserError
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.config import NAMED
+from amesh.training import cli, parts
+from amesh.training.module import LandmarkTraining
+from amesh.training.optimiser import OptimiserConfig, build
+
+TINY = NAMED["tiny-128"]
+
+
+def test_frozen_parts_have_no_gradients_and_keep_their_statistics():
+    module = LandmarkTraining(
+        network=replace(TINY, batch_norm=True), freeze=["shared", "regions.lips"]
+    )
+    module.train()
+    assert not any(p.requires_grad for p in module.net.shared.parameters())
+    assert not any(p.requires_grad for p in module.net.regions["lips"].parameters())
+    assert all(p.requires_grad for p in module.net.mesh.parameters())
+    assert not module.net.shared.training
+    assert module.net.mesh.training
+
+
+def test_an_unknown_part_is_refused_with_those_there_are():
+    with pytest.raises(UserError, match=r"no part 'lips' .*: shared, mesh, .*regions\.lips"):
+        LandmarkTraining(network=TINY, freeze=["lips"])
+
+
+def test_everything_frozen_is_refused():
+    module = LandmarkTraining(network=TINY, freeze=["shared", "mesh", "regions"])
+    with pytest.raises(UserError, match="every part of the network is frozen"):
+        build(module.net.parameters(), OptimiserConfig(), 10)
+
+
+def test_the_rate_rises_and_falls_as_a_cosine():
+    config = OptimiserConfig(warm_up=0.1, final=0.01)
+    rates = [config.factor(step, 100) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == 1.0
+    assert rates[55] == pytest.approx((1 + 0.01) / 2)
+    assert rates[100] == pytest.approx(0.01)
+
+
+def test_half_precision_moves_coordinates_little_and_stays_out_of_the_heads():
+    net = AttentionMesh(TINY).eval()
+    image = torch.rand(2, 3, 128, 128)
+    with torch.no_grad():
+        whole = net(image)
+        parts.half_trunks(net)
+        half = net(image)
+    assert half.landmarks.dtype == half.thetas.dtype == torch.float32
+    assert not torch.equal(half.landmarks, whole.landmarks)
+    assert (half.landmarks - whole.landmarks).abs().max() < 0.1  # [px]
+    assert half.mesh.to(torch.bfloat16).float().ne(half.mesh).any()  # finer than bfloat16 holds
+
+
+def test_mesh_only_without_irises_is_refused():
+    with pytest.raises(UserError, match="MeshOnly predicts all points; set mesh_irises"):
+        LandmarkTraining("MeshOnly", NAMED["released-192"])
+
+
+def run(words, capsys) -> str:
+    assert cli.main(words) == 2
+    return capsys.readouterr().err
+
+
+FIT = ["fit", "--config", "quick", "--data=drawn_faces.DrawnFaces"]
+
+
+def test_half_precision_by_the_trainer_is_refused(drawn_faces, capsys):
+    text = run([*FIT, "--trainer.precision=bf16-mixed"], capsys)
+    assert "amesh: trainer.precision bf16-mixed would round coordinates; model.bf16=true" in text
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
+def test_no_gpu_where_one_is_asked_for_is_one_line(drawn_faces, capsys):
+    text = run([*FIT, "--trainer.accelerator=gpu"], capsys)
+    line = next(line for line in text.splitlines() if line.startswith("amesh: "))
+    assert "gpu" in line.lower()
+    assert "Traceback" not in text
+
+
+def test_a_missing_checkpoint_is_one_line(drawn_faces, capsys):
+    assert "amesh: no checkpoint nowhere.ckpt" in run([*FIT, "--ckpt_path=nowhere.ckpt"], capsys)
+
+
+def test_a_checkpoint_does_not_override_what_was_asked_for(drawn_faces, tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save({"hyper_parameters": {"seed": 99}, "amesh": {"wandb": "abc"}}, path)
+    words = ["fit", "--config", "fine_tune", "--config", "logger/wandb", *FIT[3:]]
+    config = cli.parsed([*words, "--model.seed=5", f"--ckpt_path={path}"]).fit
+    assert config.model.seed == 5
+    assert config.model.warm_start is None  # the checkpoint's weights come instead
+    assert config.trainer.logger.init_args.id == "abc"  # the run goes on in W&B too
