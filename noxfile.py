@@ -27,6 +27,8 @@ TENSORRT = ("tensorrt-cu12-bindings==10.13.3.9.post1", "tensorrt-cu13-bindings==
 # The package of Debian's Chromium with SwiftShader in it: Vulkan without a GPU.
 SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
+# The newest release of MediaPipe Tasks that was tried.
+TASKS = "mediapipe==1.2.2"
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
 
@@ -156,6 +158,22 @@ def peer_speed(session: nox.Session) -> None:
     session.run(
         *(str(programs / "python"), str(HERE / "tests" / "peer_speed" / "compare.py"), str(peer)),
         *("--output", str(report), *session.posargs),
+        external=True,
+    )
+
+
+@nox.session
+def tasks(session: nox.Session) -> None:
+    """Run our .task bundles inside MediaPipe Tasks, in an environment of its own, and compare."""
+    session.log(f"Installing {TASKS} into {session.virtualenv.location}; it stays out of ours")
+    session.install(TASKS)
+    programs = develop(session, "-e", ".[dev,litert,train]")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    peer = shutil.which("python", path=session.bin)
+    check = str(HERE / "tests" / "tasks" / "check.py")
+    report = str(BUILD / "tasks.json")
+    session.run(
+        *(str(programs / "python"), check, str(peer), "--output", report, *session.posargs),
         external=True,
     )
 

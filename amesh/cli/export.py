@@ -22,9 +22,9 @@ def add_export(verbs: Verbs) -> None:
     )
     parser.add_argument(
         "format",
-        choices=["onnx", "litert", "tensorrt"],
+        choices=["onnx", "litert", "tensorrt", "task"],
         help="onnx: ONNX Runtime; litert: Android, a .tflite file; tensorrt: an engine for the "
-        "NVIDIA GPU in this machine",
+        "NVIDIA GPU in this machine; task: a bundle for MediaPipe's Face Landmarker",
     )
     parser.add_argument("--model", default="released-192", help="installed weights, or a file")
     parser.add_argument(
@@ -40,7 +40,7 @@ def add_export(verbs: Verbs) -> None:
         "--batch",
         type=_batch,
         metavar="N|dynamic",
-        help="faces per run; dynamic by default, 1 for litert",
+        help="faces per run; dynamic by default, 1 for litert; always 1 for task",
     )
     parser.add_argument(
         "--part",

@@ -12,6 +12,7 @@ from amesh.deploy.parts import Part, take_part
 from amesh.deploy.sidecar import Tensor
 from amesh.deploy.signature import INPUT, Precision
 from amesh.deploy.wrapper import Network
+from amesh.errors import UserError
 from amesh.nn.cascade import Cascade
 
 
@@ -98,6 +99,31 @@ def make_litert(request: Request) -> Made:
         return {
             name: np.concatenate([one[name] for one in found])[: len(crops)] for name in found[0]
         }
+
+    shapes = _tensors(file.shapes), _tensors(file.output_shapes)
+    return Made(content, run, *shapes, "nhwc", ("ai-edge-litert",))
+
+
+def make_task(request: Request) -> Made:
+    """A bundle for MediaPipe Tasks; what is run is the landmark network in it.
+
+    Raises:
+        UserError: See `amesh.deploy.task.export_task`; a batch or a part is asked for; or LiteRT is
+            not installed, which is needed to check the file.
+    """
+    from amesh.deploy import litert, task
+    from amesh.deploy.litert_runner import LitertFile
+
+    if request.part or request.batch not in (None, 1):
+        raise UserError("a .task bundle holds the whole network, one face per run")
+    content = task.export_task(request.net, request.precision)
+    file = LitertFile(task.read_bundle(content)[task.LANDMARKS])
+
+    def run(crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
+        outputs = file.run_crops(task.as_task_crops(crops))
+        points = outputs["landmarks"].reshape(len(crops), -1, 3)
+        scale = np.float32(crops.shape[1] / litert.TASK_SIZE)
+        return {"landmarks": points * scale, "face_flag": outputs["face_flag"].reshape(-1)}
 
     shapes = _tensors(file.shapes), _tensors(file.output_shapes)
     return Made(content, run, *shapes, "nhwc", ("ai-edge-litert",))

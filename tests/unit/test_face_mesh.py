@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from amesh.deploy.cache import exported
+from amesh.errors import UserError
+from amesh.face_mesh import open_runner
+from amesh.nn import weights
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.config import NAMED
+from amesh.nn.runner import TorchRunner
+
+
+@pytest.fixture
+def mine(empty_cache: Path) -> Path:
+    path = empty_cache / "weights" / "mine.safetensors"
+    weights.save(AttentionMesh(NAMED["tiny-128"]), path, {})
+    return path
+
+
+def test_without_an_exported_file_pytorch_runs_it(mine: Path):
+    runner = open_runner("mine")
+    assert isinstance(runner, TorchRunner)
+    assert (runner.name, runner.input_size, runner.topology.points) == ("tiny-128", 128, 478)
+    assert isinstance(open_runner(mine), TorchRunner)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "litert", "tensorrt"])
+def test_a_runtime_without_its_file_says_how_to_write_one(mine: Path, runtime: str):
+    with pytest.raises(UserError, match=f"`amesh export {runtime} --model mine --output FILE`"):
+        open_runner("mine", runtime)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "torch", "onnx"])
+def test_a_misspelt_name_is_told_as_such(mine: Path, runtime: str):
+    with pytest.raises(UserError, match="no weights named 'yours'; installed: mine"):
+        open_runner("yours", runtime)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("gone.onnx", "no ONNX file"), ("gone.tflite", "no TFLite file|LiteRT")],
+)
+def test_a_files_suffix_says_its_runtime(tmp_path: Path, name: str, message: str):
+    with pytest.raises(UserError, match=message):
+        open_runner(tmp_path / name)
+
+
+def test_the_cache_keeps_one_file_for_each_runtime(empty_cache: Path):
+    assert exported("mine", "litert") == empty_cache / "litert" / "mine.tflite"
+    assert exported("mine", "onnx") == empty_cache / "onnx" / "mine.onnx"
