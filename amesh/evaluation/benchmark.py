@@ -77,7 +77,7 @@ def benchmark(
     content = {"about": about, "cutting_ms": cuts, "timings": [asdict(one) for one in timings]}
     write_atomically(output / "benchmark.json", json.dumps(content, indent=1).encode())
     if len(batches) > 1:
-        write_atomically(output / "benchmark.svg", throughput_chart(timings, settings).encode())
+        write_atomically(output / "benchmark.svg", throughput_chart(timings).encode())
     print(text)
     return 0
 
@@ -124,7 +124,7 @@ def markdown(
     return "\n".join(lines)
 
 
-def throughput_chart(timings: Sequence[Timing], settings: Sequence[Setting]) -> str:
+def throughput_chart(timings: Sequence[Timing]) -> str:
     """Faces per second of the attention mesh against the batch, as SVG."""
     lines: dict[str, list[tuple[float, Interval]]] = {}
     for timing in timings:
