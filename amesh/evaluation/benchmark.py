@@ -125,18 +125,17 @@ def markdown(
 
 
 def throughput_chart(timings: Sequence[Timing]) -> str:
-    """Faces per second of the attention mesh against the batch, as SVG."""
-    lines: dict[str, list[tuple[float, Interval]]] = {}
-    for timing in timings:
-        if timing.name != ATTENTION:
-            continue
-        s = timing.setting
-        rate = [1e3 * s.batch / value for value in (timing.median, timing.high, timing.low)]
-        name = f"{s.runtime} {s.precision}, {s.threads} thread{'s' if s.threads > 1 else ''}"
-        lines.setdefault(name, []).append((float(s.batch), Interval(*rate)))
-    for points in lines.values():
-        points.sort(key=lambda point: point[0])
-    return line_chart([Panel("Attention Mesh", "batch", lines)], "faces per second")
+    """Faces per second of the attention mesh against the batch, a panel for each runtime, as SVG."""
+    panels: dict[str, dict[str, list[tuple[float, Interval]]]] = {}
+    for timing in sorted(timings, key=lambda one: one.setting.batch):
+        if timing.name == ATTENTION:
+            s = timing.setting
+            rate = [1e3 * s.batch / value for value in (timing.median, timing.high, timing.low)]
+            name = f"{s.precision}, {s.threads} thread{'s' if s.threads > 1 else ''}"
+            lines = panels.setdefault(s.runtime, {})
+            lines.setdefault(name, []).append((float(s.batch), Interval(*rate)))
+    drawn = [Panel(runtime, "batch", lines) for runtime, lines in panels.items()]
+    return line_chart(drawn, "faces per second")
 
 
 def _about(model: str, rounds: int) -> dict[str, Any]:

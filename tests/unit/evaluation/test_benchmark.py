@@ -51,7 +51,8 @@ def test_the_chart_shows_faces_per_second():
     timings = [Timing(ATTENTION, Setting("onnx", "fp32", 2, b), 10.0, 9.0, 12.0) for b in (1, 8)]
     root = ElementTree.fromstring(throughput_chart(timings))
     words = " ".join("".join(one.itertext()) for one in root.iter())
-    assert "onnx fp32, 2 threads" in words
+    assert "onnx" in words
+    assert "fp32, 2 threads" in words
     assert "faces per second" in words
 
 
