@@ -125,7 +125,7 @@ def markdown(
 
 
 def throughput_chart(timings: Sequence[Timing]) -> str:
-    """Faces per second of the attention mesh against the batch, a panel for each runtime, as SVG."""
+    """Faces per second of the attention mesh against the batch: an SVG, a panel each runtime."""
     panels: dict[str, dict[str, list[tuple[float, Interval]]]] = {}
     for timing in sorted(timings, key=lambda one: one.setting.batch):
         if timing.name == ATTENTION:
