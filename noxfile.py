@@ -236,6 +236,7 @@ def build(session: nox.Session) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     shipped = {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.py")}
     shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.json")}
+    shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.jpg")}
     shipped |= {f"amesh/{p.relative_to(HERE).as_posix()}" for p in (HERE / "conf").rglob("*.yaml")}
     if missing := sorted(shipped - names):
         session.error(f"{wheel.name} lacks {', '.join(missing)}")
