@@ -10,8 +10,7 @@ class MeshOutput(NamedTuple):
     """Landmarks and the parts that they were assembled from.
 
     Coordinates are continuous pixels of the network's own input; z has the same unit, smaller is
-    nearer the camera. Flattened in this order, `regions` by its keys, these are the names of the
-    exported outputs.
+    nearer the camera. Exported networks name their outputs by these fields.
 
     Attributes:
         landmarks: All landmarks: the mesh with the regions' x and y written over it.
@@ -26,13 +25,3 @@ class MeshOutput(NamedTuple):
     mesh: Float[Tensor, "b m 3"]
     regions: dict[str, Float[Tensor, "b k 2"]]
     thetas: Float[Tensor, "b r 2 3"]
-
-    def named(self) -> dict[str, Tensor]:
-        """Outputs by their exported names, in order."""
-        return {
-            "landmarks": self.landmarks,
-            "face_flag": self.face_flag,
-            "mesh": self.mesh,
-            **self.regions,
-            "thetas": self.thetas,
-        }
