@@ -12,36 +12,60 @@ def add_evaluate(verbs: Verbs) -> None:
         verbs,
         "evaluate",
         "score networks on labelled pictures: tables as Markdown and JSON\n\n"
-        "By the full pipeline, and in regions of interest taken from the labels; errors by source\n"
-        "with 95 % bootstrap intervals. Several networks stand side by side, and so do records\n"
-        "that `amesh run --output` or another program wrote.",
+        "In regions of interest taken from the labels (the paper's Table 2 among it) and by the\n"
+        "full pipeline: errors by source, pose, eyes, mouth and group, with 95 % bootstrap\n"
+        "intervals, failure rates, jitter, and error maps drawn on the face. Several networks\n"
+        "stand side by side, and so do records that `amesh run --output` or another program\n"
+        "wrote; changes against a reference are paired, on the same faces.",
     )
     parser.add_argument(
         "--data",
         nargs="+",
         type=Path,
-        required=True,
-        metavar="MANIFEST",
-        help="label manifests (JSONL)",
+        metavar="SET",
+        help="labelled sets: manifests (.jsonl), folders of shards (as synth and label write "
+        "them), of .pts, of .mat or of FaceSynthetics, COCO files (.json), WFLW lists (.txt)",
     )
     parser.add_argument(
-        "--model", nargs="+", metavar="MODEL", help="installed weights, or files; released-192"
+        "--format",
+        default="auto",
+        choices=["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"],
+        help="of all sets; auto looks",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="pictures of wflw, coco sets")
+    parser.add_argument(
+        "--scheme", metavar="NAME", help="of the points, where the format is silent"
+    )
+    parser.add_argument(
+        "--coordinates",
+        choices=["corner", "index", "one"],
+        help="what labels count from, where the format is silent: a pixel's corner, its centre at "
+        "0, or its centre at 1",
+    )
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        metavar="[NAME=]MODEL",
+        help="installed weights, or files; released-192 where no predictions are given",
     )
     parser.add_argument(
         "--predictions",
         nargs="+",
-        metavar="NAME=FILE.jsonl",
+        metavar="[NAME=]FILE.jsonl",
         help="records of another program, in the format of `amesh run --output`",
     )
     parser.add_argument(
-        "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="tables go here"
+        "--reference", metavar="NAME", help="what the others are compared with; else the first"
     )
     parser.add_argument(
-        "--coordinates",
-        choices=["corner", "index"],
-        help="what labels without that key use; index: the top-left pixel's centre is (0, 0)",
+        "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="the report's folder"
     )
     parser.add_argument("--runtime", default="auto", choices=RUNTIMES, help="what runs it")
+    parser.add_argument(
+        "--no-detector",
+        action="store_true",
+        help="leave the full pipeline out: only regions of interest from the labels",
+    )
     parser.add_argument(
         "--mediapipe-crop",
         action="store_true",
@@ -52,23 +76,58 @@ def add_evaluate(verbs: Verbs) -> None:
         action="store_true",
         help="also measure the error against shift, scale and roll of the crop",
     )
+    parser.add_argument(
+        "--video",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="also measure the jitter on these clips; without --data, nothing else",
+    )
+    parser.add_argument(
+        "--still",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="also measure the jitter on N labelled faces that do not move",
+    )
+    parser.add_argument(
+        "--worst",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="also write a sheet of each network's N worst faces: it shows the pictures",
+    )
     parser.add_argument("--limit", type=positive, metavar="N", help="N labels of each source")
     parser.set_defaults(call=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from amesh.evaluation.labels import LabelledData
+    from amesh.evaluation.options import Evaluation
     from amesh.evaluation.run import evaluate
 
     return evaluate(
-        options.data,
-        options.model,
-        options.predictions,
-        options.output,
-        options.coordinates,
-        options.runtime,
-        options.mediapipe_crop,
-        options.robustness,
-        options.limit,
+        Evaluation(
+            data=LabelledData(
+                tuple(options.data or ()),
+                options.format,
+                options.images,
+                options.scheme,
+                options.coordinates,
+            ),
+            models=tuple(options.model or ()),
+            predictions=tuple(options.predictions or ()),
+            output=options.output,
+            runtime=options.runtime,
+            detector=not options.no_detector,
+            mediapipe_crop=options.mediapipe_crop,
+            reference=options.reference,
+            robustness=options.robustness,
+            videos=tuple(options.video or ()),
+            still=options.still,
+            worst=options.worst,
+            limit=options.limit,
+        )
     )
 
 

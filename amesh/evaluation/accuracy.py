@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from amesh.evaluation.labels import Label
-from amesh.evaluation.measures import LabelScheme, face_errors, face_offset
+from amesh.evaluation.measures import (
+    LabelScheme,
+    common_points,
+    face_errors,
+    face_offset,
+    labelled_measures,
+)
 from amesh.evaluation.schemes import label_scheme
 from amesh.topology.scheme import Topology
 
 Landmarks = Float[np.ndarray, "n 3"]
-
-# Sources of shared character, scored together as well.
-POOLS: Mapping[str, tuple[str, ...]] = {
-    "in the wild": ("lfpw", "helen", "menpo"),
-    "portraits": ("imm_frontal", "canada", "london_neutral"),
-}
-YAW_BINS = ((0, 30), (30, 60), (60, 90))  # [degrees]
 
 # A predicted face further from the labelled one than this, between the centres of their boxes over
 # the longer side of the labelled box, is another face.
@@ -34,8 +33,8 @@ class Scores:
     Attributes:
         detected: Whether a prediction was found for the labelled face.
         errors: The error of each face by every measure [%]; not-a-number where the face was missed
-            or its scheme lacks the measure.
-        labelled: Whether the scheme of each label has the measure.
+            or its labels lack the measure.
+        labelled: Whether each label has the measure.
         offsets: How far right and down each prediction lies of its label as a whole [%];
             not-a-number where that is not known.
     """
@@ -44,19 +43,6 @@ class Scores:
     errors: Mapping[str, Float[np.ndarray, " f"]]
     labelled: Mapping[str, Bool[np.ndarray, " f"]]
     offsets: Float[np.ndarray, "f 2"]
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Labels that are scored together.
-
-    Attributes:
-        name: A source, a pool of sources, or a range of yaw within a source.
-        members: Which labels.
-    """
-
-    name: str
-    members: Int[np.ndarray, " m"]
 
 
 def score(
@@ -89,7 +75,7 @@ def score_matched(
     offsets = np.full((len(labels), 2), np.nan)
     for i, (label, face) in enumerate(zip(labels, chosen, strict=True)):
         scheme = None if label.scheme is None else label_scheme(label.scheme, topology)
-        for name in scheme.measures if scheme else ():
+        for name in labelled_measures(scheme, label.points) if scheme else ():
             errors.setdefault(name, np.full(len(labels), np.nan))
             labelled.setdefault(name, np.zeros(len(labels), dtype=bool))[i] = True
         if scheme and face is not None:
@@ -144,31 +130,11 @@ def box(points: Float[np.ndarray, "p 2"]) -> Float[np.ndarray, "2 2"]:
     return np.stack([points.min(0), points.max(0)])
 
 
-def groups(labels: Sequence[Label]) -> list[Group]:
-    """The pools that occur, every source, and its ranges of yaw where yaw is known."""
-    sources = np.array([label.source for label in labels])
-    yaw = np.array([np.nan if label.yaw is None else abs(label.yaw) for label in labels])
-    found = []
-    for name, members in POOLS.items():
-        inside = np.isin(sources, members)
-        if len(set(sources[inside])) > 1:
-            found.append(Group(name, np.flatnonzero(inside)))
-    for source in dict.fromkeys(sources.tolist()):
-        inside = sources == source
-        found.append(Group(source, np.flatnonzero(inside)))
-        for low, high in YAW_BINS:
-            # The last range holds its upper end too.
-            turned = inside & (yaw >= low) & ((yaw < high) | ((high == 90) & (yaw >= 90)))
-            if turned.any():
-                found.append(Group(f"{source}, yaw {low} to {high}", np.flatnonzero(turned)))
-    return found
-
-
 def _boxes(
     scheme: LabelScheme, label: Label, face: Landmarks
 ) -> tuple[Float[np.ndarray, "2 2"], Float[np.ndarray, "2 2"]]:
     """Boxes of the labelled and of the predicted face, over the same points where known."""
     if scheme.common is None:
         return box(label.points[:, :2]), box(face[:, :2])
-    labelled = label.points[list(scheme.common.labelled), :2]
-    return box(labelled), box(scheme.common.matrix @ face[:, :2])
+    matrix, labelled = common_points(scheme.common, label.points)
+    return box(labelled[:, :2]), box(matrix @ face[:, :2])

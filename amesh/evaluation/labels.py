@@ -1,15 +1,145 @@
-"""Labels as evaluation uses them; the manifests themselves are read by `amesh.data.labels`."""
+"""Labelled faces as evaluation uses them, whatever format they are kept in.
+
+JSONL manifests are read by `amesh.data.labels`, everything else that can be trained on by
+`amesh.data.sources`.
+"""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int, UInt8
 
-from amesh.data.labels import Coordinates, Label, read_labels
+from amesh.data.labels import Label, read_labels
+from amesh.data.pictures import decode
+from amesh.data.records import Problems, Record, Source
+from amesh.data.sources.files import Coordinates
+from amesh.data.sources.opening import Format, SourceConfig, detect_format, open_source
+from amesh.errors import UserError
+from amesh.pipeline.images import read_image
 
-__all__ = ["Coordinates", "Label", "limit_labels", "persons", "read_labels"]
+__all__ = ["Label", "LabelledData", "Pictures", "limit_labels", "persons", "read_data"]
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """Sets to be read, and what their formats leave open.
+
+    Attributes:
+        paths: Manifests (JSONL), folders of shards, of .pts, of .mat, COCO files, WFLW lists.
+        format: Of all of them; `auto` looks.
+        images: Folder of the pictures (wflw, coco).
+        scheme: Of the points (pts, coco).
+        coordinates: What labels count from where the format is silent.
+    """
+
+    paths: tuple[Path, ...] = ()
+    format: Format = "auto"
+    images: Path | None = None
+    scheme: str | None = None
+    coordinates: Coordinates | None = None
+
+
+class Pictures:
+    """Reads the pictures of labels: files, and those that lie inside of shards."""
+
+    def __init__(self) -> None:
+        """Knows no shard yet."""
+        self._inside: dict[Path, tuple[Source, int]] = {}
+
+    def __call__(self, path: Path) -> UInt8[np.ndarray, "h w 3"]:
+        """The picture.
+
+        Raises:
+            UserError: It is missing or damaged.
+        """
+        if path not in self._inside:
+            return read_image(path)
+        source, index = self._inside[path]
+        record = source[index]
+        return decode(record.read_picture(), record.where)[0]
+
+    def keep(self, source: Source, index: int, record: Record) -> Path:
+        """What the picture of a record is called from now on."""
+        if isinstance(record.picture, Path):
+            return record.picture
+        path = Path(source.name) / record.key
+        if path in self._inside:  # the same key twice, in shards that were put together
+            path = Path(source.name) / f"{record.key}, number {index}"
+        self._inside[path] = (source, index)
+        return path
+
+
+def read_data(data: LabelledData) -> tuple[list[Label], Pictures]:
+    """Reads labels; pictures stay where they are.
+
+    Labels that count nothing become not-a-number, and so does a depth that nobody labelled; a face
+    with no other labels counts for detection only. Regions without a face are left out.
+
+    Raises:
+        UserError: A set is missing, or a record of it is wrong.
+    """
+    labels: list[Label] = []
+    pictures = Pictures()
+    for path in data.paths:
+        kind = data.format if data.format != "auto" else detect_format(path)
+        config = SourceConfig(path, kind, data.images, data.scheme, data.coordinates)
+        if kind == "jsonl":
+            if data.coordinates == "one":
+                raise UserError(f"{path}: coordinates of a manifest are 'corner' or 'index'")
+            # Not as a source: those refuse faces without points, which count for detection here.
+            labels += read_labels(path, data.coordinates)
+            continue
+        if kind == "shards":  # nothing is left open there: the options speak of the other sets
+            config = SourceConfig(path, kind)
+        source = open_source(config, Problems())
+        for i in range(len(source)):
+            record = source[i]
+            labels.append(_label(record, pictures.keep(source, i, record)))
+    return [_only_labelled(label) for label in labels if label.face], pictures
+
+
+def _label(record: Record, image: Path) -> Label:
+    return Label(
+        image=image,
+        source=record.source,
+        licence=record.licence or "not stated",
+        scheme=record.scheme,
+        points=record.points.astype(np.float64),
+        size=None,
+        person=record.person,
+        yaw=None,
+        where=record.where,
+        group=record.group,
+        split=record.split,
+        face=record.face,
+        weight_xy=record.weight_xy,
+        weight_z=record.weight_z,
+    )
+
+
+def _only_labelled(label: Label) -> Label:
+    points: Float[np.ndarray, "p d"] = label.points.astype(np.float64)
+    if label.weight_z is not None and points.shape[1] == 3:
+        points[label.weight_z <= 0, 2] = np.nan
+    if points.shape[1] == 3 and np.isnan(points[:, 2]).all():
+        points = points[:, :2]
+    if label.weight_xy is not None:
+        points[label.weight_xy <= 0] = np.nan
+    if not np.isfinite(points[:, :2]).any():
+        points = points[:0, :2]
+    # What labels count is now in the points themselves.
+    return replace(
+        label,
+        scheme=label.scheme if len(points) else None,
+        points=points,
+        weight_xy=None,
+        weight_z=None,
+        visibility=None,
+    )
 
 
 def limit_labels(labels: Sequence[Label], limit: int) -> list[Label]:

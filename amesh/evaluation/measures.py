@@ -2,13 +2,14 @@
 
 Points that mean the same place in both schemes are compared one to one. Labelled points that lie
 on the same outline as ours, but elsewhere along it, are scored by their distance to our outline.
+A labelled point that is not a number is one without a label.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from amesh.metrics.points import distances, point_to_polyline
 
@@ -32,6 +33,21 @@ class Part:
     curve: bool = False
 
 
+@dataclass(frozen=True)
+class Opening:
+    """Labelled points around an eye's or the mouth's opening.
+
+    Attributes:
+        upper: Points of the upper edge, in any order, without the corners.
+        lower: Of the lower edge.
+        corners: The two points whose distance is the width.
+    """
+
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+    corners: tuple[int, int]
+
+
 @dataclass(frozen=True, eq=False)
 class LabelScheme:
     """A label scheme as it is scored.
@@ -42,22 +58,42 @@ class LabelScheme:
         common: Points that mean the same place in both schemes: they tell which predicted face is
             the labelled one, and where the face lies. None where no such points are known.
         measures: What is measured, by name, the most telling first.
+        columns: Which measure is the paper's `All`, `Lips` and `Eyes`, where there is one.
+        table_2: Whether these are normalised as in the paper's Table 2.
+        eyes: The right and the left eye's opening, where the scheme has it.
+        mouth: The opening between the lips.
     """
 
     name: str
     points: int
     common: Part | None
     measures: Mapping[str, tuple[Part, ...]]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    table_2: bool = False
+    eyes: tuple[Opening, ...] = ()
+    mouth: Opening | None = None
 
 
 def face_errors(
     scheme: LabelScheme, landmarks: Float[np.ndarray, "n 3"], points: Float[np.ndarray, "p d"]
 ) -> dict[str, float]:
-    """The error of one face by every measure of its scheme [%]."""
-    return {
-        name: 100 * float(np.concatenate([_part(part, landmarks, points) for part in parts]).mean())
+    """The error of one face by every measure that its labels have [%]."""
+    found = {}
+    for name, parts in scheme.measures.items():
+        used = [part for part in parts if _is_labelled(part, points)]
+        if used:
+            errors = np.concatenate([_part(part, landmarks, points) for part in used])
+            found[name] = 100 * float(errors.mean())
+    return found
+
+
+def labelled_measures(scheme: LabelScheme, points: Float[np.ndarray, "p d"]) -> list[str]:
+    """The measures that the labels of a face have."""
+    return [
+        name
         for name, parts in scheme.measures.items()
-    }
+        if any(_is_labelled(part, points) for part in parts)
+    ]
 
 
 def face_offset(
@@ -68,12 +104,72 @@ def face_offset(
     Over the points that both schemes have, in the unit of the scheme's first measure. Over many
     faces it tells a displaced crop, or displaced labels, from scatter.
     """
+    apart = point_offsets(scheme, landmarks, points)
+    known = np.isfinite(apart).all(1)
+    return np.asarray(apart[known].mean(0)) if known.any() else np.full(2, np.nan)
+
+
+def point_offsets(
+    scheme: LabelScheme, landmarks: Float[np.ndarray, "n 3"], points: Float[np.ndarray, "p d"]
+) -> Float[np.ndarray, "k 2"]:
+    """How far right and down each common point lies of its label [%]; not-a-number without one."""
     if scheme.common is None or not scheme.measures:
-        return np.full(2, np.nan)
+        return np.zeros((0, 2))
     theirs = points[list(scheme.common.labelled), :2]
-    offset = (scheme.common.matrix @ landmarks[:, :2] - theirs).mean(0)
-    unit = next(iter(scheme.measures.values()))[0].normaliser
-    return np.asarray(100 * offset / normaliser_length(unit, points))
+    unit = normaliser_length(next(iter(scheme.measures.values()))[0].normaliser, points)
+    ours = scheme.common.matrix @ landmarks[:, :2]
+    return np.asarray(100 * (ours - theirs) / (unit if unit > 0 else np.nan))
+
+
+def common_points(
+    part: Part, points: Float[np.ndarray, "p d"]
+) -> tuple[Float[np.ndarray, "m n"], Float[np.ndarray, "m d"]]:
+    """Of a one-to-one part, what our landmarks become and the labels, where there are labels."""
+    theirs = points[list(part.labelled)]
+    known = _known(theirs)
+    return part.matrix[known], theirs[known]
+
+
+def normaliser_length(pair: tuple[int, int] | None, points: Float[np.ndarray, "p d"]) -> float:
+    """The length that errors are divided by [px]; 3-D where the labels are."""
+    if pair is None:
+        known = points[_known(points), :2]
+        return float(np.sqrt(np.prod(np.ptp(known, axis=0)))) if len(known) else float("nan")
+    line = points[pair[0]] - points[pair[1]]
+    return float(np.linalg.norm(line if np.isfinite(line).all() else line[:2]))
+
+
+def opening(points: Float[np.ndarray, "p d"], around: Opening) -> float:
+    """How far an eye or a mouth is open: mean height over width, whatever points describe it.
+
+    The area between the edges over the squared width: 0 where they meet, however they are bent.
+    In 3-D where the labels are, so that a turned head does not open its eyes.
+    """
+    first, last = points[list(around.corners)]
+    line = last - first
+    squared = float(line @ line)
+    if not squared > 0:
+        return float("nan")
+
+    def along(edge: tuple[int, ...]) -> Float[np.ndarray, "e d"]:
+        found = points[list(edge)]
+        return np.asarray(found[np.argsort((found - first) @ line)])
+
+    loop = np.concatenate([first[None], along(around.upper), last[None], along(around.lower)[::-1]])
+    flat = np.zeros((len(loop), 3))
+    flat[:, : loop.shape[1]] = loop - first
+    area = np.cross(flat, np.roll(flat, -1, axis=0)).sum(0) / 2
+    return float(np.linalg.norm(area)) / squared
+
+
+def _is_labelled(part: Part, points: Float[np.ndarray, "p d"]) -> bool:
+    unit = normaliser_length(part.normaliser, points)
+    return unit > 0 and bool(_known(points[list(part.labelled)]).any())
+
+
+def _known(points: Float[np.ndarray, "p d"]) -> Bool[np.ndarray, " p"]:
+    """Which points are labelled, at least in x and y."""
+    return np.asarray(np.isfinite(points[:, :2]).all(1))
 
 
 def _part(
@@ -81,12 +177,9 @@ def _part(
 ) -> Float[np.ndarray, " k"]:
     ours = part.matrix @ landmarks[:, :2]
     theirs = points[list(part.labelled), :2]
-    found = point_to_polyline(theirs, ours) if part.curve else distances(ours, theirs)
+    known = _known(theirs)
+    if part.curve:
+        found = point_to_polyline(theirs[known], ours)
+    else:
+        found = distances(ours[known], theirs[known])
     return found / normaliser_length(part.normaliser, points)
-
-
-def normaliser_length(pair: tuple[int, int] | None, points: Float[np.ndarray, "p d"]) -> float:
-    """The length that errors are divided by [px]; 3-D where the labels are."""
-    if pair is None:
-        return float(np.sqrt(np.prod(np.ptp(points[:, :2], axis=0))))
-    return float(np.linalg.norm(points[pair[0]] - points[pair[1]]))

@@ -49,6 +49,7 @@ def run_models(
     labels: Sequence[Label],
     topology: Topology,
     misplace_rois: bool = False,
+    detect: bool = True,
     read: Callable[[Path], UInt8[np.ndarray, "h w 3"]] = read_image,
 ) -> dict[str, ModelRun]:
     """Runs networks over the pictures of labels; each picture is read once.
@@ -58,6 +59,7 @@ def run_models(
         labels: What to run on. A picture that cannot be read counts as one without faces.
         topology: Of the networks.
         misplace_rois: Also run in misplaced regions, about thirty a face.
+        detect: Also run the full pipeline; otherwise `full` stays empty.
         read: Reads a picture.
 
     Raises:
@@ -82,7 +84,8 @@ def run_models(
             _check_size(labels[i], image)
         rois = {i: roi for i in members if (roi := label_roi(labels[i], topology)) is not None}
         for name, model in models.items():
-            faces[name][str(path)] = [face.landmarks for face in model(image)]
+            if detect:
+                faces[name][str(path)] = [face.landmarks for face in model(image)]
             for i, roi in rois.items():
                 # The untouched region is the first of the grid: one batch serves both.
                 grid = changes() if misplace_rois else changes()[:1]

@@ -4,20 +4,20 @@ Each labelled face is looked at through the region that its labels give, and thr
 shifted, scaled and rolled; everything else is equal.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int
 
-from amesh.evaluation.accuracy import Group, groups, score_matched
-from amesh.evaluation.labels import Label
+from amesh.evaluation.accuracy import Scores, score_matched
+from amesh.evaluation.labels import Label, persons
+from amesh.evaluation.states import sets
+from amesh.evaluation.tables import Comparison
 from amesh.geometry.roi import Roi
-from amesh.metrics.bootstrap import Interval, mean_interval
+from amesh.metrics.bootstrap import Interval
 from amesh.topology.scheme import Topology
-
-Model = Callable[[UInt8[np.ndarray, "h w 3"], Roi], Float[np.ndarray, "b n 3"]]
 
 SHIFTS = (5.0, 10.0, 15.0, 20.0)  # [% of the side], each to the left, right, up and down
 SCALES = (0.7, 0.8, 0.9, 1.1, 1.2, 1.3, 1.4)
@@ -82,55 +82,70 @@ class Curve:
         measure: What was measured.
         kind: `shift`, `scale` or `roll`.
         points: Value and mean error [%], in order of the value, the untouched region among them.
+        changes: Against the reference in the same regions [%], in the same order; empty for it.
     """
 
     group: str
     measure: str
     kind: str
     points: tuple[tuple[float, Interval], ...]
+    changes: tuple[Interval, ...] = ()
 
 
 def curves(
     labels: Sequence[Label],
-    landmarks: Sequence[Float[np.ndarray, "c n 3"] | None],
+    landmarks: Mapping[str, Sequence[Float[np.ndarray, "c n 3"] | None]],
     topology: Topology,
-    resamples: int,
-    seed: int,
-) -> list[Curve]:
-    """Errors against misplacement, by group and measure.
+    how: Comparison,
+) -> dict[str, list[Curve]]:
+    """Errors against misplacement, by group and measure, for each network.
 
     Args:
         labels: What is known.
-        landmarks: Predictions in every crop of `changes()`, for each label; None where its points
-            tell no region.
+        landmarks: Predictions in every crop of `changes()`, for each label, by the name of the
+            network; None where its points tell no region.
         topology: Of the predictions.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        how: What the networks are compared with, and the bootstrap.
     """
     grid = changes()
-    used = [i for i, face in enumerate(landmarks) if face is not None]
+    # Regions come from labels, so every network saw the same faces.
+    used = [i for i, face in enumerate(landmarks[how.reference]) if face is not None]
     kept = [labels[i] for i in used]
-    scores = []
-    for c in range(len(grid)):
-        chosen = [face[c].astype(np.float64) for face in landmarks if face is not None]
-        scores.append(score_matched(kept, chosen, topology))
-    found = []
-    for group in groups(kept):
-        for measure in scores[0].errors if scores else ():
-            table = np.stack([scored.errors[measure][group.members] for scored in scores])  # c m
-            table = table[:, ~np.isnan(table[0])]
-            if table.shape[1]:
-                found += _curves(group, measure, grid, table, resamples, seed)
+    people = persons(kept)
+    scores: dict[str, list[Scores]] = {}
+    for name, faces in landmarks.items():
+        seen = [face.astype(np.float64) for face in faces if face is not None]
+        scores[name] = [
+            score_matched(kept, [face[c] for face in seen], topology) for c in range(len(grid))
+        ]
+    found: dict[str, list[Curve]] = {name: [] for name in landmarks}
+    for group in sets(kept):
+        for measure, labelled in scores[how.reference][0].labelled.items():
+            members = group.members[labelled[group.members]]
+            tables = {
+                name: np.stack([scored.errors[measure][members] for scored in by_crop])  # c m
+                for name, by_crop in scores.items()
+            }
+            # A network that has diverged answers with what is no number.
+            measured = np.isfinite(np.stack(list(tables.values()))).all((0, 1))
+            if not measured.any():
+                continue
+            members = members[measured]
+            tables = {name: table[:, measured] for name, table in tables.items()}
+            for name, table in tables.items():
+                old = None if name == how.reference else tables[how.reference]
+                title = (group.name, measure)
+                found[name] += _curves(title, grid, table, old, people[members], how)
     return found
 
 
 def _curves(
-    group: Group,
-    measure: str,
+    title: tuple[str, str],
     grid: Sequence[Change],
     table: Float[np.ndarray, "c m"],
-    resamples: int,
-    seed: int,
+    reference: Float[np.ndarray, "c m"] | None,
+    people: Int[np.ndarray, " m"],
+    how: Comparison,
 ) -> list[Curve]:
     """Faces are averaged over the directions of a change before they are drawn."""
     found = []
@@ -139,9 +154,11 @@ def _curves(
         for c, change in enumerate(grid):
             if change.kind == kind:
                 rows.setdefault(change.value, []).append(c)
-        points = [
-            (value, mean_interval(table[rows[value]].mean(0), resamples=resamples, seed=seed))
-            for value in sorted(rows)
-        ]
-        found.append(Curve(group.name, measure, kind, tuple(points)))
+        points, compared = [], []
+        for value in sorted(rows):
+            errors = table[rows[value]].mean(0)
+            points.append((value, how.mean(errors, people)))
+            if reference is not None:
+                compared.append(how.change(errors, reference[rows[value]].mean(0), people))
+        found.append(Curve(*title, kind, tuple(points), tuple(compared)))
     return found

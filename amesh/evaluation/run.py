@@ -2,25 +2,30 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import amesh
 from amesh.errors import UserError
-from amesh.evaluation.accuracy import Scores, score, score_matched
-from amesh.evaluation.agreement import compare
-from amesh.evaluation.labels import Coordinates, Label, limit_labels, read_labels
-from amesh.evaluation.models import FaceFinder, ModelRun, run_models
+from amesh.evaluation import scoring
+from amesh.evaluation.accuracy import Scores
+from amesh.evaluation.jitter import video_jitter
+from amesh.evaluation.labels import Label, LabelledData, Pictures, limit_labels, read_data
+from amesh.evaluation.models import FaceFinder, run_models
+from amesh.evaluation.options import Evaluation
 from amesh.evaluation.predictions import Predictions, parse_predictions
 from amesh.evaluation.report import Report, markdown, write
-from amesh.evaluation.robustness import curves
 from amesh.evaluation.schemes import label_scheme
-from amesh.evaluation.tables import accuracy_rows, detection_rows, offset_rows
-from amesh.face_mesh import FaceMesh, RuntimeName
+from amesh.evaluation.still import still_jitter
+from amesh.evaluation.tables import Comparison
+from amesh.evaluation.text import plain_name
+from amesh.evaluation.worst import worst_sheet
+from amesh.face_mesh import FaceMesh, RuntimeName, open_runner
 from amesh.files import as_user_error
-from amesh.metrics.bootstrap import RESAMPLES
+from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.topology.scheme import Topology
 from amesh.topology.scheme import load as load_topology
 
@@ -30,75 +35,45 @@ _MEDIAPIPE = ", MediaPipe's crop"
 OpenModel = Callable[[str, RuntimeName, bool], FaceFinder]
 
 
-def evaluate(
-    data: Sequence[Path],
-    model: Sequence[str] | None = None,
-    predictions: Sequence[str] | None = None,
-    output: Path = Path("evaluation"),
-    coordinates: Coordinates | None = None,
-    runtime: RuntimeName = "auto",
-    mediapipe_crop: bool = False,
-    robustness: bool = False,
-    limit: int | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    open_model: OpenModel | None = None,
-) -> int:
-    """Scores networks on labelled pictures and writes the tables as Markdown and JSON.
+def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
+    """Scores networks on labelled pictures and writes the report as Markdown and JSON.
 
-    By the full pipeline and in regions of interest taken from the labels: errors by source, with
-    95 % bootstrap intervals, several networks side by side, the first being what others are
-    compared with.
+    By the full pipeline and in regions of interest taken from the labels, with 95 % bootstrap
+    intervals, several networks side by side.
 
     Args:
-        data: Label manifests (JSONL).
-        model: Installed weights or weights files; released-192 where no predictions are given.
-        predictions: NAME=FILE.jsonl, records that `amesh run --output` or another program wrote.
-        output: Folder for evaluation.md and evaluation.json.
-        coordinates: What labels without a `coordinates` key use: corner, or index where the centre
-            of the top-left pixel is (0, 0).
-        runtime: What runs the networks.
-        mediapipe_crop: Run each network a second time, cutting crops as MediaPipe does and finding
-            faces by its short-range detector only.
-        robustness: Also measure the error against shift, scale and roll of the crop.
-        limit: At most so many labels of each source.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        wanted: What to do.
         open_model: Opens a network; `amesh.FaceMesh` by default.
 
     Returns:
         0, or 1 where some pictures could not be read.
 
     Raises:
-        UserError: A manifest, a prediction file or an option is wrong.
+        UserError: A set, a prediction file or an option is wrong.
     """
-    if limit is not None and limit < 1:
-        raise UserError(f"limit must be 1 or more, found {limit}")
-    if resamples < 1:
-        raise UserError(f"resamples must be 1 or more, found {resamples}")
     topology = load_topology()
-    labels = _read(data, coordinates, topology, limit)
-    given = [parse_predictions(argument, topology.points) for argument in predictions or ()]
-    names = list(model) if model else ([] if given else ["released-192"])
-    if robustness and not names:
-        raise UserError("robustness needs a network to run: give --model")
-    models = _open(names, runtime, mediapipe_crop, open_model or open_face_mesh)
-    _check_names([*models, *(prediction.name for prediction in given)])
+    labels, read = _read(wanted.data, topology, wanted.limit)
+    given = [parse_predictions(argument, topology.points) for argument in wanted.predictions]
+    if not wanted.model_names and (wanted.robustness or wanted.videos or wanted.still):
+        raise UserError("robustness and jitter need a network to run: give --model")
+    models = _open(wanted, open_model or partial(open_face_mesh, detector=wanted.detector))
+    names = [*models, *(prediction.name for prediction in given)]
+    _check_names(names)
+    if wanted.reference is not None and wanted.reference not in names:
+        raise UserError(
+            f"no set {wanted.reference!r} to compare with; there is: {', '.join(names)}"
+        )
     for prediction in given:  # a picture that is missing shows before the long work, not after
         for label in labels:
             prediction.of(label)
-    _try_folder(output)
-    runs = run_models(models, labels, topology, misplace_rois=robustness) if models else {}
-    report = _report(labels, runs, given, topology, resamples, seed)
-    report.about.update(
-        amesh=amesh.__version__,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        data=[f"{path.resolve().parent.name}/{path.name}" for path in map(Path, data)],
-        coordinates=coordinates or "as each label says",
-        limit=limit or "none",
-        bootstrap=f"{resamples} resamples, seed {seed}",
-    )
-    files = write(report, output)
+    _try_folder(wanted.output)
+    report = Report(_about(wanted))
+    pictures = _measure(report, wanted, models, given, labels, read, topology) if labels else {}
+    if models and (wanted.videos or wanted.still):
+        how = _how(wanted, list(models))
+        report.jitter += video_jitter(models, wanted.videos, topology, how)
+        report.jitter += still_jitter(models, labels, topology, wanted.still, how, read)
+    files = write(report, wanted.output, pictures)
     print(markdown(report))
     print("written: " + ", ".join(str(path) for path in files), file=sys.stderr)
     for reason in report.failed.values():
@@ -106,18 +81,55 @@ def evaluate(
     return 1 if report.failed else 0
 
 
-def open_face_mesh(model: str, runtime: RuntimeName, mediapipe_crop: bool) -> FaceFinder:
-    """A network in its pipeline, or in one that cuts crops and finds faces as MediaPipe does."""
-    detector: Literal["short", "both"] = "short" if mediapipe_crop else "both"
-    return FaceMesh(model, runtime, detector=detector, mediapipe_crop=mediapipe_crop)
+def _measure(
+    report: Report,
+    wanted: Evaluation,
+    models: Mapping[str, FaceFinder],
+    given: Sequence[Predictions],
+    labels: Sequence[Label],
+    read: Pictures,
+    topology: Topology,
+) -> dict[str, bytes]:
+    """Fills in what labels tell; returns the pictures that go beside the report."""
+    detect = wanted.detector
+    runs = run_models(models, labels, topology, wanted.robustness, detect, read) if models else {}
+    everything = [*(run.full for run in runs.values() if detect), *given]
+    pictures: dict[str, bytes] = {}
+    scores: dict[str, Scores] = {}
+    if everything:
+        how = _how(wanted, [found.name for found in everything])
+        scores = scoring.score_full(report, labels, everything, topology, how)
+    if runs:
+        how = _how(wanted, list(runs))
+        scores = scoring.score_in_roi(report, labels, runs, topology, how)
+        pictures = scoring.draw_error_maps(report, labels, runs, topology, how)
+        for name, run in runs.items() if wanted.worst else ():
+            sheet = worst_sheet(labels, scores[name], run.in_roi, wanted.worst, topology, read)
+            if sheet is not None:
+                pictures[file := plain_name("worst", name)] = sheet
+                report.pictures[file] = f"{name}: worst faces, labels in green"
+    # With networks of our own, in the labels' crops: the detector's misses would hide the network.
+    scoring.score_bins(report, labels, scores, topology, _how(wanted, list(scores)))
+    return pictures
+
+
+def open_face_mesh(
+    model: str, runtime: RuntimeName, mediapipe_crop: bool, detector: bool = True
+) -> FaceFinder:
+    """A network in its pipeline, or in one that cuts crops and finds faces as MediaPipe does.
+
+    Without a detector it sees only what it is shown, and needs no detector's weights.
+    """
+    if not detector:
+        return FacePipeline(open_runner(model, runtime), lambda _: [])
+    kind: Any = "short" if mediapipe_crop else "both"
+    return FaceMesh(model, runtime, detector=kind, mediapipe_crop=mediapipe_crop)
 
 
 def _read(
-    data: Sequence[Path], coordinates: Coordinates | None, topology: Topology, limit: int | None
-) -> list[Label]:
-    if not data:
-        raise UserError("no data: give at least one label manifest with --data")
-    labels = [label for manifest in data for label in read_labels(Path(manifest), coordinates)]
+    data: LabelledData, topology: Topology, limit: int | None
+) -> tuple[list[Label], Pictures]:
+    labels, pictures = read_data(data)
     for label in labels:
         if label.scheme is None:
             continue
@@ -129,19 +141,20 @@ def _read(
             raise UserError(
                 f"{label.where}: {len(label.points)} points, but {scheme.name} has {scheme.points}"
             )
-    return limit_labels(labels, limit) if limit else labels
+    return (limit_labels(labels, limit) if limit else labels), pictures
 
 
-def _open(
-    names: Sequence[str], runtime: RuntimeName, mediapipe_crop: bool, open_model: OpenModel
-) -> dict[str, FaceFinder]:
+def _open(wanted: Evaluation, open_model: OpenModel) -> dict[str, FaceFinder]:
     models: dict[str, FaceFinder] = {}
-    for name in names:
-        shown = Path(name).stem if name.endswith(".safetensors") else name
-        _check_names([*models, shown])
-        models[shown] = open_model(name, runtime, False)
-        if mediapipe_crop:
-            models[shown + _MEDIAPIPE] = open_model(name, runtime, True)
+    for argument in wanted.model_names:
+        name, separator, file = argument.partition("=")
+        if not (separator and name and file):
+            file = argument
+            name = Path(file).stem if file.endswith(".safetensors") else file
+        _check_names([*models, name])
+        models[name] = open_model(file, wanted.runtime, False)
+        if wanted.mediapipe_crop:
+            models[name + _MEDIAPIPE] = open_model(file, wanted.runtime, True)
     return models
 
 
@@ -158,39 +171,19 @@ def _try_folder(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
 
 
-def _report(
-    labels: Sequence[Label],
-    runs: dict[str, ModelRun],
-    given: Sequence[Predictions],
-    topology: Topology,
-    resamples: int,
-    seed: int,
-) -> Report:
-    everything = [*(run.full for run in runs.values()), *given]
-    full = {found.name: score(labels, found.of, topology) for found in everything}
-    in_roi: dict[str, Scores] = {}
-    for name, run in runs.items():
-        in_roi[name] = score_matched(labels, run.in_roi, topology)
-    return Report(
-        about={},
-        detection=detection_rows(labels, full, resamples, seed),
-        full=accuracy_rows(labels, full, resamples, seed),
-        in_roi=accuracy_rows(labels, in_roi, resamples, seed) if in_roi else [],
-        offsets=offset_rows(labels, full, resamples, seed),
-        agreement=[
-            compare(first, second, topology)
-            for i, first in enumerate(everything)
-            for second in everything[i + 1 :]
-        ],
-        robustness={
-            name: curves(labels, run.misplaced, topology, resamples, seed)
-            for name, run in runs.items()
-            if run.misplaced
-        },
-        failed={
-            source: found.failed[source]
-            for found in everything
-            for label in labels
-            if (source := found.find(label.image)) in found.failed and source is not None
-        },
-    )
+def _about(wanted: Evaluation) -> dict[str, Any]:
+    paths = [*wanted.data.paths, *wanted.videos]
+    return {
+        "amesh": amesh.__version__,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "data": [f"{path.resolve().parent.name}/{path.name}" for path in paths],
+        "coordinates": wanted.data.coordinates or "as each label says",
+        "limit": wanted.limit or "none",
+        "bootstrap": f"{wanted.resamples} resamples, seed {wanted.seed}",
+    }
+
+
+def _how(wanted: Evaluation, names: Sequence[str]) -> Comparison:
+    """The first is the reference where the wanted one has no part in this."""
+    reference = wanted.reference if wanted.reference in names else names[0]
+    return Comparison(reference or names[0], wanted.resamples, wanted.seed)

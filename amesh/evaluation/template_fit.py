@@ -1,10 +1,12 @@
-"""Where a labelled face lies: the topology's mean face, posed so that it fits the labels.
+"""Where a labelled face lies and how it is turned: the topology's mean face, posed on the labels.
 
 Every scheme labels other points, and a box of whatever is labelled would give every scheme another
 region of interest. So the mean face is turned, scaled and moved until those of its points that the
-scheme has lie on the labels (scaled orthographic camera), and the region is that of all its points,
-by the rule that tracking uses.
+scheme has lie on the labels (scaled orthographic camera; where every label has a depth, in 3-D),
+and the region is that of all its points, by the rule that tracking uses.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from jaxtyping import Float
 
 from amesh.errors import UserError
 from amesh.evaluation.labels import Label
+from amesh.evaluation.measures import common_points
 from amesh.evaluation.schemes import label_scheme
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
@@ -19,50 +22,100 @@ from amesh.topology.scheme import Topology
 
 _ITERATIONS = 300
 _TOLERANCE = 1e-6
+# Fewer points fit any pose.
+_FEWEST = 4
 
 
-def label_roi(label: Label, topology: Topology) -> Roi | None:
-    """The region of interest of a labelled face, a batch of one; None where points do not tell it.
+class Posed(NamedTuple):
+    """The mean face as it lies in a picture.
+
+    Attributes:
+        face: All its points [image px].
+        turn: The rotation, times a scale.
+    """
+
+    face: Float[np.ndarray, "n 2"]
+    turn: Float[np.ndarray, "3 3"]
+
+    @property
+    def yaw(self) -> float:
+        """Turn of the head to the side, 0 to 90 [degrees].
+
+        How far the line of the eyes points into the picture: whether the head nods about that line,
+        or the picture is rolled, does not change it.
+        """
+        across = self.turn[:, 0]
+        return float(np.degrees(np.arcsin(abs(across[2]) / np.linalg.norm(across))))
+
+
+def pose_label(label: Label, topology: Topology) -> Posed | None:
+    """The mean face on a label; None where its points do not tell where a face lies.
 
     Raises:
         UserError: The topology has no mean face.
     """
-    if label.scheme is None:
-        return None
-    common = label_scheme(label.scheme, topology).common
+    common = None if label.scheme is None else label_scheme(label.scheme, topology).common
     if common is None:
         return None
     if not topology.template.any():
         raise UserError(
             f"topology {topology.name} has no template face to take a ROI from labels with"
         )
-    labelled = label.points[list(common.labelled), :2]
-    face = torch.from_numpy(pose_template(topology.template, common.matrix, labelled))[None]
+    matrix, points = common_points(common, label.points)
+    return pose_template(topology.template, matrix, points) if len(points) >= _FEWEST else None
+
+
+def label_roi(label: Label, topology: Topology) -> Roi | None:
+    """The region of interest of a labelled face, a batch of one; None where points do not tell it.
+
+    Of labels that have every landmark, their own box; else that of the posed mean face.
+
+    Raises:
+        UserError: The topology has no mean face.
+    """
+    if label.scheme == topology.name and np.isfinite(label.points[:, :2]).all():
+        face = torch.from_numpy(label.points[None, :, :2])
+    else:
+        posed = pose_label(label, topology)
+        if posed is None:
+            return None
+        face = torch.from_numpy(posed.face)[None]
     return roi.from_landmarks(face, face[:, list(topology.anchors)])
 
 
 def pose_template(
     template: Float[np.ndarray, "n 3"],
     matrix: Float[np.ndarray, "k n"],
-    points: Float[np.ndarray, "k 2"],
-) -> Float[np.ndarray, "n 2"]:
+    points: Float[np.ndarray, "k d"],
+) -> Posed:
     """All points of a rigid face, posed to fit some of them in the picture.
 
-    Alternates between guessing the depth of the labelled points from the current pose and fitting
-    the pose to them in 3-D, starting from a frontal face; no step can make the fit worse.
+    Without depth, alternates between guessing that of the labelled points from the current pose
+    and fitting the pose to them in 3-D, starting from a frontal face; no step can make the fit
+    worse.
 
     Args:
         template: The face.
         matrix: Takes its points to those that are labelled.
         points: The labels [image px].
-
-    Returns:
-        The posed face [image px].
     """
     source = matrix @ template  # k 3
-    centre, middle = source.mean(0), points.mean(0)
+    centre, middle = source.mean(0), points[:, :2].mean(0)
     source = source - centre
-    target = np.concatenate([points - middle, np.zeros((len(points), 1))], axis=1)
+    target = np.concatenate([points[:, :2] - middle, np.zeros((len(points), 1))], axis=1)
+    deep = points.shape[1] == 3 and bool(np.isfinite(points[:, 2]).all())
+    if deep:
+        target[:, 2] = points[:, 2] - points[:, 2].mean()
+        turn = _turn(source, target)
+    else:
+        turn = _turn_flat(source, target)
+    return Posed(np.asarray((template - centre) @ turn[:2].T + middle), turn)
+
+
+def _turn_flat(
+    source: Float[np.ndarray, "k 3"], target: Float[np.ndarray, "k 3"]
+) -> Float[np.ndarray, "3 3"]:
+    """The same where the depth of the target is not known; overwrites it."""
     size = max(float(np.abs(target).max()), 1e-12)
     # A face that looks at the camera, of about the right size: depth unturned.
     target[:, 2] = source[:, 2] * np.linalg.norm(target) / np.linalg.norm(source[:, :2])
@@ -74,7 +127,7 @@ def pose_template(
         target[:, 2] = depth
         if change < _TOLERANCE * size:
             break
-    return np.asarray((template - centre) @ turn[:2].T + middle)
+    return turn
 
 
 def _turn(

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amesh.evaluation.accuracy import groups, match, overlap, score, score_matched
+from amesh.evaluation.accuracy import match, overlap, score, score_matched
 from amesh.evaluation.labels import Label
 from amesh.topology.scheme import Topology
 
@@ -96,23 +96,6 @@ def test_matched_scores_of_nothing_are_all_missed(
     assert not found.detected.any()
     assert np.isnan(found.errors["lips"]).all()
     assert found.labelled["lips"].all()
-
-
-def test_groups_are_pools_sources_and_ranges_of_yaw(pose: Pose, label: MakeLabel) -> None:
-    plan = [("helen", None), ("lfpw", None), ("aflw", -30.0), ("aflw", 89.0), ("aflw", 12.0)]
-    plan += [("aflw", -94.0), ("imm_frontal", None)]
-    labels = [label(pose(), source=source, yaw=yaw) for source, yaw in plan]
-    found = {group.name: group.members.tolist() for group in groups(labels)}
-    assert found == {
-        "in the wild": [0, 1],
-        "helen": [0],
-        "lfpw": [1],
-        "aflw": [2, 3, 4, 5],
-        "aflw, yaw 0 to 30": [4],
-        "aflw, yaw 30 to 60": [2],
-        "aflw, yaw 60 to 90": [3, 5],
-        "imm_frontal": [6],
-    }
 
 
 def test_pictures_are_told_apart_by_their_whole_path(

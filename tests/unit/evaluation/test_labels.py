@@ -2,11 +2,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from drawn_faces import draw, write_faces
 
+from amesh.data.records import Record
+from amesh.data.shards import ShardWriter
 from amesh.errors import UserError
-from amesh.evaluation.labels import limit_labels, persons, read_labels
+from amesh.evaluation.labels import LabelledData, limit_labels, persons, read_data, read_labels
 
 GOOD: dict[str, Any] = {
     "image": "images/a.jpg",
@@ -122,3 +126,67 @@ def test_persons_are_those_of_one_source(tmp_path: Path) -> None:
     ]
     found = persons(read_labels(_write(tmp_path, *lines)))
     np.testing.assert_array_equal(found, [0, 1, 0, 2, 3])
+
+
+def _png(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+
+
+def test_shards_give_labels_and_pictures_and_leave_out_what_is_no_face(tmp_path: Path) -> None:
+    write_faces(tmp_path, 6, size=64, negatives=3)
+    labels, pictures = read_data(LabelledData((tmp_path,)))
+    assert [label.image.name for label in labels] == ["drawn0", "drawn1", "drawn3", "drawn4"]
+    for label, index in zip(labels, (0, 1, 3, 4), strict=True):
+        picture, points = draw(index, 64)
+        assert (label.source, label.licence, label.scheme) == ("drawn", "CC0", "face478")
+        np.testing.assert_array_equal(label.points, points)  # depth included
+        np.testing.assert_array_equal(pictures(label.image), picture)
+
+
+def test_options_speak_of_sets_that_leave_something_open(tmp_path: Path) -> None:
+    bare = {key: value for key, value in GOOD.items() if key != "coordinates"}
+    manifest = _write(tmp_path, bare)
+    write_faces(tmp_path / "shards", 1, size=64)
+    sets = (manifest, tmp_path / "shards")
+    first, second = read_data(LabelledData(sets, coordinates="index"))[0]
+    assert first.points[0].tolist() == [1.5, 2.5]
+    np.testing.assert_array_equal(second.points, draw(0, 64)[1])
+
+
+def test_a_key_that_comes_twice_names_two_pictures(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with ShardWriter(tmp_path, name) as writer:
+            picture, points = draw(len(name), 64)
+            writer.add(Record(_png(picture), "face478", points, "x", "same key", "here"))
+    labels, pictures = read_data(LabelledData((tmp_path,)))
+    assert len({label.image for label in labels}) == 2
+    np.testing.assert_array_equal(pictures(labels[0].image), draw(5, 64)[0])
+    np.testing.assert_array_equal(pictures(labels[1].image), draw(6, 64)[0])
+
+
+def test_labels_that_count_nothing_are_not_numbers(tmp_path: Path) -> None:
+    picture, points = draw(0, 64)
+    some, deep = np.ones(478, np.float32), np.ones(478, np.float32)
+    some[7], deep[9] = 0.0, 0.0
+    nothing = np.zeros(478, np.float32)
+    with ShardWriter(tmp_path) as writer:
+        content = _png(picture)
+        for key, xy, z in (("a", some, deep), ("b", None, nothing), ("c", nothing, nothing)):
+            record = Record(content, "face478", points, "x", key, key, weight_xy=xy, weight_z=z)
+            writer.add(record)
+    (first, second, third), _ = read_data(LabelledData((tmp_path,)))
+    assert np.flatnonzero(np.isnan(first.points).any(1)).tolist() == [7, 9]
+    assert np.isfinite(first.points[9, :2]).all()
+    assert second.points.shape == (478, 2)  # a depth that nobody labelled is none
+    assert (third.scheme, third.points.shape) == (None, (0, 2))
+
+
+def test_a_folder_of_pts_files_is_read(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i}.0 {2 * i}.0" for i in range(1, 69))
+    (tmp_path / "a.pts").write_text(f"version: 1\nn_points: 68\n{{\n{rows}\n}}\n")
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((200, 100, 3), np.uint8))
+    [label], pictures = read_data(LabelledData((tmp_path,)))
+    assert label.scheme == "ibug68"
+    assert label.points[0].tolist() == [0.5, 1.5]  # such files count pixels from one
+    assert pictures(label.image).shape == (200, 100, 3)
+    assert label.licence == "not stated"

@@ -6,6 +6,7 @@ import torch
 
 from amesh.evaluation.labels import Label
 from amesh.evaluation.robustness import Change, changes, curves, misplace
+from amesh.evaluation.tables import Comparison
 from amesh.geometry.roi import Roi, image_from_crop
 from amesh.topology.scheme import Topology
 
@@ -57,11 +58,18 @@ def test_curves_average_the_directions_of_a_change(
         off = 0.6 * 100 * (change.right if change.right > 0 else -3 * change.right)
         moved.append(pose() + np.array([off, 0, 0]))
     face = np.stack(moved).astype(np.float64)
-    found = curves(labels, [face, face, None], topology, resamples=50, seed=0)
+    worse = 2 * face - pose()  # twice as far away in every crop
+    networks = {"new": [worse, worse, None], "old": [face, face, None]}
+    by_name = curves(labels, networks, topology, Comparison("old", 50, 0))
+    found = by_name["old"]
     [line] = [c for c in found if (c.group, c.measure, c.kind) == ("helen", "inner_51", "shift")]
     assert [value for value, _ in line.points] == [0.0, 5.0, 10.0, 15.0, 20.0]
     # Mean of 1, 3, 0 and 0 percent for each percent of shift.
     np.testing.assert_allclose([p.value for _, p in line.points], [0, 5, 10, 15, 20], atol=1e-9)
+    assert line.changes == ()
+    [other] = [c for c in by_name["new"] if (c.measure, c.kind) == ("inner_51", "shift")]
+    np.testing.assert_allclose([p.value for _, p in other.points], [0, 10, 20, 30, 40], atol=1e-9)
+    np.testing.assert_allclose([change.value for change in other.changes[1:]], 100)
     [scale] = [c for c in found if (c.measure, c.kind) == ("inner_51", "scale")]
     assert [value for value, _ in scale.points] == [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4]
     assert {c.kind for c in found} == {"shift", "scale", "roll"}
@@ -70,4 +78,5 @@ def test_curves_average_the_directions_of_a_change(
 def test_nothing_to_measure_gives_no_curve(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
-    assert curves([label(pose())], [None], topology, resamples=50, seed=0) == []
+    how = Comparison("x", 50, 0)
+    assert curves([label(pose())], {"x": [None]}, topology, how) == {"x": []}

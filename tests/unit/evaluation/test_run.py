@@ -6,14 +6,24 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
+from drawn_faces import draw, write_faces
 
 from amesh.errors import UserError
-from amesh.evaluation.labels import Label
+from amesh.evaluation.labels import Label, LabelledData
 from amesh.evaluation.models import run_models
+from amesh.evaluation.options import Evaluation
 from amesh.evaluation.robustness import changes
 from amesh.evaluation.run import evaluate
-from amesh.geometry.roi import Roi
+from amesh.geometry import affine, roi
+from amesh.geometry.roi import Roi, from_landmarks
+from amesh.nn import weights
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import NAMED, MeshConfig
+from amesh.nn.mesh_only import MeshOnly
 from amesh.pipeline.face_pipeline import Face
+from amesh.pipeline.images import crop_image
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
@@ -78,6 +88,12 @@ def opened(pose: Pose) -> Callable[..., Finder]:
     return make
 
 
+def _one(manifest: Path, folder: Path, **options: Any) -> Evaluation:
+    """An evaluation of one exact network, unless the options say otherwise."""
+    plain = {"data": LabelledData((manifest,)), "models": ("right-by-0",), "output": folder}
+    return Evaluation(**(plain | options))
+
+
 def _read(folder: Path) -> dict[str, Any]:
     data: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
     return data
@@ -100,13 +116,15 @@ def test_two_networks_and_a_file_side_by_side(
     theirs = tmp_path / "theirs.jsonl"
     theirs.write_text("".join(json.dumps(record) + "\n" for record in records))
     code = evaluate(
-        [manifest],
-        model=["right-by-3", "right-by-1.5"],
-        predictions=[f"theirs={theirs}"],
-        output=tmp_path / "out",
-        robustness=True,
-        resamples=50,
-        open_model=opened,
+        Evaluation(
+            LabelledData((manifest,)),
+            models=("right-by-3", "right-by-1.5"),
+            predictions=(f"theirs={theirs}",),
+            output=tmp_path / "out",
+            robustness=True,
+            resamples=50,
+        ),
+        opened,
     )
     assert code == 0
     data = _read(tmp_path / "out")
@@ -134,9 +152,7 @@ def test_two_networks_and_a_file_side_by_side(
 def test_mediapipes_crop_is_a_column_of_its_own(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
-    evaluate(
-        [manifest], model=["right-by-0"], mediapipe_crop=True, output=tmp_path, open_model=opened
-    )
+    evaluate(_one(manifest, tmp_path, mediapipe_crop=True), opened)
     row = _row(_read(tmp_path)["full"], "helen", "inner_51")
     assert [cell["model"] for cell in row["cells"]] == [
         "right-by-0",
@@ -146,11 +162,12 @@ def test_mediapipes_crop_is_a_column_of_its_own(
 
 
 def test_limit_is_per_source(tmp_path: Path, manifest: Path, opened: Callable[..., Finder]) -> None:
-    evaluate([manifest], model=["right-by-0"], limit=1, output=tmp_path, open_model=opened)
+    evaluate(_one(manifest, tmp_path, limit=1), opened)
     assert {r["group"]: r["labelled"] for r in _read(tmp_path)["detection"]} == {
         "in the wild": 2,
         "helen": 1,
         "lfpw": 1,
+        "in the wild, yaw 0 to 30": 2,
     }
 
 
@@ -161,7 +178,7 @@ def test_unreadable_picture_is_reported_and_the_others_are_done(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "1.png").write_bytes(b"")
-    code = evaluate([manifest], model=["right-by-0"], output=tmp_path, open_model=opened)
+    code = evaluate(_one(manifest, tmp_path), opened)
     assert code == 1
     data = _read(tmp_path)
     assert list(data["failed"]) == [str(tmp_path / "1.png")]
@@ -173,21 +190,27 @@ def test_mistakes_are_told_before_the_work(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
     def refused(message: str, **options: Any) -> None:
-        options = {"data": [manifest], "model": ["right-by-0"], "output": tmp_path} | options
         with pytest.raises(UserError, match=message):
-            evaluate(**options, open_model=opened)
+            evaluate(_one(manifest, tmp_path, **options), opened)
 
-    refused("no data: give at least one label manifest", data=[])
+    refused("no data: give at least one labelled set", data=LabelledData())
     refused("limit must be 1 or more, found 0", limit=0)
     refused("resamples must be 1 or more, found 0", resamples=0)
-    refused("no model 'left'", model=["left"])
-    refused("two sets of predictions are called 'right-by-0'", model=["right-by-0"] * 2)
+    refused("worst must be 0 or more, found -1", worst=-1)
+    refused("leave out --no-detector", detector=False, mediapipe_crop=True)
+    refused("leave out --no-detector", detector=False, videos=(tmp_path / "a.mp4",))
+    refused("give --data", data=LabelledData(), videos=(tmp_path / "a.mp4",), still=2)
+    refused("no model 'left'", models=("left",))
+    refused("two sets of predictions are called 'right-by-0'", models=("right-by-0",) * 2)
+    refused("no set 'x' to compare with; there is: right-by-0", reference="x")
+    data = LabelledData((manifest,), coordinates="one")
+    refused("coordinates of a manifest are 'corner' or 'index'", data=data)
     theirs = tmp_path / "right-by-0.jsonl"
     record = {"source": "0.png", "frame": 0, "time": 0.0, "size": [220, 200], "faces": []}
     theirs.write_text(json.dumps(record))
-    refused("two sets of predictions are called 'right-by-0'", predictions=[str(theirs)])
-    refused(r"x: no record of .*1\.png", predictions=[f"x={theirs}"])
-    refused("give --model", model=None, predictions=[f"x={theirs}"], robustness=True)
+    refused("two sets of predictions are called 'right-by-0'", predictions=(str(theirs),))
+    refused(r"x: no record of .*1\.png", predictions=(f"x={theirs}",))
+    refused("give --model", models=(), predictions=(f"x={theirs}",), robustness=True)
     (tmp_path / "file").write_text("")
     refused("cannot be written", output=tmp_path / "file" / "folder")
     lines = manifest.read_text().splitlines()
@@ -227,3 +250,93 @@ def test_each_label_is_looked_at_through_its_own_region(
     np.testing.assert_allclose(run.in_roi[0], pose(), atol=1e-4)
     assert run.misplaced[1] is not None
     np.testing.assert_allclose(run.misplaced[1][7], pose() + np.array([0, 7, 0]), atol=1e-4)
+
+
+NETWORKS = {"Attention mesh": AttentionMesh, "Mesh": MeshOnly, "Cascade": Cascade}
+
+
+def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
+    config = MeshConfig.from_dict({**NAMED["tiny-128"].to_dict(), "mesh_irises": True})
+    models = []
+    for name, kind in NETWORKS.items():
+        file = tmp_path / kind.__name__ / "last.safetensors"  # runs give their files one name
+        weights.save(kind(config), file, {"source": "a test"})
+        models.append(f"{name}={file}")
+    write_faces(tmp_path / "shards", 12, size=128, negatives=6)
+    wanted = Evaluation(
+        LabelledData((tmp_path / "shards",)),
+        models=tuple(models),
+        output=tmp_path / "out",
+        runtime="torch",
+        detector=False,
+        reference="Mesh",
+        still=1,
+        worst=2,
+        resamples=50,
+    )
+    assert evaluate(wanted) == 0
+    data = _read(tmp_path / "out")
+    [table] = data["table_2"]
+    assert (table["group"], table["scheme"], table["deep"]) == ("drawn", "face478", True)
+    assert table["sources"] == {"drawn": 10}  # two were noise
+    for row in table["rows"]:
+        assert [cell["model"] for cell in row["cells"]] == list(NETWORKS)
+        assert [cell["change"] is None for cell in row["cells"]] == [False, True, False]
+        assert all(0 < cell["error"]["value"] < 100 for cell in row["cells"])
+    assert not data["detection"]  # no detector was asked for, nor its weights
+    assert not data["full"]
+    assert [row["group"] for row in data["bins"]["Pose"]] == ["drawn, yaw 0 to 30"] * 3
+    assert {row["clip"] for row in data["jitter"]} == {"still faces"}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {
+        "evaluation.json",
+        "evaluation.md",
+        *(f"error_map-face478-{name}.png" for name in ("Attention_mesh", "Mesh", "Cascade")),
+        *(f"error_map-face478-{name}_minus_Mesh.png" for name in ("Attention_mesh", "Cascade")),
+        *(f"worst-{name}.png" for name in ("Attention_mesh", "Mesh", "Cascade")),
+    }
+    assert set(data["pictures"]) == {name for name in written if name.endswith(".png")}
+
+
+def test_errors_in_table_2_are_those_of_the_network(tmp_path: Path) -> None:
+    """The whole path from a shard to the table, against the network called by hand."""
+    config = MeshConfig.from_dict({**NAMED["tiny-128"].to_dict(), "mesh_irises": True})
+    net = Cascade(config).eval()
+    weights.save(net, tmp_path / "net.safetensors", {})
+    write_faces(tmp_path / "shards", 1, size=128)
+    data = LabelledData((tmp_path / "shards",))
+    file = str(tmp_path / "net.safetensors")
+    wanted = Evaluation(
+        data, (file,), output=tmp_path / "out", runtime="torch", detector=False, resamples=9
+    )
+    evaluate(wanted)
+    picture, points = draw(0, 128)
+    truth = torch.from_numpy(points[None]).double()
+    region = from_landmarks(truth[..., :2], truth[:, [33, 263], :2])
+    image_from_crop = roi.image_from_crop(region, 128)
+    crop = crop_image(picture, image_from_crop[0].numpy(), 128).astype(np.float32) / 255
+    with torch.inference_mode():
+        found = net(torch.from_numpy(crop).permute(2, 0, 1)[None]).landmarks.double()
+    at = affine.apply(image_from_crop, found[..., :2])
+    away = (at - truth[..., :2]).norm(dim=-1)[0]
+    outer, lips = ((truth[0, a] - truth[0, b]).norm() for a, b in ((33, 263), (61, 291)))
+    [table] = _read(tmp_path / "out")["table_2"]
+    values = [row["cells"][0]["error"]["value"] for row in table["rows"]]
+    region_points = list(config.scheme.regions[0].indices)
+    assert values[0] == pytest.approx(100 * float(away.mean() / outer), rel=1e-4)
+    assert values[1] == pytest.approx(100 * float(away[region_points].mean() / lips), rel=1e-4)
+
+
+def test_pictures_alone_are_not_needed_for_jitter(
+    tmp_path: Path, opened: Callable[..., Finder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [np.zeros((200, 220, 3), np.uint8)] * 8
+    monkeypatch.setattr("amesh.evaluation.jitter.read_frames", lambda path: iter(frames))
+    wanted = Evaluation(
+        models=("right-by-0", "right-by-1"), videos=(tmp_path / "a.mp4",), output=tmp_path
+    )
+    assert evaluate(wanted, opened) == 0
+    data = _read(tmp_path)
+    assert {row["clip"] for row in data["jitter"]} == {"a.mp4"}
+    assert data["jitter"][0]["frames"] == {"right-by-0": 5, "right-by-1": 5}
+    assert data["table_2"] == []

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from amesh.errors import UserError
-from amesh.evaluation.measures import face_errors, face_offset, normaliser_length
+from amesh.evaluation.measures import (
+    face_errors,
+    face_offset,
+    labelled_measures,
+    normaliser_length,
+    opening,
+)
 from amesh.evaluation.schemes import label_scheme
 from amesh.topology.scheme import Topology
 
@@ -26,7 +32,13 @@ def _labels_of(name: str, topology: Topology, face: np.ndarray) -> np.ndarray:
     return points
 
 
-@pytest.mark.parametrize("name", ["ibug68", "aflw2000_3d68", "imm73", "frl189"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ibug68", "aflw2000_3d68", "wflw98", "lapa106", "face_synthetics70"),
+        *("imm73", "frl189"),
+    ],
+)
 def test_perfect_prediction_has_no_error(name: str, topology: Topology, pose: Pose) -> None:
     face = pose(yaw=10, roll=20)
     errors = face_errors(label_scheme(name, topology), face, _labels_of(name, topology, face))
@@ -146,3 +158,70 @@ def test_unknown_scheme_lists_the_known(topology: Topology) -> None:
         UserError, match="no label scheme 'wflw'; there are: aflw2000_3d68, face478"
     ):
         label_scheme("wflw", topology)
+
+
+def test_98_points_are_scored_by_their_own_corners(topology: Topology, pose: Pose) -> None:
+    face = pose(yaw=5)
+    truth = topology.map_points(face[:, :2], "wflw98")
+    truth[60:76, 0] += 3.0  # both eyes together: their widths stay
+    found = face_errors(label_scheme("wflw98", topology), face, truth)
+    widths = [math.dist(truth[60], truth[64]), math.dist(truth[68], truth[72])]
+    expected = 100 * 3.0 * (1 / widths[0] + 1 / widths[1]) / 2
+    assert found["eyes_by_width"] == pytest.approx(expected)
+    assert found["inner_65"] == pytest.approx(100 * 3.0 * 16 / 65 / math.dist(truth[60], truth[72]))
+    assert found["lips_by_width"] == pytest.approx(0.0)
+    assert label_scheme("wflw98", topology).columns["All"] == "inner_65"
+
+
+def test_points_without_a_landmark_are_left_out(topology: Topology) -> None:
+    scheme = label_scheme("lapa106", topology)
+    assert next(iter(scheme.measures)) == "inner_65"
+    [part] = scheme.measures["all_98"]
+    assert 55 not in part.labelled  # between the bridge and the nostrils, the map has no landmark
+
+
+def test_points_without_a_label_do_not_count(topology: Topology, pose: Pose) -> None:
+    face = pose()
+    truth = face.copy()
+    truth[:, 0] += 3.0
+    truth[[1, 5, 61]] = np.nan  # a corner of the lips among them
+    scheme = label_scheme("face478", topology)
+    found = face_errors(scheme, face, truth)
+    assert found["all"] == pytest.approx(100 * 3 / 60)
+    assert "lips_by_width" not in found
+    assert "lips" in found
+    assert labelled_measures(scheme, truth) == list(found)
+    np.testing.assert_allclose(face_offset(scheme, face, truth), [-5.0, 0.0], atol=1e-9)
+
+
+def test_a_depth_that_is_not_known_leaves_the_length_flat() -> None:
+    points = np.array([[0.0, 0.0, np.nan], [3.0, 4.0, 2.0]])
+    assert normaliser_length((0, 1), points) == pytest.approx(5.0)
+    assert math.isnan(normaliser_length((0, 1), np.full((2, 2), np.nan)))
+
+
+@pytest.mark.parametrize("name", ["ibug68", "wflw98", "face478"])
+def test_opening_is_height_over_width(name: str, topology: Topology) -> None:
+    """Lids on a parabola, the opening's height a fifth of its width: the mean is two thirds."""
+    scheme = label_scheme(name, topology)
+    for eye in scheme.eyes:
+        points = np.zeros((scheme.points, 2))
+        points[list(eye.corners)] = [[0.0, 0.0], [30.0, 0.0]]
+        for edge, sign in ((eye.upper, -1), (eye.lower, 1)):
+            x = np.linspace(0, 30, len(edge) + 2)[1:-1]
+            points[list(edge)] = np.stack([x, sign * 3.0 * (1 - (x / 15 - 1) ** 2)], axis=-1)
+        share = opening(points, eye)
+        coarse = {2: 0.12, 3: 0.07, 7: 0.02}[len(eye.upper)]  # straight lines between few points
+        assert share == pytest.approx(0.2 * 2 / 3, rel=coarse)
+        for upper, lower in zip(eye.upper, eye.lower, strict=True):
+            points[upper] = points[lower]
+        assert opening(points, eye) == pytest.approx(0.0)  # closed, although the lid is bent
+
+
+def test_a_turned_head_opens_no_mouth_where_labels_are_deep(topology: Topology, pose: Pose) -> None:
+    mouth = label_scheme("face478", topology).mouth
+    assert mouth is not None
+    straight, turned = opening(pose(), mouth), opening(pose(yaw=50, roll=30), mouth)
+    assert turned == pytest.approx(straight)
+    assert opening(pose(yaw=50)[:, :2], mouth) > 1.2 * straight
+    assert math.isnan(opening(np.full((478, 3), np.nan), mouth))

@@ -8,7 +8,7 @@ import torch
 from amesh.errors import UserError
 from amesh.evaluation.labels import Label
 from amesh.evaluation.schemes import label_scheme
-from amesh.evaluation.template_fit import label_roi, pose_template
+from amesh.evaluation.template_fit import label_roi, pose_label, pose_template
 from amesh.geometry import roi
 from amesh.topology.scheme import Topology
 
@@ -28,7 +28,7 @@ def test_fit_finds_every_point_of_a_turned_face(
 ) -> None:
     face = pose(**angles)
     matrix = topology.map_matrix("ibug68")[17:]
-    found = pose_template(topology.template, matrix, matrix @ face[:, :2])
+    found = pose_template(topology.template, matrix, matrix @ face[:, :2]).face
     assert np.abs(found - face[:, :2]).max() < 0.02 * 60  # of the eye distance
 
 
@@ -40,7 +40,7 @@ def test_fit_to_noise_is_no_worse_than_the_best_flat_similarity(
     for seed in range(5):
         points = matrix @ pose(yaw=20)[:, :2]
         points = points + np.random.default_rng(seed).normal(scale=2.0, size=points.shape)
-        found = matrix @ pose_template(topology.template, matrix, points)
+        found = matrix @ pose_template(topology.template, matrix, points).face
         # A similarity is a complex factor: least squares has a closed form.
         a, b = (
             (p - p.mean(0)) @ np.array([1, 1j]) for p in (source, points)
@@ -88,5 +88,43 @@ def test_topology_without_a_template_says_so(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     bare = replace(topology, template=np.zeros_like(topology.template))
+    outlines = np.zeros((73, 2))
     with pytest.raises(UserError, match="face478 has no template face"):
-        label_roi(label(pose()), bare)
+        label_roi(label(pose(), scheme="imm73", points=outlines), bare)
+    # Complete labels in its own scheme need none.
+    assert label_roi(label(pose(), scheme="face478", points=pose()), bare) is not None
+
+
+@pytest.mark.parametrize("yaw", [0.0, -20.0, 50.0, 85.0])
+def test_yaw_is_found_whatever_nod_and_roll(
+    yaw: float, topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
+    # A head that nods by 25 degrees, turns about the upright axis, and is then rolled by 40.
+    nodding, turned, rolled = (
+        (pose(**angles, centre=(0.0, 0.0)) / 60)
+        for angles in ({"pitch": -25.0}, {"yaw": yaw}, {"roll": 40.0})
+    )
+    turn, roll = (
+        np.linalg.lstsq(topology.template, moved, rcond=None)[0].T for moved in (turned, rolled)
+    )
+    face = 60 * nodding @ (roll @ turn).T + np.array([100.0, 90.0, 0.0])
+    deep = pose_label(label(face, scheme="face478", points=face), topology)
+    flat = pose_label(label(face), topology)
+    assert deep is not None
+    assert flat is not None
+    assert deep.yaw == pytest.approx(abs(yaw), abs=1e-6)
+    assert flat.yaw == pytest.approx(abs(yaw), abs=2.0)
+
+
+def test_landmarks_without_a_label_take_no_part(
+    topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
+    face = pose(yaw=20, roll=10)
+    points = face.copy()
+    points[::3] = np.nan
+    expected = label_roi(label(face, scheme="face478", points=face), topology)
+    found = label_roi(label(face, scheme="face478", points=points), topology)
+    assert expected is not None
+    assert found is not None
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,34 @@
+"""How figures and tables are written in Markdown."""
+
+import math
+from collections.abc import Sequence
+
+from amesh.metrics.bootstrap import Interval
+
+
+def interval(found: Interval, form: str = ".2f") -> str:
+    """An estimate and its interval, as in `2.31 (2.20 to 2.43)`."""
+    if math.isnan(found.value):
+        return "-"
+    value = format(found.value, form)
+    if math.isnan(found.low):
+        return value
+    return f"{value} ({format(found.low, form)} to {format(found.high, form)})"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns are aligned in the file as well."""
+    lines = [[text.replace("|", "\\|") for text in line] for line in (heads, *rows)]
+    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
+        for line in lines
+    )
+
+
+def plain_name(*parts: str) -> str:
+    """The name of a PNG file, of letters that no file system minds."""
+    joined = "-".join(parts)
+    plain = (letter if letter.isalnum() or letter in "-_." else "_" for letter in joined)
+    return f"{''.join(plain)}.png"
