@@ -6,6 +6,7 @@
 copy is enough; delete that folder to start afresh. The other sessions have their own.
 """
 
+import csv
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
 # The newest release of MediaPipe Tasks that was tried.
 TASKS = "mediapipe==1.2.2"
+# What `quick` has to reach on its validation faces [% of the face's size]; it starts at 20.
+QUICK_ERROR = 8.0
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
 
@@ -56,6 +59,41 @@ def tests(session: nox.Session) -> None:
     programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     session.run(str(programs / "python"), "-m", "pytest", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
+def quick(session: nox.Session) -> None:
+    """Train conf/quick.yaml as a newcomer does: synthetic faces, a small network, minutes."""
+    amesh = develop(session, "-e", ".[dev,litert,train]") / "amesh"
+    runs = BUILD / "quick"
+    shutil.rmtree(runs, ignore_errors=True)
+    session.run(
+        *(str(amesh), "fit", "--config", "quick", "--trainer.default_root_dir", str(runs)),
+        *("--trainer.enable_progress_bar=false", *session.posargs),
+        external=True,
+    )
+    with (runs / "logs" / "version_0" / "metrics.csv").open(newline="") as log:
+        errors = [float(row["val/nme"]) for row in csv.DictReader(log) if row["val/nme"]]
+    session.log(f"Error on faces it never saw: {errors[0]:.1f} % at first, {errors[-1]:.1f} % now")
+    if errors[-1] > QUICK_ERROR:
+        session.error(f"it should be below {QUICK_ERROR} %")
+
+
+@nox.session(venv_backend="none")
+def notebooks(session: nox.Session) -> None:
+    """Run the notebooks with small settings; what they show goes to build/notebooks."""
+    programs = develop(session, "-e", ".[litert,train,notebooks]", "scikit-image")
+    folder = BUILD / "notebooks"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for notebook in sorted((HERE / "notebooks").glob("*.ipynb")):
+        shutil.copy(notebook, folder)
+        with session.chdir(folder):
+            session.run(
+                *(str(programs / "jupyter"), "execute", "--inplace", notebook.name),
+                env={"AMESH_STEPS": "20"},
+                external=True,
+            )
 
 
 @nox.session

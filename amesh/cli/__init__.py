@@ -1,18 +1,22 @@
 """The command line. `main` parses the verb and calls it; the only layer that knows all others."""
 
 import argparse
+import functools
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from amesh import __version__
 from amesh.cli.data import add_data
 from amesh.cli.export import add_export
+from amesh.cli.label import add_label
 from amesh.cli.measure import add_benchmark, add_evaluate
 from amesh.cli.networks import add_info, add_weights
 from amesh.cli.options import DONE, FAILED
 from amesh.cli.run import add_run
+from amesh.cli.synth import add_synth
+from amesh.cli.training import LIGHTNING, add_training, add_upload, train
 from amesh.errors import UserError
 
 
@@ -25,11 +29,17 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         0 all done; 1 some inputs failed and the others are done; 2 bad usage or nothing done.
     """
-    options = build_parser().parse_args(args)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _stop)
+    words = list(sys.argv[1:] if args is None else args)
+    if words and words[0] in LIGHTNING:
+        call: Callable[[], int] = functools.partial(train, words)
+    else:
+        options = build_parser().parse_args(words)
+        call = functools.partial(options.call, options)
+        # Not for training: Lightning saves before it stops.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _stop)
     try:
-        code: int = options.call(options)
+        return call()
     except UserError as error:
         print(f"amesh: {error}", file=sys.stderr)
         return FAILED
@@ -45,7 +55,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("amesh: interrupted", file=sys.stderr)
         return 130
-    return code
 
 
 def _stop(_number: int, _frame: object) -> None:
@@ -70,4 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(verbs)
     add_benchmark(verbs)
     add_data(verbs)
+    add_label(verbs)
+    add_synth(verbs)
+    add_training(verbs)
+    add_upload(verbs)
     return parser

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from amesh.data.duplicates import Thumbnail
+from amesh.data.licences import releasable
 
 _SHOWN = 20  # lines of each kind
-# Terms under which weights that were trained on a picture may be released.
-_FREE = ("CC0", "CC-BY-4.0", "CC-BY-3.0", "MIT", "APACHE-2.0", "PUBLIC DOMAIN", "SYNTHETIC")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,9 +152,7 @@ def _coordinates(labelled: list[Face]) -> list[str]:
 
 
 def _licences(faces: list[Face]) -> list[str]:
-    closed = Counter(
-        face.licence or "not stated" for face in faces if (face.licence or "").upper() not in _FREE
-    )
+    closed = Counter(f.licence or "not stated" for f in faces if not releasable(f.licence))
     return [
         f"  {number} under {name!r}: weights trained on them are not to be released "
         "unless these terms allow it"

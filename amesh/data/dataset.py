@@ -1,16 +1,16 @@
 """Sources put together as one map-style data set of samples, and samples put side by side."""
 
 import bisect
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from amesh.data.pictures import cut, decode
 from amesh.data.records import OnBad, Record, Source
@@ -104,14 +104,14 @@ def make_sample(record: Record, topology: Topology, crop_size: int, reach: float
         placed = place_template(box, topology)
         zero = np.zeros(topology.points, np.float32)
         targets = Targets(placed, zero, zero, np.ones_like(zero))
+        square = _square(placed)
     else:
         targets = _targets(record, topology)
-        side = _square(targets.landmarks)[2]
-        pixels, size, taken = decode(data, record.where, int(side / crop_size))
+        square = _square(targets.landmarks)
+        pixels, size, taken = decode(data, record.where, int(square[2] / crop_size))
         _check_inside(targets, size, record.where)
-    landmarks = targets.landmarks.astype(np.float64)
-    landmarks /= taken
-    x, y, side = _square(landmarks)
+    landmarks = targets.landmarks.astype(np.float64) / taken
+    x, y, side = (value / taken for value in square)
     shrink = max(int(side / crop_size), 1)
     image, corner = cut(pixels, (x, y, side * reach), shrink)
     landmarks[:, :2] -= corner
@@ -132,17 +132,22 @@ def collate(samples: Sequence[Sample]) -> Canvas:
     """Samples side by side on a canvas as large as the largest; nothing is resampled."""
     height = max(sample.image.shape[0] for sample in samples)
     width = max(sample.image.shape[1] for sample in samples)
-    pictures = np.zeros((len(samples), 3, height, width), np.uint8)
-    for canvas, sample in zip(pictures, samples, strict=True):
+    shape = (len(samples), height, width, 3)
+    # A worker's tensors travel through shared memory; made there, they need not be copied.
+    worker, count = get_worker_info() is not None, math.prod(shape)
+    storage = torch.UntypedStorage._new_shared(count) if worker else torch.UntypedStorage(count)
+    pictures = torch.tensor([], dtype=torch.uint8).set_(storage).view(shape)
+    for canvas, sample in zip(pictures.numpy(), samples, strict=True):
         h, w = sample.image.shape[:2]
-        for plane, channel in zip(canvas, cv2.split(sample.image), strict=True):
-            plane[:h, :w] = channel
+        canvas[:h, :w] = sample.image
+        canvas[:h, w:] = 0
+        canvas[h:] = 0
 
     def stack(name: str) -> Tensor:
         return torch.from_numpy(np.stack([getattr(sample, name) for sample in samples]))
 
     return Canvas(
-        pictures=torch.from_numpy(pictures),
+        pictures=pictures.permute(0, 3, 1, 2),  # channels stay last in memory
         landmarks=stack("landmarks"),
         weight_xy=stack("weight_xy"),
         weight_z=stack("weight_z"),

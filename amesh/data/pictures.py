@@ -13,12 +13,13 @@ import warnings
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from amesh.errors import UserError
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 _MAX_PIXELS = 178_000_000
+_ORIENTATION = 0x0112  # of EXIF
 
 
 def decode(
@@ -50,12 +51,16 @@ def decode(
                 image.draft("RGB", (max(size[0] // factor, 1), max(size[1] // factor, 1)))
             taken = round(size[0] / image.size[0])
             image.load()
-            upright = ImageOps.exif_transpose(image)
+            upright = image
+            if image.getexif().get(_ORIENTATION, 1) != 1:  # else it would be copied all the same
+                upright = ImageOps.exif_transpose(image)
             if upright.size != image.size:
                 size = size[::-1]
             return np.array(_rgb(upright)), size, taken
         except UserError:
             raise
+        except UnidentifiedImageError:
+            raise UserError(f"{where}: not a picture that can be read (unknown format)") from None
         except Exception as error:  # decoders raise a dozen kinds on damaged data
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(f"{where}: not a picture that can be read ({reason})") from error
@@ -105,4 +110,4 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

@@ -1,10 +1,10 @@
 """A labelled face as a source hands it out, and what to do with those that are wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -70,6 +70,20 @@ class Record:
             ) from error
 
 
+class Entry(NamedTuple):
+    """What is known of a face without reading it.
+
+    Attributes:
+        key: Names the face within its source.
+        person: Who it is, where known.
+        licence: Terms of the picture, where known.
+    """
+
+    key: str
+    person: str | None
+    licence: str | None
+
+
 @runtime_checkable
 class Source(Protocol):
     """Labelled faces, by number."""
@@ -82,6 +96,11 @@ class Source(Protocol):
     @property
     def schemes(self) -> frozenset[str]:
         """The schemes its points are in."""
+        ...
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """What is known of its faces, in their order."""
         ...
 
     def __len__(self) -> int: ...
@@ -107,6 +126,11 @@ class ListSource:
     def schemes(self) -> frozenset[str]:
         """The schemes the points are in."""
         return frozenset(r.scheme for r in self.records if r.scheme is not None)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What is known of its faces, in their order."""
+        return [Entry(r.key, r.person, r.licence) for r in self.records]
 
     def __len__(self) -> int:
         return len(self.records)

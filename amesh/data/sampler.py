@@ -4,7 +4,7 @@ Worlds of one and of many ranks see the same batches: rank r of w with batch siz
 part of what one rank with batch size b w would get.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ class EpochBatchSampler(Sampler[list[int]]):
 
     def __init__(
         self,
-        length: int,
+        length: int | Sequence[tuple[int, int]],
         batch_size: int,
         seed: int = 0,
         rank: int = 0,
@@ -34,7 +34,10 @@ class EpochBatchSampler(Sampler[list[int]]):
         """Prepares for one rank.
 
         Args:
-            length: Number of samples.
+            length: Number of samples. Or, for each of several sources that lie one after the
+                other, its number of samples and how many of them an epoch takes: fewer are
+                chosen anew in every epoch; more, and some come again as number i + the number of
+                all samples, or i + twice that, and so on.
             batch_size: Of this rank.
             seed: Of the order.
             rank: This process, from 0.
@@ -47,6 +50,9 @@ class EpochBatchSampler(Sampler[list[int]]):
             UserError: No sample, or more ranks than samples.
         """
         together = batch_size * world
+        self.groups = [(length, length)] if isinstance(length, int) else list(length)
+        self.samples = sum(size for size, _ in self.groups)
+        length = sum(taken for _, taken in self.groups)
         if length < 1:
             raise UserError("no samples: the data set is empty")
         if length < world or (drop_last and length < together):
@@ -105,7 +111,8 @@ class EpochBatchSampler(Sampler[list[int]]):
 
     def _identity(self) -> dict[str, int]:
         return {
-            "samples": self.length,
+            "samples": self.samples,
+            "samples_of_an_epoch": self.length,
             "seed": self.seed,
             "total_batch": self.batch_size * self.world,
         }
@@ -117,11 +124,23 @@ class EpochBatchSampler(Sampler[list[int]]):
             first = (number * self.world + self.rank) * self.batch_size
             yield order[first : first + self.batch_size].tolist()
 
+    def _chosen(self) -> Tensor:
+        """The samples of this epoch, source by source."""
+        chosen, start = [], 0
+        for size, taken in self.groups:
+            rounds = torch.arange(taken) // max(size, 1)
+            place = torch.arange(taken) % max(size, 1)
+            if taken % max(size, 1):
+                # Which of them come once more than the others changes from epoch to epoch.
+                place = permutation(self.seed + 1, self.epoch, size)[place]
+            chosen.append(start + place + rounds * self.samples)
+            start += size
+        return torch.cat(chosen)
+
     def _order(self) -> Tensor:
+        order = self._chosen()
         if self.shuffle:
-            order = permutation(self.seed, self.epoch, self.length)
-        else:
-            order = torch.arange(self.length)
+            order = order[permutation(self.seed, self.epoch, self.length)]
         missing = self.total * self.batch_size * self.world - self.length
         if missing > 0:
             order = torch.cat([order, ~order[torch.arange(missing) % self.length]])

@@ -79,6 +79,7 @@ class ShardWriter:
             labels = io.BytesIO()
             np.save(labels, _table(record))
             place: dict[str, Any] = {"key": record.key, "scheme": record.scheme}
+            place |= {"person": record.person, "licence": record.licence}
             place["picture"] = self._member(f"{stem}.{suffix}", picture)
             place["json"] = self._member(f"{stem}.json", json.dumps(_facts(record)).encode())
             place["npy"] = self._member(f"{stem}.npy", labels.getvalue())

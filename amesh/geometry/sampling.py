@@ -47,7 +47,10 @@ def affine(
         align_corners=False,
     )
     inside = _inside(_indices(features, theta, size), features)  # b k k
-    return torch.where(inside[:, None], crop, 0.0).to(features.dtype)
+    crop = torch.where(inside[:, None], crop, 0.0).to(features.dtype)
+    if features.is_contiguous(memory_format=torch.channels_last):  # the warp forgets that
+        crop = crop.contiguous(memory_format=torch.channels_last)
+    return crop
 
 
 def gather(

@@ -39,6 +39,15 @@ def normalised_errors(
     return found
 
 
+def face_errors(output: MeshOutput, batch: Batch, network: MeshConfig) -> Float[Tensor, " b"]:
+    """Mean distance of each face's landmarks by its size [%]; 0 where nothing is labelled."""
+    batch = counted(batch)
+    distance = (output.landmarks - batch.landmarks)[..., :2].square().sum(-1).sqrt()
+    distance = distance.where(batch.weight_xy > 0, 0.0)
+    total = batch.weight_xy.sum(1).clamp(min=_TINY)
+    return 100 * (distance * batch.weight_xy).sum(1) / total / sizes(batch, network)
+
+
 def _mean(error: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     total = weight.sum()
     return (error * weight).sum() / total.clamp(min=_TINY), total

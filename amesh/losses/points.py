@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amesh.geometry import affine
-from amesh.geometry.coordinates import denormalise
+from amesh.geometry.picking import pick
 from amesh.losses.config import LossConfig
 from amesh.losses.reduction import Weighted
 
@@ -41,10 +40,10 @@ def face_size(
         anchors: The two landmarks.
         usual: Their distance in a usual face [px].
     """
-    pair = list(anchors)
-    line = landmarks[:, pair[1]] - landmarks[:, pair[0]]  # b 3
-    has_xy = weight_xy[:, pair].amin(1) > 0
-    has_z = weight_z[:, pair].amin(1) > 0
+    first, second = anchors
+    line = landmarks[:, second] - landmarks[:, first]  # b 3
+    has_xy = pick(weight_xy, anchors).amin(1) > 0
+    has_z = pick(weight_z, anchors).amin(1) > 0
     depth = torch.where(has_z, line[:, 2], 0.0)
     seen = (line[:, :2].square().sum(-1) + depth.square()).sqrt()
     return torch.where(has_xy, seen, usual).clamp(min=_SMALLEST * usual)
@@ -119,11 +118,10 @@ def theta_term(
         input_size: Side of the picture that normalised coordinates span [px].
         config: The shape of the loss.
     """
-    corners = predicted.new_tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
-    corners = corners.expand(*predicted.shape[:2], 4, 2)
     known = _labelled(truth, predicted, weight[..., None, None])
-    places = [denormalise(affine.apply(t, corners), input_size) for t in (predicted, known)]
-    error = _length(places[0] - places[1]).mean(-1)  # b r 4 -> b r
+    along, down, shift = ((predicted - known) * (input_size / 2)).unbind(-1)  # b r 2 [px]
+    corners = [shift + u * along + v * down for u in (-1, 1) for v in (-1, 1)]
+    error = _length(torch.stack(corners, dim=-2)).mean(-1)  # b r 4 -> b r
     loss = shaped(100 * error / size[:, None], config)
     return Weighted((loss * weight).sum(), weight.sum())
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from amesh.data.sample import Batch
+from amesh.geometry.picking import pick
 from amesh.losses.config import LossConfig
 from amesh.losses.points import face_size, theta_term, xy_term, z_term
 from amesh.losses.reduction import Weighted
@@ -35,13 +36,13 @@ def batch_terms(
     """
     batch = counted(batch)
     size = sizes(batch, network)
-    rows = list(network.mesh_indices)
-    truth = batch.landmarks[:, rows]
-    weight_xy, weight_z = batch.weight_xy[:, rows], batch.weight_z[:, rows]
+    rows = network.mesh_indices
+    truth = pick(batch.landmarks, rows)
+    weight_xy, weight_z = pick(batch.weight_xy, rows), pick(batch.weight_z, rows)
     terms = {"mesh": xy_term(output.mesh[..., :2], truth[..., :2], weight_xy, size, config)}
     for name, indices in output_indices(network).items():
         if name in output.regions:
-            xy, weight = batch.landmarks[:, indices, :2], batch.weight_xy[:, indices]
+            xy, weight = pick(batch.landmarks, indices)[..., :2], pick(batch.weight_xy, indices)
             terms[name] = xy_term(output.regions[name], xy, weight, size, config)
     terms["z"] = z_term(output.mesh[..., 2], truth[..., 2], weight_z, size, config)
     if output.regions:

@@ -124,7 +124,7 @@ class LastCheckpoint(Checkpoint):
             self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if _is_trial(trainer) or trainer.global_step in (0, self._saved_at):
+        if is_trial(trainer) or trainer.global_step in (0, self._saved_at):
             return
         path = run_folder(trainer, self.folder) / "last.ckpt"
         trainer.save_checkpoint(path)
@@ -146,7 +146,7 @@ class SaveNetwork(Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes the best network, or the last where none was validated."""
         folder = run_folder(trainer, None)
-        if _is_trial(trainer) or not trainer.is_global_zero:
+        if is_trial(trainer) or not trainer.is_global_zero:
             return
         if not isinstance(pl_module, LandmarkTraining):
             raise TypeError(f"{type(pl_module).__name__} holds no landmark network")
@@ -157,6 +157,8 @@ class SaveNetwork(Callback):
             "version": __version__,
             "steps": trainer.global_step,
             "checkpoint": Path(best).name if best else "the last step",
+            # How many faces it was trained on, by the terms of their pictures.
+            "licences": getattr(getattr(trainer, "datamodule", None), "licences", {}),
         }
         path = folder / f"{self.name}.safetensors"
         weights.save(net, path, origin)
@@ -188,6 +190,6 @@ def run_folder(trainer: pl.Trainer, folder: str | None) -> Path:
     return Path(folder) if folder else Path(trainer.log_dir or ".") / "checkpoints"
 
 
-def _is_trial(trainer: pl.Trainer) -> bool:
+def is_trial(trainer: pl.Trainer) -> bool:
     """Whether this is `--trainer.fast_dev_run`, which leaves nothing behind."""
     return bool(getattr(trainer, "fast_dev_run", False))

@@ -21,9 +21,11 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from amesh.errors import UserError
 from amesh.training.callbacks import Averaging, BestCheckpoint, LastCheckpoint, SaveNetwork
 from amesh.training.checkpoint import AtomicCheckpointIO, read
+from amesh.training.data_module import FaceData
 from amesh.training.module import LandmarkTraining
 from amesh.training.report import Report
 from amesh.training.tracking import Tracker
+from amesh.training.worst_faces import WorstFaces
 
 VERBS = ("fit", "validate", "test")
 # What a shell reports for a process that SIGTERM ended.
@@ -141,8 +143,7 @@ class TrainingCLI(LightningCLI):
         """Parses words and does what they say."""
         super().__init__(
             LandmarkTraining,
-            pl.LightningDataModule,
-            subclass_mode_data=True,
+            FaceData,
             save_config_callback=ConfigToLoggers,
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
@@ -165,8 +166,10 @@ class TrainingCLI(LightningCLI):
         parser.add_lightning_class_args(LastCheckpoint, "last")
         parser.add_lightning_class_args(BestCheckpoint, "best")
         parser.add_lightning_class_args(SaveNetwork, "save")
+        parser.add_lightning_class_args(WorstFaces, "worst")
         # Samplers are the data's own: they know epoch, rank and where to go on.
         parser.set_defaults({"trainer.use_distributed_sampler": False})
+        parser.set_defaults({"trainer.enable_model_summary": False})  # `amesh info` says more
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parses; the words are always handed over, so nothing is to be warned of."""

@@ -14,7 +14,7 @@ from amesh.data.region_jitter import jitter_thetas
 from amesh.data.sample import Batch
 from amesh.errors import UserError
 from amesh.losses.config import LossConfig
-from amesh.losses.errors import normalised_errors
+from amesh.losses.errors import face_errors, normalised_errors
 from amesh.losses.reduction import averaged, combined, means, summed
 from amesh.losses.terms import batch_terms
 from amesh.nn import weights
@@ -120,17 +120,21 @@ class LandmarkTraining(pl.LightningModule):
         self.log("train/phase", 1.0 if ideal else 2.0)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Losses and errors of the network as it is used: on its own crops."""
-        self._measure(batch)
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Losses and errors of the network as it is used: on its own crops.
+
+        Returns:
+            `landmarks` (b n 3) [crop px] and the `errors` (b,) [%] of the faces.
+        """
+        return self._measure(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Logs what the steps added up."""
         self._report("val")
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """The same, on the test set."""
-        self._measure(batch)
+        return self._measure(batch)
 
     def on_test_epoch_end(self) -> None:
         """Logs what the steps added up."""
@@ -178,7 +182,7 @@ class LandmarkTraining(pl.LightningModule):
         thetas: Tensor = cast("RegionNormaliser", self.net.normaliser)(points)
         return thetas
 
-    def _measure(self, batch: Batch) -> None:
+    def _measure(self, batch: Batch) -> dict[str, Tensor]:
         """Adds a batch to the weighted sums of what is watched."""
         _, logged, output = self._losses(batch, ideal=False)
         real = (batch.index >= 0).sum().to(batch.image)
@@ -187,6 +191,8 @@ class LandmarkTraining(pl.LightningModule):
         for name, (value, weight) in values.items():
             row = torch.stack([value * weight, weight])
             self._sums[name] = self._sums[name] + row if name in self._sums else row
+        errors = face_errors(output, batch, self.network)
+        return {"landmarks": output.landmarks, "errors": errors}
 
     def _report(self, split: str) -> None:
         """Logs the means over all batches of all ranks."""

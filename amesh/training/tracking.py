@@ -55,6 +55,8 @@ class Tracker(Logger):
             save_dir: The folder for W&B's own files.
             tags: Words to find the run by.
             offline: Whether to record without sending; by default where there is no key.
+
+        Attributes `failed` and `offline` say what became of it.
         """
         super().__init__()
         self.run_id = id or uuid.uuid4().hex[:12]
@@ -65,10 +67,10 @@ class Tracker(Logger):
             "dir": save_dir,
             "resume": "allow",
         }
-        self._offline = not has_key() if offline is None else offline
+        self.offline = not has_key() if offline is None else offline
         self._project = project
         self._run: Any = None
-        self._given_up = False
+        self.failed = False
 
     @property
     def name(self) -> str:
@@ -133,14 +135,14 @@ class Tracker(Logger):
 
     def _try(self, action: Callable[[Any], None]) -> None:
         """Does something with the run; the first failure ends tracking, not training."""
-        if self._given_up:
+        if self.failed:
             return
         try:
             if self._run is None:
                 self._run = self._start()
             action(self._run)
         except Exception as error:  # whatever it is, training goes on
-            self._given_up = True
+            self.failed = True
             warnings.warn(f"W&B: {error}; training goes on without it", stacklevel=3)
 
     def _start(self) -> Any:
@@ -149,10 +151,11 @@ class Tracker(Logger):
         Path(self.save_dir).mkdir(parents=True, exist_ok=True)
         options = {**self._options, "id": self.run_id}
         settings = wandb.Settings(init_timeout=_PATIENCE)
-        if not self._offline and os.environ.get("WANDB_MODE") not in ("offline", "disabled"):
+        if not self.offline and os.environ.get("WANDB_MODE") not in ("offline", "disabled"):
             try:
                 return wandb.init(**options, settings=settings)
             except Exception as error:  # no network, a wrong key, a timeout
                 warnings.warn(f"W&B: {error}; recording offline", stacklevel=4)
+                self.offline = True
         disabled = os.environ.get("WANDB_MODE") == "disabled"
         return wandb.init(**options, settings=settings, mode="disabled" if disabled else "offline")

@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from drawn_faces import write_faces
 
 pytest.importorskip("pytorch_lightning")
 
@@ -27,20 +28,29 @@ Train = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def train(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Train]:
+def faces(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options for eight drawn faces, two of them none, to train and to validate on."""
+    return data(write_faces(tmp_path_factory.mktemp("eight"), 8, negatives=4))
+
+
+def data(folder: Path) -> list[str]:
+    return [f"--data.{split}=[{{path: {folder}}}]" for split in ("train", "val")]
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory: pytest.TempPathFactory, faces: list[str]) -> Train:
     """Runs `amesh fit` here on drawn faces and returns the folder of the run."""
     from amesh.training.cli import main
 
     def run(*options: str, verb: str = "fit") -> Path:
         root = tmp_path_factory.mktemp("run")
         torch.set_num_threads(1)
-        words = [verb, "--config", CONFIG, "--trainer.default_root_dir", str(root), *options]
+        words = [verb, "--config", CONFIG, "--trainer.default_root_dir", str(root)]
+        words += [*faces, *options]
         assert main(words) == 0
         return root / "logs" / "version_0"
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SUPPORT))
-        yield run
+    return run
 
 
 def start(folder: Path, *options: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
@@ -83,9 +93,10 @@ def assert_same(one: dict, other: dict) -> None:
         assert torch.equal(state["exp_avg_sq"], second[number]["exp_avg_sq"])
 
 
-def test_four_faces_are_learnt_by_heart(train):
+def test_four_faces_are_learnt_by_heart(train, tmp_path):
     run = train(
-        *("--data.length=4", "--data.batch_size=4", "--data.negatives=0"),
+        *data(write_faces(tmp_path / "four", 4)),
+        *("--data.batch_size=4", "--data.augment.rotation=0", "--data.augment.mirror=0"),
         *("--trainer.max_epochs=120", "--trainer.check_val_every_n_epoch=120"),
         *("--model.optimiser.learning_rate=0.01", "--averaging.decay=0.95"),
         *("--last.every_n_steps=1000", "--model.schedule.ideal=0.3"),
@@ -124,11 +135,11 @@ def undisturbed(train) -> Path:
     ],
 )
 def test_resume_in_the_middle_of_an_epoch_is_bit_identical(
-    undisturbed, train, tmp_path, with_signal, resumes_at
+    undisturbed, faces, train, tmp_path, with_signal, resumes_at
 ):
     kill = ["--trainer.callbacks+=drawn_faces.KillAt", "--trainer.callbacks.step=7"]
     kill.append(f"--trainer.callbacks.signal={int(with_signal)}")
-    done = start(tmp_path / "killed", "--last.every_n_steps=3", *kill)
+    done = start(tmp_path / "killed", *faces, "--last.every_n_steps=3", *kill)
     assert done.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[with_signal], done.stderr
     checkpoint = tmp_path / "killed" / "logs" / "version_0" / "checkpoints" / "last.ckpt"
     assert torch.load(checkpoint, weights_only=True)["global_step"] == resumes_at
@@ -144,12 +155,12 @@ def test_resume_in_the_middle_of_an_epoch_is_bit_identical(
     assert_same(last(undisturbed), last(resumed))
 
 
-def test_two_ranks_equal_one_with_the_doubled_batch(train, tmp_path):
+def test_two_ranks_equal_one_with_the_doubled_batch(train, faces, tmp_path):
     options = ["--trainer.max_epochs=1", "--trainer.limit_val_batches=0", "--save.name=network"]
     one = train("--data.batch_size=4", *options)
     two = tmp_path / "two"
     ddp = ["--trainer.strategy=ddp", "--trainer.devices=2", "--data.batch_size=2"]
-    done = start(two, *ddp, *options, ranks=2)
+    done = start(two, *faces, *ddp, *options, ranks=2)
     assert done.returncode == 0, done.stderr
     two = two / "logs" / "version_0"
     first, second = logged(one, "train/loss"), logged(two, "train/loss")
@@ -200,13 +211,13 @@ def test_other_attention_trains_through_both_phases(train, options):
     assert (theta[0] > 0) == (options == ["crop_source=regressed"])
 
 
-def test_without_a_key_wandb_records_offline_with_the_whole_configuration(tmp_path):
+def test_without_a_key_wandb_records_offline_with_the_whole_configuration(faces, tmp_path):
     names = ("WANDB_API_KEY", "WANDB_MODE")
     for name in names:
         os.environ.pop(name, None)
     tracker = ["--trainer.logger=amesh.training.tracking.Tracker"]
     tracker += [f"--trainer.logger.save_dir={tmp_path / 'tracked'}", "--trainer.max_epochs=1"]
-    done = start(tmp_path / "run", *tracker)
+    done = start(tmp_path / "run", *faces, *tracker)
     assert done.returncode == 0, done.stderr
     runs = list((tmp_path / "tracked" / "wandb").glob("offline-run-*"))
     assert len(runs) == 1

@@ -1,20 +1,16 @@
-"""A DataModule of drawn faces: enough for a network to learn from, and nothing to download.
-
-Found by class path, `drawn_faces.DrawnFaces`, with this folder on the path.
-"""
+"""Drawn faces: enough for a network to learn from, and nothing to download."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytorch_lightning as pl
-import torch
-from torch.utils.data import DataLoader, Dataset
 
-from amesh.data.sample import Batch
-from amesh.data.sampler import EpochBatchSampler
-from amesh.nn.config import NAMED, MeshConfig
+from amesh.data.records import Record
+from amesh.data.shards import ShardWriter
+from amesh.nn.config import MeshConfig
 from amesh.nn.template import template_in_crop
 
 
@@ -43,69 +39,29 @@ def draw(index: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     return picture, points.astype(np.float32)
 
 
-class Drawings(Dataset):
-    """Drawn faces by index; of every `negatives` one is noise instead."""
-
-    def __init__(self, length: int, size: int, negatives: int) -> None:
-        self.length, self.size, self.negatives = length, size, negatives
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> Batch:
-        face = not (self.negatives and index % self.negatives == self.negatives - 1)
-        picture, points = draw(index, self.size)
-        if not face:
-            picture = np.random.default_rng(index).integers(0, 255, picture.shape, np.uint8)
-        weight = torch.full((len(points),), float(face))
-        image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
-        landmarks = torch.from_numpy(points)
-        return Batch(image, landmarks, weight, weight, torch.tensor(float(face)), index)
-
-
-def together(samples: list[Batch]) -> Batch:
-    columns = list(zip(*samples, strict=True))
-    return Batch(*(torch.stack(column) for column in columns[:-1]), torch.tensor(columns[-1]))
-
-
-class DrawnFaces(pl.LightningDataModule):
-    """Drawn faces, in batches that a checkpoint can go on from."""
-
-    def __init__(
-        self,
-        length: int = 8,
-        batch_size: int = 4,
-        input_size: int = NAMED["tiny-128"].input_size,
-        negatives: int = 0,
-    ) -> None:
-        super().__init__()
-        self.batch_size = batch_size
-        self.faces = Drawings(length, input_size, negatives)
-        self.waiting: dict[str, Any] | None = None
-        self.sampler: EpochBatchSampler | None = None
-
-    def train_dataloader(self) -> DataLoader:
-        trainer = self.trainer
-        self.sampler = EpochBatchSampler(
-            len(self.faces), self.batch_size, 0, trainer.global_rank, trainer.world_size
-        )
-        if self.waiting is not None:
-            self.sampler.load_state_dict(self.waiting)
-            self.waiting = None
-        return DataLoader(self.faces, batch_sampler=self.sampler, collate_fn=together)
-
-    def val_dataloader(self) -> DataLoader:
-        return DataLoader(self.faces, batch_size=self.batch_size, collate_fn=together)
-
-    def test_dataloader(self) -> DataLoader:
-        return self.val_dataloader()
-
-    def state_dict(self) -> dict[str, Any]:
-        done = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
-        return self.sampler.state_dict(self.trainer.current_epoch, done)
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.waiting = state
+def write_faces(folder: Path, length: int, size: int = 64, negatives: int = 0) -> Path:
+    """Shards of drawn faces; of every `negatives` one is noise instead, and no face."""
+    with ShardWriter(folder) as writer:
+        for index in range(length):
+            face = not (negatives and index % negatives == negatives - 1)
+            picture, points = draw(index, size)
+            if not face:
+                picture = np.random.default_rng(index).integers(0, 255, picture.shape, np.uint8)
+            encoded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+            name = f"drawn{index}"
+            writer.add(
+                Record(
+                    picture=encoded,
+                    scheme="face478" if face else None,
+                    points=points if face else points[:0],
+                    source="drawn",
+                    key=name,
+                    where=name,
+                    licence="CC0",
+                    face=face,
+                )
+            )
+    return folder
 
 
 class KillAt(pl.Callback):

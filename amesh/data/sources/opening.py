@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from amesh.data.mixture import listed
 from amesh.data.records import Problems, Source
 from amesh.data.sources.coco import read_coco
 from amesh.data.sources.face_synthetics import read_face_synthetics
@@ -31,6 +32,10 @@ class SourceConfig:
         coordinates: `corner`, `index` (centre of the top-left pixel at (0, 0)) or `one` (at
             (1, 1)), where the format leaves it open.
         licence: Terms of the pictures, where the format has no place for them.
+        repeat: How often an epoch holds each face: 2 is twice, 0.1 a tenth of them, others each
+            time.
+        only: A text file with a key on each line: only these faces.
+        without: Another one: all but these faces.
     """
 
     path: Path
@@ -39,6 +44,13 @@ class SourceConfig:
     scheme: str | None = None
     coordinates: Coordinates | None = None
     licence: str | None = None
+    repeat: float = 1.0
+    only: Path | None = None
+    without: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.repeat <= 1000:
+            raise UserError(f"{self.path}: repeat is {self.repeat}, expected above 0 to 1000")
 
 
 # Which of the config's fields each reader takes.
@@ -72,7 +84,7 @@ def open_source(config: SourceConfig, problems: Problems) -> Source:
         given[name] = value
     if kind == "jsonl" and given.get("coordinates") == "one":
         raise UserError(f"{config.path}: coordinates of a manifest are 'corner' or 'index'")
-    return reader(config.path, problems, **given)
+    return listed(reader(config.path, problems, **given), config.only, config.without)
 
 
 def detect_format(path: Path) -> Format:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.records import Problems, Record, check_points
+from amesh.data.records import Entry, Problems, Record, check_points
 from amesh.data.shards import COLUMNS, INDEX_SUFFIX, read_index
 from amesh.errors import UserError
 
@@ -34,6 +34,7 @@ class ShardSource:
             raise UserError(f"{path}: no .tar file in it")
         self._tars: list[Path] = []
         self._faces: list[tuple[int, tuple[int, ...]]] = []
+        self.entries: list[Entry] = []
         schemes: set[str] = set()
         for tar in tars:
             with problems.guard():
@@ -41,6 +42,8 @@ class ShardSource:
                 for entry in entries:
                     places = (*entry["picture"], *entry["json"], *entry["npy"])
                     self._faces.append((len(self._tars), places))
+                    known = (entry["key"], entry.get("person"), entry.get("licence"))
+                    self.entries.append(Entry(*known))
                 schemes |= {entry["scheme"] for entry in entries if entry["scheme"] is not None}
                 self._tars.append(tar)
         if not self._faces:

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from amesh.data import augment as augment_module
+from amesh.data import photometric
 from amesh.data.augment import (
     Augment,
+    bounds,
     draw_motion,
     move_landmarks,
     resample,
@@ -115,6 +118,46 @@ def test_mirror_swaps_landmarks_and_weights(canvas: Canvas, topology: Topology) 
     torch.testing.assert_close(mirrored.landmarks, expected, rtol=0, atol=1e-3)
     assert torch.equal(mirrored.weight_xy, weights[:, swap])
     assert torch.equal(mirrored.weight_z, 1 - weights[:, swap])
+
+
+def test_the_way_of_a_gpu_leads_to_the_same(
+    canvas: Canvas, topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All samples at once and picked by masks, as against one at a time in its own window."""
+    config = replace(FULL, occluder_chance=0.6, blur_chance=0.5, compression_chance=0.5, grey=0.3)
+    canvas = canvas._replace(pictures=canvas.pictures.contiguous())
+    augment = Augment(topology, SIZE, config)
+    alone = augment(canvas, 7, 1)
+    for module in (augment_module, photometric):
+        monkeypatch.setattr(module, "together", lambda images: True)
+    at_once = augment(canvas, 7, 1)
+    torch.testing.assert_close(at_once.image, alone.image, rtol=0, atol=1e-4)
+    assert (at_once.image - alone.image).abs().mean() < 2e-6
+    assert torch.equal(at_once.landmarks, alone.landmarks)
+
+
+def test_no_pixel_outside_the_bounds_is_looked_at(canvas: Canvas, topology: Topology) -> None:
+    config = replace(FULL, perspective=0.2, shift=0.5)
+    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, config, keys(0, 0, canvas.index))
+    pictures = canvas.pictures.clamp_min(1)
+    spoilt = pictures.clone()
+    box = bounds(motion, *pictures.shape[-2:])
+    for picture, (left, top, right, bottom) in zip(spoilt, box.tolist(), strict=True):
+        inner = picture[:, top:bottom, left:right].clone()
+        picture.zero_()
+        picture[:, top:bottom, left:right] = inner
+    assert (spoilt == 0).any((1, 2, 3)).sum() >= 3
+    assert torch.equal(resample(spoilt, motion, SIZE), resample(pictures, motion, SIZE))
+
+
+def test_a_crop_beside_its_picture_is_black(canvas: Canvas, topology: Topology) -> None:
+    far = canvas._replace(landmarks=canvas.landmarks + torch.tensor([5000.0, -3000.0, 0.0]))
+    assert Augment(topology, SIZE, NO_AUGMENTATION)(far).image.abs().max() == 0
+
+
+def test_on_a_cpu_channels_are_last_in_memory(canvas: Canvas, topology: Topology) -> None:
+    image = Augment(topology, SIZE, FULL)(canvas).image
+    assert image.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_sample_is_the_same_in_any_batch(canvas: Canvas, topology: Topology) -> None:

@@ -5,11 +5,12 @@ import torch
 
 from amesh.data.augment_config import NO_AUGMENTATION, AugmentConfig
 from amesh.data.compression import compress
-from amesh.data.photometric import blur, camera_noise, light, occlude, photometric
-from amesh.data.random import keys, uniform
+from amesh.data.photometric import Draws, blur, camera_noise, draw, light, occlude, photometric
+from amesh.data.random import keys
 
 SIZE = 40
 KEY = keys(0, 0, torch.arange(8))
+DRAWS = draw(AugmentConfig(grey=0.5, noise=0.1, compression=0.3), KEY)
 
 
 def pictures(count: int = 8, size: int = SIZE) -> torch.Tensor:
@@ -19,7 +20,9 @@ def pictures(count: int = 8, size: int = SIZE) -> torch.Tensor:
 
 
 def test_nothing_asked_nothing_done() -> None:
-    assert torch.equal(photometric(pictures(), NO_AUGMENTATION, KEY), pictures())
+    assert torch.equal(
+        photometric(pictures(), NO_AUGMENTATION, draw(NO_AUGMENTATION, KEY)), pictures()
+    )
 
 
 def test_values_stay_in_range_at_the_wildest_settings() -> None:
@@ -35,7 +38,7 @@ def test_values_stay_in_range_at_the_wildest_settings() -> None:
         occluder_chance=1.0,
         occluder=1.0,
     )
-    changed = photometric(pictures(), wild, KEY)
+    changed = photometric(pictures(), wild, draw(wild, KEY))
     assert changed.isfinite().all()
     assert changed.amin() >= 0
     assert changed.amax() <= 1
@@ -45,28 +48,28 @@ def test_values_stay_in_range_at_the_wildest_settings() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda x, k: light(x, AugmentConfig(grey=0.5), k),
-        lambda x, k: occlude(x, k, 0.3, 0),
-        lambda x, k: blur(x, k, 2.0),
-        lambda x, k: camera_noise(x, k, 0.1),
-        lambda x, k: compress(x, k, 0.3),
+        light,
+        lambda x, d: occlude(x, d, 0.3, 0),
+        blur,
+        camera_noise,
+        lambda x, d: compress(x, d.step),
     ],
     ids=["light", "occlude", "blur", "noise", "compress"],
 )
-def test_each_changes_its_own_sample_by_its_own_key(
-    change: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+def test_each_changes_its_own_sample_by_its_own_draws(
+    change: Callable[[torch.Tensor, Draws], torch.Tensor],
 ) -> None:
     before = pictures()
-    together = change(before, KEY)
+    together = change(before, DRAWS)
     assert torch.equal(before, pictures()), "the input was overwritten"
-    alone = change(pictures(1), KEY[5:6])
+    alone = change(pictures(1), DRAWS.some(slice(5, 6)))
     torch.testing.assert_close(alone[0], together[5], rtol=0, atol=1e-6)
     assert (together - before).abs().amax((1, 2, 3)).count_nonzero() >= 6
 
 
 def test_light_keeps_black_and_the_order_of_brightness() -> None:
     ramp = torch.linspace(0, 1, 128).expand(8, 3, 128, 128).contiguous()
-    changed = light(ramp, AugmentConfig(gain=0.0, curve=0.5, grey=0.0), KEY)
+    changed = light(ramp, draw(AugmentConfig(gain=0.0, curve=0.5, grey=0.0), KEY))
     assert changed[..., 0].abs().max() == 0
     torch.testing.assert_close(changed[..., -1], torch.ones(8, 3, 128))
     assert (changed.diff(dim=-1) >= -1e-6).all()
@@ -76,10 +79,14 @@ def test_light_keeps_black_and_the_order_of_brightness() -> None:
 def test_blur_is_the_gaussian_that_was_drawn() -> None:
     point = torch.zeros(8, 3, SIZE, SIZE)
     point[:, :, 20, 20] = 1
-    spread = blur(point, KEY, 1.2)
+    # The width follows from the ratio of the first two weights, exp(-1 / (2 width^2)).
+    draws = draw(AugmentConfig(blur=1.2), KEY)
+    kernels = draws.kernels
+    drawn = (0.5 / torch.log(kernels[..., 0] / kernels[..., 1])).sqrt()
+    assert 0.8 < drawn.max() < 1.2
+    spread = blur(point, draws)
     torch.testing.assert_close(spread.sum((2, 3)), torch.ones(8, 3))
     steps = torch.arange(SIZE) - 20.0
-    drawn = uniform(KEY, "blur", (2,)) * 1.2
     for axis in (0, 1):
         found = (spread.sum(2 + axis) * steps**2).sum(-1)[:, 0].sqrt()
         wide = drawn[:, axis] > 0.6  # narrower ones fall between the taps
@@ -89,25 +96,47 @@ def test_blur_is_the_gaussian_that_was_drawn() -> None:
 
 def test_noise_has_the_deviation_that_was_drawn() -> None:
     flat = torch.full((8, 3, 200, 200), 0.5)
-    noise = camera_noise(flat, KEY, 0.05) - flat
-    expected = uniform(KEY, "noise") ** 2 * 0.05 * 1.5
+    noise = camera_noise(flat, DRAWS) - flat
+    expected = DRAWS.noise * 1.5
     torch.testing.assert_close(noise.std((1, 2, 3)), expected, rtol=0.05, atol=1e-4)
-    channels = torch.corrcoef(noise[KEY.argmax() % 8].flatten(1))
+    assert 0.03 < DRAWS.noise.max() < 0.1
+    channels = torch.corrcoef(noise[expected.argmax()].flatten(1))
     assert (channels - torch.eye(3)).abs().max() < 0.1
 
 
 def test_compression_removes_detail_and_keeps_what_is_smooth() -> None:
     smooth = pictures()
     fine = smooth + 0.02 * (torch.arange(SIZE) % 2)
-    after = compress(fine, KEY, 0.5)
+    after = compress(fine, draw(AugmentConfig(compression=0.5), KEY).step)
     assert (after - smooth).abs().mean() < 0.05
     harsh = after[..., 0:8].diff(dim=-1)
     assert harsh.abs().mean() < fine[..., 0:8].diff(dim=-1).abs().mean()
 
 
 def test_compression_of_a_size_that_is_no_multiple_of_the_block() -> None:
-    assert compress(pictures(8, 45), KEY, 0.2).shape == (8, 3, 45, 45)
+    assert compress(pictures(8, 45), DRAWS.step).shape == (8, 3, 45, 45)
     # hardly any quantisation: the transform and its inverse give the picture back
     torch.testing.assert_close(
-        compress(pictures(8, 45), KEY, 1e-4), pictures(8, 45), atol=1e-3, rtol=0
+        compress(pictures(8, 45), torch.full((8,), 1e-4)), pictures(8, 45), atol=1e-3, rtol=0
     )
+
+
+def test_quantisation_is_even_and_meets_itself_between_two_steps() -> None:
+    """A block of one grey: its mean moves towards the nearest step, by nothing halfway."""
+    step = 0.2 / 4  # of a mean of luma: a quarter of the coarsest
+    levels = torch.tensor([2.0, 2.3, 2.5 - 1e-5, 2.5, 2.5 + 1e-5, 2.7, 3.0]) * step
+    flat = levels[:, None, None, None].expand(-1, 3, 8, 8).contiguous()
+    found = compress(flat, torch.full((7,), 0.2)).mean((1, 2, 3)) / step
+    expected = torch.tensor([2.0, 2.0389, 2.5, 2.5, 2.5, 2.9611, 3.0])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+
+
+def test_an_occluder_covers_its_ellipse_and_nothing_else() -> None:
+    before, size = pictures(), SIZE
+    changed = occlude(before, DRAWS, 0.4, 0) != before
+    x, y, _, wide, high = DRAWS.covers[:, 0, :5].T[..., None, None]
+    steps = (torch.arange(size) + 0.5) / size
+    far = ((steps - x).square() + (steps[:, None] - y).square()).sqrt()
+    small, large = (0.4 * (0.15 + 0.85 * f(wide, high)) for f in (torch.minimum, torch.maximum))
+    assert changed.any(1)[(far < 0.8 * small).expand(8, size, size)].all()
+    assert not changed.any(1)[far > large].any()

@@ -95,3 +95,24 @@ def test_too_few_samples() -> None:
 def test_it_is_the_sampler_that_lightning_looks_for() -> None:
     sampler = EpochBatchSampler(4, 2)
     assert sampler.sampler is sampler
+
+
+def test_sources_are_repeated_and_thinned_out() -> None:
+    sampler = EpochBatchSampler([(4, 10), (6, 3)], 1, seed=1)
+    epochs = []
+    for epoch in range(20):
+        sampler.set_epoch(epoch)
+        epochs.append([i for batch in sampler for i in batch])
+    for numbers in epochs:
+        assert len(numbers) == len(set(numbers)) == 13
+        # What comes again has another number, so that it is augmented in another way.
+        first = [n for n in numbers if n % 10 < 4]
+        assert sorted(n // 10 for n in first) == [0] * 4 + [1] * 4 + [2] * 2
+        assert sum(n % 10 >= 4 for n in numbers) == 3
+    # Over the epochs everyone is chosen.
+    assert {n % 10 for numbers in epochs for n in numbers} == set(range(10))
+    assert {n for numbers in epochs for n in numbers if n // 10 == 2} == {20, 21, 22, 23}
+
+
+def test_a_source_that_is_taken_whole_has_the_order_of_a_plain_number() -> None:
+    assert list(EpochBatchSampler([(40, 40)], 8)) == list(EpochBatchSampler(40, 8))

@@ -12,7 +12,6 @@ FRAGMENTS = sorted(
     for path in CONF.glob("*/*.yaml")
     if path.parent.name != "sweeps"
 )
-FACES = ["--data=drawn_faces.DrawnFaces"]
 
 
 def parse(*words: str):
@@ -22,18 +21,18 @@ def parse(*words: str):
 def test_the_configurations_of_the_design_are_there():
     assert {"quick", "paper", "fine_tune", "cascade", "mesh_only"} <= set(WHOLE)
     folders = {fragment.split("/")[0] for fragment in FRAGMENTS}
-    assert {"model", "trainer", "logger", "debug"} <= folders
+    assert {"model", "data", "trainer", "logger", "debug"} <= folders
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_each_configuration_parses(name, drawn_faces):
-    config = parse("fit", "--config", name, *FACES)
+def test_each_configuration_parses(name):
+    config = parse("fit", "--config", name)
     assert config.trainer.max_steps > 0
 
 
 @pytest.mark.parametrize("name", FRAGMENTS)
-def test_each_fragment_parses_over_a_configuration(name, drawn_faces):
-    config = parse("fit", "--config", "paper", "--config", name, *FACES)
+def test_each_fragment_parses_over_a_configuration(name):
+    config = parse("fit", "--config", "paper", "--config", name)
     assert config.model.architecture == "AttentionMesh"
 
 
@@ -55,17 +54,17 @@ def test_named_networks_are_those_of_the_package():
         assert MeshConfig.from_dict(network) == NAMED[network["name"]]
 
 
-def test_the_sweep_varies_settings_that_exist(drawn_faces):
+def test_the_sweep_varies_settings_that_exist():
     sweep = yaml.safe_load((CONF / "sweeps" / "learning_rate.yaml").read_text())
     values = {name: p.get("values", [p.get("min")])[0] for name, p in sweep["parameters"].items()}
     config = parse(
-        "fit", "--config", "paper", *FACES, *(f"--{name}={value}" for name, value in values.items())
+        "fit", "--config", "paper", *(f"--{name}={value}" for name, value in values.items())
     )
     assert config.model.optimiser.learning_rate == 0.0003
 
 
-def test_a_later_word_wins(drawn_faces):
-    config = parse("fit", "--config", "quick", "--config=trainer/ddp", *FACES)
+def test_a_later_word_wins():
+    config = parse("fit", "--config", "quick", "--config=trainer/ddp")
     assert config.trainer.strategy == "ddp"
     assert config.trainer.max_steps == 600
 
@@ -75,9 +74,9 @@ def test_an_unknown_configuration_is_refused_with_those_there_are():
         cli.named_configs(["fit", "--config", "quik"])
 
 
-def test_a_misspelt_key_is_refused(drawn_faces, capsys):
+def test_a_misspelt_key_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
-        parse("fit", "--config", "quick", *FACES, "--model.optimiser.learning_rat=1")
+        parse("fit", "--config", "quick", "--model.optimiser.learning_rat=1")
     assert "learning_rat" in capsys.readouterr().err
 
 
@@ -87,7 +86,7 @@ def test_files_of_ones_own_are_taken_as_they_are(tmp_path):
     assert cli.named_configs(["fit", "-c", str(own)]) == ["fit", "-c", str(own)]
 
 
-def test_help_tells_every_setting(drawn_faces, capsys):
+def test_help_tells_every_setting(capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.parsed(["fit", "--help"])
     text = capsys.readouterr().out

@@ -68,30 +68,30 @@ def run(words, capsys) -> str:
     return capsys.readouterr().err
 
 
-FIT = ["fit", "--config", "quick", "--data=drawn_faces.DrawnFaces"]
+FIT = ["fit", "--config", "quick"]
 
 
-def test_half_precision_by_the_trainer_is_refused(drawn_faces, capsys):
+def test_half_precision_by_the_trainer_is_refused(capsys):
     text = run([*FIT, "--trainer.precision=bf16-mixed"], capsys)
     assert "amesh: trainer.precision bf16-mixed would round coordinates; model.bf16=true" in text
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
-def test_no_gpu_where_one_is_asked_for_is_one_line(drawn_faces, capsys):
+def test_no_gpu_where_one_is_asked_for_is_one_line(capsys):
     text = run([*FIT, "--trainer.accelerator=gpu"], capsys)
     line = next(line for line in text.splitlines() if line.startswith("amesh: "))
     assert "gpu" in line.lower()
     assert "Traceback" not in text
 
 
-def test_a_missing_checkpoint_is_one_line(drawn_faces, capsys):
+def test_a_missing_checkpoint_is_one_line(capsys):
     assert "amesh: no checkpoint nowhere.ckpt" in run([*FIT, "--ckpt_path=nowhere.ckpt"], capsys)
 
 
-def test_a_checkpoint_does_not_override_what_was_asked_for(drawn_faces, tmp_path):
+def test_a_checkpoint_does_not_override_what_was_asked_for(tmp_path):
     path = tmp_path / "last.ckpt"
     torch.save({"hyper_parameters": {"seed": 99}, "amesh": {"wandb": "abc"}}, path)
-    words = ["fit", "--config", "fine_tune", "--config", "logger/wandb", *FIT[3:]]
+    words = ["fit", "--config", "fine_tune", "--config", "logger/wandb"]
     config = cli.parsed([*words, "--model.seed=5", f"--ckpt_path={path}"]).fit
     assert config.model.seed == 5
     assert config.model.warm_start is None  # the checkpoint's weights come instead

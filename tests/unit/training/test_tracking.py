@@ -2,7 +2,9 @@ import sys
 import types
 
 import pytest
+import torch
 
+from amesh.cli import main
 from amesh.training.tracking import Tracker, has_key
 
 
@@ -66,3 +68,41 @@ def test_whatever_fails_is_said_once_and_training_goes_on(monkeypatch, tmp_path)
     tracker.log_metrics({"a": 2.0})
     tracker.finalize("success")
     assert wandb.modes == ["offline"]
+
+
+def test_files_become_artifacts_of_the_run_that_a_checkpoint_names(
+    no_key, monkeypatch, tmp_path, capsys
+):
+    kept = []
+
+    class Artifact:
+        def __init__(self, name, type):
+            self.name, self.kind, self.files = name, type, []
+
+        def add_file(self, path):
+            self.files.append(path)
+
+    wandb = Wandb()
+    wandb.Artifact = Artifact
+    run = types.SimpleNamespace(log_artifact=kept.append, finish=lambda exit_code: None)
+    monkeypatch.setattr(wandb, "init", lambda **options: run)
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    checkpoint, export = tmp_path / "best.ckpt", tmp_path / "net.onnx"
+    torch.save({"amesh": {"wandb": "abc"}}, checkpoint)
+    export.write_bytes(b"x")
+    assert main(["upload", str(checkpoint), str(export), "--save-dir", str(tmp_path)]) == 0
+    assert [(one.name, one.kind) for one in kept] == [
+        ("best-abc", "checkpoint"),
+        ("net-abc", "export"),
+    ]
+    assert "2 files recorded offline for run abc of amesh" in capsys.readouterr().out
+
+
+def test_an_upload_that_fails_says_so_and_ends_with_1(no_key, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "wandb", Wandb(failing=("offline",)))
+    export = tmp_path / "net.onnx"
+    export.write_bytes(b"x")
+    assert main(["upload", str(export), "--save-dir", str(tmp_path)]) == 1
+    assert "W&B: no network" in capsys.readouterr().out
+    assert main(["upload", str(tmp_path / "none.onnx")]) == 2
+    assert "none.onnx: no such file to upload" in capsys.readouterr().err

@@ -1,0 +1,195 @@
+"""`amesh label`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amesh.cli.options import (
+    DONE,
+    FAILED,
+    RUNTIMES,
+    SOME_FAILED,
+    Verbs,
+    count,
+    positive,
+    probability,
+    verb,
+)
+
+if TYPE_CHECKING:
+    from amesh.labelling.run import Counts
+
+_TEXT = """label faces with a network, to train another one on them
+
+Finds the faces of pictures and videos, looks at each of them several times (shifted, scaled,
+turned, mirrored), and writes shards to train on: the landmarks' mean, and weights from how far
+the looks disagree. Beside the shards: labels.json (what labelled them, and figures by source),
+faces-....jsonl (score and disagreement of each face) and skipped-....jsonl (inputs without a
+usable face, and why).
+
+The same command again goes on where it was stopped; nothing is labelled twice. Several processes
+share the work when each has a --rank, or RANK and WORLD_SIZE, or SLURM_PROCID and SLURM_NTASKS.
+
+A picture goes into a shard as its file is, once for each face. Where it is much larger than the
+face (--cut), only the part around the face goes in, as a JPEG of quality 95. Video frames, and
+pictures that training cannot read, such as 16-bit ones, are always stored as such JPEGs.
+
+What is known of the pictures comes from a manifest.jsonl in the folder, or beside it: lines with
+`image` (a path, relative to the manifest) and any of source, licence, group, person, split and
+generated. Without one, the source is the folder's name and the licence is not stated."""
+
+
+def add_label(verbs: Verbs) -> None:
+    """Adds `label`."""
+    parser = verb(verbs, "label", _TEXT)
+    parser.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="a picture, a video, or a folder of them"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="shards go here")
+    parser.add_argument(
+        "--model", default="released-192", help="the teacher: installed weights, or a file"
+    )
+    parser.add_argument(
+        "--runtime", default="auto", choices=RUNTIMES, help="auto: the fastest that is installed"
+    )
+    parser.add_argument(
+        "--detector",
+        default="both",
+        choices=["short", "full", "both", "crowd"],
+        help="short: near faces; full: small ones; crowd: both, and tiles of the picture",
+    )
+    parser.add_argument(
+        "--views",
+        type=int,
+        default=8,
+        choices=[8, 16, 32],
+        help="looks at each face, and as many closer ones at its eyes",
+    )
+    parser.add_argument("--max-faces", type=positive, metavar="N", help="at most N per picture")
+    _add_filters(parser)
+    parser.add_argument(
+        "--every", type=positive, default=10, metavar="N", help="each Nth frame of a video"
+    )
+    parser.add_argument(
+        "--cut",
+        type=_amount,
+        default=4.0,
+        metavar="K",
+        help="a picture whose longer side is above K faces is cut to K faces around each; the "
+        "widest augmentation of training reaches 3.5; 0 never cuts",
+    )
+    parser.add_argument(
+        "--manifest", type=Path, metavar="FILE.jsonl", help="facts about the pictures"
+    )
+    parser.add_argument(
+        "--licence", metavar="TEXT", help="terms of the pictures whose manifest does not say"
+    )
+    parser.add_argument(
+        "--faces-per-shard", type=positive, default=1000, metavar="N", help="about so many"
+    )
+    parser.add_argument("--rank", type=int, metavar="R", help="this process, from 0")
+    parser.add_argument("--ranks", type=positive, metavar="N", help="how many there are")
+    parser.add_argument(
+        "--retry", action="store_true", help="try again what gave no face in earlier runs"
+    )
+    parser.set_defaults(call=_label)
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--min-score", type=probability, default=0.5, metavar="P", help="drop faces less sure"
+    )
+    parser.add_argument(
+        "--min-face",
+        type=_amount,
+        default=48.0,
+        metavar="PX",
+        help="drop smaller faces, by the longer side of the landmarks' box",
+    )
+    parser.add_argument(
+        "--max-disagreement",
+        type=_amount,
+        default=0.025,
+        metavar="D",
+        help="drop faces on which the looks disagree more: mean distance over all landmarks, in "
+        "sizes of the face",
+    )
+
+
+def _amount(text: str) -> float:
+    """A number from 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up")
+    return value
+
+
+def _label(options: argparse.Namespace) -> int:
+    from amesh.face_mesh import FaceMesh
+    from amesh.labelling.facts import Manifest, find_manifests
+    from amesh.labelling.inputs import find_inputs, find_share
+    from amesh.labelling.run import LabelConfig, label
+    from amesh.labelling.summary import claim, describe_teacher, summarise
+    from amesh.labelling.teacher import Teacher
+    from amesh.labelling.views import ViewConfig
+
+    share = find_share(options.rank, options.ranks)
+    inputs = find_inputs(options.sources)
+    manifest = Manifest(find_manifests(options.sources, options.manifest), options.licence)
+    config = LabelConfig(
+        faces_per_shard=options.faces_per_shard,
+        every=options.every,
+        cut=options.cut,
+        min_score=options.min_score,
+        min_face=options.min_face,
+        max_disagreement=options.max_disagreement,
+        retry=options.retry,
+    )
+    face_mesh = FaceMesh(
+        options.model,
+        options.runtime,
+        detector=options.detector,
+        max_faces=options.max_faces,
+        min_score=options.min_score,
+    )
+    teacher = Teacher(face_mesh, ViewConfig(count=options.views))
+    about = describe_teacher(options.model, teacher)
+    claim(options.output, about)
+    if share.ranks > 1:
+        _say(f"rank {share.rank} of {share.ranks}: labels its share of the pictures")
+    if manifest.files and (missing := manifest.lacks(inputs)):
+        _say(f"{count(missing, 'input')} of {len(inputs)} not in {manifest.files[0]}")
+    try:
+        counts = label(inputs, manifest, teacher, options.output, share, config, _say)
+    finally:  # after Ctrl-C, too
+        total = summarise(options.output, about)["faces"]
+    _report(counts, total, options.output)
+    unreadable = counts.skipped["unreadable"]
+    if not unreadable:
+        return DONE
+    others = sum(counts.skipped.values()) - unreadable
+    return SOME_FAILED if counts.pictures + counts.before + others else FAILED
+
+
+def _report(counts: "Counts", total: int, folder: Path) -> None:
+    parts = [f"{count(counts.faces, 'face')} in {count(counts.pictures, 'picture')}"]
+    if counts.before:
+        parts.append(f"done before: {count(counts.before, 'picture')}")
+    parts += [
+        f"{why}: {count(number, 'picture')}" for why, number in sorted(counts.skipped.items())
+    ]
+    parts += [f"left out, {why}: {count(n, 'face')}" for why, n in sorted(counts.dropped.items())]
+    if counts.elsewhere:
+        parts.append(f"of other ranks: {count(counts.elsewhere, 'picture')}")
+    print("; ".join(parts), file=sys.stderr)
+    print(f"{count(total, 'face')} in {folder}", file=sys.stderr)
+
+
+def _say(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(f"amesh: {line}", file=sys.stderr)

@@ -1,0 +1,124 @@
+"""`amesh synth`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amesh.cli.options import DONE, Verbs, count, positive, verb
+
+if TYPE_CHECKING:
+    from amesh.data.synth.faces import SyntheticFaces
+
+
+def add_synth(verbs: Verbs) -> None:
+    """Adds `synth`."""
+    parser = verb(
+        verbs,
+        "synth",
+        "make synthetic faces with exact landmarks\n\n"
+        "Rendered from statistics of real faces: nobody's picture is among them. --output writes\n"
+        "shards to train on; the same command again goes on where it was stopped, and several\n"
+        "processes share the work when each has a --rank. --sheet shows some of them, each with\n"
+        "its landmarks beside it. Face number i of a seed is the same one on every machine.",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="shards go here")
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="a contact sheet goes here")
+    parser.add_argument(
+        "--count", type=positive, metavar="N", help="how many faces; 24 on a sheet, 10000 in shards"
+    )
+    parser.add_argument("--size", type=positive, default=256, metavar="PX", help="of the pictures")
+    parser.add_argument("--seed", type=int, default=0, help="another one makes other faces")
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1; auto: a GPU if any"
+    )
+    parser.add_argument("--rank", type=int, default=0, metavar="R", help="this process, from 0")
+    parser.add_argument("--ranks", type=positive, default=1, metavar="N", help="how many there are")
+    parser.set_defaults(call=_synth)
+
+
+def _synth(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from amesh import topology
+    from amesh.data.synth.faces import SyntheticFaces
+    from amesh.data.synth.write import write_shards
+    from amesh.errors import UserError
+
+    if options.output is None and options.sheet is None:
+        raise UserError("synth: say where to: --output DIR for shards, --sheet FILE.png to look")
+    scheme = topology.load()
+    faces = SyntheticFaces(scheme, options.size).to(_device(options.device))
+    if options.sheet is not None:
+        _sheet(options.sheet, faces, options.count or 24, options.seed)
+    if options.output is None:
+        return DONE
+    wanted = options.count or 10_000
+    mine = len(range(options.rank, wanted, options.ranks))
+    with tqdm(total=mine, unit="face", disable=not sys.stderr.isatty()) as bar:
+        made = write_shards(
+            options.output,
+            faces,
+            scheme,
+            wanted,
+            options.seed,
+            options.rank,
+            options.ranks,
+            done=bar.update,
+        )
+    before = f", {mine - made} of them were there" if mine > made else ""
+    print(f"{count(mine, 'face')} in {options.output}{before}", file=sys.stderr)
+    return DONE
+
+
+def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
+    """Pairs of pictures, one with its landmarks; hidden ones are red."""
+    import cv2
+    import numpy as np
+
+    from amesh.data.synth.write import make, pixels
+    from amesh.errors import UserError
+    from amesh.files import write_atomically
+
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{path}: the sheet is a PNG file; give a name that ends with .png")
+    canvas = make(faces, seed, list(range(number)))
+    tiles = []
+    for picture, points, visibility in zip(
+        pixels(canvas), canvas.landmarks.numpy(), canvas.visibility.numpy(), strict=True
+    ):
+        large = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        drawn = large.copy()
+        for (x, y, _), seen in zip(points, visibility, strict=True):
+            at = (round(float(x) * 32 - 8), round(float(y) * 32 - 8))  # fixed point, 4 bits
+            colour = (80, 255, 140) if seen else (255, 70, 60)
+            cv2.circle(drawn, at, 20, colour, -1, cv2.LINE_AA, 4)
+        tiles.append(np.concatenate([large, drawn], 1))
+    columns = max(1, round((len(tiles) / 2) ** 0.5))
+    rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
+    blank = np.full_like(tiles[0], 24)
+    rows[-1] += [blank] * (columns - len(rows[-1]))
+    sheet = np.concatenate([np.concatenate(row, 1) for row in rows])
+    encoded = cv2.imencode(".png", sheet[..., ::-1])[1]
+    write_atomically(path, encoded.tobytes())
+    print(f"{count(number, 'face')} on {path}; hidden landmarks are red", file=sys.stderr)
+
+
+def _device(name: str) -> str:
+    """The device that is meant.
+
+    Raises:
+        UserError: There is no such device here.
+    """
+    import torch
+
+    from amesh.errors import UserError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+        raise UserError(f"--device {name}: not to be had here ({reason})") from None
+    return name

@@ -1,0 +1,14 @@
+"""Terms of pictures: which of them let weights that were trained on them be released."""
+
+_FREE = frozenset(["CC0", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "APACHE-2.0", "BSD-3-CLAUSE"])
+
+
+def releasable(licence: str | None) -> bool:
+    """Whether weights trained under these terms may be released, as far as is known here.
+
+    Args:
+        licence: As a source states it; several terms joined by `+` all have to allow it. None and
+            terms that are not known count as no.
+    """
+    terms = [term.strip().upper() for term in (licence or "").split("+")]
+    return all(term in _FREE or term.endswith("PUBLIC DOMAIN") for term in terms)

@@ -1,0 +1,1 @@
+"""Synthetic faces: measured statistics of real ones, rendered with exact landmarks."""

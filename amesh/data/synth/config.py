@@ -1,0 +1,77 @@
+"""How varied synthetic faces are."""
+
+from dataclasses import dataclass, fields
+
+from amesh.errors import UserError
+
+_CHANCES = ("hair", "glasses", "beard", "hand", "mask", "make_up")
+_DEGREES = {"yaw": 85.0, "pitch": 60.0, "roll": 180.0, "gaze": 45.0}
+
+
+@dataclass(frozen=True)
+class SynthConfig:
+    """Ranges and chances; every range is bounded.
+
+    Attributes:
+        face: Longer side of the face's box over the picture's side, smallest and largest.
+        shift: Largest distance of the face from the picture's middle [sides of the picture].
+        yaw: Largest turn to either side [degrees]; values crowd around 0, as all turns do.
+        pitch: Largest nod up or down [degrees].
+        roll: Largest tilt either way [degrees].
+        fov: Angle that the picture's side spans, smallest and largest [degrees].
+        shape: Strength of the modes of shape; 1 is as measured.
+        expression: Strength of expressions; 1 is as measured.
+        colour: Strength of the modes of colour; 1 is as measured.
+        gaze: Largest turn of the eyes [degrees].
+        closed: Chance of closed eyes; half as many more are half closed, or wink.
+        hair: Chance of hair.
+        glasses: Chance of glasses, a third of them dark.
+        beard: Chance of a beard or stubble.
+        make_up: Chance of coloured lips and lids.
+        hand: Chance of a hand or another thing before the face.
+        mask: Chance of a medical mask.
+        noise: Largest standard deviation of the sensor's noise [of full scale].
+        blur: Largest standard deviation of the lens's blur [share of the face's box].
+    """
+
+    face: tuple[float, float] = (0.42, 0.58)
+    shift: float = 0.03
+    yaw: float = 75.0
+    pitch: float = 40.0
+    roll: float = 15.0
+    fov: tuple[float, float] = (10.0, 60.0)
+    shape: float = 1.0
+    expression: float = 1.0
+    colour: float = 0.8
+    gaze: float = 30.0
+    closed: float = 0.06
+    hair: float = 0.94
+    glasses: float = 0.15
+    beard: float = 0.2
+    make_up: float = 0.25
+    hand: float = 0.1
+    mask: float = 0.03
+    noise: float = 0.025
+    blur: float = 0.012
+
+    def __post_init__(self) -> None:
+        limits: dict[str, tuple[float, float]] = {
+            **dict.fromkeys((*_CHANCES, "closed"), (0.0, 1.0)),
+            **{name: (0.0, limit) for name, limit in _DEGREES.items()},
+            **dict.fromkeys(("shape", "expression", "colour"), (0.0, 2.0)),
+            "face": (0.05, 1.0),
+            "fov": (1.0, 100.0),
+            "shift": (0.0, 0.5),
+            "noise": (0.0, 0.5),
+            "blur": (0.0, 0.1),
+        }
+        for field in fields(self):
+            value = getattr(self, field.name)
+            low, high = limits[field.name]
+            pair = value if isinstance(value, tuple) else (value, value)
+            if len(pair) != 2 or not low <= pair[0] <= pair[1] <= high:
+                kind = "two numbers, the smaller first," if isinstance(value, tuple) else "a number"
+                raise UserError(
+                    f"synthetic faces: {field.name} is {value}, expected {kind} from {low:g} to "
+                    f"{high:g}"
+                )

@@ -1,0 +1,165 @@
+"""The flat map of the face's surface in which its colour is kept.
+
+Convention:
+    - u to the image's right, v down, both in [0, 1]; the outline of the face is a rounded square
+    - texel (row, column) of a map of side t has its centre at u = (column + 0.5) / t
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from amesh.topology import Topology
+
+# How square the outline is: 2 would be a circle. Any convex outline gives a map without folds.
+_SQUARENESS = 4.0
+_MARGIN = 0.02
+
+
+class Openings(NamedTuple):
+    """Triangles that close the holes of the face's surface.
+
+    Attributes:
+        eyes: Those of each eye, in the topology's order of irises.
+        mouth: Those between the lips.
+    """
+
+    eyes: tuple[Int[np.ndarray, "t 3"], ...]
+    mouth: Int[np.ndarray, "t 3"]
+
+
+class Lids(NamedTuple):
+    """The two borders of an opening, both from its image-left corner to its image-right one.
+
+    Attributes:
+        corners: The two corners.
+        upper: Between them, above.
+        lower: Between them, below; as many.
+    """
+
+    corners: tuple[int, int]
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+
+
+def borders(loop: Sequence[int], topology: Topology) -> Lids:
+    """Splits a closed contour at its two corners, the leftmost and the rightmost point.
+
+    Args:
+        loop: A contour that ends with its first landmark, or does not.
+        topology: Its template says where the points lie.
+    """
+    ring = list(loop[:-1] if loop[0] == loop[-1] else loop)
+    x = topology.template[ring, 0]
+    first, last = int(x.argmin()), int(x.argmax())
+    ring, last = ring[first:] + ring[:first], (last - first) % len(ring)
+    one, other = ring[1:last], ring[:last:-1]
+    heights = [float(topology.template[side, 1].mean()) for side in (one, other)]
+    upper, lower = (one, other) if heights[0] < heights[1] else (other, one)
+    return Lids((ring[0], ring[last]), tuple(upper), tuple(lower))
+
+
+def eye_lids(topology: Topology) -> tuple[Lids, ...]:
+    """The lids of each eye, in the topology's order of irises."""
+    names = [iris.name.replace("iris", "eye") for iris in topology.irises]
+    return tuple(borders(topology.contours[name][0], topology) for name in names)
+
+
+def lips_inside(topology: Topology) -> Lids:
+    """The inner border of the lips."""
+    return borders(topology.contours["lips_inner"][0], topology)
+
+
+def fill(lids: Lids) -> Int[np.ndarray, "t 3"]:
+    """Triangles between the two borders of an opening, facing the camera as the face does."""
+    upper = [lids.corners[0], *lids.upper, lids.corners[1]]
+    lower = [lids.corners[0], *lids.lower, lids.corners[1]]
+    triangles = []
+    for i in range(len(upper) - 1):
+        triangles += [(upper[i], lower[i], upper[i + 1]), (upper[i + 1], lower[i], lower[i + 1])]
+    return np.array([t for t in triangles if len(set(t)) == 3], np.int64)
+
+
+def openings(topology: Topology) -> Openings:
+    """The triangles of all openings."""
+    return Openings(tuple(map(fill, eye_lids(topology))), fill(lips_inside(topology)))
+
+
+def flatten(topology: Topology) -> Float[np.ndarray, "n 2"]:
+    """Where each landmark of the mesh lies in the map; those of the irises lie at 0.
+
+    The outline lies on a rounded square, every other point is a mean of its neighbours with
+    positive weights: so no triangle is folded over (Tutte, Floater).
+    """
+    holes = openings(topology)
+    triangles = np.concatenate([topology.triangles, *holes.eyes, holes.mouth])
+    outline = list(topology.contours["face_oval"][0][:-1])
+    template, count = topology.template, topology.points
+    used = np.unique(triangles)
+    weights = np.zeros((count, count))
+    for corner in range(3):  # mean-value weights: tan of half the angles beside an edge
+        a, b, c = (triangles[:, (corner + k) % 3] for k in range(3))
+        to_b, to_c = template[b] - template[a], template[c] - template[a]
+        length_b, length_c = (np.linalg.norm(e, axis=1).clip(1e-9) for e in (to_b, to_c))
+        cosine = ((to_b * to_c).sum(1) / (length_b * length_c)).clip(-0.999, 0.999)
+        half = np.sqrt((1 - cosine) / (1 + cosine))
+        np.add.at(weights, (a, b), half / length_b.clip(1e-3))
+        np.add.at(weights, (a, c), half / length_c.clip(1e-3))
+    weights[outline] = 0.0
+    system = np.eye(count)
+    inner = np.setdiff1d(used, outline)
+    system[inner] -= weights[inner] / weights[inner].sum(1, keepdims=True)
+    placed = np.zeros((count, 2))
+    placed[outline] = _outline(template[outline])
+    keep = np.ix_(used, used)
+    flat = np.zeros((count, 2))
+    flat[used] = np.linalg.solve(system[keep], placed[used])
+    return np.asarray(flat * (0.5 - _MARGIN) + 0.5 * np.isin(np.arange(count), used)[:, None])
+
+
+def _outline(points: Float[np.ndarray, "k 3"]) -> Float[np.ndarray, "k 2"]:
+    """Points on the rounded square, spread as the outline is seen from the head's axis."""
+    axis = float(points[:, 2].max()) + 0.2
+    middle = float((points[:, 1].min() + points[:, 1].max()) / 2)
+    around = np.arctan2(points[:, 0], axis - points[:, 2])
+    height = (points[:, 1] - middle) / (np.ptp(points[:, 1]) / 2)
+    angle = np.arctan2(height, around / np.abs(around).max())
+    direction = np.stack([np.cos(angle), np.sin(angle)], 1)
+    norm = (np.abs(direction) ** _SQUARENESS).sum(1) ** (1 / _SQUARENESS)
+    return np.asarray(direction / norm[:, None])
+
+
+class Texels(NamedTuple):
+    """What lies under each texel of a map.
+
+    Attributes:
+        triangle: Number of the triangle, -1 beside the face.
+        weights: Shares of its corners.
+    """
+
+    triangle: Int[np.ndarray, "t t"]
+    weights: Float[np.ndarray, "t t 3"]
+
+
+def texels(flat: Float[np.ndarray, "n 2"], triangles: Int[np.ndarray, "m 3"], side: int) -> Texels:
+    """Finds the triangle under each texel's centre."""
+    owner = np.full((side, side), -1)
+    shares = np.zeros((side, side, 3))
+    corners = flat[triangles] * side - 0.5
+    for number, corner in enumerate(corners):
+        low = np.ceil(corner.min(0)).astype(int).clip(0)
+        high = np.floor(corner.max(0)).astype(int).clip(max=side - 1)
+        y, x = np.mgrid[low[1] : high[1] + 1, low[0] : high[0] + 1]
+        edges = np.stack([corner[1] - corner[0], corner[2] - corner[0]], 1)
+        if not y.size or abs(np.linalg.det(edges)) < 1e-12:
+            continue
+        offset = np.stack([x, y], -1) - corner[0]
+        second = offset @ np.linalg.inv(edges).T
+        inside = (second >= -1e-6).all(-1) & (second.sum(-1) <= 1 + 1e-6)
+        owner[y[inside], x[inside]] = number
+        shares[y[inside], x[inside]] = np.concatenate(
+            [1 - second.sum(-1, keepdims=True), second], -1
+        )[inside]
+    return Texels(owner, shares)

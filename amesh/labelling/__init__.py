@@ -1,0 +1,1 @@
+"""`amesh label`: pictures and video to training shards, labelled by a network."""

@@ -1,0 +1,114 @@
+"""What is to be labelled: pictures and clips, by a name that does not depend on where they lie."""
+
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amesh.errors import UserError
+from amesh.pipeline.images import list_images
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+# Environment variables that launchers set: the process's number, and how many there are.
+_LAUNCHERS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
+
+
+@dataclass(frozen=True)
+class Input:
+    """A picture or a clip.
+
+    Attributes:
+        path: Where it lies.
+        name: The folder that was given, and the path in it; for a file, its folder and its name.
+            So a folder gives the same names as its files given one by one.
+        video: It is a clip.
+    """
+
+    path: Path
+    name: str
+    video: bool
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of the work is this process's.
+
+    Attributes:
+        rank: This process, from 0.
+        ranks: How many there are.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < self.ranks:
+            raise UserError(f"rank {self.rank} of {self.ranks}: expected 0 to {self.ranks - 1}")
+
+    def has(self, key: str) -> bool:
+        """Whether a picture or frame is in it: by its name, whatever other ones there are."""
+        return zlib.crc32(key.encode(errors="surrogateescape")) % self.ranks == self.rank
+
+
+def find_inputs(sources: Sequence[str]) -> list[Input]:
+    """The pictures and clips behind a list of files and folders; folders sorted.
+
+    Raises:
+        UserError: A source does not exist or is an empty folder, or two inputs have one name.
+    """
+    found: dict[str, Input] = {}
+    for source in sources:
+        path = Path(os.path.abspath(source))  # noqa: PTH100 - resolve() would follow links
+        if path.is_dir():
+            files = sorted([*list_images(path), *_list_videos(path)])
+            if not files:
+                raise UserError(f"{source}: no picture and no video in this folder")
+            base = path.parent
+        elif path.exists():
+            files, base = [path], path.parent.parent
+        else:
+            raise UserError(f"{source}: no such file or folder")
+        for file in files:
+            name = file.relative_to(base).as_posix()
+            one = Input(file, name, file.suffix.lower() in VIDEO_SUFFIXES)
+            other = found.setdefault(name, one)
+            if other.path != file:
+                raise UserError(
+                    f"{other.path} and {file} would both be called {name}; "
+                    "label them into two folders, or rename one"
+                )
+    return list(found.values())
+
+
+def find_share(
+    rank: int | None, ranks: int | None, environment: Mapping[str, str] = os.environ
+) -> Share:
+    """This process's share: as given, or as the launcher says, or everything.
+
+    Raises:
+        UserError: Only one of the two numbers is given, or they make no sense.
+    """
+    if (rank is None) != (ranks is None):
+        raise UserError("give --rank and --ranks together, or neither")
+    if rank is not None and ranks is not None:
+        return Share(rank, ranks)
+    for number, count in _LAUNCHERS:
+        if number in environment and count in environment:
+            try:
+                return Share(int(environment[number]), int(environment[count]))
+            except ValueError as error:
+                raise UserError(f"environment {number} and {count}: {error}") from None
+    return Share()
+
+
+def _list_videos(folder: Path) -> list[Path]:
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(place, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
+        ]
+    return found

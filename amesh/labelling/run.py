@@ -1,0 +1,183 @@
+"""The work of `amesh label`: pictures through the teacher into shards."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amesh.data.records import Record
+from amesh.errors import UserError
+from amesh.labelling.facts import Facts, Manifest
+from amesh.labelling.inputs import Input, Share
+from amesh.labelling.items import Item, Work
+from amesh.labelling.ledger import Reason
+from amesh.labelling.output import Output
+from amesh.labelling.storing import store
+from amesh.labelling.teacher import LabelledFace, Teacher
+
+# Training refuses labels that reach farther than this out of their picture [face sizes].
+_OUTSIDE = 1.0
+# Anything less than the network's own region, turned, is no use.
+_SMALLEST_CUT = 2.0
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """What becomes of the faces.
+
+    Attributes:
+        faces_per_shard: A shard ends with the picture that reaches it.
+        every: Of a clip, each so-manieth frame.
+        cut: See `amesh.labelling.storing.store`.
+        min_score: Faces that the looks are less sure of are dropped.
+        min_face: Smaller faces are dropped [px], by the longer side of the landmarks' box. Below
+            about 50 px, looks agree on landmarks that a larger picture shows to be elsewhere.
+        max_disagreement: Faces whose looks disagree more are dropped [face sizes]: mostly
+            profiles, of which the network guesses the hidden half.
+        retry: Also try again what gave no face before.
+    """
+
+    faces_per_shard: int = 1000
+    every: int = 10
+    cut: float = 4.0
+    min_score: float = 0.5
+    min_face: float = 48.0
+    max_disagreement: float = 0.025
+    retry: bool = False
+
+    def __post_init__(self) -> None:
+        if 0 < self.cut < _SMALLEST_CUT:
+            raise UserError(
+                f"cut is {self.cut:g} faces, which would leave too little around them; "
+                f"expected 0 (never), or {_SMALLEST_CUT:g} and more"
+            )
+
+
+@dataclass
+class Counts:
+    """What happened, in this run and, where it says so, before.
+
+    Attributes:
+        faces: Labelled now.
+        pictures: Pictures and frames that they are in.
+        before: Pictures and frames that were done already.
+        elsewhere: Pictures of other ranks.
+        dropped: Faces that were found now and not kept, by reason.
+        skipped: Inputs without labels, by reason; those of earlier runs too.
+    """
+
+    faces: int = 0
+    pictures: int = 0
+    before: int = 0
+    elsewhere: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def label(
+    inputs: Sequence[Input],
+    manifest: Manifest,
+    teacher: Teacher,
+    folder: Path,
+    share: Share,
+    config: LabelConfig,
+    say: Callable[[str], None] = print,
+) -> Counts:
+    """Labels this rank's share of the inputs.
+
+    Args:
+        inputs: All of them, whatever the rank.
+        manifest: What is known of them.
+        teacher: Labels a picture.
+        folder: Takes the shards.
+        share: This rank's.
+        config: What becomes of the faces.
+        say: Told about inputs that cannot be read.
+
+    Raises:
+        UserError: The folder cannot be written to, or another process is this rank.
+    """
+    counts = Counts()
+    with Output(folder, share, config.faces_per_shard) as output:
+
+        def skip(key: str, reason: Reason, detail: str = "") -> None:
+            output.skipped.add(key, reason, detail)
+            counts.skipped[reason] += 1
+
+        work = Work(inputs, share, config.every, folder, config.retry)
+        for item in work:
+            if item.picture is None:
+                say(item.problem)
+                skip(item.key, "unreadable", item.problem)
+                continue
+            faces = teacher(item.picture.pixels)
+            size = (item.picture.pixels.shape[1], item.picture.pixels.shape[0])
+            problems = [_problem(face, size, config) for face in faces]
+            counts.dropped.update(problem for problem in problems if problem)
+            kept = [face for face, why in zip(faces, problems, strict=True) if not why]
+            if kept:
+                facts = manifest.of(item.source)
+                output.add(
+                    [
+                        _entry(item, i, face, teacher.scheme, facts, config.cut)
+                        for i, face in enumerate(kept)
+                    ]
+                )
+                counts.faces += len(kept)
+                counts.pictures += 1
+            elif faces:
+                skip(item.key, "dropped", ", ".join(sorted(set(filter(None, problems)))))
+            else:
+                skip(item.key, "no face")
+        counts.before, counts.elsewhere = work.before, work.elsewhere
+        counts.skipped += work.skipped
+    return counts
+
+
+def _problem(face: LabelledFace, size: tuple[int, int], config: LabelConfig) -> str:
+    """Why a face is not kept, or nothing."""
+    low, high = face.landmarks[:, :2].min(0), face.landmarks[:, :2].max(0)
+    centre, room = (low + high) / 2, _OUTSIDE * face.size
+    if face.score < config.min_score:
+        return "no face"
+    if (centre < 0).any() or (centre > size).any():
+        return "outside the picture"
+    if (low < -room).any() or (high > np.array(size) + room).any():
+        return "outside the picture"
+    if face.size < config.min_face:
+        return "small"
+    return "disagreement" if face.disagreement > config.max_disagreement else ""
+
+
+def _entry(
+    item: Item, number: int, face: LabelledFace, scheme: str, facts: Facts, cut: float
+) -> tuple[Record, dict[str, Any]]:
+    """The record of a face, and its line beside the shard."""
+    assert item.picture is not None
+    data, corner = store(item.picture, face.landmarks, cut)
+    record = Record(
+        picture=data,
+        scheme=scheme,
+        points=face.landmarks - np.array([*corner, 0], np.float32),
+        source=facts.source,
+        key=f"{item.key}:{number}",
+        where=str(item.source.path),
+        licence=facts.licence,
+        weight_xy=face.weight_xy,
+        weight_z=face.weight_z,
+        group=facts.group,
+        person=facts.person,
+        split=facts.split,
+    )
+    row = {
+        "score": round(face.score, 4),
+        "disagreement": round(face.disagreement, 5),
+        "size": round(face.size, 1),
+        "source": facts.source,
+        "licence": facts.licence,
+        "generated": facts.generated,
+    }
+    return record, row

@@ -1,0 +1,119 @@
+"""`labels.json`: what labelled a folder, and what is in it."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amesh.data.shards import INDEX_SUFFIX
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.labelling.ledger import SHARDS, finished, locked, read_lines, skipped
+from amesh.labelling.teacher import Teacher
+from amesh.nn import weights
+
+FILE = "labels.json"
+_LOCK = ".labels.lock"
+
+
+def describe_teacher(model: str | Path, teacher: Teacher) -> dict[str, Any]:
+    """What labels depend on: the network's weights, and how it looks at faces.
+
+    Args:
+        model: The name or file that the network was opened by.
+        teacher: Its looks.
+    """
+    path, origin = Path(model), {}
+    try:
+        path = weights.find(model)
+        origin = weights.header(path)["origin"]
+    except UserError:
+        if not path.is_file():
+            raise
+    return {
+        "network": teacher.runner.name,
+        "topology": teacher.runner.topology.name,
+        "input_size": teacher.runner.input_size,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "origin": origin,
+        "views": asdict(teacher.views),
+    }
+
+
+def claim(folder: Path, teacher: Mapping[str, Any]) -> None:
+    """Says who labels this folder, before the first face.
+
+    Raises:
+        UserError: Another teacher did.
+    """
+    path = folder / FILE
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / _LOCK, wait=True):
+        if not path.exists():
+            _write(path, {"teacher": dict(teacher)})
+            return
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["teacher"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: damaged ({error}); label into another folder") from error
+    for name in teacher:
+        if before.get(name) != teacher[name]:
+            raise UserError(
+                f"{folder} was labelled by a teacher with {name} {before.get(name)}, this one has "
+                f"{teacher[name]}; label into another folder"
+            )
+
+
+def summarise(folder: Path, teacher: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts what all ranks have finished, and writes it beside the shards."""
+    with locked(folder / _LOCK, wait=True):
+        shards = sorted(folder.glob(f"{SHARDS}-*.tar{INDEX_SUFFIX}"))
+        lists = [folder / f"{path.name.split('.')[0]}.jsonl" for path in shards]
+        rows = [row for path in lists if path.is_file() for row in read_lines(path)]
+        done = finished(folder)
+        by_source: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            by_source[row["source"]].append(row)
+        reasons = Counter(
+            line["reason"] for key, line in skipped(folder).items() if key not in done
+        )
+        summary = {
+            "teacher": dict(teacher),
+            "shards": len(shards),
+            "pictures": len(done),
+            **_describe(rows),
+            "sources": {source: _describe(by_source[source]) for source in sorted(by_source)},
+            "without_labels": dict(sorted(reasons.items())),
+        }
+        _write(folder / FILE, summary)
+    return summary
+
+
+def _describe(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    rows = list(rows)
+    licences = Counter(row["licence"] or "not stated" for row in rows)
+    return {
+        "faces": len(rows),
+        "generated": sum(row["generated"] for row in rows),
+        "licences": dict(sorted(licences.items())),
+        "disagreement": _quantiles([row["disagreement"] for row in rows]),
+        "score": _quantiles([row["score"] for row in rows]),
+        "size": _quantiles([row["size"] for row in rows]),
+    }
+
+
+def _quantiles(values: list[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    found = np.percentile(values, [5, 50, 95])
+    named = {"mean": np.mean(values), "5 %": found[0], "median": found[1], "95 %": found[2]}
+    return {name: round(float(value), 5) for name, value in named.items()}
+
+
+def _write(path: Path, summary: Mapping[str, Any]) -> None:
+    write_atomically(path, (json.dumps(summary, indent=2) + "\n").encode())

@@ -1,0 +1,133 @@
+"""The teacher: a landmark network that looks at each face several times."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor
+
+from amesh.geometry import roi
+from amesh.geometry.roi import Roi
+from amesh.labelling.consensus import consensus, weight
+from amesh.labelling.views import ViewConfig, make_views, to_picture
+from amesh.pipeline.face_pipeline import Face, FacePipeline
+from amesh.pipeline.images import crop_image
+
+# Share of a face's box inside another one from which it is the same face, detected twice, or a fold
+# of skin taken for a small one.
+_PART = 0.6
+# Where a face fills the picture: margin to search with, over the longer side; and that side [px].
+_MARGIN, _SEARCHED = 0.25, 1024
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFace:
+    """One face with labels.
+
+    Attributes:
+        landmarks: (n, 3) [picture px]; z in the same unit, smaller is nearer.
+        weight_xy: (n,) what x and y count.
+        weight_z: (n,) what z counts.
+        score: Probability that it is a face, mean over the looks.
+        disagreement: Mean spread of the looks over all landmarks [face sizes].
+        size: Longer side of the landmarks' box [picture px].
+    """
+
+    landmarks: Float32[np.ndarray, "n 3"]
+    weight_xy: Float32[np.ndarray, " n"]
+    weight_z: Float32[np.ndarray, " n"]
+    score: float
+    disagreement: float
+    size: float
+
+
+class Teacher:
+    """Labels the faces of a picture."""
+
+    def __init__(self, pipeline: FacePipeline, views: ViewConfig | None = None) -> None:
+        """Puts the parts together.
+
+        Args:
+            pipeline: Finds the faces; its network is the teacher.
+            views: How each face is looked at.
+        """
+        self.pipeline, self.views = pipeline, views or ViewConfig()
+        self.runner = pipeline.runner
+        topology = self.runner.topology
+        self.scheme = topology.name
+        self.mirror = torch.tensor(topology.mirror)
+        self.anchors = list(topology.anchors)
+        eyes = [region for region in topology.regions if region.iris is not None]
+        self.eyes = torch.zeros(topology.points, dtype=torch.bool)
+        for region in eyes:
+            assert region.iris is not None
+            self.eyes[[*region.indices, *region.iris.indices]] = True
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[LabelledFace]:
+        """The labelled faces of an RGB picture, in the detector's order, best first."""
+        faces = self.pipeline(image) or self._search_with_margin(image)
+        found = [self._label(image, face) for face in faces]
+        boxes = [_box(face.landmarks) for face in found]
+        return [face for i, face in enumerate(found) if not _is_part(i, boxes)]
+
+    def _search_with_margin(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
+        """Faces that fill the picture: detectors miss them, but not with black around them."""
+        height, width = image.shape[:2]
+        scale = min(1.0, _SEARCHED / max(height, width))
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        margin = int(max(size) * _MARGIN)
+        framed = np.pad(small, ((margin, margin), (margin, margin), (0, 0)))
+        whole = np.array([width / size[0], height / size[1], 1 / scale], np.float32)
+        shift = np.array([margin, margin, 0], np.float32)
+        found = self.pipeline(framed)
+        return [replace(face, landmarks=(face.landmarks - shift) * whole) for face in found]
+
+    def _label(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> LabelledFace:
+        points = torch.from_numpy(face.landmarks).double()[None, :, :2]
+        region = roi.from_landmarks(points, points[:, self.anchors])
+        answers, logits = self._look(image, region, 1.0)
+        if self.eyes.any():
+            # Depth stays that of the whole face: closer looks see it from another distance.
+            closer, more = self._look(image, region, self.views.eyes)
+            answers[:, self.eyes, :2] = closer[:, self.eyes, :2]
+            logits = torch.cat([logits, more])
+        agreed = consensus(answers)
+        return LabelledFace(
+            landmarks=agreed.landmarks.float().numpy(),
+            weight_xy=weight(agreed.spread_xy).float().numpy(),
+            weight_z=weight(agreed.spread_z).float().numpy(),
+            score=float(logits.sigmoid().mean()),
+            disagreement=float(agreed.spread_xy.mean()),
+            size=agreed.size,
+        )
+
+    def _look(
+        self, image: UInt8[np.ndarray, "h w 3"], region: Roi, closer: float
+    ) -> tuple[Float[Tensor, "v n 3"], Float[Tensor, " v"]]:
+        """Landmarks in the picture, and face flags, of all looks: one batch."""
+        size = self.runner.input_size
+        views = make_views(region, self.views, size, closer)
+        cuts = views.image_from_crop.numpy()
+        crops = np.stack([crop_image(image, cut, size) for cut in cuts])
+        output = self.runner(crops.astype(np.float32) / np.float32(255.0))
+        points = to_picture(torch.from_numpy(output.landmarks), views, self.mirror)
+        return points, torch.from_numpy(output.face_flag)
+
+
+def _box(landmarks: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "2 2"]:
+    return np.stack([landmarks[:, :2].min(0), landmarks[:, :2].max(0)])
+
+
+def _is_part(number: int, boxes: list[Float32[np.ndarray, "2 2"]]) -> bool:
+    """Whether a box lies mostly in a larger one, or in an earlier one of its size."""
+    own = boxes[number]
+    area = float((own[1] - own[0]).prod())
+    for i, other in enumerate(boxes):
+        larger = (float((other[1] - other[0]).prod()), -i) > (area, -number)
+        sides = np.minimum(own[1], other[1]) - np.maximum(own[0], other[0])
+        if larger and float(sides.clip(min=0).prod()) > _PART * area:
+            return True
+    return False

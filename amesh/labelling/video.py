@@ -1,0 +1,51 @@
+"""Frames of clips, every so many."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from amesh.errors import UserError
+
+
+def count_frames(path: Path) -> int:
+    """How many frames a clip says it has; 0 where it does not say or cannot be read."""
+    capture = cv2.VideoCapture(str(path))
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    capture.release()
+    return max(count, 0)
+
+
+def read_frames(
+    path: Path, every: int, wanted: Callable[[int], bool]
+) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
+    """Frames 0, `every`, 2 `every`, ... of a clip, upright, RGB.
+
+    Args:
+        path: The clip.
+        every: From one frame to the next.
+        wanted: Whether a frame is needed; others are passed by without being converted.
+
+    Yields:
+        Number and pixels.
+
+    Raises:
+        UserError: It is no video, or no frame of it can be decoded.
+    """
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if not capture.isOpened():
+            raise UserError(f"{path}: not a video that can be read")
+        number = 0
+        while capture.grab():
+            if number % every == 0 and wanted(number):
+                good, frame = capture.retrieve()
+                if good and frame is not None:
+                    yield number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            number += 1
+        if not number:
+            raise UserError(f"{path}: no frame in this video can be read")
+    finally:
+        capture.release()

@@ -1,0 +1,237 @@
+"""The LightningDataModule: sources to batches of samples, augmented once they are on the device."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities import rank_zero_info
+from torch.utils.data import DataLoader
+
+from amesh.data.augment import Augment
+from amesh.data.augment_config import NO_AUGMENTATION, AugmentConfig
+from amesh.data.dataset import FaceDataset
+from amesh.data.mixture import Loaded, Mixture, held_out, side_by_side
+from amesh.data.records import OnBad, Problems, Source
+from amesh.data.sample import Batch
+from amesh.data.sampler import EpochBatchSampler
+from amesh.data.sources.opening import SourceConfig, open_source
+from amesh.data.synth.faces import SyntheticFaces
+from amesh.errors import UserError
+from amesh.nn.config import MeshConfig
+from amesh.training.synthetic import SyntheticData, maker, pool
+
+Split = Literal["train", "val", "test"]
+# How many skipped records are named one by one.
+_NAMED = 5
+# Seeds of the synthetic faces that are validated on lie far from those that are trained on.
+_VAL_SEED = 1_000_003
+
+
+class FaceData(pl.LightningDataModule):
+    """Labelled faces of any number of sources, and synthetic ones.
+
+    Every batch is addressed by seed, epoch and number, so that a checkpoint goes on exactly where
+    it was made.
+    """
+
+    trainer: Any  # Lightning says Trainer | None; here it is always there
+
+    def __init__(
+        self,
+        train: Sequence[SourceConfig] = (),
+        val: Sequence[SourceConfig] = (),
+        test: Sequence[SourceConfig] = (),
+        hold_out: float = 0.0,
+        synthetic: SyntheticData = SyntheticData(),  # noqa: B008 - frozen
+        batch_size: int = 16,
+        workers: int = 1,
+        augment: AugmentConfig = AugmentConfig(),  # noqa: B008
+        on_bad: OnBad = "skip",
+        seed: int = 0,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            train: Sets to train on.
+            val: Sets to validate on.
+            test: Sets to test on; without any, what is validated on.
+            hold_out: Share of the training faces, whole persons at a time, that are validated on
+                instead.
+            synthetic: Faces that are made, not read.
+            batch_size: Faces in a batch of each process.
+            workers: Processes that read pictures, for each training process; 0 reads in it.
+            augment: How training pictures are changed; the others never are.
+            on_bad: Whether a record that cannot be used is counted, named and skipped, or stops
+                the run.
+            seed: Of the order, the augmentation and the synthetic faces.
+
+        Raises:
+            UserError: A number without meaning.
+        """
+        super().__init__()
+        for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0)):
+            if value < least:
+                raise UserError(f"data: {name} is {value}, expected at least {least}")
+        if not 0 <= hold_out < 1:
+            raise UserError(f"data: hold_out is {hold_out}; a share is from 0 to below 1")
+        self.configs: dict[Split, Sequence[SourceConfig]]
+        self.configs = {"train": train, "val": val, "test": test}
+        self.hold_out, self.synthetic, self.on_bad, self.seed = hold_out, synthetic, on_bad, seed
+        self.batch_size, self.workers, self.augment = batch_size, workers, augment
+        self.skipped: list[str] = []
+        self.sources: dict[Split, list[Source]] = {}
+        self._taken: list[int] = []
+        self._augments: dict[bool, Augment] = {}
+        self._maker: SyntheticFaces | None = None
+        self._sampler: EpochBatchSampler | None = None
+        self._resumed: dict[str, Any] | None = None
+
+    @property
+    def licences(self) -> dict[str, int]:
+        """Training faces by the terms of their pictures."""
+        count = Counter(
+            entry.licence or "not stated"
+            for source in self.sources.get("train", [])
+            for entry in source.entries
+        )
+        return dict(sorted(count.items()))
+
+    def setup(self, stage: str) -> None:
+        """Opens the sources.
+
+        Raises:
+            UserError: One of them cannot be opened.
+        """
+        if self.sources:
+            return
+        network = self._network()
+        for training, config in ((True, self.augment), (False, NO_AUGMENTATION)):
+            self._augments[training] = Augment(network.scheme, network.input_size, config)
+        opened = {split: self._open(configs) for split, configs in self.configs.items()}
+        pairs = [held_out(source, self.hold_out) for source in opened["train"]]
+        train, val = [pair[0] for pair in pairs], opened["val"]
+        val += [rest for _, rest in pairs if len(rest)]
+        repeats = [config.repeat for config in self.configs["train"]]
+        made = self.synthetic
+        if made.faces and made.fresh:
+            self._maker = maker(network, made.ranges)
+        elif made.faces and stage == "fit":
+            train.append(pool(network, made.ranges, made.faces, self.seed))
+            repeats.append(1.0)
+        if made.val:
+            val.append(pool(network, made.ranges, made.val, self.seed + _VAL_SEED))
+        self._taken = [round(len(s) * r) for s, r in zip(train, repeats, strict=True)]
+        self.sources = {"train": train, "val": val, "test": opened["test"] or val}
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled batches; the epoch's number and the rank decide which.
+
+        Raises:
+            UserError: No face to train on, or fewer than the ranks need.
+        """
+        sources, fresh = self.sources["train"], self.synthetic.faces * self.synthetic.fresh
+        faces = self._faces("train", self.augment) if any(map(len, sources)) else None
+        if not sum(self._taken) + fresh:
+            raise UserError(
+                "no face to train on: give sets in data.train, or ask for synthetic faces with "
+                "data.synthetic.faces"
+            )
+        groups = [*zip(map(len, sources), self._taken, strict=True), (fresh, fresh)]
+        self._sampler = EpochBatchSampler(
+            groups, self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size
+        )
+        if self._resumed is not None:
+            self._sampler.load_state_dict(self._resumed)
+            self._resumed = None
+        return self._loader(Mixture(faces, fresh), self._sampler)
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """Every face once, in order; nothing where there is nothing to validate on."""
+        return self._once("val")
+
+    def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """Every face once, in order.
+
+        Raises:
+            UserError: There is nothing to test on.
+        """
+        if not self.sources["test"]:
+            raise UserError("no face to test on: set data.test, data.val or data.hold_out")
+        return self._once("test")
+
+    def on_after_batch_transfer(self, batch: Loaded, dataloader_idx: int) -> Batch:
+        """Makes the synthetic faces, cuts and changes all, on the device."""
+        training = bool(self.trainer.training)
+        epoch = self.trainer.current_epoch if training else 0
+        augment = self._augments[training].to(batch.made.device)
+        canvases = [] if batch.canvas is None else [batch.canvas]
+        for canvas in canvases:
+            self._note(canvas.problems)
+        if self._maker is not None and len(batch.made):
+            make = self._maker.to(batch.made.device)
+            canvases.append(make(self.seed, epoch, batch.made))
+        parts = [augment(canvas, self.seed, epoch) for canvas in canvases]
+        return parts[0] if len(parts) == 1 else Batch(*map(torch.cat, zip(*parts, strict=True)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the training data is, for a checkpoint."""
+        if self._sampler is None:
+            return {}
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
+        return self._sampler.state_dict(self.trainer.current_epoch, done)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on there, once the loader is made."""
+        self._resumed = state or None
+
+    def teardown(self, stage: str) -> None:
+        """Says how many records could not be used."""
+        if self.skipped:
+            named = "".join(f"\n  {line}" for line in self.skipped[:_NAMED])
+            more = len(self.skipped) - _NAMED
+            rank_zero_info(
+                f"{len(self.skipped)} records could not be used and were skipped:{named}"
+                + (f"\n  and {more} more" if more > 0 else "")
+            )
+
+    def _network(self) -> MeshConfig:
+        network: MeshConfig = self.trainer.lightning_module.network
+        return network
+
+    def _open(self, configs: Sequence[SourceConfig]) -> list[Source]:
+        problems = Problems(self.on_bad)
+        sources = [open_source(config, problems) for config in configs]
+        self._note(problems.messages)
+        return sources
+
+    def _note(self, lines: Sequence[str]) -> None:
+        known = set(self.skipped)
+        self.skipped += [line for line in dict.fromkeys(lines) if line not in known]
+
+    def _faces(self, split: Split, config: AugmentConfig) -> FaceDataset:
+        network = self._network()
+        return FaceDataset(
+            self.sources[split], network.scheme, network.input_size, config.reach, self.on_bad
+        )
+
+    def _once(self, split: Split) -> DataLoader[Any] | list[DataLoader[Any]]:
+        if not self.sources[split]:
+            return []
+        faces = self._faces(split, NO_AUGMENTATION)
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        order = EpochBatchSampler(
+            len(faces), self.batch_size, 0, rank, world, shuffle=False, drop_last=False
+        )
+        return self._loader(Mixture(faces), order)
+
+    def _loader(self, data: Mixture, order: EpochBatchSampler) -> DataLoader[Any]:
+        return DataLoader(
+            data,
+            batch_sampler=order,
+            collate_fn=side_by_side,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=self.trainer.strategy.root_device.type == "cuda",
+        )

@@ -1,0 +1,64 @@
+"""Synthetic faces as training data: made once before training, or new ones in every epoch."""
+
+import sys
+from dataclasses import dataclass, field
+
+from tqdm import tqdm
+
+from amesh.data.records import ListSource, Record
+from amesh.data.synth.config import SynthConfig
+from amesh.data.synth.faces import SyntheticFaces
+from amesh.data.synth.write import make, records
+from amesh.errors import UserError
+from amesh.nn.config import MeshConfig
+
+# Faces that are made at a time: few, so that a CPU keeps them in its cache.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class SyntheticData:
+    """Faces that are made, not read: the data that is always there.
+
+    Attributes:
+        faces: How many an epoch of training holds.
+        val: How many others are validated on.
+        fresh: Whether every epoch makes new ones, on the device that trains; otherwise they are
+            made once, before training, and only their augmentation changes.
+        ranges: How varied they are.
+    """
+
+    faces: int = 0
+    val: int = 0
+    fresh: bool = False
+    ranges: SynthConfig = field(default_factory=SynthConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses numbers below 0."""
+        for name in ("faces", "val"):
+            if getattr(self, name) < 0:
+                raise UserError(f"data.synthetic: {name} is {getattr(self, name)}, below 0")
+
+
+def maker(network: MeshConfig, ranges: SynthConfig) -> SyntheticFaces:
+    """What makes faces for a network: in pictures so large that its crops are not enlarged much."""
+    return SyntheticFaces(network.scheme, network.input_size * 4 // 3, ranges)
+
+
+def pool(network: MeshConfig, ranges: SynthConfig, count: int, seed: int) -> ListSource:
+    """Makes faces and keeps them in memory, encoded.
+
+    Args:
+        network: For whose input.
+        ranges: How varied they are.
+        count: How many.
+        seed: Other seeds make other faces.
+    """
+    faces = maker(network, ranges)
+    found: list[Record] = []
+    with tqdm(total=count, desc="synthetic faces", disable=not sys.stderr.isatty()) as bar:
+        for start in range(0, count, _AT_ONCE):
+            numbers = list(range(start, min(start + _AT_ONCE, count)))
+            found += records(make(faces, seed, numbers), network.scheme, seed)
+            bar.update(len(numbers))
+    return ListSource("synthetic faces", found)

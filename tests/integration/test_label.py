@@ -1,0 +1,139 @@
+"""`amesh label` on a real picture, by the released weights."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import amesh
+from amesh.cli.label import add_label
+from amesh.data.dataset import make_sample
+from amesh.data.pictures import decode
+from amesh.data.records import Problems
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+from amesh.topology import load
+
+pytestmark = pytest.mark.weights
+
+CALL = """
+import argparse, sys
+from amesh.cli.label import add_label
+parser = argparse.ArgumentParser()
+add_label(parser.add_subparsers())
+options = parser.parse_args(sys.argv[1:])
+sys.exit(options.call(options))
+"""
+
+
+def run(*words: object) -> int:
+    parser = argparse.ArgumentParser()
+    add_label(parser.add_subparsers())
+    options = parser.parse_args(["label", *map(str, words)])
+    code: int = options.call(options)
+    return code
+
+
+@pytest.fixture
+def folder(astronaut: np.ndarray, tmp_path: Path) -> Path:
+    place = tmp_path / "photos"
+    place.mkdir()
+    for i in range(6):
+        Image.fromarray(np.roll(astronaut, 4 * i, axis=1)).save(place / f"{i}.jpg", quality=95)
+    return place
+
+
+def keys(folder: Path) -> list[str]:
+    source = ShardSource(folder, Problems())
+    return sorted(source[i].key for i in range(len(source)))
+
+
+ALL = [f"photos/{i}.jpg#0:0" for i in range(6)]
+
+
+def test_labels_lie_where_the_network_says_and_follow_the_picture(folder: Path, tmp_path: Path):
+    assert run(folder, "--output", tmp_path / "out") == 0
+    assert keys(tmp_path / "out") == ALL
+    source = ShardSource(tmp_path / "out", Problems())
+    [expected] = amesh.FaceMesh("released-192")(amesh.read_image(folder / "0.jpg"))
+    box = np.ptp(expected.landmarks[:, :2], axis=0).max()
+    whole = make_sample(source[0], load(), 192, 2.3)
+    assert whole.face
+    # The picture is cut around the face: by whole pixels, which the landmarks tell.
+    left, top = np.round((expected.landmarks - source[0].points)[:, :2].mean(0)).astype(int)
+    away = source[0].points[:, :2] + (left, top) - expected.landmarks[:, :2]
+    assert np.linalg.norm(away, axis=1).mean() < 0.01 * box
+    assert source[0].weight_xy.mean() > 0.5
+    cut = decode(source[0].read_picture(), "")[0].astype(int)
+    part = amesh.read_image(folder / "0.jpg")[top : top + len(cut), left : left + cut.shape[1]]
+    assert np.abs(part - cut).mean() < 1
+
+
+def test_killed_and_begun_again_every_face_is_there_once(folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    words = [sys.executable, "-c", CALL, "label", str(folder), "--output", str(out)]
+    words += ["--faces-per-shard", "2"]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(out.glob("*.index.json")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(keys(out))
+    assert 2 <= done < 6
+    assert subprocess.run(words, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    assert keys(out) == ALL
+    assert not [path for path in out.iterdir() if ".tar." in path.name and path.name[0] == "."]
+    assert json.loads((out / "labels.json").read_text())["faces"] == 6
+
+
+def test_ranks_at_the_same_time_share_the_work(folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    words = [sys.executable, "-c", CALL, "label", str(folder), "--output", str(out)]
+    environments = [os.environ | {"RANK": str(i), "WORLD_SIZE": "2"} for i in range(2)]
+    processes = [
+        subprocess.Popen(words, env=one, stderr=subprocess.DEVNULL) for one in environments
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert keys(out) == ALL
+    assert len(list(out.glob("faces-000[01]-000000.tar"))) == 2
+    assert json.loads((out / "labels.json").read_text())["faces"] == 6
+
+
+def test_exit_codes(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    bad = tmp_path / "bad" / "text.jpg"
+    bad.parent.mkdir()
+    bad.write_text("no picture")
+    assert run(bad, "--output", tmp_path / "nothing") == 2
+    words = (folder / "0.jpg", bad, "--output", tmp_path / "out")
+    assert run(*words) == 1
+    assert run(*words) == 1, "the failure is still there"
+    error = capsys.readouterr().err
+    assert "text.jpg: not a picture that can be read" in error
+    assert "1 face in 1 picture; unreadable: 1 picture" in error
+    Image.new("RGB", (300, 300)).save(bad)
+    assert run(*words, "--retry") == 0
+    assert "no face: 1 picture" in capsys.readouterr().err
+
+
+def test_another_teacher_does_not_mix_its_labels_in(folder: Path, tmp_path: Path):
+    words = (folder / "0.jpg", "--output", tmp_path / "out")
+    assert run(*words) == 0
+    with pytest.raises(UserError, match="labelled by a teacher with views"):
+        run(*words, "--views", 16)
+
+
+def test_the_help_says_what_it_writes(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        run("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    for words in ("labels.json", "manifest.jsonl", "SLURM_PROCID", "JPEG of quality 95"):
+        assert words in text

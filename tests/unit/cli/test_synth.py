@@ -1,0 +1,56 @@
+import argparse
+from pathlib import Path
+
+import cv2
+import pytest
+
+from amesh.cli.synth import add_synth
+from amesh.data.records import Problems
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_synth(parser.add_subparsers())
+    options = parser.parse_args(["synth", *words])
+    code: int = options.call(options)
+    return code
+
+
+def test_a_sheet_shows_each_face_without_and_with_landmarks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert run("--sheet", str(sheet), "--count", "3", "--size", "64", "--device", "cpu") == 0
+    picture = cv2.imread(str(sheet))
+    assert picture is not None
+    assert picture.shape == (3 * 128, 256, 3)  # one column of pairs, each picture twice as large
+    plain, drawn = picture[:, :128].astype(int), picture[:, 128:].astype(int)
+    share = (abs(plain - drawn).max(-1) > 0).mean()
+    assert 0.02 < share < 0.9
+    assert "3 faces on" in capsys.readouterr().err
+
+
+def test_shards_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--output", str(tmp_path), "--size", "64", "--device", "cpu", "--seed", "5")
+    assert run(*words, "--count", "2") == 0
+    assert run(*words, "--count", "3") == 0
+    assert "3 faces in" in (said := capsys.readouterr().err)
+    assert "2 of them were there" in said
+    assert len(ShardSource(tmp_path, Problems())) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "say where to: --output DIR for shards, --sheet FILE.png"),
+        (("--sheet", "faces.jpg", "--device", "cpu"), "the sheet is a PNG file"),
+        (("--sheet", "a.png", "--device", "nowhere"), "--device nowhere: not to be had here"),
+        (("--sheet", "a.png", "--size", "8", "--device", "cpu"), "size is 8, expected 32 or more"),
+        (("--output", "x", "--rank", "2", "--device", "cpu"), "rank 2 of 1: expected 0 to 0"),
+    ],
+)
+def test_a_mistake_gets_a_line(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(*words)

@@ -1,0 +1,156 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amesh.data.records import Problems, Record
+from amesh.data.shards import INDEX_SUFFIX
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+from amesh.labelling.inputs import Share
+from amesh.labelling.ledger import (
+    SkippedFile,
+    clear_leftovers,
+    finished,
+    locked,
+    read_lines,
+    skipped,
+)
+from amesh.labelling.output import Output
+from amesh.labelling.storing import encode
+
+from .conftest import coloured, face
+
+PICTURE = encode(coloured())
+
+
+def entries(picture: str, count: int = 1) -> list[tuple[Record, dict[str, object]]]:
+    points = face().astype(np.float32)
+    return [
+        (Record(PICTURE, "face478", points, "ours", f"{picture}#0:{i}", "here"), {"score": 0.5})
+        for i in range(count)
+    ]
+
+
+def shard_keys(folder: Path) -> list[list[str]]:
+    indices = sorted(folder.glob(f"*.tar{INDEX_SUFFIX}"))
+    return [[one["key"] for one in json.loads(path.read_text())["faces"]] for path in indices]
+
+
+def test_the_faces_of_a_picture_are_never_parted(tmp_path: Path):
+    with Output(tmp_path, Share(), faces=2) as output:
+        for name, count in (("a", 1), ("b", 3), ("c", 1)):
+            output.add(entries(name, count))
+    assert shard_keys(tmp_path) == [["a#0:0", "b#0:0", "b#0:1", "b#0:2"], ["c#0:0"]]
+    assert finished(tmp_path) == {"a#0", "b#0", "c#0"}
+    assert len(ShardSource(tmp_path, Problems())) == 5
+
+
+def test_each_shard_has_its_lines_beside_it(tmp_path: Path):
+    with Output(tmp_path, Share(3, 5), faces=1) as output:
+        output.add(entries("a"))
+        output.add(entries("b"))
+    for number, name in enumerate("ab"):
+        assert (tmp_path / f"faces-0003-{number:06d}.tar").is_file()
+        [line] = read_lines(tmp_path / f"faces-0003-{number:06d}.jsonl")
+        assert line == {"key": f"{name}#0:0", "score": 0.5}
+
+
+def test_a_failure_loses_the_unfinished_shard_only_and_numbers_go_on(tmp_path: Path):
+    def fail() -> None:
+        with Output(tmp_path, Share(), faces=2) as output:
+            for name in "abc":
+                output.add(entries(name))
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail()
+    assert shard_keys(tmp_path) == [["a#0:0", "b#0:0"]]
+    assert not list(tmp_path.glob(".*.tar.*"))
+    with Output(tmp_path, Share(), faces=2) as output:
+        output.add(entries("c"))
+    assert shard_keys(tmp_path) == [["a#0:0", "b#0:0"], ["c#0:0"]]
+
+
+def test_an_interruption_amid_a_picture_does_not_keep_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def stop() -> None:
+        with Output(tmp_path, Share()) as output:
+            output.add(entries("a"))
+            output.flush()
+            output.add(entries("b"))
+            [first, second] = entries("c", 2)
+            add = output._writer.add
+
+            def interrupted(record: Record) -> None:
+                if record is second[0]:
+                    raise KeyboardInterrupt
+                add(record)
+
+            monkeypatch.setattr(output._writer, "add", interrupted)
+            output.add([first, second])
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert shard_keys(tmp_path) == [["a#0:0"]]
+
+
+def test_a_rank_is_one_process(tmp_path: Path):
+    with Output(tmp_path, Share(1, 2)):
+        with Output(tmp_path, Share(0, 2)):
+            pass
+        message = "another process labels into this folder as the same rank"
+        with pytest.raises(UserError, match=message), Output(tmp_path, Share(1, 2)):
+            pass
+    with Output(tmp_path, Share(1, 2)):
+        pass
+
+
+def test_a_lock_is_let_go_of_at_the_end(tmp_path: Path):
+    for wait in (False, True):
+        with locked(tmp_path / "lock", wait):
+            pass
+
+
+def test_what_a_killed_process_left_by_halves_goes(tmp_path: Path):
+    with Output(tmp_path, Share(0, 4)) as output:
+        output.add(entries("a"))
+    whole = sorted(path.name for path in tmp_path.iterdir())
+    ours = ["faces-0000-000001.tar", "faces-0000-000001.jsonl", ".faces-0000-000001.tar.x1y2"]
+    retired = ["faces-0007-000000.tar", ".faces-0007-000000.tar.index.json.x1y2"]
+    others = ["faces-0002-000000.tar", ".faces-0002-000001.tar.x1y2", "faces.tar", "notes.jsonl"]
+    for name in (*ours, *retired, *others):
+        (tmp_path / name).touch()
+    removed = clear_leftovers(tmp_path, 1, 4)
+    assert removed == []
+    removed = clear_leftovers(tmp_path, 0, 4)
+    assert sorted(path.name for path in removed) == sorted([*ours, *retired])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*whole, *others])
+
+
+def test_a_line_that_was_cut_off_harms_no_other(tmp_path: Path):
+    first = SkippedFile(tmp_path, 0)
+    first.add("a#0", "no face")
+    first.add("b#0", "unreadable", "b: damaged")
+    first.close()
+    path = tmp_path / "skipped-0000.jsonl"
+    path.write_bytes(path.read_bytes()[:-30])
+    again = SkippedFile(tmp_path, 0)
+    again.add("c#0", "no face")
+    again.close()
+    assert set(skipped(tmp_path)) == {"a#0", "c#0"}
+
+
+def test_the_latest_line_counts_whatever_rank_wrote_it(tmp_path: Path):
+    for rank, reason in ((5, "unreadable"), (2, "no face")):
+        file = SkippedFile(tmp_path, rank)
+        file.add("a#0", reason)  # type: ignore[arg-type]
+        file.close()
+    assert skipped(tmp_path)["a#0"]["reason"] == "no face"
+
+
+def test_nothing_skipped_leaves_no_list(tmp_path: Path):
+    SkippedFile(tmp_path, 0).close()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,248 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from amesh.data.dataset import make_sample
+from amesh.data.records import Problems
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+from amesh.labelling.facts import Manifest
+from amesh.labelling.inputs import Share, find_inputs
+from amesh.labelling.run import Counts, LabelConfig, label
+from amesh.labelling.summary import claim, summarise
+from amesh.labelling.teacher import Teacher
+
+from .conftest import TOPOLOGY, ColourReader, coloured, face
+
+Make = Callable[..., Teacher]
+CONFIG = LabelConfig(faces_per_shard=2, cut=0)
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path, network: ColourReader, make_teacher: Make):
+    """Labels the folder into another one; options as for `label`."""
+
+    def call(
+        share: Share = Share(),  # noqa: B008 - frozen
+        config: LabelConfig = CONFIG,
+        manifest: Manifest | None = None,
+        said: list[str] | None = None,
+    ) -> Counts:
+        return label(
+            find_inputs([str(folder)]),
+            manifest or Manifest(),
+            make_teacher(network),
+            tmp_path / "out",
+            share,
+            config,
+            (said if said is not None else []).append,
+        )
+
+    return call
+
+
+def keys(folder: Path) -> list[str]:
+    source = ShardSource(folder, Problems())
+    return [source[i].key for i in range(len(source))]
+
+
+NAMES = [f"photos/deep/{i}.png#0:0" for i in range(5)]
+
+
+def test_faces_are_written_and_the_rest_is_named(run, tmp_path: Path):
+    said: list[str] = []
+    counts = run(said=said)
+    assert (counts.faces, counts.pictures, counts.before) == (5, 5, 0)
+    assert counts.skipped == {"no face": 1, "unreadable": 1}
+    assert keys(tmp_path / "out") == NAMES
+    [line] = said
+    assert "text.jpg: not a picture" in line
+    record = ShardSource(tmp_path / "out", Problems())[0]
+    assert (record.scheme, record.source, record.licence) == ("face478", "photos", None)
+    np.testing.assert_allclose(record.points, face(), atol=0.25)
+    assert record.weight_xy.min() > 0.8
+    assert (record.visibility == 1).all()
+    sample = make_sample(record, TOPOLOGY, 64, 2.3)
+    assert sample.face
+
+
+def test_the_same_again_does_nothing(run, tmp_path: Path, network: ColourReader):
+    run()
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    network.batches.clear()
+    counts = run()
+    assert (counts.faces, counts.before) == (0, 5)
+    assert counts.skipped == {"no face": 1, "unreadable": 1}, "the state is told, old or new"
+    assert network.batches == []
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_retry_tries_what_gave_no_face(run, folder: Path, tmp_path: Path):
+    run()
+    Image.fromarray(coloured()).save(folder / "text.jpg")
+    assert run().faces == 0
+    counts = run(config=LabelConfig(retry=True))
+    assert (counts.faces, counts.before) == (1, 5)
+    assert counts.skipped == {"no face": 1}
+    assert sorted(keys(tmp_path / "out")) == sorted([*NAMES, "photos/text.jpg#0:0"])
+    assert run().skipped == {"no face": 1}, "what was mended is no failure any more"
+    assert summarise(tmp_path / "out", {})["without_labels"] == {"no face": 1}
+
+
+@pytest.mark.parametrize(("error", "kept"), [(RuntimeError, 2), (KeyboardInterrupt, 3)])
+def test_an_end_in_the_middle_is_gone_on_from(
+    run, tmp_path: Path, network: ColourReader, error: type[BaseException], kept: int
+):
+    read, calls = network.read, 0
+
+    def fail(crop: np.ndarray) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls > 3 * 17:  # each face is looked at 1 + 8 + 8 times
+            raise error("stop")
+        return read(crop)
+
+    network.read = fail
+    with pytest.raises(error, match="stop"):
+        run()
+    assert len(keys(tmp_path / "out")) == kept
+    network.read = read
+    counts = run()
+    assert (counts.before, counts.faces) == (kept, 5 - kept)
+    assert keys(tmp_path / "out") == NAMES
+
+
+def test_ranks_share_the_work_and_may_change(run, tmp_path: Path):
+    first = run(Share(0, 3))
+    assert 0 < first.faces < 5
+    others = [run(Share(rank, 2)) for rank in range(2)]
+    assert sum(one.faces for one in others) + first.faces == 5
+    assert sum(one.before for one in others) == first.faces
+    assert sorted(keys(tmp_path / "out")) == NAMES
+    assert sum(one.elsewhere for one in others) == 7
+    everything = run()
+    assert (everything.before, everything.faces) == (5, 0)
+
+
+def test_facts_of_the_manifest_are_in_the_records(run, folder: Path, tmp_path: Path):
+    (folder / "manifest.jsonl").write_text(
+        '{"image": "deep/0.png", "source": "studio", "licence": "CC0", "person": "p", '
+        '"group": "g", "split": "train", "generated": true}\n'
+    )
+    run(manifest=Manifest([folder / "manifest.jsonl"]))
+    source = ShardSource(tmp_path / "out", Problems())
+    one, two = source[0], source[1]
+    assert (one.source, one.licence, one.person) == ("studio", "CC0", "p")
+    assert (one.group, one.split) == ("g", "train")
+    assert (two.source, two.licence, two.person) == ("photos", None, None)
+    summary = summarise(tmp_path / "out", {"network": "colours"})
+    assert summary["sources"]["studio"]["licences"] == {"CC0": 1}
+    assert summary["generated"] == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (LabelConfig(min_face=70), "small"),
+        (LabelConfig(max_disagreement=1e-6), "disagreement"),
+        (LabelConfig(min_score=0.9999), "no face"),
+    ],
+)
+def test_faces_that_are_not_good_enough(run, config: LabelConfig, reason: str):
+    counts = run(config=config)
+    assert counts.faces == 0
+    assert counts.dropped == {reason: 5}
+    assert counts.skipped == {"dropped": 5, "no face": 1, "unreadable": 1}
+
+
+def test_labels_that_training_would_refuse_are_not_written(run, network: ColourReader):
+    network.error = lambda at: 100.0  # [crop px]: nowhere near the picture
+    counts = run(config=LabelConfig(max_disagreement=9))
+    assert counts.dropped == {"outside the picture": 5}
+
+
+def test_a_cut_moves_the_labels_with_the_picture(folder: Path, tmp_path: Path, make_teacher: Make):
+    points = face((150.0, 140.0), size=50.0)
+    Image.fromarray(coloured()).save(tmp_path / "one.png")
+    label(
+        find_inputs([str(tmp_path / "one.png")]),
+        Manifest(),
+        make_teacher(ColourReader([points])),
+        tmp_path / "out",
+        Share(),
+        LabelConfig(cut=3.0),
+    )
+    record = ShardSource(tmp_path / "out", Problems())[0]
+    sample = make_sample(record, TOPOLOGY, 64, 1.0)
+    # The colours of the cut say where its pixels were; so do those at a landmark of the label.
+    x, y = sample.landmarks[1, :2]
+    red, green = sample.image[int(y), int(x), :2].astype(float)
+    np.testing.assert_allclose([red, green], points[1, :2], atol=3)
+    assert record.points[:, :2].max() < 150
+
+
+def test_too_small_a_cut_is_refused():
+    with pytest.raises(UserError, match=r"cut is 1\.5 faces.*expected 0 \(never\), or 2 and more"):
+        LabelConfig(cut=1.5)
+
+
+def test_a_clip_gives_frames_and_is_gone_on_with(folder: Path, tmp_path: Path, make_teacher: Make):
+    path = tmp_path / "clips" / "clip.avi"
+    path.parent.mkdir()
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (256, 256))
+    for _ in range(21):
+        writer.write(cv2.cvtColor(coloured(), cv2.COLOR_RGB2BGR))
+    writer.release()
+    (path.parent / "text.mp4").write_text("no video")
+    teacher = make_teacher(ColourReader([face(size=100)]))
+    said: list[str] = []
+
+    def run(every: int, share: Share = Share()) -> Counts:  # noqa: B008 - frozen
+        return label(
+            find_inputs([str(path.parent)]),
+            Manifest(),
+            teacher,
+            tmp_path / "out",
+            share,
+            LabelConfig(every=every, max_disagreement=1),
+            said.append,
+        )
+
+    first = run(10)
+    assert (first.faces, first.skipped) == (3, {"unreadable": 1})
+    assert keys(tmp_path / "out") == [f"clips/clip.avi#{n}:0" for n in (0, 10, 20)]
+    second = run(5)
+    assert (second.faces, second.before, second.skipped) == (2, 3, {"unreadable": 1})
+    assert len(said) == 1
+    ranks = [run(2, Share(rank, 2)) for rank in range(2)]
+    assert min(one.faces for one in ranks) > 0
+    assert sum(one.faces for one in ranks) == 8, "0, 2, ... 20 without 0, 10 and 20"
+    assert sum(one.before for one in ranks) == 3
+    assert len(set(keys(tmp_path / "out"))) == len(keys(tmp_path / "out")) == 13
+    record = ShardSource(tmp_path / "out", Problems())[0]
+    np.testing.assert_allclose(record.points[:, :2], face(size=100)[:, :2], atol=3)
+
+
+def test_the_summary_says_what_lies_there_and_who_made_it(run, tmp_path: Path):
+    out, teacher = tmp_path / "out", {"network": "colours", "sha256": "ab"}
+    claim(out, teacher)
+    run(Share(0, 2))
+    run(Share(1, 2))
+    summary = summarise(out, teacher)
+    assert json.loads((out / "labels.json").read_text()) == summary
+    assert summary["teacher"] == teacher
+    assert (summary["faces"], summary["pictures"]) == (5, 5)
+    assert summary["without_labels"] == {"no face": 1, "unreadable": 1}
+    assert summary["sources"]["photos"]["faces"] == 5
+    assert 0 < summary["disagreement"]["mean"] < 0.01
+    claim(out, teacher)
+    with pytest.raises(UserError, match="labelled by a teacher with sha256 ab, this one has cd"):
+        claim(out, {"network": "colours", "sha256": "cd"})
+    (out / "labels.json").write_text("{")
+    with pytest.raises(UserError, match=r"labels\.json: damaged"):
+        claim(out, teacher)

@@ -1,0 +1,125 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from amesh.labelling.teacher import Teacher
+from amesh.labelling.views import ViewConfig
+from amesh.pipeline.detector import Detection
+
+from .conftest import TOPOLOGY, ColourReader, coloured, detect, face
+
+Make = Callable[..., Teacher]
+CLOSE = 0.25  # colours of 8 bits tell a place no better [px]
+
+
+def test_labels_are_where_the_face_is(network: ColourReader, make_teacher: Make):
+    [found] = make_teacher(network)(coloured())
+    np.testing.assert_allclose(found.landmarks, face(), atol=CLOSE)
+    assert found.landmarks.dtype == np.float32
+    assert found.size == pytest.approx(60, abs=CLOSE)
+    assert found.score == pytest.approx(1 / (1 + np.exp(-9.0)))
+    assert found.disagreement < 0.003
+    assert found.weight_xy.min() > 0.8
+    assert found.weight_z.min() > 0.8
+    assert network.batches == [1, 8, 8]  # detection's region; looks at the face, at the eyes
+
+
+def test_errors_in_proportion_to_the_jitter_cancel_but_cost_weight(
+    network: ColourReader, make_teacher: Make
+):
+    def error(image_from_crop: np.ndarray) -> np.ndarray:
+        turn = np.arctan2(-image_from_crop[0, 1], image_from_crop[1, 1])
+        side = np.log(np.linalg.norm(image_from_crop[:, 1]))
+        wrong = np.zeros((478, 3))
+        # Where it looks, in its own crop: to the right by what it is turned and scaled.
+        wrong[10, 0] = 20 * np.sign(np.linalg.det(image_from_crop[:, :2])) * turn
+        wrong[152, 1] = 60 * (side - np.log(90 / 64))
+        return wrong
+
+    network.error = error
+    [found] = make_teacher(network)(coloured())
+    np.testing.assert_allclose(found.landmarks, face(), atol=CLOSE)
+    assert (found.weight_xy[[10, 152]] < 0.4).all()
+    others = np.delete(found.weight_xy, [10, 152])
+    assert others.min() > 0.8
+
+
+def test_a_network_that_answers_a_mirrored_face_differently_is_averaged(
+    network: ColourReader, make_teacher: Make
+):
+    def error(image_from_crop: np.ndarray) -> float:
+        return 5.0 if np.linalg.det(image_from_crop[:, :2]) < 0 else 0.0
+
+    network.error = error
+    [found] = make_teacher(network)(coloured())
+    # Half of 5 crop px of 90 / 64 px each; a mirrored crop's x points to the left.
+    half = 2.5 * 90 / 64
+    np.testing.assert_allclose((found.landmarks - face())[5, :2], [-half, half], atol=CLOSE)
+
+
+def test_eyes_come_from_the_closer_looks_and_their_depth_does_not(
+    network: ColourReader, make_teacher: Make
+):
+    def error(image_from_crop: np.ndarray) -> float:
+        return 5.0 if np.linalg.norm(image_from_crop[:, 1]) < 0.9 * 90 / 64 else 0.0
+
+    network.error = error
+    [found] = make_teacher(network, ViewConfig(scale=0.0, eyes=0.8))(coloured())
+    eyes = np.zeros(478, bool)
+    for region in TOPOLOGY.regions:
+        if region.iris is not None:
+            eyes[[*region.indices, *region.iris.indices]] = True
+    wrong = np.abs(found.landmarks - face())
+    np.testing.assert_allclose(wrong[eyes, 1], 5 * 0.8 * 90 / 64, atol=CLOSE)
+    assert wrong[~eyes].max() < CLOSE
+    assert wrong[eyes, 2].max() < CLOSE
+
+
+def test_faces_come_in_the_detectors_order_and_each_once(make_teacher: Make):
+    left, right = face((70, 128), 50.0), face((190, 128), 60.0)
+    network = ColourReader([right, left])
+    teacher = make_teacher(network)
+    found = teacher(coloured())
+    assert [round(one.size) for one in found] == [60, 50]
+    again = teacher.pipeline.detector
+    teacher.pipeline.detector = lambda image: [*again(image), *again(image)]
+    assert len(teacher(coloured())) == 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_small_face_within_a_large_one_is_none(make_teacher: Make, order: int):
+    whole, fold, neighbour = face((100, 128), 80.0), face((105, 140), 25.0), face((180, 128), 50.0)
+    found = make_teacher(ColourReader([whole, fold, neighbour][::order]))(coloured())
+    assert [round(one.size) for one in found] == [80, 50][::order]
+
+
+def test_the_same_picture_gives_the_same_labels(network: ColourReader, make_teacher: Make):
+    teacher = make_teacher(network)
+    [one], [two] = teacher(coloured()), teacher(coloured())
+    np.testing.assert_array_equal(one.landmarks, two.landmarks)
+    np.testing.assert_array_equal(one.weight_xy, two.weight_xy)
+
+
+@pytest.mark.parametrize("scale", [1, 8])
+def test_a_face_that_detectors_miss_is_searched_for_with_a_margin(
+    network: ColourReader, make_teacher: Make, scale: int
+):
+    """At once, and in a picture so large that the search is on a smaller one."""
+    image = coloured().repeat(scale, axis=0).repeat(scale, axis=1)
+    searched: list[tuple[int, ...]] = []
+
+    def detector(picture: np.ndarray) -> list[Detection]:
+        searched.append(picture.shape)
+        side = min(256 * scale, 1024)
+        if len(picture) == 256 * scale:
+            return []
+        assert not picture[: side // 4].any()
+        assert picture.shape == (side * 3 // 2, side * 3 // 2, 3)
+        return [detect(face() * (side / 256) + side / 4)]
+
+    teacher = make_teacher(network)
+    teacher.pipeline.detector = detector
+    [found] = teacher(image)
+    np.testing.assert_allclose(found.landmarks, face() * scale, atol=CLOSE * scale)
+    assert len(searched) == 2

@@ -1,0 +1,124 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from drawn_faces import write_faces
+
+from amesh.data.sources.opening import SourceConfig
+from amesh.errors import UserError
+from amesh.nn.config import NAMED
+from amesh.training.data_module import FaceData
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> SourceConfig:
+    return SourceConfig(write_faces(tmp_path_factory.mktemp("faces"), 12, negatives=4))
+
+
+def prepared(rank: int = 0, world: int = 1, **settings) -> FaceData:
+    data = FaceData(**{"workers": 0, "batch_size": 4} | settings)
+    data.trainer = SimpleNamespace(
+        lightning_module=SimpleNamespace(network=NAMED["tiny-128"]),
+        global_rank=rank,
+        world_size=world,
+        training=True,
+        current_epoch=0,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )
+    data.setup("fit")
+    return data
+
+
+def batches(data: FaceData, loader) -> list:
+    return [data.on_after_batch_transfer(loaded, 0) for loaded in loader]
+
+
+def test_batches_of_an_epoch(shards):
+    data = prepared(train=[shards])
+    epoch = batches(data, data.train_dataloader())
+    assert [batch.image.shape for batch in epoch] == [(4, 3, 128, 128)] * 3
+    assert sorted(i for batch in epoch for i in batch.index.tolist()) == list(range(12))
+    assert sum(batch.face.sum().item() for batch in epoch) == 9
+    assert data.licences == {"CC0": 12}
+
+
+def test_what_is_held_out_is_not_trained_on_and_not_changed(shards):
+    data = prepared(train=[shards], hold_out=0.4, batch_size=1)
+    train = [entry.key for source in data.sources["train"] for entry in source.entries]
+    val = [entry.key for source in data.sources["val"] for entry in source.entries]
+    assert sorted(train + val) == sorted(f"drawn{i}" for i in range(12))
+    assert 0 < len(val) < 12
+    data.trainer.training = False
+    once, again = (batches(data, data.val_dataloader()) for _ in range(2))
+    assert len(once) == len(val)
+    assert all(a.image.equal(b.image) for a, b in zip(once, again, strict=True))
+    # Cut exactly around the face: the longer side of its box is the crop without its margin.
+    faces = [batch for batch in once if batch.face.item()]
+    for batch in faces:
+        low, high = batch.landmarks[0, :, :2].amin(0), batch.landmarks[0, :, :2].amax(0)
+        assert (high - low).max().item() == pytest.approx(128 / 1.5, abs=4)
+
+
+def test_a_face_that_comes_twice_in_an_epoch_looks_different(shards):
+    twice = SourceConfig(shards.path, repeat=2)
+    data = prepared(train=[twice])
+    seen: dict[int, torch.Tensor] = {}
+    for batch in batches(data, data.train_dataloader()):
+        seen |= dict(zip(batch.index.tolist(), batch.image, strict=True))
+    assert sorted(seen) == list(range(24))
+    assert not any(seen[i].equal(seen[i + 12]) for i in range(12))
+
+
+def test_a_test_set_is_the_validation_set_where_there_is_none(shards):
+    data = prepared(train=[shards], val=[shards])
+    assert data.sources["test"] == data.sources["val"]
+    assert len(data.test_dataloader()) == 3
+
+
+def test_nothing_to_validate_on_is_no_error_but_nothing_to_test_on_is(shards):
+    data = prepared(train=[shards])
+    assert data.val_dataloader() == []
+    with pytest.raises(UserError, match=r"no face to test on: set data\.test"):
+        data.test_dataloader()
+
+
+def test_nothing_to_train_on_is_refused():
+    with pytest.raises(UserError, match=r"no face to train on: give sets in data\.train"):
+        prepared().train_dataloader()
+
+
+def test_more_ranks_than_samples_are_refused(shards):
+    with pytest.raises(UserError, match="12 samples are too few for 4 ranks with batches of 4"):
+        prepared(train=[shards], world=4).train_dataloader()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0, expected at least 1"),
+        ({"workers": -1}, "workers is -1, expected at least 0"),
+        ({"hold_out": 1.0}, "hold_out is 1.0"),
+    ],
+)
+def test_numbers_without_meaning_are_refused(setting, message):
+    with pytest.raises(UserError, match=message):
+        FaceData(**setting)
+
+
+def test_damaged_records_are_counted_named_and_skipped(tmp_path: Path):
+    folder = write_faces(tmp_path / "shards", 6)
+    tar = next(folder.glob("*.tar"))
+    content = bytearray(tar.read_bytes())
+    place = content.index(b"\x89PNG")
+    content[place : place + 4] = b"oops"
+    tar.write_bytes(content)
+    source = SourceConfig(folder)
+    data = prepared(train=[source], batch_size=3)
+    for _ in range(2):
+        batches(data, data.train_dataloader())
+    assert len(data.skipped) == 1
+    assert "byte" in data.skipped[0]
+    stop = prepared(train=[source], batch_size=3, on_bad="stop")
+    with pytest.raises(UserError, match="not a picture that can be read"):
+        batches(stop, stop.train_dataloader())
