@@ -80,6 +80,17 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def face_model(session: nox.Session) -> None:
+    """Measure the statistics of synthetic faces again: `nox -s face_model -- SHARDS`."""
+    if len(session.posargs) != 1:
+        session.error("which labelled shards? nox -s face_model -- FOLDER")
+    python = str(develop(session, "-e", ".") / "python")
+    output = str(HERE / "amesh" / "data" / "synth" / "face_model.npz")
+    command = ("-m", "amesh.data.synth.measure", session.posargs[0], "--output", output)
+    session.run(python, *command, external=True)
+
+
+@nox.session(venv_backend="none")
 def notebooks(session: nox.Session) -> None:
     """Run the notebooks with small settings; what they show goes to build/notebooks."""
     programs = develop(session, "-e", ".[litert,train,notebooks]", "scikit-image")
@@ -275,6 +286,7 @@ def build(session: nox.Session) -> None:
     shipped = {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.py")}
     shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.json")}
     shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.jpg")}
+    shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.npz")}
     shipped |= {f"amesh/{p.relative_to(HERE).as_posix()}" for p in (HERE / "conf").rglob("*.yaml")}
     if missing := sorted(shipped - names):
         session.error(f"{wheel.name} lacks {', '.join(missing)}")

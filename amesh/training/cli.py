@@ -22,6 +22,7 @@ from amesh.errors import UserError
 from amesh.training.callbacks import Averaging, BestCheckpoint, LastCheckpoint, SaveNetwork
 from amesh.training.checkpoint import AtomicCheckpointIO, read
 from amesh.training.data_module import FaceData
+from amesh.training.memory import keep_memory
 from amesh.training.module import LandmarkTraining
 from amesh.training.report import Report
 from amesh.training.tracking import Tracker
@@ -44,6 +45,7 @@ def main(args: Sequence[str] | None = None) -> int:
         0 when all is done, 2 where the user has to change something, 143 after SIGTERM.
     """
     _quieten()
+    keep_memory()
     try:
         words = named_configs(sys.argv[1:] if args is None else list(args))
         TrainingCLI(words)

@@ -20,6 +20,7 @@ from amesh.data.sources.opening import SourceConfig, open_source
 from amesh.data.synth.faces import SyntheticFaces
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
+from amesh.training.memory import keep_memory
 from amesh.training.synthetic import SyntheticData, maker, pool
 
 Split = Literal["train", "val", "test"]
@@ -233,5 +234,6 @@ class FaceData(pl.LightningDataModule):
             collate_fn=side_by_side,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            worker_init_fn=keep_memory,
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )

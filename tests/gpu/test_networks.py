@@ -86,14 +86,14 @@ net = AttentionMesh(small).to("{cuda}")
 image = torch.rand(4, 3, 128, 128, device="{cuda}")
 plain = net(image)
 plain.landmarks.square().mean().backward()
-gradients = [p.grad.clone() for p in net.parameters() if p.grad is not None]
+gradients = {{n: p.grad.clone() for n, p in net.named_parameters() if p.grad is not None}}
 net.zero_grad()
 net.compile()
 compiled = net(image)
 compiled.landmarks.square().mean().backward()
-print(float((compiled.landmarks - plain.landmarks).abs().max()))
-again = [p.grad for p in net.parameters() if p.grad is not None]
-print(max(float((a - g).norm() / (g.norm() + 1e-6)) for a, g in zip(again, gradients, strict=True)))
+print(float((compiled.landmarks - plain.landmarks).detach().abs().max()))
+again = dict(net.named_parameters())
+print(max(float((again[n].grad - g).norm() / (g.norm() + 1e-6)) for n, g in gradients.items()))
 """
     moved, gradients = map(float, run_python(code).split())
     assert moved < 1e-3

@@ -93,17 +93,18 @@ def test_a_step_as_a_cuda_graph_is_the_same_step(cuda: torch.device) -> None:
 def test_four_faces_are_learnt_by_heart(device: torch.device, bf16: bool) -> None:
     torch.manual_seed(0)
     module, batch = LandmarkTraining(network=SMALL, bf16=bf16).to(device), faces(device)
-    optimiser = torch.optim.AdamW(module.net.parameters(), lr=1e-2)
+    optimiser = torch.optim.AdamW(module.net.parameters(), lr=3e-3)
     losses = []
-    for number in range(100):
+    for step in range(160):
+        optimiser.param_groups[0]["lr"] = 3e-3 * (1 - step / 160)
         optimiser.zero_grad()
-        loss, _, _ = module._losses(batch, ideal=number < 20)
+        loss, _, _ = module._losses(batch, ideal=False)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.net.parameters(), 20.0)
         optimiser.step()
         losses.append(loss.item())
     assert all(map(math.isfinite, losses))
-    assert losses[-1] < 0.35 * losses[0]
+    assert losses[-1] < 0.35 * losses[0]  # on a CPU: 0.21 in either precision
 
 
 def test_one_rank_of_ddp_steps_as_none(run_python: Callable[[str], str], device: torch.device):

@@ -42,7 +42,7 @@ def draw_light(key: Int64[Tensor, " b"]) -> Light:
     around = 1.5 * random.bell(key, "lamp, side")
     above = 0.35 + 0.8 * random.bell(key, "lamp, height")
     lamp = torch.stack([around.sin() * above.cos(), -above.sin(), -around.cos() * above.cos()], 1)
-    contrast = 0.25 + 0.7 * draw[:, 0]
+    contrast = 0.3 + 0.7 * draw[:, 0]
     warm = 0.16 * (2 * draw[:, 1:2] - 1) * draw.new_tensor([1.0, 0.0, -1.2])
     cool = 0.10 * (2 * draw[:, 2:3] - 1) * draw.new_tensor([1.0, 0.0, -1.0])
     side = nn.functional.normalize(

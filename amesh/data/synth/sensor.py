@@ -46,6 +46,9 @@ def expose(
     bright = torch.where(bright > 0.7, 0.7 + 0.3 * torch.tanh((bright - 0.7) / 0.3), bright)
     curve = (1 / (2.2 + 0.3 * (2 * draw[:, 1] - 1)))[:, None, None, None]
     picture = bright.clamp(1e-4, 1) ** curve
+    # Cameras steepen the middle of the curve.
+    steep = picture * picture * (3 - 2 * picture)
+    picture = torch.lerp(picture, steep, (0.9 * draw[:, 3])[:, None, None, None])
     grain = noise.tiles(key, "sensor's noise", (height, width))
     strength = (config.noise * draw[:, 2] ** 2)[:, None, None, None]
     picture = picture + strength * grain * (1.2 - 0.7 * picture)

@@ -153,3 +153,11 @@ def test_gradients_of_the_soft_attention_reach_the_width_of_its_kernel():
     assert torch.autograd.gradcheck(
         lambda m, t, s: sampling.gaussian(m, t, 3, s), (maps, places, sigma)
     )
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_crop_lies_in_memory_as_its_map(layout: torch.memory_format):
+    maps, places = features(2, torch.float32), thetas(2, torch.float32)
+    crop = sampling.affine(maps.contiguous(memory_format=layout), places, SIZE)
+    assert crop.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(crop, sampling.affine(maps, places, SIZE), rtol=0, atol=1e-6)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -6,9 +7,11 @@ import torch
 from drawn_faces import write_faces
 
 from amesh.data.sources.opening import SourceConfig
+from amesh.data.synth.config import SynthConfig
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.training.data_module import FaceData
+from amesh.training.synthetic import SyntheticData
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +125,34 @@ def test_damaged_records_are_counted_named_and_skipped(tmp_path: Path):
     stop = prepared(train=[source], batch_size=3, on_bad="stop")
     with pytest.raises(UserError, match="not a picture that can be read"):
         batches(stop, stop.train_dataloader())
+
+
+def test_synthetic_faces_are_kept_or_made_anew(shards):
+    few = SyntheticData(faces=4, val=2, ranges=SynthConfig(hair=0.0))
+    kept = prepared(synthetic=few, batch_size=2)
+    assert kept.licences == {"CC0-1.0": 4}
+    first = batches(kept, kept.train_dataloader())
+    assert [batch.image.shape for batch in first] == [(2, 3, 128, 128)] * 2
+    assert all((batch.weight_z == 1).all() for batch in first)
+    assert len(kept.sources["val"][0]) == 2
+    train, val = (kept.sources[split][0].entries[0].key for split in ("train", "val"))
+    assert train != val
+
+    fresh = prepared(synthetic=replace(few, fresh=True, val=0), train=[shards], batch_size=4)
+    epochs = []
+    for epoch in (0, 1):
+        fresh.trainer.current_epoch = epoch
+        loader = fresh.train_dataloader()
+        loader.batch_sampler.set_epoch(epoch)
+        found = batches(fresh, loader)
+        assert all(batch.image.shape[0] == 4 for batch in found)
+        assert sorted(i for batch in found for i in batch.index.tolist()) == list(range(16))
+        epochs.append({i: b.landmarks[k] for b in found for k, i in enumerate(b.index.tolist())})
+    # Numbers from 12 on are made: other faces in the next epoch.
+    shape = [epoch[13] - epoch[13].mean(0) for epoch in epochs]
+    assert (shape[0] - shape[1]).abs().max() > 1
+
+
+def test_numbers_of_synthetic_faces_below_0_are_refused():
+    with pytest.raises(UserError, match=r"data\.synthetic: val is -1, below 0"):
+        SyntheticData(val=-1)
