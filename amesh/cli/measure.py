@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from amesh.cli.options import RUNTIMES, Verbs, positive, verb
+from amesh.cli.options import RUNTIMES, Verbs, needs_training, positive, verb
+from amesh.errors import UserError
 
 
 def add_evaluate(verbs: Verbs) -> None:
@@ -136,10 +137,11 @@ def add_benchmark(verbs: Verbs) -> None:
     parser = verb(
         verbs,
         "benchmark",
-        "time the networks of the paper's Table 1 on this machine\n\n"
+        "time the networks of the paper's Table 1 on this machine, or training\n\n"
         "Mesh, lips, eye and iris, the cascade of them, and the attention mesh: per runtime,\n"
         "precision, threads and batch, in turn, as medians. Writes Markdown, JSON, and a chart\n"
-        "where there are several batches.",
+        "where there are several batches. With --training instead: configurations of `amesh fit`,\n"
+        "the step alone, the data alone, and both.",
     )
     parser.add_argument("--model", default="paper-256", help="a named member of the family")
     parser.add_argument(
@@ -148,10 +150,19 @@ def add_benchmark(verbs: Verbs) -> None:
     parser.add_argument("--precision", nargs="+", default=["fp32"], choices=["fp32", "fp16"])
     parser.add_argument("--threads", nargs="+", type=positive, default=[1], metavar="N")
     parser.add_argument("--batch", nargs="+", type=positive, default=[1], metavar="N")
-    parser.add_argument("--rounds", type=positive, default=50, metavar="N", help="calls of each")
+    parser.add_argument(
+        "--rounds", type=positive, metavar="N", help="calls of each; 50, with --training 7"
+    )
     parser.add_argument(
         "--google", type=Path, metavar="WHEEL", help="also time the cascade in mediapipe's wheel"
     )
+    parser.add_argument(
+        "--training",
+        nargs="+",
+        metavar="CONFIG",
+        help="time training; fragments join with +: paper+model/tiny_128",
+    )
+    parser.add_argument("--shards", type=Path, metavar="DIR", help="faces for --training")
     parser.add_argument(
         "--output", type=Path, default=Path("benchmark"), metavar="DIR", help="tables go here"
     )
@@ -159,6 +170,14 @@ def add_benchmark(verbs: Verbs) -> None:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
+    if options.training:
+        if options.shards is None:
+            raise UserError("benchmark: give faces to train on with --shards")
+        time_training = needs_training("amesh.training.speed_run", "benchmark")
+        code: int = time_training(
+            options.training, options.shards, options.output, options.rounds or 7
+        )
+        return code
     from amesh.evaluation.benchmark import benchmark
 
     return benchmark(
@@ -167,7 +186,7 @@ def _benchmark(options: argparse.Namespace) -> int:
         options.precision,
         options.threads,
         options.batch,
-        options.rounds,
+        options.rounds or 50,
         options.google,
         options.output,
     )

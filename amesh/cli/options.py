@@ -1,7 +1,10 @@
 """What the verbs share: exit codes, the look of the help, kinds of arguments."""
 
 import argparse
-from typing import TYPE_CHECKING, TypeAlias
+import importlib
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from amesh.errors import UserError
 
 if TYPE_CHECKING:
     Verbs: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -52,6 +55,20 @@ def probability(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up to, but not, 1")
     return value
+
+
+def needs_training(module: str, name: str) -> Any:
+    """A function of a module that needs the extra `train`, which is imported here.
+
+    Raises:
+        UserError: What it needs is not installed.
+    """
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("amesh"):
+            raise
+        raise UserError(f"this needs {error.name}: pip install 'amesh[train]'") from None
 
 
 def count(number: int, noun: str) -> str:

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from amesh.cli.options import Verbs, verb
-from amesh.errors import UserError
+from amesh.cli.options import Verbs, needs_training, verb
 
 # Lightning takes seconds to import, so only these verbs do.
 LIGHTNING = {
@@ -20,13 +19,8 @@ def train(words: list[str]) -> int:
     Raises:
         UserError: What training needs is not installed.
     """
-    try:
-        from amesh.training.cli import main
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("amesh"):
-            raise
-        raise UserError(f"training needs {error.name}: pip install 'amesh[train]'") from None
-    return main(words)
+    code: int = needs_training("amesh.training.cli", "main")(words)
+    return code
 
 
 def add_training(verbs: Verbs) -> None:
@@ -55,10 +49,6 @@ def add_upload(verbs: Verbs) -> None:
 
 
 def _upload(options: argparse.Namespace) -> int:
-    try:
-        from amesh.training.upload import upload
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("amesh"):
-            raise
-        raise UserError(f"upload needs {error.name}: pip install 'amesh[train]'") from None
-    return upload(options.files, options.project, options.run, options.save_dir)
+    upload = needs_training("amesh.training.upload", "upload")
+    code: int = upload(options.files, options.project, options.run, options.save_dir)
+    return code

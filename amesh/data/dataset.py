@@ -174,22 +174,29 @@ def _targets(record: Record, topology: Topology) -> Targets:
         raise UserError(f"{record.where}: {error}") from None
 
 
+def _span(points: Float[np.ndarray, "n d"]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom [px]; column by column, which takes a third of both at once."""
+    x, y = points[:, 0], points[:, 1]
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+
 def _square(landmarks: Float[np.ndarray, "n 3"]) -> tuple[float, float, float]:
     """Centre and side of the region of interest, as `roi.from_landmarks` has it [px]."""
-    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
-    x, y = ((low + high) / 2).tolist()
-    return x, y, float((high - low).max()) * ROI_SCALE
+    left, top, right, bottom = _span(landmarks)
+    return (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top) * ROI_SCALE
 
 
 def _check_inside(targets: Targets, size: tuple[int, int], where: str) -> None:
-    points = targets.landmarks[targets.weight_xy > 0, :2]
-    low, high = points.min(0), points.max(0)
-    room = _OUTSIDE * float((high - low).max())
-    centre = (low + high) / 2
-    outside = (centre < 0).any() or (centre > size).any()
-    if outside or (low < -room).any() or (high > np.array(size) + room).any():
-        box = ", ".join(f"{value:.0f}" for value in (*low, *high))
+    labelled = targets.weight_xy > 0
+    points = targets.landmarks if labelled.all() else targets.landmarks[labelled]
+    left, top, right, bottom = span = _span(points)
+    room = _OUTSIDE * max(right - left, bottom - top)
+    width, height = size
+    centred = 0 <= left + right <= 2 * width and 0 <= top + bottom <= 2 * height
+    near = min(left, top) >= -room and right <= width + room and bottom <= height + room
+    if not (centred and near):
+        box = ", ".join(f"{value:.0f}" for value in span)
         raise UserError(
             f"{where}: landmarks lie outside the picture: they span {box}, the picture is "
-            f"{size[0]} x {size[1]} px; labels of another picture, or of another size?"
+            f"{width} x {height} px; labels of another picture, or of another size?"
         )

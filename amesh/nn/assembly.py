@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amesh.geometry.picking import pick
 from amesh.nn.config import MeshConfig
 from amesh.topology import Iris, Region
 
@@ -61,5 +62,5 @@ class Assembly(nn.Module):
 
     def _z(self, mesh: Tensor) -> Float[Tensor, "b n 1"]:
         z = mesh[..., 2:]
-        means = [z[:, source].mean(1, keepdim=True) for source in self.z_sources]
+        means = [pick(z, source).mean(1, keepdim=True) for source in self.z_sources]
         return torch.cat([z, *means], dim=1).index_select(1, self.z_rows)

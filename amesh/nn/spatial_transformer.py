@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from amesh.geometry import region, sampling
 from amesh.geometry.coordinates import normalise
+from amesh.geometry.picking import pick
 from amesh.nn.config import MeshConfig
 
 
@@ -30,11 +31,11 @@ class RegionNormaliser(nn.Module):
         points = normalise(landmarks[..., :2], self.input_size)
         thetas = []
         for r, frame in zip(self.regions, self.frames, strict=True):
-            anchors = points[:, list(r.anchors)]
+            anchors = pick(points, r.anchors)
             if self.rule == "corners":
                 thetas.append(region.theta_from_corners(anchors, frame))
             else:
-                thetas.append(region.theta_from_box(points[:, list(r.indices)], anchors))
+                thetas.append(region.theta_from_box(pick(points, r.indices), anchors))
         return torch.stack(thetas, dim=1)
 
 

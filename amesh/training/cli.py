@@ -44,7 +44,7 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         0 when all is done, 2 where the user has to change something, 143 after SIGTERM.
     """
-    _quieten()
+    quieten()
     keep_memory()
     try:
         words = named_configs(sys.argv[1:] if args is None else list(args))
@@ -71,7 +71,7 @@ def parsed(args: Sequence[str]) -> Namespace:
     return config
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Keeps from the user what Lightning says to its own developers, and its advertisements."""
     # LightningCLI uses functions of jsonargparse that its next major version drops.
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
@@ -225,7 +225,14 @@ class TrainingCLI(LightningCLI):
         return trainer
 
 
-class ParsingOnly(TrainingCLI):
+class BuildingOnly(TrainingCLI):
+    """Builds trainer, module and data, and runs nothing."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs nothing."""
+
+
+class ParsingOnly(BuildingOnly):
     """Parses and checks, builds nothing."""
 
     def _set_seed(self) -> None:
@@ -233,9 +240,6 @@ class ParsingOnly(TrainingCLI):
 
     def instantiate_classes(self) -> None:
         """Builds nothing."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Runs nothing."""
 
 
 def _entries(loggers: Any) -> list[Any]:

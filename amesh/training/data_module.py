@@ -234,6 +234,10 @@ class FaceData(pl.LightningDataModule):
             collate_fn=side_by_side,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            worker_init_fn=keep_memory,
+            worker_init_fn=_start_worker,
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )
+
+
+def _start_worker(number: int) -> None:
+    keep_memory()

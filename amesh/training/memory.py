@@ -9,15 +9,12 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _NEVER = 2**31 - 1
 
 
-def keep_memory(worker: int = 0) -> bool:
+def keep_memory() -> bool:
     """Lets this process keep what it freed, up to what it needed at its peak.
 
     By default each large tensor is a mapping of its own: the system clears its pages when they are
     first touched and takes them back when it is freed. Steps on a CPU spend a sixth of their time
     so.
-
-    Args:
-        worker: Not used; a loader calls this in its workers with their number.
 
     Returns:
         Whether this system has such a switch.

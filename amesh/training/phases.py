@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from amesh.errors import UserError
 from amesh.geometry import affine
+from amesh.geometry.picking import pick
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import MeshConfig
 from amesh.nn.output import MeshOutput
@@ -55,7 +56,7 @@ def completed(
     Labels with few points (68 of 478) then give usable crops too. The fit is a similarity, by
     weighted least squares; without two labelled points it is the mean face in a well-cut crop.
     """
-    template = template_in_crop(network)[0, :, :2].to(landmarks)  # n 2
+    template = template_in_crop(network)[0, :, :2].to(landmarks, non_blocking=True)  # n 2
     known = (weight > 0).to(landmarks.dtype)[..., None]  # b n 1
     points = torch.where(known > 0, landmarks[..., :2], 0.0)
     count = known.sum(1).clamp(min=1)  # b 1
@@ -78,7 +79,8 @@ def completed(
 def labelled_regions(weight: Float[Tensor, "b n"], network: MeshConfig) -> Float[Tensor, "b r"]:
     """1 where every landmark that places a region's crop is labelled, else 0."""
     columns = [
-        weight[:, [*region.indices, *region.anchors]].amin(1) for region in network.scheme.regions
+        pick(weight, (*region.indices, *region.anchors)).amin(1)
+        for region in network.scheme.regions
     ]
     return (torch.stack(columns, dim=1) > 0).to(weight.dtype)
 

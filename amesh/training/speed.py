@@ -17,8 +17,7 @@ from typing import Any, Literal
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from amesh.data.augment import Augment
-from amesh.data.sample import Batch, Canvas
+from amesh.data.sample import Batch
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.losses.reduction import averaged
@@ -63,19 +62,6 @@ class Speed:
     cores: float | None
 
 
-def on_device(augment: Augment, device: torch.device, seed: int = 0) -> Prepare:
-    """What happens to a canvas after the loader: to the device, then augmented there."""
-    augment = augment.to(device)
-
-    def prepare(canvas: Canvas) -> Batch:
-        there = [tensor.to(device, non_blocking=True) for tensor in canvas[:-1]]
-        moved = Canvas(*there)  # type: ignore[arg-type]  # what was skipped is said elsewhere
-        batch: Batch = augment(moved, seed)
-        return batch
-
-    return prepare
-
-
 def measure(
     module: LandmarkTraining,
     loader: Iterable[Any],
@@ -90,7 +76,7 @@ def measure(
     Args:
         module: The network with its losses and its optimiser.
         loader: Gives batches as training's does; its workers are part of what is measured.
-        prepare: Makes what it gives into a batch on the device; see `on_device`.
+        prepare: Makes what it gives into a batch on the device.
         device: Where the steps run.
         rounds: How often each of the three is measured; medians count.
         batches: Timed in each round.

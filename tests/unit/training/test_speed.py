@@ -1,14 +1,14 @@
 import json
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from drawn_faces import write_faces
 from torch.utils.data import DataLoader
 
+from amesh.cli import main
 from amesh.data.augment import Augment
 from amesh.data.dataset import FaceDataset, collate
 from amesh.data.records import ListSource, Record
@@ -29,6 +29,7 @@ NETWORK = MeshConfig(
     regions=dict.fromkeys(("lips", "right_eye", "left_eye"), SMALL),
 )
 CPU = torch.device("cpu")
+SMALLEST = Path(__file__).resolve().parents[2] / "support" / "smallest.yaml"
 
 
 @pytest.fixture
@@ -43,22 +44,18 @@ def batch() -> Batch:
     return Batch(torch.rand(2, 3, 64, 64), truth, ones, ones, torch.ones(2), torch.arange(2))
 
 
-def slowly(seconds: float) -> Callable[[Batch], Batch]:
-    def prepare(batch: Batch) -> Batch:
-        time.sleep(seconds)
-        return batch
+def test_each_part_does_its_work_as_often_as_it_says(module: LandmarkTraining, batch: Batch):
+    prepared = []
 
-    return prepare
+    def prepare(loaded: Batch) -> Batch:
+        prepared.append(loaded)
+        return loaded
 
-
-def test_the_three_rates_fit_together(module: LandmarkTraining, batch: Batch):
-    found = speed.measure(module, [batch], slowly(0.1), CPU, rounds=3, batches=2, warm_up=1)
+    found = speed.measure(module, [batch], prepare, CPU, rounds=3, batches=2, warm_up=1)
     assert (found.network, found.batch, found.workers) == ("AttentionMesh smallest", 2, 0)
-    assert found.data == pytest.approx(2 / 0.1, rel=0.1)
-    assert found.step > found.both < found.data
-    # One after the other: the times add up. A busy machine makes them vary.
-    assert 1 / found.both == pytest.approx(1 / found.step + 1 / found.data, rel=0.4)
-    assert found.share == pytest.approx(found.both / found.step, rel=0.4)
+    # The resident batch, then data alone and both: three rounds of 1 + 2 batches.
+    assert len(prepared) == 1 + 2 * 3 * 3
+    assert min(found.step, found.data, found.both, found.share) > 0
     assert found.cores is not None
 
 
@@ -85,17 +82,16 @@ def test_workers_and_their_time_count(module: LandmarkTraining, workers: int):
         num_workers=workers,
         multiprocessing_context="fork" if workers else None,
     )
-    prepare = speed.on_device(augment, CPU)
-    found = speed.measure(module, loader, prepare, CPU, rounds=1, batches=3, warm_up=1)
+    found = speed.measure(module, loader, augment, CPU, rounds=1, batches=3, warm_up=1)
     assert (found.workers, found.batch) == (workers, 2)
     assert min(found.step, found.data, found.both) > 0
 
 
 def test_what_cannot_be_measured_is_refused(module: LandmarkTraining, batch: Batch):
     with pytest.raises(UserError, match="speed: rounds is 0, expected 1 or more"):
-        speed.measure(module, [batch], slowly(0), CPU, rounds=0)
+        speed.measure(module, [batch], lambda loaded: loaded, CPU, rounds=0)
     with pytest.raises(UserError, match="speed: the loader gives no batch"):
-        speed.measure(module, [], slowly(0), CPU)
+        speed.measure(module, [], lambda loaded: loaded, CPU)
 
 
 def test_both_files_hold_the_figures(tmp_path: Path):
@@ -108,3 +104,15 @@ def test_both_files_hold_the_figures(tmp_path: Path):
     )
     rows = json.loads((tmp_path / "training.json").read_text())
     assert [row["cores"] for row in rows] == [0.14, None]
+
+
+def test_the_command_times_configurations(tmp_path: Path):
+    shards = write_faces(tmp_path / "shards", 4)
+    words = ["benchmark", "--training", f"quick+{SMALLEST}", "--shards", str(shards)]
+    assert main([*words, "--rounds", "1", "--output", str(tmp_path)]) == 0
+    assert "| AttentionMesh smallest | CPU |" in (tmp_path / "training.md").read_text()
+
+
+def test_the_command_needs_faces(capsys: pytest.CaptureFixture[str]):
+    assert main(["benchmark", "--training", "quick"]) == 2
+    assert "give faces to train on with --shards" in capsys.readouterr().err
