@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from amesh.nn.assembly import Assembly
-from amesh.nn.blocks import in_own_precision
+from amesh.nn.blocks import LAST, in_own_precision, start
 from amesh.nn.config import MESH_STRIDE, MeshConfig
 from amesh.nn.mesh_submodel import MeshSubmodel, SharedFeatures
 from amesh.nn.output import MeshOutput
@@ -42,6 +42,7 @@ class AttentionMesh(nn.Module):
         if config.crop_source == "regressed":
             kernel = config.input_size // MESH_STRIDE
             self.theta = nn.Conv2d(config.head_width, 6 * len(regions), kernel)
+            start(self.theta, LAST * LAST)  # crops are placed in units of the map, not in pixels
             start_at(self.theta, self.normaliser(template_in_crop(config)))
 
     def forward(

@@ -5,7 +5,15 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amesh.nn.blocks import Convolution, DownBlock, PointHead, in_own_precision, residuals
+from amesh.nn.blocks import (
+    LAST,
+    Convolution,
+    DownBlock,
+    PointHead,
+    in_own_precision,
+    residuals,
+    start,
+)
 from amesh.nn.config import MESH_STRIDE, MeshConfig
 from amesh.nn.template import start_at, template_in_crop
 
@@ -53,6 +61,7 @@ class MeshSubmodel(nn.Module):
         numbers = 3 * len(config.mesh_indices)
         self.head = PointHead(previous, config.head_width, kernel, numbers, config.batch_norm)
         self.face_flag = nn.Conv2d(config.head_width, 1, kernel)
+        start(self.face_flag, LAST)
         start_at(self.head.points, template_in_crop(config)[0, list(config.mesh_indices)])
 
     def forward(self, shared: Float[Tensor, "b c h w"]) -> Mesh:

@@ -63,7 +63,7 @@ def shake(net: nn.Module) -> nn.Module:
         if isinstance(module, nn.PReLU):
             module.weight.uniform_(-1.0, 1.5)
         if isinstance(module, PointHead):
-            module.points.weight.mul_(8)
+            module.points.weight.mul_(2)
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.2)
             module.running_var.uniform_(0.5, 2)
