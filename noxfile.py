@@ -30,8 +30,8 @@ SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
 # The newest release of MediaPipe Tasks that was tried.
 TASKS = "mediapipe==1.2.2"
-# What `quick` has to reach on its validation faces [% of the face's size]; it starts at 20.
-QUICK_ERROR = 8.0
+# What `quick` has to reach on its validation faces [%]: 7.5 is usual, the mean face has 20.
+QUICK_ERROR = 10.0
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
 
