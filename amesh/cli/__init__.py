@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from amesh import __version__
+from amesh.cli.correct import add_correct
 from amesh.cli.data import add_data
 from amesh.cli.export import add_export
 from amesh.cli.label import add_label
@@ -79,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(verbs)
     add_benchmark(verbs)
     add_data(verbs)
+    add_correct(verbs)
     add_label(verbs)
     add_synth(verbs)
     add_training(verbs)

@@ -5,17 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amesh.cli.options import (
-    DONE,
-    FAILED,
-    RUNTIMES,
-    SOME_FAILED,
-    Verbs,
-    count,
-    positive,
-    probability,
-    verb,
-)
+from amesh.cli.face_mesh import add_face_mesh, open_face_mesh
+from amesh.cli.options import DONE, FAILED, SOME_FAILED, Verbs, count, positive, verb
 
 if TYPE_CHECKING:
     from amesh.labelling.run import Counts
@@ -24,12 +15,14 @@ _TEXT = """label faces with a network, to train another one on them
 
 Finds the faces of pictures and videos, looks at each of them several times (shifted, scaled,
 turned, mirrored), and writes shards to train on: the landmarks' mean, and weights from how far
-the looks disagree. Beside the shards: labels.json (what labelled them, and figures by source),
-faces-....jsonl (score and disagreement of each face) and skipped-....jsonl (inputs without a
-usable face, and why).
+the looks disagree. Beside the shards: labels.json (what labelled them, by which rules, and figures
+by source), faces-....jsonl (score and disagreement of each face) and skipped-....jsonl (inputs
+without a usable face, and why).
 
-The same command again goes on where it was stopped; nothing is labelled twice. Several processes
-share the work when each has a --rank, or RANK and WORLD_SIZE, or SLURM_PROCID and SLURM_NTASKS.
+The same command again goes on where it was stopped; nothing is labelled twice. A folder takes one
+teacher and one set of rules: the filters, --cut, --detector and --max-faces. Several processes
+share the work when each has a --rank, or is started by torchrun or by srun; a batch script's one
+process does all of it.
 
 A picture goes into a shard as its file is, once for each face. Where it is much larger than the
 face (--cut), only the part around the face goes in, as a JPEG of quality 95. Video frames, and
@@ -47,18 +40,7 @@ def add_label(verbs: Verbs) -> None:
         "sources", nargs="+", metavar="SOURCE", help="a picture, a video, or a folder of them"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="shards go here")
-    parser.add_argument(
-        "--model", default="released-192", help="the teacher: installed weights, or a file"
-    )
-    parser.add_argument(
-        "--runtime", default="auto", choices=RUNTIMES, help="auto: the fastest that is installed"
-    )
-    parser.add_argument(
-        "--detector",
-        default="both",
-        choices=["short", "full", "both", "crowd"],
-        help="short: near faces; full: small ones; crowd: both, and tiles of the picture",
-    )
+    add_face_mesh(parser, "the teacher: installed weights, or a file")
     parser.add_argument(
         "--views",
         type=int,
@@ -66,7 +48,13 @@ def add_label(verbs: Verbs) -> None:
         choices=[8, 16, 32],
         help="looks at each face, and as many closer ones at its eyes",
     )
-    parser.add_argument("--max-faces", type=positive, metavar="N", help="at most N per picture")
+    parser.add_argument(
+        "--correction",
+        type=Path,
+        metavar="FILE.json",
+        help="of the teacher's habits, as `amesh correct` measures them on faces that people "
+        "labelled",
+    )
     _add_filters(parser)
     parser.add_argument(
         "--every", type=positive, default=10, metavar="N", help="each Nth frame of a video"
@@ -98,9 +86,6 @@ def add_label(verbs: Verbs) -> None:
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--min-score", type=probability, default=0.5, metavar="P", help="drop faces less sure"
-    )
-    parser.add_argument(
         "--min-face",
         type=_amount,
         default=48.0,
@@ -129,7 +114,7 @@ def _amount(text: str) -> float:
 
 
 def _label(options: argparse.Namespace) -> int:
-    from amesh.face_mesh import FaceMesh
+    from amesh.data.correction import load_correction
     from amesh.labelling.facts import Manifest, find_manifests
     from amesh.labelling.inputs import find_inputs, find_share
     from amesh.labelling.run import LabelConfig, label
@@ -149,16 +134,11 @@ def _label(options: argparse.Namespace) -> int:
         max_disagreement=options.max_disagreement,
         retry=options.retry,
     )
-    face_mesh = FaceMesh(
-        options.model,
-        options.runtime,
-        detector=options.detector,
-        max_faces=options.max_faces,
-        min_score=options.min_score,
-    )
-    teacher = Teacher(face_mesh, ViewConfig(count=options.views))
+    correction = None if options.correction is None else load_correction(options.correction)
+    teacher = Teacher(open_face_mesh(options), ViewConfig(count=options.views), correction)
     about = describe_teacher(options.model, teacher)
-    claim(options.output, about)
+    rules = {**config.rules, "detector": options.detector, "max_faces": options.max_faces}
+    claim(options.output, about, rules)
     if share.ranks > 1:
         _say(f"rank {share.rank} of {share.ranks}: labels its share of the pictures")
     if manifest.files and (missing := manifest.lacks(inputs)):
@@ -166,7 +146,7 @@ def _label(options: argparse.Namespace) -> int:
     try:
         counts = label(inputs, manifest, teacher, options.output, share, config, _say)
     finally:  # after Ctrl-C, too
-        total = summarise(options.output, about)["faces"]
+        total = summarise(options.output, about, rules)["faces"]
     _report(counts, total, options.output)
     unreadable = counts.skipped["unreadable"]
     if not unreadable:

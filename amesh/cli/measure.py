@@ -44,6 +44,16 @@ def add_evaluate(verbs: Verbs) -> None:
         "0, or its centre at 1",
     )
     parser.add_argument(
+        "--only",
+        type=Path,
+        metavar="FILE",
+        help="score these faces: a text file with a key on each line, such as the held_out.txt "
+        "of a training",
+    )
+    parser.add_argument(
+        "--without", type=Path, metavar="FILE", help="leave these faces out: a file like --only's"
+    )
+    parser.add_argument(
         "--model",
         nargs="+",
         metavar="[NAME=]MODEL",
@@ -115,6 +125,8 @@ def _evaluate(options: argparse.Namespace) -> int:
                 options.images,
                 options.scheme,
                 options.coordinates,
+                options.only,
+                options.without,
             ),
             models=tuple(options.model or ()),
             predictions=tuple(options.predictions or ()),

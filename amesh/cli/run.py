@@ -6,17 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amesh.cli.options import (
-    DONE,
-    FAILED,
-    RUNTIMES,
-    SOME_FAILED,
-    Verbs,
-    count,
-    positive,
-    probability,
-    verb,
-)
+from amesh.cli.face_mesh import add_face_mesh, open_face_mesh
+from amesh.cli.options import DONE, FAILED, SOME_FAILED, Verbs, count, verb
 
 if TYPE_CHECKING:
     from amesh.pipeline.records import Record
@@ -33,26 +24,19 @@ def add_run(verbs: Verbs) -> None:
         "A picture that cannot be read gets an `error`, and the run goes on.",
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a picture or a folder")
-    _add_face_mesh_options(parser)
+    add_face_mesh(parser, "installed weights, or a file")
     parser.add_argument("--output", type=Path, metavar="FILE.jsonl", help="records go here")
     parser.add_argument("--draw", type=Path, metavar="DIR|FILE", help="overlays go here")
     parser.set_defaults(call=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from amesh.face_mesh import FaceMesh
     from amesh.pipeline.records import to_line, write_jsonl
     from amesh.pipeline.run import check_outputs, pictures, run_pictures
 
     inputs = pictures(options.sources)
     check_outputs(inputs, options.output, options.draw)
-    face_mesh = FaceMesh(
-        options.model,
-        options.runtime,
-        detector=options.detector,
-        max_faces=options.max_faces,
-        min_score=options.min_score,
-    )
+    face_mesh = open_face_mesh(options)
     failed = faces = 0
 
     def counted() -> Iterator["Record"]:
@@ -77,20 +61,3 @@ def _run(options: argparse.Namespace) -> int:
     if failed:
         return SOME_FAILED if done else FAILED
     return DONE
-
-
-def _add_face_mesh_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="released-192", help="installed weights, or a file")
-    parser.add_argument(
-        "--runtime", default="auto", choices=RUNTIMES, help="auto: the fastest that is installed"
-    )
-    parser.add_argument(
-        "--detector",
-        default="both",
-        choices=["short", "full", "both", "crowd"],
-        help="short: near faces; full: small ones; crowd: both, and tiles of the picture",
-    )
-    parser.add_argument("--max-faces", type=positive, metavar="N", help="at most N per picture")
-    parser.add_argument(
-        "--min-score", type=probability, default=0.5, metavar="P", help="drop faces less sure"
-    )

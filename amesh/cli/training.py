@@ -45,10 +45,17 @@ def add_upload(verbs: Verbs) -> None:
     parser.add_argument(
         "--save-dir", type=Path, default=Path("logs"), metavar="DIR", help="for W&B's own files"
     )
+    parser.add_argument(
+        "--release",
+        action="store_true",
+        help="give the alias `release`; refused where the training pictures' terms do not allow it",
+    )
     parser.set_defaults(call=_upload)
 
 
 def _upload(options: argparse.Namespace) -> int:
     upload = needs_training("amesh.training.upload", "upload")
-    code: int = upload(options.files, options.project, options.run, options.save_dir)
+    code: int = upload(
+        options.files, options.project, options.run, options.save_dir, options.release
+    )
     return code

@@ -24,7 +24,7 @@ class AugmentConfig:
         blur_chance: Chance of a blurred picture.
         blur: Largest standard deviation of the blur along each axis [crop px].
         compression_chance: Chance of block compression.
-        compression: Its coarsest step for the mean of a block [of full scale].
+        compression: Four times its coarsest step for the mean of a block [of full scale].
         occluder_chance: Chance of each of two occluders.
         occluder: Largest radius of an occluder [sides of the crop].
     """

@@ -34,6 +34,7 @@ class FaceDataset(Dataset[Sample]):
         crop_size: int,
         reach: float,
         on_bad: OnBad = "stop",
+        substitute: bool = True,
     ) -> None:
         """Checks that the sources train this topology.
 
@@ -42,8 +43,10 @@ class FaceDataset(Dataset[Sample]):
             topology: What is trained.
             crop_size: Side of the network's input [px]; decides how large a picture is needed.
             reach: Side of the cut over that of the region of interest: `AugmentConfig.reach`.
-            on_bad: Whether a record that turns out to be damaged is skipped (the next good one
-                takes its place, and the sample says so) or stops the run.
+            on_bad: Whether a record that turns out to be damaged is skipped (the sample says so)
+                or stops the run.
+            substitute: Whether the next good record takes a skipped one's place; otherwise a
+                filler does, which counts nothing: figures are of each face once.
 
         Raises:
             UserError: No face at all, or labels that this topology has no map for.
@@ -56,7 +59,8 @@ class FaceDataset(Dataset[Sample]):
                     label_map(scheme, topology)
                 except UserError as error:
                     raise UserError(f"{source.name}: {error}") from None
-        self.sources, self.topology, self.on_bad = tuple(sources), topology, on_bad
+        self.sources, self.topology = tuple(sources), topology
+        self.on_bad, self.substitute = on_bad, substitute
         self.crop_size, self.reach = crop_size, reach
         self._ends = list(accumulate(map(len, sources)))
 
@@ -86,9 +90,28 @@ class FaceDataset(Dataset[Sample]):
                 if self.on_bad == "stop":
                     raise
                 problems.append(str(error))
+                if not self.substitute:
+                    return self._filler(tuple(problems))
                 continue
             return replace(sample, index=index, problems=tuple(problems))
         raise UserError(f"none of the {len(self)} records can be used; the first: {problems[0]}")
+
+    def _filler(self, problems: tuple[str, ...]) -> Sample:
+        """A black picture without a face."""
+        side = self.crop_size
+        nothing = np.zeros(self.topology.points, np.float32)
+        return Sample(
+            image=np.zeros((side, side, 3), np.uint8),
+            landmarks=place_template((0.0, 0.0, float(side), float(side)), self.topology),
+            weight_xy=nothing,
+            weight_z=nothing,
+            visibility=np.ones_like(nothing),
+            face=False,
+            group="",
+            source="",
+            key="",
+            problems=problems,
+        )
 
 
 def make_sample(record: Record, topology: Topology, crop_size: int, reach: float) -> Sample:

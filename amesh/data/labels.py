@@ -130,7 +130,7 @@ def _parse(text: str, manifest: Path, where: str, coordinates: Coordinates | Non
         person=None if person is None else str(person),
         yaw=_number(data, "yaw", where),
         where=where,
-        group=_group(data.get("group")),
+        group=group_text(data.get("group")),
         split=None if data.get("split") is None else str(data["split"]),
         face=data.get("face") is not False,
         box=box,
@@ -140,7 +140,8 @@ def _parse(text: str, manifest: Path, where: str, coordinates: Coordinates | Non
     )
 
 
-def _group(value: Any) -> str:
+def group_text(value: Any) -> str:
+    """What a manifest says of a person's group, as one text."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {part}" for name, part in sorted(value.items()))
     return "" if value is None else str(value)

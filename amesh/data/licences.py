@@ -1,6 +1,16 @@
 """Terms of pictures: which of them let weights that were trained on them be released."""
 
+from collections import Counter
+from collections.abc import Iterable
+
+from amesh.data.records import Source
+
 _FREE = frozenset(["CC0", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "APACHE-2.0", "BSD-3-CLAUSE"])
+
+
+def faces_by_terms(sources: Iterable[Source]) -> Counter[str]:
+    """How many faces there are under which terms."""
+    return Counter(entry.licence or "not stated" for source in sources for entry in source.entries)
 
 
 def releasable(licence: str | None) -> bool:

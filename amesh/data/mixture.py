@@ -135,7 +135,9 @@ class Mixture(Dataset[Sample | int]):
         if at >= self.read:
             return number
         assert self.faces is not None
-        return self.faces[~at] if number < 0 else replace(self.faces[at], index=number)
+        sample = self.faces[~at if number < 0 else at]
+        # A damaged record may have become a filler, which stays one.
+        return sample if sample.index < 0 else replace(sample, index=number)
 
 
 def side_by_side(parts: Sequence[Sample | int]) -> Loaded:
@@ -144,6 +146,19 @@ def side_by_side(parts: Sequence[Sample | int]) -> Loaded:
     numbers = [part for part in parts if not isinstance(part, Sample)]
     made = torch.tensor(numbers, dtype=torch.int64)
     return Loaded(collate(samples) if samples else None, made)
+
+
+def times(faces: int, repeat: float) -> int:
+    """How many of a source's faces an epoch takes: of each source at least one."""
+    return max(round(faces * repeat), min(faces, 1))
+
+
+def key_list(sources: Sequence[Source]) -> str:
+    """The keys of all sources as `listed` reads them, one a line; comments name the sources."""
+    lines: list[str] = []
+    for source in sources:
+        lines += [f"# {source.name}", *(entry.key for entry in source.entries)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _keys(path: Path, known: set[str], source: str) -> set[str]:

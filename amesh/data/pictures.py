@@ -7,19 +7,21 @@ Convention:
       resample happens later, on the device.
 """
 
+import contextlib
 import io
 import warnings
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from amesh.errors import UserError
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
-_MAX_PIXELS = 178_000_000
-_ORIENTATION = 0x0112  # of EXIF
+# Of data sets and shards: what other programs read, too. MPO is opened as JPEG.
+_FORMATS = "JPEG PNG WEBP BMP TIFF GIF PPM AVIF"
+MAX_PIXELS = 178_000_000  # Pillow refuses the header of a picture a little larger than this
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations with width and height swapped
 
 
 def decode(
@@ -42,8 +44,8 @@ def decode(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata: nothing a user could act on
         try:
-            image: Image.Image = Image.open(io.BytesIO(data), formats=_formats())
-            if image.width * image.height > _MAX_PIXELS:
+            image: Image.Image = Image.open(io.BytesIO(data), formats=available(_FORMATS))
+            if image.width * image.height > MAX_PIXELS:
                 raise UserError(f"{where}: too large ({image.width} x {image.height} px)")
             size = image.size
             factor = max(k for k in (1, 2, 4, 8) if k <= max(shrink, 1))
@@ -51,12 +53,14 @@ def decode(
                 image.draft("RGB", (max(size[0] // factor, 1), max(size[1] // factor, 1)))
             taken = round(size[0] / image.size[0])
             image.load()
-            upright = image
-            if image.getexif().get(_ORIENTATION, 1) != 1:  # else it would be copied all the same
-                upright = ImageOps.exif_transpose(image)
-            if upright.size != image.size:
+            if image.mode.startswith("I") or image.mode == "F":
+                raise UserError(
+                    f"{where}: pixels of more than 8 bits ({image.mode}); convert the picture first"
+                )
+            turn = orientation(image)
+            if turn in _SIDEWAYS:
                 size = size[::-1]
-            return np.array(_rgb(upright)), size, taken
+            return upright(to_rgb(image, where), turn), size, taken
         except UserError:
             raise
         except UnidentifiedImageError:
@@ -99,15 +103,50 @@ def cut(
     return np.ascontiguousarray(part), (left, top)
 
 
-def _formats() -> list[str]:
+def available(formats: str) -> list[str]:
+    """Those of the formats, as Pillow names them, that it can read here."""
     Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
+    return [name for name in formats.split() if name in Image.OPEN]
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        raise UserError(f"pixels of more than 8 bits ({image.mode}); convert the picture first")
+def to_rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels in 8 bits, as they are stored: 16 bits are scaled, what is transparent is white.
+
+    Args:
+        image: Already decoded.
+        where: Names it in messages.
+
+    Raises:
+        UserError: Values of 32 bits, of which nobody knows how bright they are.
+    """
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
+        grey = np.asarray(image).astype(np.float64).clip(0, 65535)
+        grey = np.rint(grey / 257).astype(np.uint8)  # 65535 -> 255
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode in {"I", "F"}:
+        raise UserError(f"{where}: 32-bit pixels have no fixed white; convert it to 8 or 16 bits")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, as it is stored, where there is none."""
+    with contextlib.suppress(Exception):  # damaged EXIF does not make a picture unreadable
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def upright(
+    pixels: UInt8[np.ndarray, "h w 3"], orientation: int
+) -> UInt8[np.ndarray, "upright_h upright_w 3"]:
+    """Swaps the axes, then flips each, as the EXIF orientation says."""
+    if orientation in _SIDEWAYS:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)

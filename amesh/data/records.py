@@ -162,6 +162,13 @@ class Problems:
             self.messages.append(str(error))
 
 
+def named(lines: Sequence[str], most: int = 5) -> str:
+    """What was skipped, for people: how many records, and the first of them one by one."""
+    more = [f"and {len(lines) - most} more"] if len(lines) > most else []
+    head = f"{len(lines)} records could not be used and were skipped:"
+    return "\n  ".join([head, *lines[:most], *more])
+
+
 def finish(name: str, records: list[Record], problems: Problems) -> ListSource:
     """The source of these records.
 

@@ -30,6 +30,7 @@ class EpochBatchSampler(Sampler[list[int]]):
         world: int = 1,
         shuffle: bool = True,
         drop_last: bool = True,
+        repeat: bool = False,
     ) -> None:
         """Prepares for one rank.
 
@@ -45,6 +46,7 @@ class EpochBatchSampler(Sampler[list[int]]):
             shuffle: A new order in every epoch.
             drop_last: Leave out what does not fill a batch of all ranks; otherwise it is filled
                 up with numbers ~i, copies of sample i that must not be counted.
+            repeat: Every epoch has the batches of epoch 0.
 
         Raises:
             UserError: No sample, or more ranks than samples.
@@ -62,7 +64,7 @@ class EpochBatchSampler(Sampler[list[int]]):
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.rank, self.world = rank, world
-        self.shuffle, self.drop_last = shuffle, drop_last
+        self.shuffle, self.drop_last, self.repeat = shuffle, drop_last, repeat
         self.epoch, self.done = 0, 0
         self.sampler = self
 
@@ -101,18 +103,21 @@ class EpochBatchSampler(Sampler[list[int]]):
                 and the epoch cannot go on exactly.
         """
         for key, here in self._identity().items():
-            if state[key] != here and state["done"]:
+            if state.get(key) != here and state["done"]:
+                before = f"with {key} = {state[key]}" if key in state else f"and does not say {key}"
                 raise UserError(
-                    f"the checkpoint was made in the middle of an epoch with {key} = {state[key]}, "
+                    f"the checkpoint was made in the middle of an epoch {before}, "
                     f"now it is {here}: the epoch cannot go on exactly; use the same data, seed "
                     "and total batch, or a checkpoint from the end of an epoch"
                 )
         self.epoch, self.done = int(state["epoch"]), int(state["done"])
 
-    def _identity(self) -> dict[str, int]:
+    def _identity(self) -> dict[str, Any]:
         return {
             "samples": self.samples,
             "samples_of_an_epoch": self.length,
+            # Size of each source, and how many of its samples an epoch takes.
+            "groups": [list(group) for group in self.groups],
             "seed": self.seed,
             "total_batch": self.batch_size * self.world,
         }
@@ -124,6 +129,11 @@ class EpochBatchSampler(Sampler[list[int]]):
             first = (number * self.world + self.rank) * self.batch_size
             yield order[first : first + self.batch_size].tolist()
 
+    @property
+    def _drawn(self) -> int:
+        """The epoch whose samples and order these are."""
+        return 0 if self.repeat else self.epoch
+
     def _chosen(self) -> Tensor:
         """The samples of this epoch, source by source."""
         chosen, start = [], 0
@@ -132,7 +142,7 @@ class EpochBatchSampler(Sampler[list[int]]):
             place = torch.arange(taken) % max(size, 1)
             if taken % max(size, 1):
                 # Which of them come once more than the others changes from epoch to epoch.
-                place = permutation(self.seed + 1, self.epoch, size)[place]
+                place = permutation(self.seed + 1, self._drawn, size)[place]
             chosen.append(start + place + rounds * self.samples)
             start += size
         return torch.cat(chosen)
@@ -140,7 +150,7 @@ class EpochBatchSampler(Sampler[list[int]]):
     def _order(self) -> Tensor:
         order = self._chosen()
         if self.shuffle:
-            order = order[permutation(self.seed, self.epoch, self.length)]
+            order = order[permutation(self.seed, self._drawn, self.length)]
         missing = self.total * self.batch_size * self.world - self.length
         if missing > 0:
             order = torch.cat([order, ~order[torch.arange(missing) % self.length]])

@@ -9,6 +9,7 @@ read. Tar and index appear whole or not at all.
 
 import io
 import json
+import re
 import tarfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -43,7 +44,7 @@ class ShardWriter:
             faces: In a shard, at most.
         """
         self.folder, self.name, self.faces = folder, name, faces
-        self._number = len(list(folder.glob(f"{name}-*.tar{INDEX_SUFFIX}")))
+        self.number = next_number(folder, name)
         self._stack = ExitStack()
         self._tar: tarfile.TarFile | None = None
         self._entries: list[dict[str, Any]] = []
@@ -74,7 +75,7 @@ class ShardWriter:
             if self._tar is None:
                 file = self._stack.enter_context(replacing(path))
                 self._tar = tarfile.TarFile(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)
-            stem = f"{self.name}-{self._number:06d}-{len(self._entries):06d}"
+            stem = f"{self.name}-{self.number:06d}-{len(self._entries):06d}"
             suffix = next((s for sign, s in _SIGNATURES if picture.startswith(sign)), "img")
             labels = io.BytesIO()
             np.save(labels, _table(record))
@@ -104,10 +105,10 @@ class ShardWriter:
         }
         write_atomically(path.with_name(path.name + INDEX_SUFFIX), json.dumps(index).encode())
         self._entries = []
-        self._number += 1
+        self.number += 1
 
     def _path(self) -> Path:
-        return self.folder / f"{self.name}-{self._number:06d}.tar"
+        return self.folder / f"{self.name}-{self.number:06d}.tar"
 
     def _member(self, name: str, content: bytes) -> list[int]:
         """Writes a member; returns where its content lies."""
@@ -117,6 +118,13 @@ class ShardWriter:
         start = self._tar.offset + tarfile.BLOCKSIZE
         self._tar.addfile(info, io.BytesIO(content))
         return [start, len(content)]
+
+
+def next_number(folder: Path, name: str) -> int:
+    """The number after the highest one that a finished shard has; gaps are not filled."""
+    pattern = re.compile(rf"{re.escape(name)}-(\d+)\.tar{re.escape(INDEX_SUFFIX)}")
+    found = (pattern.fullmatch(path.name) for path in folder.glob(f"*.tar{INDEX_SUFFIX}"))
+    return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
 def written_keys(folder: Path, name: str = "faces") -> set[str]:

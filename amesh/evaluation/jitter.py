@@ -2,6 +2,9 @@
 
 On video each network follows a face by its own landmarks, as a tracker does: the region of interest
 of a frame comes from the landmarks of the frame before. A face that is lost ends the track.
+
+What each network moves is measured by the same length: else one that sees less depth, and so a
+shorter line between the eyes of a turned head, would seem to tremble more.
 """
 
 import sys
@@ -12,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from tqdm import tqdm
 
 from amesh.errors import UserError
@@ -94,7 +97,8 @@ def video_jitter(
     frames: dict[str, dict[str, int]] = {}
     for clip in clips:
         tracks = follow(models, read_frames(clip), clip.name, topology)
-        found = {name: _clip(tracks[name], topology) for name in models}
+        length = _length(tracks, how.reference, topology)
+        found = {name: _clip(tracks[name], length, topology) for name in models}
         title = clip.name if clip.name not in medians else str(clip)
         medians[title] = {name: values for name, (values, _) in found.items()}
         frames[title] = {name: count for name, (_, count) in found.items()}
@@ -149,9 +153,24 @@ def _region(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> Roi:
     return roi.from_landmarks(points, points[:, list(topology.anchors)])
 
 
-def _clip(tracks: Sequence[Track], topology: Topology) -> tuple[dict[str, float], int]:
+def _length(tracks: Mapping[str, Sequence[Track]], reference: str, topology: Topology) -> float:
+    """Median distance between the outer eye corners over a clip [px], for all networks.
+
+    As the reference sees it; where it saw no face, the first network that did.
+    """
+    seen = next((found for found in (tracks[reference], *tracks.values()) if found), [])
+    if not seen:
+        return float("nan")
+    track = np.concatenate(list(seen))
+    first, second = topology.normalisers["outer_eye_corners"]
+    return float(np.median(np.linalg.norm(track[:, first] - track[:, second], axis=-1)))
+
+
+def _clip(
+    tracks: Sequence[Track], length: float, topology: Topology
+) -> tuple[dict[str, float], int]:
     """The median jitter of each part over the frames of a clip, and how many these are."""
-    values = [_parts(track, topology) for track in tracks]
+    values = [_parts(track, length, topology) for track in tracks]
     if not values:
         return {}, 0
     joined = {part: np.concatenate([value[part] for value in values]) for part in values[0]}
@@ -159,18 +178,17 @@ def _clip(tracks: Sequence[Track], topology: Topology) -> tuple[dict[str, float]
     return {part: float(np.median(value)) for part, value in joined.items()}, count
 
 
-def _parts(track: Track, topology: Topology) -> dict[str, Float[np.ndarray, " u"]]:
+def _parts(track: Track, length: float, topology: Topology) -> dict[str, Float[np.ndarray, " u"]]:
     """Jitter of each part in each frame [%]: root mean square over its landmarks."""
-    first, second = topology.normalisers["outer_eye_corners"]
-    length = np.linalg.norm(track[:, first] - track[:, second], axis=-1)
-    trembling = landmark_jitter(track[..., :2], length)
+    lengths = np.full(len(track), length)
+    trembling = landmark_jitter(track[..., :2], lengths)
     found = {ALL: trembling}
     for region in topology.regions:
         found[region.name] = trembling[:, list(region.indices)]
     for iris in topology.irises:
         found[iris.name] = trembling[:, list(iris.indices)]
     parts = {name: np.asarray(np.sqrt((part**2).mean(1))) for name, part in found.items()}
-    return parts | {WHOLE: face_jitter(track[..., :2], length)}
+    return parts | {WHOLE: face_jitter(track[..., :2], lengths)}
 
 
 def summarise(
@@ -179,13 +197,30 @@ def summarise(
     frames: dict[str, int],
     table: Mapping[str, Float[np.ndarray, " c"]],
     how: Comparison,
+    people: Int[np.ndarray, " c"] | None = None,
 ) -> JitterRow:
-    """Means over the clips (or faces) that each measured; changes over those that both did."""
+    """Means over the clips (or faces) that each measured; changes over those that both did.
+
+    Args:
+        clip: Their name.
+        part: Of the face.
+        frames: How many frames each network was measured on.
+        table: The figures of each network, not-a-number where it has none.
+        how: What the networks are compared with, and the bootstrap.
+        people: Who each figure is of: whole persons are drawn; by default each figure.
+    """
     reference = table[how.reference]
-    change = {}
+    change, jitter = {}, {}
     for name, values in table.items():
+        known = ~np.isnan(values)
+        jitter[name] = how.mean(values[known], _of(people, known))
         if name != how.reference:
-            both = ~np.isnan(values) & ~np.isnan(reference)
-            change[name] = how.change(values[both], reference[both])
-    jitter = {name: how.mean(values[~np.isnan(values)]) for name, values in table.items()}
+            both = known & ~np.isnan(reference)
+            change[name] = how.change(values[both], reference[both], _of(people, both))
     return JitterRow(clip, part, dict(frames), jitter, change)
+
+
+def _of(
+    people: Int[np.ndarray, " c"] | None, chosen: Bool[np.ndarray, " c"]
+) -> Int[np.ndarray, " k"] | None:
+    return None if people is None else people[chosen]

@@ -5,6 +5,7 @@ JSONL manifests are read by `amesh.data.labels`, everything else that can be tra
 """
 
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from amesh.data.labels import Label, read_labels
+from amesh.data.mixture import Subset, listed
 from amesh.data.pictures import decode
-from amesh.data.records import Problems, Record, Source
+from amesh.data.records import Entry, ListSource, Problems, Record, Source
 from amesh.data.sources.files import Coordinates
 from amesh.data.sources.opening import Format, SourceConfig, detect_format, open_source
 from amesh.errors import UserError
@@ -34,6 +36,8 @@ class LabelledData:
         images: Folder of the pictures (wflw, coco).
         scheme: Of the points (pts, coco).
         coordinates: What labels count from where the format is silent.
+        only: A text file with a face's key on each line: no other face of the sets is taken.
+        without: Another one: none of these faces is taken.
     """
 
     paths: tuple[Path, ...] = ()
@@ -41,6 +45,26 @@ class LabelledData:
     images: Path | None = None
     scheme: str | None = None
     coordinates: Coordinates | None = None
+    only: Path | None = None
+    without: Path | None = None
+
+
+class Sets:
+    """Sets one after the other, as one source: a list of keys may name faces of any of them."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """Puts them together."""
+        self.name = ", ".join(source.name for source in sources)
+        self.schemes = frozenset(scheme for source in sources for scheme in source.schemes)
+        self.entries: list[Entry] = [entry for source in sources for entry in source.entries]
+        self.places = [(source, i) for source in sources for i in range(len(source))]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Record:
+        source, i = self.places[index]
+        return source[i]
 
 
 class Pictures:
@@ -80,26 +104,46 @@ def read_data(data: LabelledData) -> tuple[list[Label], Pictures]:
     with no other labels counts for detection only. Regions without a face are left out.
 
     Raises:
-        UserError: A set is missing, or a record of it is wrong.
+        UserError: A set is missing, a record of it is wrong, or the lists of keys leave no face.
     """
-    labels: list[Label] = []
     pictures = Pictures()
+    manifests: dict[str, Label] = {}  # by where they stand
+    sources: list[Source] = []
     for path in data.paths:
         kind = data.format if data.format != "auto" else detect_format(path)
         config = SourceConfig(path, kind, data.images, data.scheme, data.coordinates)
         if kind == "jsonl":
             if data.coordinates == "one":
                 raise UserError(f"{path}: coordinates of a manifest are 'corner' or 'index'")
-            # Not as a source: those refuse faces without points, which count for detection here.
-            labels += read_labels(path, data.coordinates)
+            # Not opened as a source: that refuses faces without points, which count for detection.
+            found = {label.where: label for label in read_labels(path, data.coordinates)}
+            sources.append(ListSource(str(path), [_record(one, path) for one in found.values()]))
+            manifests |= found
             continue
         if kind == "shards":  # nothing is left open there: the options speak of the other sets
             config = SourceConfig(path, kind)
-        source = open_source(config, Problems())
-        for i in range(len(source)):
-            record = source[i]
-            labels.append(_label(record, pictures.keep(source, i, record)))
+        sources.append(open_source(config, Problems()))
+    sets = Sets(sources)
+    chosen = listed(sets, data.only, data.without)
+    labels: list[Label] = []
+    for number in chosen.numbers if isinstance(chosen, Subset) else range(len(sets)):
+        source, i = sets.places[number]
+        record = source[i]
+        label = manifests.get(record.where) or _label(record, pictures.keep(source, i, record))
+        labels.append(label)
     return [_only_labelled(label) for label in labels if label.face], pictures
+
+
+def _record(label: Label, manifest: Path) -> Record:
+    """What of a manifest's line a list of keys needs; the key is the one that training uses."""
+    return Record(
+        picture=label.image,
+        scheme=label.scheme,
+        points=label.points,
+        source=label.source,
+        key=f"{os.path.relpath(label.image, manifest.parent)}#{label.where.split()[-1]}",
+        where=label.where,
+    )
 
 
 def _label(record: Record, image: Path) -> Label:

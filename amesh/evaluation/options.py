@@ -61,6 +61,8 @@ class Evaluation:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} must be {least} or more, found {value}")
+        if (self.data.only or self.data.without) and not self.data.paths:
+            raise UserError("lists of keys are about labelled sets: give --data")
         if self.still and not self.data.paths:
             raise UserError("still faces come from labelled pictures: give --data")
         if self.mediapipe_crop and not self.detector:

@@ -47,15 +47,17 @@ depth in the labels a turned head widens them. Mouth: the same between the lips,
 width; below 0.03 closed. Groups: as the source states them."""
 
 _JITTER_NOTE = """\
-In % of the 3-D distance between the predicted outer eye corners. On clips each network follows the
-face by its own landmarks; `a[t] = q[t-1] - 2 p[t] + q[t+1]`, where q are the neighbouring frames
-brought onto frame t by the best similarity, and the jitter of a frame is |a| / sqrt(6), root mean
-square over the part's landmarks: for independent errors, how far landmarks lie from their places by
-chance. `face as a whole`: the same of the middle of all landmarks, without the similarity. A clip
-counts with its median frame; intervals and changes are over clips. Still faces: root mean square
-distance from the mean of 16 looks, region of interest moved by up to 0.25 % of its side, noise of 2
-of 255 on each pixel; intervals are over faces. Measured: frames, or faces, of each network. Parts
-of the face clip by clip are in evaluation.json."""
+In % of the 3-D distance between the outer eye corners, one for all networks: on a clip the
+reference's median, on a still face the label's (where it has too few points, that of the mean face
+posed on them). On clips each network follows the face by its own landmarks;
+`a[t] = q[t-1] - 2 p[t] + q[t+1]`, where q are the neighbouring frames brought onto frame t by the
+best similarity, and the jitter of a frame is |a| / sqrt(6), root mean square over the part's
+landmarks: for independent errors, how far landmarks lie from their places by chance. `face as a
+whole`: the same of the middle of all landmarks, without the similarity. A clip counts with its
+median frame; intervals and changes are over clips. Still faces: root mean square distance from the
+mean of 16 looks, region of interest moved by up to 0.25 % of its side, noise of 2 of 255 on each
+pixel; intervals are over persons. Measured: frames, or faces, of each network. Parts of the face
+clip by clip are in evaluation.json."""
 
 
 @dataclass

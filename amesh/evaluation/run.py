@@ -173,14 +173,20 @@ def _try_folder(folder: Path) -> None:
 
 def _about(wanted: Evaluation) -> dict[str, Any]:
     paths = [*wanted.data.paths, *wanted.videos]
+    lists = {"only the faces in": wanted.data.only, "without those in": wanted.data.without}
     return {
         "amesh": amesh.__version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "data": [f"{path.resolve().parent.name}/{path.name}" for path in paths],
+        "data": [_short(path) for path in paths],
+        **{name: _short(path) for name, path in lists.items() if path is not None},
         "coordinates": wanted.data.coordinates or "as each label says",
         "limit": wanted.limit or "none",
         "bootstrap": f"{wanted.resamples} resamples, seed {wanted.seed}",
     }
+
+
+def _short(path: Path) -> str:
+    return f"{path.resolve().parent.name}/{path.name}"
 
 
 def _how(wanted: Evaluation, names: Sequence[str]) -> Comparison:

@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from amesh.errors import UserError
 from amesh.evaluation.jitter import ALL, JitterRow, summarise
-from amesh.evaluation.labels import Label, limit_labels
+from amesh.evaluation.labels import Label, limit_labels, persons
 from amesh.evaluation.models import FaceFinder
 from amesh.evaluation.tables import Comparison
-from amesh.evaluation.template_fit import label_roi
+from amesh.evaluation.template_fit import eye_distance, label_roi
 from amesh.geometry.roi import Roi
 from amesh.topology.scheme import Topology
 
@@ -42,16 +42,17 @@ def still_jitter(
         labels: Faces with regions of interest.
         topology: Of the networks.
         faces: How many to take, spread over the sources.
-        how: What the networks are compared with, and the bootstrap; faces are drawn.
+        how: What the networks are compared with, and the bootstrap; persons are drawn.
         read: Reads a picture.
     """
     placed = [label for label in labels if label.scheme is not None]
     sources = len({label.source for label in placed})
     chosen = limit_labels(placed, -(-faces // max(sources, 1)))[:faces]
     scatter: dict[str, list[dict[str, float]]] = {name: [] for name in models}
+    measured: list[Label] = []
     for number, label in enumerate(tqdm(chosen, unit="face", disable=not sys.stderr.isatty())):
-        region = label_roi(label, topology)
-        if region is None:
+        region, length = label_roi(label, topology), eye_distance(label, topology)
+        if region is None or not length:
             continue
         try:
             image, region = _around(read(label.image), region)
@@ -67,10 +68,12 @@ def still_jitter(
             frame = np.rint(noisy.clip(0, 255)).astype(np.uint8)
             for name, model in models.items():
                 seen[name].append(model(frame, moved)[0].landmarks.astype(np.float64))
+        measured.append(label)
         for name, looks in seen.items():
-            scatter[name].append(_scatter(np.stack(looks), topology))
+            scatter[name].append(_scatter(np.stack(looks), length, topology))
     parts = next((list(found[0]) for found in scatter.values() if found), [])
     counts = {name: len(found) for name, found in scatter.items()}
+    people = persons(measured)
     return [
         summarise(
             STILL,
@@ -78,6 +81,7 @@ def still_jitter(
             counts,
             {name: np.array([one[part] for one in found]) for name, found in scatter.items()},
             how,
+            people,
         )
         for part in parts
     ]
@@ -95,9 +99,9 @@ def _around(
     return part, Roi(region.centre - torch.from_numpy(low), region.size, region.angle)
 
 
-def _scatter(looks: Float[np.ndarray, "t n 3"], topology: Topology) -> dict[str, float]:
-    first, second = topology.normalisers["outer_eye_corners"]
-    length = np.linalg.norm(looks[:, first] - looks[:, second], axis=-1).mean()
+def _scatter(
+    looks: Float[np.ndarray, "t n 3"], length: float, topology: Topology
+) -> dict[str, float]:
     away = looks[..., :2] - looks[..., :2].mean(0)
     # The mean is made of these looks: one degree of freedom is gone.
     squared = (away**2).sum(-1).sum(0) / (len(looks) - 1)  # n

@@ -3,9 +3,11 @@
 Every scheme labels other points, and a box of whatever is labelled would give every scheme another
 region of interest. So the mean face is turned, scaled and moved until those of its points that the
 scheme has lie on the labels (scaled orthographic camera; where every label has a depth, in 3-D),
-and the region is that of all its points, by the rule that tracking uses.
+and the region is that of all its points, by the rule that tracking uses. In profile that rule's
+line between the eyes points into the picture and tells no roll: there it is the head's own upright.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from jaxtyping import Float
 
 from amesh.errors import UserError
 from amesh.evaluation.labels import Label
-from amesh.evaluation.measures import common_points
+from amesh.evaluation.measures import common_points, normaliser_length
 from amesh.evaluation.schemes import label_scheme
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
@@ -24,6 +26,10 @@ _ITERATIONS = 300
 _TOLERANCE = 1e-6
 # Fewer points fit any pose.
 _FEWEST = 4
+# Yaw [degrees] above which a face is in profile. On the 32 of AFLW2000-3D's 120 measured faces that
+# are, the released network errs by 13.2 % where the eyes tell the roll, by 8.6 % where the upright
+# does; from 45 to 60 degrees both are alike.
+_PROFILE = 60.0
 
 
 class Posed(NamedTuple):
@@ -46,6 +52,12 @@ class Posed(NamedTuple):
         """
         across = self.turn[:, 0]
         return float(np.degrees(np.arcsin(abs(across[2]) / np.linalg.norm(across))))
+
+    @property
+    def roll(self) -> float:
+        """How far the head's upright is turned in the picture, clockwise [radians]."""
+        down = self.turn[:2, 1]
+        return math.atan2(-float(down[0]), float(down[1]))
 
 
 def pose_label(label: Label, topology: Topology) -> Posed | None:
@@ -74,13 +86,38 @@ def label_roi(label: Label, topology: Topology) -> Roi | None:
         UserError: The topology has no mean face.
     """
     if label.scheme == topology.name and np.isfinite(label.points[:, :2]).all():
-        face = torch.from_numpy(label.points[None, :, :2])
-    else:
-        posed = pose_label(label, topology)
-        if posed is None:
-            return None
-        face = torch.from_numpy(posed.face)[None]
+        return _region(label.points[:, :2], topology)
+    posed = pose_label(label, topology)
+    if posed is None:
+        return None
+    region = _region(posed.face, topology)
+    if posed.yaw <= _PROFILE:
+        return region
+    return region._replace(angle=torch.full_like(region.angle, posed.roll))
+
+
+def _region(points: Float[np.ndarray, "n 2"], topology: Topology) -> Roi:
+    face = torch.from_numpy(points[None])
     return roi.from_landmarks(face, face[:, list(topology.anchors)])
+
+
+def eye_distance(label: Label, topology: Topology) -> float | None:
+    """How far apart a labelled face's outer eye corners are [image px]; None where nothing tells.
+
+    In 3-D, so that a head that turns away grows no smaller. Of labels that have every landmark,
+    their own, else the posed mean face's: in any case no network's, and so one for all.
+
+    Raises:
+        UserError: The topology has no mean face.
+    """
+    corners = topology.normalisers["outer_eye_corners"]
+    if label.scheme == topology.name and np.isfinite(label.points[:, :2]).all():
+        return normaliser_length(corners, label.points)
+    posed = pose_label(label, topology)
+    if posed is None:
+        return None
+    first, second = topology.template[list(corners)] @ posed.turn.T
+    return float(np.linalg.norm(first - second))
 
 
 def pose_template(

@@ -10,7 +10,7 @@ from torch import Tensor
 _TRIM = 1 / 8
 # Spread [face sizes] at which a landmark counts half. Measured on labels made by people, in the
 # wild and in profile: the squared distance to them grows as a + b spread^2, and sqrt(a / b) is
-# 0.006 to 0.007.
+# 0.006 to 0.007. People label x and y only: that it holds for z, too, is an assumption.
 HALF = 0.007
 
 
@@ -54,5 +54,9 @@ def weight(spread: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """What a label counts: 1 where all looks agree, half at a spread of `HALF`.
 
     Labels with an error of variance proportional to 1 + (spread / HALF)^2 are best weighted so.
+    `HALF` is measured on x and y, and serves z without having been measured there.
+
+    Args:
+        spread: Of x and y, or of z [face sizes].
     """
     return 1.0 / (1.0 + (spread / HALF).square())

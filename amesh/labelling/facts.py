@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amesh.data.labels import group_text
 from amesh.errors import UserError
 from amesh.labelling.inputs import Input
 
@@ -119,7 +120,7 @@ def _parse(line: str, where: str, folder: str, licence: str | None) -> tuple[str
     return data["image"], Facts(
         source=_text(data, "source") or Path(folder).name,
         licence=_text(data, "licence") or licence,
-        group=_group(data.get("group")),
+        group=group_text(data.get("group")),
         person=_text(data, "person"),
         split=_text(data, "split"),
         generated=data.get("generated") is True,
@@ -128,10 +129,3 @@ def _parse(line: str, where: str, folder: str, licence: str | None) -> tuple[str
 
 def _text(data: dict[str, Any], key: str) -> str | None:
     return None if data.get(key) is None else str(data[key])
-
-
-def _group(value: Any) -> str:
-    """As `amesh.data.labels` writes it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {part}" for name, part in sorted(value.items()))
-    return "" if value is None else str(value)

@@ -10,8 +10,10 @@ from amesh.errors import UserError
 from amesh.pipeline.images import list_images
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
-# Environment variables that launchers set: the process's number, and how many there are.
-_LAUNCHERS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
+# Environment variables that launchers set: the process's number, and how many there are. Slurm
+# gives SLURM_PROCID and SLURM_NTASKS to the one process of a batch script, too; only steps, which
+# srun starts, have SLURM_STEP_NUM_TASKS (its src/common/env.c, env_array_for_step).
+_LAUNCHERS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from amesh.data.records import Record
-from amesh.data.shards import INDEX_SUFFIX, ShardWriter
+from amesh.data.shards import ShardWriter
 from amesh.files import write_atomically
 from amesh.labelling.inputs import Share
 from amesh.labelling.ledger import SkippedFile, clear_leftovers, locked, shard_name
@@ -81,8 +81,9 @@ class Output:
         """Finishes the shard that is being written; its lines first, as the index ends it."""
         if not self._rows:
             return
-        number = len(list(self.folder.glob(f"{self._name}-*.tar{INDEX_SUFFIX}")))
         text = "".join(json.dumps(row) + "\n" for row in self._rows)
-        write_atomically(self.folder / f"{self._name}-{number:06d}.jsonl", text.encode())
+        write_atomically(
+            self.folder / f"{self._name}-{self._writer.number:06d}.jsonl", text.encode()
+        )
         self._writer.flush()
         self._rows = []

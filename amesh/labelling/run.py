@@ -48,6 +48,12 @@ class LabelConfig:
     max_disagreement: float = 0.025
     retry: bool = False
 
+    @property
+    def rules(self) -> dict[str, float]:
+        """What a folder's faces have in common: which are kept, and how much around them."""
+        names = ("cut", "min_score", "min_face", "max_disagreement")
+        return {name: float(getattr(self, name)) for name in names}
+
     def __post_init__(self) -> None:
         if 0 < self.cut < _SMALLEST_CUT:
             raise UserError(

@@ -1,4 +1,4 @@
-"""`labels.json`: what labelled a folder, and what is in it."""
+"""`labels.json`: what labelled a folder, by which rules, and what is in it."""
 
 import hashlib
 import json
@@ -42,34 +42,48 @@ def describe_teacher(model: str | Path, teacher: Teacher) -> dict[str, Any]:
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "origin": origin,
         "views": asdict(teacher.views),
+        "correction": None if teacher.correction is None else teacher.correction.digest,
     }
 
 
-def claim(folder: Path, teacher: Mapping[str, Any]) -> None:
-    """Says who labels this folder, before the first face.
+def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) -> None:
+    """Says who labels this folder, and what is kept, before the first face.
+
+    Args:
+        folder: Takes the shards.
+        teacher: See `describe_teacher`.
+        rules: What decides which faces are kept; see `LabelConfig.rules`.
 
     Raises:
-        UserError: Another teacher did.
+        UserError: Another teacher did, or by other rules.
     """
     path = folder / FILE
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / _LOCK, wait=True):
         if not path.exists():
-            _write(path, {"teacher": dict(teacher)})
+            _write(path, {"teacher": dict(teacher), "rules": dict(rules)})
             return
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))["teacher"]
+            known = json.loads(path.read_text(encoding="utf-8"))
+            before = dict(known["teacher"])
+            kept = dict(known.get("rules", rules))  # older folders do not say
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: damaged ({error}); label into another folder") from error
-    for name in teacher:
-        if before.get(name) != teacher[name]:
+    for name, value in teacher.items():
+        if before.get(name) != value:
             raise UserError(
                 f"{folder} was labelled by a teacher with {name} {before.get(name)}, this one has "
-                f"{teacher[name]}; label into another folder"
+                f"{value}; label into another folder"
+            )
+    for name, value in rules.items():
+        if kept.get(name) != value:
+            raise UserError(
+                f"{folder} was labelled with --{name.replace('_', '-')} {kept.get(name)}, now it "
+                f"is {value}; give the same, or label into another folder"
             )
 
 
-def summarise(folder: Path, teacher: Mapping[str, Any]) -> dict[str, Any]:
+def summarise(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
     """Counts what all ranks have finished, and writes it beside the shards."""
     with locked(folder / _LOCK, wait=True):
         shards = sorted(folder.glob(f"{SHARDS}-*.tar{INDEX_SUFFIX}"))
@@ -84,6 +98,7 @@ def summarise(folder: Path, teacher: Mapping[str, Any]) -> dict[str, Any]:
         )
         summary = {
             "teacher": dict(teacher),
+            "rules": dict(rules),
             "shards": len(shards),
             "pictures": len(done),
             **_describe(rows),

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
+from amesh.data.correction import Correction
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.labelling.consensus import consensus, weight
@@ -46,17 +47,28 @@ class LabelledFace:
 class Teacher:
     """Labels the faces of a picture."""
 
-    def __init__(self, pipeline: FacePipeline, views: ViewConfig | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: FacePipeline,
+        views: ViewConfig | None = None,
+        correction: Correction | None = None,
+    ) -> None:
         """Puts the parts together.
 
         Args:
             pipeline: Finds the faces; its network is the teacher.
             views: How each face is looked at.
+            correction: Of the network's habits, if they are known.
+
+        Raises:
+            UserError: The correction is for another topology.
         """
-        self.pipeline, self.views = pipeline, views or ViewConfig()
+        self.pipeline, self.views, self.correction = pipeline, views or ViewConfig(), correction
         self.runner = pipeline.runner
         topology = self.runner.topology
-        self.scheme = topology.name
+        if correction is not None:
+            correction.check(topology)
+        self.topology, self.scheme = topology, topology.name
         self.mirror = torch.tensor(topology.mirror)
         self.anchors = list(topology.anchors)
         eyes = [region for region in topology.regions if region.iris is not None]
@@ -95,8 +107,11 @@ class Teacher:
             answers[:, self.eyes, :2] = closer[:, self.eyes, :2]
             logits = torch.cat([logits, more])
         agreed = consensus(answers)
+        landmarks = agreed.landmarks.numpy()
+        if self.correction is not None:
+            landmarks = self.correction(landmarks, self.topology)
         return LabelledFace(
-            landmarks=agreed.landmarks.float().numpy(),
+            landmarks=landmarks.astype(np.float32),
             weight_xy=weight(agreed.spread_xy).float().numpy(),
             weight_z=weight(agreed.spread_z).float().numpy(),
             score=float(logits.sigmoid().mean()),

@@ -1,7 +1,7 @@
 """Distances between landmarks and their truth. NumPy, double precision, no I/O."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 
 def distances(
@@ -39,6 +39,27 @@ def point_to_polyline(
         points: The points.
         line: Two corners or more, in order; a closed line repeats its first corner at the end.
     """
+    return np.asarray(_to_segments(points, line)[0].min(-1))
+
+
+def nearest_on_polyline(
+    points: Float[np.ndarray, "p 2"], line: Float[np.ndarray, "q 2"]
+) -> tuple[Int[np.ndarray, " p"], Float[np.ndarray, " p"]]:
+    """The place on a polyline that is nearest to each point.
+
+    Returns:
+        Numbers of the corners that the nearest segments start at, and the places on these segments,
+        from 0 at that corner to 1 at the next.
+    """
+    distance, position = _to_segments(points, line)
+    segment = distance.argmin(-1)
+    return segment, np.take_along_axis(position, segment[:, None], -1)[:, 0]
+
+
+def _to_segments(
+    points: Float[np.ndarray, "*b p 2"], line: Float[np.ndarray, "*b q 2"]
+) -> tuple[Float[np.ndarray, "*b p s"], Float[np.ndarray, "*b p s"]]:
+    """Distance of each point to each segment of a line, and the nearest place on it, 0 to 1."""
     if line.shape[-2] < 2:
         raise ValueError(f"expected a line of 2 corners or more, found {line.shape[-2]}")
     start = line[..., None, :-1, :]  # *b 1 q-1 2
@@ -46,6 +67,6 @@ def point_to_polyline(
     offset = points[..., :, None, :] - start  # *b p q-1 2
     squared = (along**2).sum(-1)
     # Corners that coincide make a segment without length: its nearest place is its start.
-    position = (offset * along).sum(-1) / np.where(squared > 0, squared, 1)
-    nearest = position.clip(0, 1)[..., None] * along
-    return np.asarray(np.linalg.norm(offset - nearest, axis=-1).min(-1))
+    position = ((offset * along).sum(-1) / np.where(squared > 0, squared, 1)).clip(0, 1)
+    distance = np.linalg.norm(offset - position[..., None] * along, axis=-1)
+    return np.asarray(distance), np.asarray(position)

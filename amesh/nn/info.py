@@ -45,8 +45,8 @@ def describe(name_or_path: str) -> str:
     lines = [f"{type(net).__name__} {label}", "", f"{'part':<18}{'parameters':>12}{'MMAC':>9}"]
     lines += [f"{part:<18}{parts[part]:>12,}{macs.get(part, 0) / 1e6:>9.2f}" for part in parts]
     lines += [f"{'all':<18}{sum(parts.values()):>12,}{sum(macs.values()) / 1e6:>9.2f}", ""]
-    lines += ["config  " + json.dumps(asdict(config))]
-    lines += [f"{key:<8}{value}" for key, value in origin.items()]
+    lines += [f"{'config':<12}" + json.dumps(asdict(config))]
+    lines += [f"{key:<12}{value}" for key, value in origin.items()]
     return "\n".join(lines)
 
 

@@ -5,7 +5,6 @@ Convention
     corner of the top-left pixel is (0, 0), its centre (0.5, 0.5).
 """
 
-import contextlib
 import os
 import stat
 import warnings
@@ -15,11 +14,11 @@ from typing import Literal
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Num, UInt8
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from amesh.data.pictures import MAX_PIXELS, available, orientation, to_rgb, upright
 from amesh.errors import UserError
 
-MAX_PIXELS = 178_000_000  # Pillow refuses the header of a picture a little larger than this
 MAX_SUPERSAMPLING = 8
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".heic", ".heif", ".gif"),
@@ -53,7 +52,7 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
                 raise UserError(_too_large(path, f"{image.width} x {image.height} px"))
             try:
                 image.load()
-                pixels = _upright(_to_rgb(image, path), _orientation(image))
+                pixels = upright(to_rgb(image, str(path)), orientation(image))
             except UserError:
                 raise
             except MemoryError:
@@ -152,10 +151,8 @@ def _check_file(path: Path) -> None:
 
 
 def _open(path: Path) -> Image.Image:
-    Image.init()
-    formats = [name for name in _FORMATS.split() if name in Image.OPEN]
     try:
-        return Image.open(path, formats=formats)
+        return Image.open(path, formats=available(_FORMATS))
     except Image.DecompressionBombError:
         raise UserError(_too_large(path, "size in its header")) from None
     except UnidentifiedImageError:
@@ -165,39 +162,6 @@ def _open(path: Path) -> Image.Image:
         system = isinstance(error, OSError) and error.errno is not None
         problem = "cannot be opened" if system else "damaged or cut short"
         raise UserError(f"{path}: {problem} ({_reason(error)})") from error
-
-
-def _orientation(image: Image.Image) -> int:
-    with contextlib.suppress(Exception):  # damaged EXIF does not make a picture unreadable
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return 1
-
-
-def _upright(
-    pixels: UInt8[np.ndarray, "h w 3"], orientation: int
-) -> UInt8[np.ndarray, "upright_h upright_w 3"]:
-    """Swaps the axes, then flips each, as the EXIF orientation says (1: stored upright)."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _to_rgb(image: Image.Image, path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
-        grey = np.asarray(image).astype(np.float64).clip(0, 65535)
-        grey = np.rint(grey / 257).astype(np.uint8)  # 65535 -> 255
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode in {"I", "F"}:
-        raise UserError(f"{path}: 32-bit pixels have no fixed white; convert it to 8 or 16 bits")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
 
 
 def _cut(

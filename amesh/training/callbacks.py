@@ -14,6 +14,7 @@ from amesh import __version__
 from amesh.nn import weights
 from amesh.training.checkpoint import network_of
 from amesh.training.module import LandmarkTraining
+from amesh.training.origin import refused_terms
 
 # The average forgets faster in the beginning: after n steps it looks back over about n / 10.
 _HEAD_START = 10
@@ -150,19 +151,25 @@ class SaveNetwork(Callback):
             return
         if not isinstance(pl_module, LandmarkTraining):
             raise TypeError(f"{type(pl_module).__name__} holds no landmark network")
-        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
-        net = network_of(Path(best)) if best else pl_module.net
+        # LastCheckpoint is one of Lightning's checkpoint callbacks, too, and comes before it.
+        found = (one for one in trainer.checkpoint_callbacks if isinstance(one, BestCheckpoint))
+        best = Path(getattr(next(found, None), "best_model_path", ""))
+        validated = best.is_file()
+        net = network_of(best) if validated else pl_module.net
         origin = {
             "source": f"amesh fit, {pl_module.architecture} {pl_module.network.name}",
             "version": __version__,
             "steps": trainer.global_step,
-            "checkpoint": Path(best).name if best else "the last step",
-            # How many faces it was trained on, by the terms of their pictures.
-            "licences": getattr(getattr(trainer, "datamodule", None), "licences", {}),
+            "checkpoint": best.name if validated else "the last step",
+            "licences": pl_module.licences,
+            **({"warm_start": pl_module.started_from} if pl_module.started_from else {}),
         }
         path = folder / f"{self.name}.safetensors"
         weights.save(net, path, origin)
         rank_zero_info(f"wrote {path}")
+        refused = refused_terms(origin)
+        if refused:
+            rank_zero_info(f"not to be released: trained under these terms: {', '.join(refused)}")
 
 
 class BestCheckpoint(ModelCheckpoint):

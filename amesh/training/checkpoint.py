@@ -14,6 +14,8 @@ from amesh.files import replacing
 from amesh.nn.config import MeshConfig
 
 _KEY = "amesh"
+# What training goes on from, beside the weights.
+_TO_RESUME = ("optimizer_states", "lr_schedulers", "loops")
 # What two networks may differ in and still have the same weights in the same places.
 _FREE = ("name", "sampler", "detach_theta", "theta_rule")
 
@@ -40,6 +42,9 @@ def check_fits(checkpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> None
     if _KEY not in checkpoint:
         raise UserError("this checkpoint was not written by amesh fit: it does not say its network")
     held = checkpoint[_KEY]
+    missing = [key for key in wanted if not isinstance(held, Mapping) or key not in held]
+    if missing:
+        raise UserError(f"this checkpoint is incomplete: it does not say its {', '.join(missing)}")
     for key in ("topology", "architecture"):
         if held[key] != wanted[key]:
             raise UserError(
@@ -75,6 +80,31 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
+def checked(checkpoint: Mapping[str, Any], path: Path, resumes: bool) -> dict[str, Any]:
+    """What a checkpoint says about its network.
+
+    Args:
+        checkpoint: As it was read.
+        path: From where, for messages.
+        resumes: Whether training is to go on from it, which takes more than weights.
+
+    Raises:
+        UserError: It was not written by `amesh fit`, or lacks a part.
+    """
+    if not isinstance(checkpoint.get(_KEY), dict):
+        raise UserError(f"{path}: not written by amesh fit")
+    missing = [
+        key for key in ("state_dict", *(_TO_RESUME if resumes else ())) if key not in checkpoint
+    ]
+    if missing:
+        raise UserError(
+            f"{path}: incomplete, without {', '.join(missing)}; take another checkpoint"
+            + (" or start from exported weights with --model.warm_start" if resumes else "")
+        )
+    held: dict[str, Any] = checkpoint[_KEY]
+    return held
+
+
 def network_of(path: Path) -> nn.Module:
     """The network in a checkpoint, in evaluation mode; its averaged weights where there are some.
 
@@ -84,9 +114,7 @@ def network_of(path: Path) -> nn.Module:
     from amesh.training.module import LandmarkTraining
 
     checkpoint = read(path)
-    if _KEY not in checkpoint:
-        raise UserError(f"{path}: not written by amesh fit")
-    held = checkpoint[_KEY]
+    held = checked(checkpoint, path, resumes=False)
     module = LandmarkTraining(held["architecture"], MeshConfig.from_dict(held["network"]))
     state = {
         name.removeprefix("net."): tensor

@@ -6,27 +6,31 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from jsonargparse import Namespace
+from jsonargparse import ArgumentError, Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from amesh.errors import UserError
 from amesh.training.callbacks import Averaging, BestCheckpoint, LastCheckpoint, SaveNetwork
-from amesh.training.checkpoint import AtomicCheckpointIO, read
+from amesh.training.checkpoint import AtomicCheckpointIO, checked, read
 from amesh.training.data_module import FaceData
 from amesh.training.memory import keep_memory
 from amesh.training.module import LandmarkTraining
+from amesh.training.progress import Progress
 from amesh.training.report import Report
+from amesh.training.settings import complaint, conf_folder, named_configs, share_seed
 from amesh.training.tracking import Tracker
 from amesh.training.worst_faces import WorstFaces
+
+__all__ = ["conf_folder", "main", "named_configs", "parsed"]
 
 VERBS = ("fit", "validate", "test")
 # What a shell reports for a process that SIGTERM ended.
@@ -77,6 +81,8 @@ def quieten() -> None:
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)`")
     warnings.filterwarnings("ignore", "The '.*_dataloader' does not have many workers")
+    # Nothing to validate on is what the user asked for.
+    warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
         logging.getLogger(f"pytorch_lightning.{name}").addFilter(_is_news)
 
@@ -84,47 +90,6 @@ def quieten() -> None:
 def _is_news(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     return not ("Tip:" in text or text.startswith("`weights_only` was not set"))
-
-
-def conf_folder() -> Path:
-    """The configurations: beside the package in a clone, inside it when installed."""
-    package = Path(str(resources.files("amesh")))
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
-
-
-def named_configs(args: Sequence[str]) -> list[str]:
-    """Replaces the names of shipped configurations by their files.
-
-    `--config quick` is `conf/quick.yaml`, and `--config trainer/gpu` lays `conf/trainer/gpu.yaml`
-    over what came before it.
-
-    Raises:
-        UserError: There is no such configuration.
-    """
-    words, is_name = [], False
-    for word in args:
-        if is_name:
-            words.append(_config_file(word))
-        elif word.startswith("--config="):
-            words.append("--config=" + _config_file(word.removeprefix("--config=")))
-        else:
-            words.append(word)
-        is_name = word in ("--config", "-c")
-    return words
-
-
-def _config_file(name: str) -> str:
-    if Path(name).is_file():
-        return name
-    shipped = conf_folder() / f"{name}.yaml"
-    if shipped.is_file():
-        return str(shipped)
-    known = sorted(
-        path.relative_to(conf_folder()).with_suffix("").as_posix()
-        for path in conf_folder().rglob("*.yaml")
-    )
-    raise UserError(f"no configuration {name!r}: shipped are {', '.join(known)}, or give a file")
 
 
 class ConfigToLoggers(SaveConfigCallback):
@@ -143,6 +108,8 @@ class TrainingCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str]) -> None:
         """Parses words and does what they say."""
+        # Abbreviations would take a misspelt word for another.
+        parser = {"allow_abbrev": False, "exit_on_error": False}
         super().__init__(
             LandmarkTraining,
             FaceData,
@@ -151,8 +118,7 @@ class TrainingCLI(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # the checkpoint says itself what it holds
-            # Abbreviations would take a misspelt word for another.
-            parser_kwargs={"prog": "amesh", "allow_abbrev": False},
+            parser_kwargs={"prog": "amesh", **parser, **{verb: dict(parser) for verb in VERBS}},
             args=list(args),
         )
 
@@ -174,20 +140,30 @@ class TrainingCLI(LightningCLI):
         parser.set_defaults({"trainer.enable_model_summary": False})  # `amesh info` says more
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parses; the words are always handed over, so nothing is to be warned of."""
-        self.config = parser.parse_args(args)
+        """Parses; the words are always handed over, so nothing is to be warned of.
+
+        Raises:
+            UserError: A setting is refused.
+        """
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            verb = next((word for word in args if word in VERBS), VERBS[0])
+            options = self._subcommand_parsers[verb]._option_string_actions
+            known = [option.removeprefix("--") for option in options]
+            raise UserError(complaint(str(error), known)) from None
 
     def _parse_ckpt_path(self) -> None:
         """Instead of Lightning's, which lets a checkpoint override what the user asked for.
 
         Raises:
-            UserError: The checkpoint cannot be read.
+            UserError: The checkpoint cannot be read, or lacks what is needed to go on.
         """
         config = self.config[self.config["subcommand"]]
         path = config.get("ckpt_path")
         if not path or path in _KEYWORDS:
             return
-        about = read(Path(path)).get("amesh", {})
+        about = checked(read(Path(path)), Path(path), self.config["subcommand"] == "fit")
         config["model"]["warm_start"] = None  # the checkpoint's weights come instead
         for entry in _entries(config["trainer"].get("logger")):
             is_ours = str(entry.get("class_path", "")).endswith("tracking.Tracker")
@@ -195,12 +171,14 @@ class TrainingCLI(LightningCLI):
                 entry["init_args"]["id"] = about.get("wandb")
 
     def before_instantiate_classes(self) -> None:
-        """Refuses settings that would quietly train something worse.
+        """Lets one seed govern; refuses settings that would quietly train something worse.
 
         Raises:
             UserError: Naming the setting to use instead.
         """
-        trainer = self.config[self.config["subcommand"]]["trainer"]
+        config = self.config[self.config["subcommand"]]
+        share_seed(config)
+        trainer = config["trainer"]
         if str(trainer.get("precision") or "32-true") not in ("32", "32-true"):
             raise UserError(
                 f"trainer.precision {trainer['precision']} would round coordinates; "
@@ -221,7 +199,11 @@ class TrainingCLI(LightningCLI):
         plugins = config.get("plugins") or []
         plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
         config["plugins"] = [*plugins, AtomicCheckpointIO()]
-        trainer: pl.Trainer = super()._instantiate_trainer(config, [*callbacks, Report()])
+        callbacks = [*callbacks, Report()]
+        bars = [one for one in _entries(config.get("callbacks")) if isinstance(one, ProgressBar)]
+        if config.get("enable_progress_bar") is not False and not bars and find_spec("rich"):
+            callbacks.append(Progress())
+        trainer: pl.Trainer = super()._instantiate_trainer(config, callbacks)
         return trainer
 
 
@@ -242,7 +224,8 @@ class ParsingOnly(BuildingOnly):
         """Builds nothing."""
 
 
-def _entries(loggers: Any) -> list[Any]:
-    if loggers in (None, True, False):
+def _entries(found: Any) -> list[Any]:
+    """Loggers or callbacks, of which a configuration may hold none, one or several."""
+    if found in (None, True, False):
         return []
-    return list(loggers) if isinstance(loggers, (list, tuple)) else [loggers]
+    return list(found) if isinstance(found, (list, tuple)) else [found]

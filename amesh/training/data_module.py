@@ -1,33 +1,34 @@
 """The LightningDataModule: sources to batches of samples, augmented once they are on the device."""
 
-from collections import Counter
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from amesh.data.augment import Augment
 from amesh.data.augment_config import NO_AUGMENTATION, AugmentConfig
 from amesh.data.dataset import FaceDataset
-from amesh.data.mixture import Loaded, Mixture, held_out, side_by_side
-from amesh.data.records import OnBad, Problems, Source
+from amesh.data.licences import faces_by_terms
+from amesh.data.mixture import Loaded, Mixture, held_out, key_list, side_by_side, times
+from amesh.data.records import OnBad, Problems, Source, named
 from amesh.data.sample import Batch
 from amesh.data.sampler import EpochBatchSampler
 from amesh.data.sources.opening import SourceConfig, open_source
 from amesh.data.synth.faces import SyntheticFaces
+from amesh.data.synth.write import LICENCE
 from amesh.errors import UserError
+from amesh.files import write_atomically
 from amesh.nn.config import MeshConfig
+from amesh.training.epochs import data_epoch
 from amesh.training.memory import keep_memory
-from amesh.training.synthetic import SyntheticData, maker, pool
+from amesh.training.synthetic import TRAIN_SEED, VAL_SEED, SyntheticData, maker, pool
 
 Split = Literal["train", "val", "test"]
-# How many skipped records are named one by one.
-_NAMED = 5
-# Seeds of the synthetic faces that are validated on lie far from those that are trained on.
-_VAL_SEED = 1_000_003
+_log = logging.getLogger("pytorch_lightning.amesh")
 
 
 class FaceData(pl.LightningDataModule):
@@ -92,11 +93,9 @@ class FaceData(pl.LightningDataModule):
     @property
     def licences(self) -> dict[str, int]:
         """Training faces by the terms of their pictures."""
-        count = Counter(
-            entry.licence or "not stated"
-            for source in self.sources.get("train", [])
-            for entry in source.entries
-        )
+        count = faces_by_terms(self.sources.get("train", []))
+        if self._maker is not None:
+            count[LICENCE] += self.synthetic.faces
         return dict(sorted(count.items()))
 
     def setup(self, stage: str) -> None:
@@ -112,18 +111,20 @@ class FaceData(pl.LightningDataModule):
             self._augments[training] = Augment(network.scheme, network.input_size, config)
         opened = {split: self._open(configs) for split, configs in self.configs.items()}
         pairs = [held_out(source, self.hold_out) for source in opened["train"]]
-        train, val = [pair[0] for pair in pairs], opened["val"]
-        val += [rest for _, rest in pairs if len(rest)]
+        rests = [rest for _, rest in pairs if len(rest)]
+        train, val = [pair[0] for pair in pairs], [*opened["val"], *rests]
+        if rests and self.trainer.state.fn == "fit" and not self.trainer.fast_dev_run:
+            self._name_held_out(rests)
         repeats = [config.repeat for config in self.configs["train"]]
         made = self.synthetic
         if made.faces and made.fresh:
             self._maker = maker(network, made.ranges)
         elif made.faces and stage == "fit":
-            train.append(pool(network, made.ranges, made.faces, self.seed))
+            train.append(pool(network, made.ranges, made.faces, self.seed + TRAIN_SEED))
             repeats.append(1.0)
         if made.val:
-            val.append(pool(network, made.ranges, made.val, self.seed + _VAL_SEED))
-        self._taken = [round(len(s) * r) for s, r in zip(train, repeats, strict=True)]
+            val.append(pool(network, made.ranges, made.val, self.seed + VAL_SEED))
+        self._taken = [times(len(s), r) for s, r in zip(train, repeats, strict=True)]
         self.sources = {"train": train, "val": val, "test": opened["test"] or val}
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -140,9 +141,8 @@ class FaceData(pl.LightningDataModule):
                 "data.synthetic.faces"
             )
         groups = [*zip(map(len, sources), self._taken, strict=True), (fresh, fresh)]
-        self._sampler = EpochBatchSampler(
-            groups, self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size
-        )
+        place, same = self._place(), bool(self.trainer.overfit_batches)
+        self._sampler = EpochBatchSampler(groups, self.batch_size, self.seed, *place, repeat=same)
         if self._resumed is not None:
             self._sampler.load_state_dict(self._resumed)
             self._resumed = None
@@ -165,14 +165,14 @@ class FaceData(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Loaded, dataloader_idx: int) -> Batch:
         """Makes the synthetic faces, cuts and changes all, on the device."""
         training = bool(self.trainer.training)
-        epoch = self.trainer.current_epoch if training else 0
+        epoch = data_epoch(self.trainer) if training else 0
         augment = self._augments[training].to(batch.made.device)
         canvases = [] if batch.canvas is None else [batch.canvas]
         for canvas in canvases:
             self._note(canvas.problems)
         if self._maker is not None and len(batch.made):
             make = self._maker.to(batch.made.device)
-            canvases.append(make(self.seed, epoch, batch.made))
+            canvases.append(make(self.seed + TRAIN_SEED, epoch, batch.made))
         parts = [augment(canvas, self.seed, epoch) for canvas in canvases]
         return parts[0] if len(parts) == 1 else Batch(*map(torch.cat, zip(*parts, strict=True)))
 
@@ -188,23 +188,30 @@ class FaceData(pl.LightningDataModule):
         self._resumed = state or None
 
     def teardown(self, stage: str) -> None:
-        """Says how many records could not be used."""
+        """Says which records could not be used; each rank names those that it met."""
         if self.skipped:
-            named = "".join(f"\n  {line}" for line in self.skipped[:_NAMED])
-            more = len(self.skipped) - _NAMED
-            rank_zero_info(
-                f"{len(self.skipped)} records could not be used and were skipped:{named}"
-                + (f"\n  and {more} more" if more > 0 else "")
-            )
+            rank = f"rank {self.trainer.global_rank}: " if self.trainer.world_size > 1 else ""
+            _log.info(rank + named(self.skipped))
+
+    def _name_held_out(self, sources: Sequence[Source]) -> None:
+        """Lists them in the run's folder, so that they can be scored apart afterwards."""
+        folder = self.trainer.log_dir  # the ranks agree on it: every one of them has to ask
+        if self.trainer.is_global_zero:
+            write_atomically(Path(folder or ".") / "held_out.txt", key_list(sources).encode())
 
     def _network(self) -> MeshConfig:
         network: MeshConfig = self.trainer.lightning_module.network
         return network
 
+    def _place(self) -> tuple[int, int]:
+        """This rank, and how many there are."""
+        return self.trainer.global_rank, self.trainer.world_size
+
     def _open(self, configs: Sequence[SourceConfig]) -> list[Source]:
         problems = Problems(self.on_bad)
         sources = [open_source(config, problems) for config in configs]
-        self._note(problems.messages)
+        if self.trainer.is_global_zero:  # every rank meets the same ones here
+            self._note(problems.messages)
         return sources
 
     def _note(self, lines: Sequence[str]) -> None:
@@ -212,18 +219,16 @@ class FaceData(pl.LightningDataModule):
         self.skipped += [line for line in dict.fromkeys(lines) if line not in known]
 
     def _faces(self, split: Split, config: AugmentConfig) -> FaceDataset:
-        network = self._network()
-        return FaceDataset(
-            self.sources[split], network.scheme, network.input_size, config.reach, self.on_bad
-        )
+        network, sources = self._network(), self.sources[split]
+        size, training = network.input_size, split == "train"
+        return FaceDataset(sources, network.scheme, size, config.reach, self.on_bad, training)
 
     def _once(self, split: Split) -> DataLoader[Any] | list[DataLoader[Any]]:
         if not self.sources[split]:
             return []
         faces = self._faces(split, NO_AUGMENTATION)
-        rank, world = self.trainer.global_rank, self.trainer.world_size
         order = EpochBatchSampler(
-            len(faces), self.batch_size, 0, rank, world, shuffle=False, drop_last=False
+            len(faces), self.batch_size, 0, *self._place(), shuffle=False, drop_last=False
         )
         return self._loader(Mixture(faces), order)
 

@@ -15,7 +15,7 @@ from amesh.data.sample import Batch
 from amesh.errors import UserError
 from amesh.losses.config import LossConfig
 from amesh.losses.errors import face_errors, normalised_errors
-from amesh.losses.reduction import averaged, combined, means, summed
+from amesh.losses.reduction import Weighted, averaged, combined, means, summed
 from amesh.losses.terms import batch_terms
 from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
@@ -26,7 +26,9 @@ from amesh.nn.output import MeshOutput
 from amesh.nn.spatial_transformer import RegionNormaliser
 from amesh.training import parts, phases
 from amesh.training.checkpoint import check_fits, describe
+from amesh.training.epochs import data_epoch
 from amesh.training.optimiser import OptimiserConfig, build
+from amesh.training.origin import started_from
 from amesh.training.tracking import Tracker
 from amesh.training.warm_start import warm_start as fill
 
@@ -81,8 +83,13 @@ class LandmarkTraining(pl.LightningModule):
         self.network, self.losses = network, losses
         self.optimiser, self.schedule, self.seed = optimiser, schedule, seed
         self.net = _NETWORKS[architecture](network)
+        # For the header of the weights file: the origin of what it started from, and the number of
+        # faces it was trained on, by the terms of their pictures. A resumed run adds to them.
+        self.started_from: dict[str, Any] | None = None
+        self.licences: dict[str, int] = {}
         if warm_start is not None:
             transfer = fill(self.net, weights.load(warm_start))
+            self.started_from = started_from(warm_start)
             rank_zero_info(f"warm start from {warm_start}: {transfer}")
         self.frozen = tuple(freeze)
         parts.freeze(self.net, self.frozen)
@@ -109,6 +116,11 @@ class LandmarkTraining(pl.LightningModule):
         self.steps = int(steps)
         optimiser, schedule = build(self.net.parameters(), self.optimiser, self.steps)
         return [optimiser], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_fit_start(self) -> None:
+        """Notes the terms of the pictures that it is about to see."""
+        data = getattr(self.trainer, "datamodule", None)
+        self.licences = self.licences | dict(getattr(data, "licences", {}))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step of the phase that the number of steps so far belongs to."""
@@ -146,6 +158,8 @@ class LandmarkTraining(pl.LightningModule):
         checkpoint["amesh"] = describe(self.architecture, self.network) | {
             "losses": asdict(self.losses),
             "wandb": next(iter(ids), None),
+            "warm_start": self.started_from,
+            "licences": self.licences,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -155,24 +169,31 @@ class LandmarkTraining(pl.LightningModule):
             UserError: Naming what differs.
         """
         check_fits(checkpoint, describe(self.architecture, self.network))
+        about = checkpoint["amesh"]
+        self.started_from = about.get("warm_start")
+        self.licences = dict(about.get("licences", {}))
 
     def _losses(self, batch: Batch, ideal: bool) -> tuple[Tensor, Mapping[str, Tensor], MeshOutput]:
-        """The loss, its parts and the output that they judge."""
+        """The loss, its parts as means over all ranks, and the output that they judge."""
+        terms, output = self._terms(batch, ideal)
+        logged = means(terms)
+        return combined(logged, self.losses.weight), logged, output
+
+    def _terms(self, batch: Batch, ideal: bool) -> tuple[Mapping[str, Weighted], MeshOutput]:
+        """The sums of the loss's terms over this batch, and the output that they judge."""
         with torch.no_grad():
             labelled = phases.labelled_regions(batch.weight_xy, self.network)
             thetas = self._true_thetas(batch)
         given = None
         if ideal and thetas is not None:
-            key = keys(self.seed, self.current_epoch, batch.index)
+            key = keys(self.seed, data_epoch(self.trainer), batch.index)
             given = jitter_thetas(thetas, self.schedule.jitter, key)
         output = phases.forward(self.net, batch.image, given)
         if thetas is None:
             thetas, labelled = output.thetas, labelled[:, :0]
         elif given is not None and self.network.crop_source == "predicted":
             labelled = torch.zeros_like(labelled)  # it did not choose where to look
-        terms = batch_terms(output, batch, thetas, labelled, self.network, self.losses)
-        logged = means(terms)
-        return combined(logged, self.losses.weight), logged, output
+        return batch_terms(output, batch, thetas, labelled, self.network, self.losses), output
 
     def _true_thetas(self, batch: Batch) -> Tensor | None:
         """Where the regions should look; None for a network without regions."""
@@ -183,13 +204,13 @@ class LandmarkTraining(pl.LightningModule):
         return thetas
 
     def _measure(self, batch: Batch) -> dict[str, Tensor]:
-        """Adds a batch to the weighted sums of what is watched."""
-        _, logged, output = self._losses(batch, ideal=False)
-        real = (batch.index >= 0).sum().to(batch.image)
-        values = {name: (value, real) for name, value in logged.items()}
-        values |= normalised_errors(output, batch, self.network)
-        for name, (value, weight) in values.items():
-            row = torch.stack([value * weight, weight])
+        """Adds this rank's batch to the sums of what is watched; `_report` adds up the ranks."""
+        terms, output = self._terms(batch, ideal=False)
+        sums = {name: (term.total, term.weight) for name, term in terms.items()}
+        for name, (mean, weight) in normalised_errors(output, batch, self.network).items():
+            sums[name] = (mean * weight, weight)
+        for name, pair in sums.items():
+            row = torch.stack(pair)
             self._sums[name] = self._sums[name] + row if name in self._sums else row
         errors = face_errors(output, batch, self.network)
         return {"landmarks": output.landmarks, "errors": errors}

@@ -12,6 +12,9 @@ from amesh.data.synth.write import make, records
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
 
+# Added to the run's seed, so that no face that is trained on is validated on, or is one that
+# `amesh synth` makes with a seed as people choose them.
+TRAIN_SEED, VAL_SEED = 2_000_003, 1_000_003
 # Faces that are made at a time: few, so that a CPU keeps them in its cache.
 _AT_ONCE = 8
 

@@ -56,7 +56,8 @@ class Tracker(Logger):
             tags: Words to find the run by.
             offline: Whether to record without sending; by default where there is no key.
 
-        Attributes `failed` and `offline` say what became of it.
+        Attributes `failed`, `offline` and `disabled` say what became of it; `WANDB_MODE` comes
+        before `offline`.
         """
         super().__init__()
         self.run_id = id or uuid.uuid4().hex[:12]
@@ -67,7 +68,10 @@ class Tracker(Logger):
             "dir": save_dir,
             "resume": "allow",
         }
-        self.offline = not has_key() if offline is None else offline
+        mode = os.environ.get("WANDB_MODE")
+        self.disabled = mode == "disabled"
+        self.offline = mode in ("offline", "dryrun")  # W&B's old name of it
+        self.offline |= not has_key() if offline is None else offline
         self._project = project
         self._run: Any = None
         self.failed = False
@@ -114,15 +118,21 @@ class Tracker(Logger):
         self._try(send)
 
     @rank_zero_only
-    def log_file(self, path: Path, kind: str) -> None:
-        """Sends a file as an artifact, such as a checkpoint or an exported network."""
+    def log_file(self, path: Path, kind: str, release: bool = False) -> None:
+        """Sends a file as an artifact, such as a checkpoint or an exported network.
+
+        Args:
+            path: The file.
+            kind: Of artifact.
+            release: Whether it gets the alias `release`.
+        """
 
         def send(run: Any) -> None:
             import wandb
 
             artifact = wandb.Artifact(f"{path.stem}-{self.run_id}", type=kind)
             artifact.add_file(str(path))
-            run.log_artifact(artifact)
+            run.log_artifact(artifact, aliases=["latest", *(["release"] if release else [])])
 
         self._try(send)
 
@@ -151,11 +161,12 @@ class Tracker(Logger):
         Path(self.save_dir).mkdir(parents=True, exist_ok=True)
         options = {**self._options, "id": self.run_id}
         settings = wandb.Settings(init_timeout=_PATIENCE)
-        if not self.offline and os.environ.get("WANDB_MODE") not in ("offline", "disabled"):
+        if not self.offline and not self.disabled:
             try:
                 return wandb.init(**options, settings=settings)
             except Exception as error:  # no network, a wrong key, a timeout
                 warnings.warn(f"W&B: {error}; recording offline", stacklevel=4)
                 self.offline = True
-        disabled = os.environ.get("WANDB_MODE") == "disabled"
-        return wandb.init(**options, settings=settings, mode="disabled" if disabled else "offline")
+        return wandb.init(
+            **options, settings=settings, mode="disabled" if self.disabled else "offline"
+        )

@@ -10,6 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from amesh.data.sample import Batch
+from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.pipeline.draw import Style, draw_faces
 from amesh.topology.scheme import Topology
@@ -52,7 +53,12 @@ class WorstFaces(Callback):
         Args:
             count: Faces on a sheet `worst-STEP.png` in the run's folder; 0 draws none.
             upload: Whether the sheet also goes to the tracker.
+
+        Raises:
+            UserError: A count below 0.
         """
+        if count < 0:
+            raise UserError(f"worst: count is {count}; expected 0 or more faces")
         self.count, self.upload = count, upload
         self._worst: list[Face] = []
 
@@ -74,10 +80,13 @@ class WorstFaces(Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws them."""
         worst, self._worst = self._worst, []
-        if not worst or is_trial(trainer):
+        if not self.count or is_trial(trainer):
+            return
+        folder = run_folder(trainer, None).parent  # the ranks agree on it: all of them have to ask
+        if not worst:
             return
         picture = sheet(worst, pl_module.network.scheme)  # type: ignore[union-attr, arg-type]
-        path = run_folder(trainer, None).parent / f"worst-{trainer.global_step:07d}.png"
+        path = folder / f"worst-{trainer.global_step:07d}.png"
         write_atomically(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
         for logger in trainer.loggers:
             if self.upload and isinstance(logger, Tracker):

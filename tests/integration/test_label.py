@@ -129,11 +129,14 @@ def test_another_teacher_does_not_mix_its_labels_in(folder: Path, tmp_path: Path
     assert run(*words) == 0
     with pytest.raises(UserError, match="labelled by a teacher with views"):
         run(*words, "--views", 16)
+    for option, value in (("--min-face", 60), ("--detector", "short"), ("--max-faces", 1)):
+        with pytest.raises(UserError, match=f"was labelled with {option} .*now it is {value}"):
+            run(*words, option, value)
 
 
 def test_the_help_says_what_it_writes(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         run("--help")
     text = " ".join(capsys.readouterr().out.split())
-    for words in ("labels.json", "manifest.jsonl", "SLURM_PROCID", "JPEG of quality 95"):
+    for words in ("labels.json", "manifest.jsonl", "by srun", "JPEG of quality 95"):
         assert words in text

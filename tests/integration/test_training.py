@@ -1,21 +1,17 @@
 """Training proved by behaviour: it overfits, repeats itself, survives, and splits over ranks."""
 
-import csv
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from drawn_faces import write_faces
+from training_runs import CONFIG, assert_same, data, fit, last, logged, start
 
 pytest.importorskip("pytorch_lightning")
 
-SUPPORT = Path(__file__).resolve().parents[1] / "support"
-CONFIG = str(SUPPORT / "smallest.yaml")
 # Lightning's own: a deprecated call of torch, advice about workers and about where to log.
 pytestmark = [
     pytest.mark.slow,
@@ -33,64 +29,12 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return data(write_faces(tmp_path_factory.mktemp("eight"), 8, negatives=4))
 
 
-def data(folder: Path) -> list[str]:
-    return [f"--data.{split}=[{{path: {folder}}}]" for split in ("train", "val")]
-
-
 @pytest.fixture(scope="module")
 def train(tmp_path_factory: pytest.TempPathFactory, faces: list[str]) -> Train:
     """Runs `amesh fit` here on drawn faces and returns the folder of the run."""
-    from amesh.training.cli import main
-
-    def run(*options: str, verb: str = "fit") -> Path:
-        root = tmp_path_factory.mktemp("run")
-        torch.set_num_threads(1)
-        words = [verb, "--config", CONFIG, "--trainer.default_root_dir", str(root)]
-        words += [*faces, *options]
-        assert main(words) == 0
-        return root / "logs" / "version_0"
-
-    return run
-
-
-def start(folder: Path, *options: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
-    """Runs `amesh fit` in a process of its own, as many of them as ranks."""
-    code = "import sys; from amesh.training.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = ["fit", "--config", CONFIG, "--trainer.default_root_dir", str(folder), *options]
-    command = [sys.executable, "-c", code, *words]
-    if ranks > 1:
-        script = folder / "train.py"
-        folder.mkdir(parents=True)
-        script.write_text(code)
-        launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-        command = [sys.executable, "-m", *launcher, str(script), *words]
-    paths = [str(SUPPORT), str(Path(__file__).resolve().parents[2])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=environment, cwd=folder.parent
+    return lambda *options, verb="fit": fit(
+        tmp_path_factory.mktemp("run"), *faces, *options, verb=verb
     )
-
-
-def logged(run: Path, column: str) -> dict[int, float]:
-    """A column of the CSV log by step, where it has a value."""
-    with (run / "metrics.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return {int(row["step"]): float(row[column]) for row in rows if row.get(column)}
-
-
-def last(run: Path) -> dict:
-    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def assert_same(one: dict, other: dict) -> None:
-    """Weights, their average and the optimiser's state, bit by bit."""
-    for key in ("state_dict", "current_model_state"):
-        assert one[key].keys() == other[key].keys()
-        for name, tensor in one[key].items():
-            assert torch.equal(tensor, other[key][name]), f"{key} {name}"
-    first, second = (c["optimizer_states"][0]["state"] for c in (one, other))
-    for number, state in first.items():
-        assert torch.equal(state["exp_avg_sq"], second[number]["exp_avg_sq"])
 
 
 def test_four_faces_are_learnt_by_heart(train, tmp_path):

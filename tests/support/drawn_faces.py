@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytorch_lightning as pl
+import torch
 
 from amesh.data.records import Record
 from amesh.data.shards import ShardWriter
@@ -73,3 +74,27 @@ class KillAt(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
         if trainer.global_step == self.step:
             os.kill(os.getpid(), self.signal)
+
+
+class SpoilAt(pl.Callback):
+    """Moves all weights far away before a step: from then on each validation is worse."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
+    ) -> None:
+        if trainer.global_step == self.step:
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter.add_(0.3 * torch.randn_like(parameter))
+
+
+class NotePictures(pl.Callback):
+    """Logs the sum of each training batch's pictures, to tell batches apart."""
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, number: int
+    ) -> None:
+        module.log("train/pictures", batch.image.double().sum().float())

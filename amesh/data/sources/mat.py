@@ -6,6 +6,7 @@ Convention:
 """
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from amesh.data.sources.files import OFFSETS, Coordinates, beside, list_files
 from amesh.errors import UserError
 
 _POINTS = 68
+# 300W-LP shows each face of its photos in many poses, mirrored ones too: AFW_134212_1_3 is pose 3.
+_POSE = re.compile(r"((?:AFW|HELEN|IBUG|LFPW)_.+)_\d+")
 
 
 def read_mat_folder(
@@ -49,6 +52,7 @@ def read_mat_folder(
                     where=str(path),
                     licence=licence,
                     group=_pose(content),
+                    person=_person(path.stem),
                 )
             )
     return finish(str(folder), records, problems)
@@ -74,6 +78,12 @@ def _points(content: dict[str, Any], where: str, offset: float) -> np.ndarray:
     points[:, :2] += np.float32(offset)
     points[:, 2:] *= -1
     return points
+
+
+def _person(stem: str) -> str | None:
+    """The face that several files show, in whatever folder they are; None where one file does."""
+    match = _POSE.fullmatch(stem)
+    return None if match is None else match[1]
 
 
 def _pose(content: dict[str, Any]) -> str:

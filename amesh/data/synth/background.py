@@ -56,4 +56,9 @@ def _magnified(cells: Float[Tensor, "b 3 c c"], size: int) -> Float[Tensor, "b 3
     line = (torch.arange(size, device=cells.device) + 0.5) / size
     share = (-3.0 * ((line[:, None] - centres) * count) ** 2 / 2).exp()
     share = share / share.sum(1, keepdim=True)
-    return share @ cells @ share.T
+    # Sums by hand: a product of matrices may round as the size of the batch has it.
+    rows = (cells[..., None, :] * share).sum(-1)  # b 3 c w
+    result = share[:, 0, None] * rows[..., :1, :]
+    for number in range(1, count):
+        result.addcmul_(share[:, number, None], rows[..., number : number + 1, :])
+    return result  # b 3 h w

@@ -50,7 +50,11 @@ class Solid(NamedTuple):
 
 
 class SyntheticFaces(nn.Module):
-    """Faces without end: number i of a seed and an epoch is always the same one."""
+    """Faces without end: number i of a seed and an epoch is always the same one.
+
+    Landmarks do not depend on the batch it is made in; a value of a pixel may be rounded to the
+    next one, which is rare.
+    """
 
     irises: Tensor
     on_eye: Tensor

@@ -94,10 +94,8 @@ class FaceModel(nn.Module):
         count = len(self.colour_fine)
         modes = strength * random.normal(key, "colour", [count]).clamp(-_LIMIT, _LIMIT)
         side = self.colour_mean.shape[-1]
-        fine = (modes @ self.colour_fine.flatten(1)).view(-1, 1, *self.colour_fine.shape[1:])
-        coarse = (modes @ self.colour_coarse.flatten(1)).view(-1, *self.colour_coarse.shape[1:])
-        bright = _resize(fine, side)
-        coarse = 0.75 * coarse  # the camera's white balance is in them too
+        bright = _resize(_mixed(modes, self.colour_fine[:, None]), side)
+        coarse = 0.75 * _mixed(modes, self.colour_coarse)  # the camera's white balance is in them
         red, blue = _resize(coarse, side).split(1, 1)
         green = bright - 0.3 * red - 0.1 * blue
         return self.colour_mean + torch.cat([green + red, green, green + blue], 1)
@@ -138,6 +136,14 @@ def read_model() -> dict[str, Any]:
         scale = arrays.get(f"{name}_scale")
         result[name] = value.astype(np.float64) * (1.0 if scale is None else scale)
     return result
+
+
+def _mixed(modes: Float[Tensor, "b k"], maps: Float[Tensor, "k c h w"]) -> Float[Tensor, "b c h w"]:
+    """Sums of maps, one after the other: a product of matrices may round as its size has it."""
+    total = modes[:, 0, None, None, None] * maps[0]
+    for number in range(1, len(maps)):
+        total.addcmul_(modes[:, number, None, None, None], maps[number])
+    return total
 
 
 def _resize(maps: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c t t"]:

@@ -1,6 +1,7 @@
 import pytest
 
-from amesh.data.licences import releasable
+from amesh.data.licences import faces_by_terms, releasable
+from amesh.data.records import ListSource
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,11 @@ from amesh.data.licences import releasable
 )
 def test_only_terms_that_are_known_to_allow_it_do(licence, free):
     assert releasable(licence) is free
+
+
+def test_faces_are_counted_by_their_terms(record):
+    sources = [
+        ListSource("one", [record(0), record(1, licence=None)]),
+        ListSource("two", [record(2), record(3, licence="MIT")]),
+    ]
+    assert faces_by_terms(sources) == {"CC0": 2, "not stated": 1, "MIT": 1}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from drawn_faces import write_faces
 
 from amesh.data.dataset import FaceDataset
-from amesh.data.mixture import Mixture, held_out, side_by_side
+from amesh.data.mixture import Mixture, Subset, held_out, key_list, side_by_side, times
 from amesh.data.records import ListSource, Problems, Record
 from amesh.data.sources.opening import SourceConfig, open_source
 from amesh.errors import UserError
@@ -90,3 +91,30 @@ def test_numbers_run_over_read_faces_then_made_ones_and_again(shards):
     assert not first.equal(filler)
     assert loaded.canvas.weight_xy.sum(1).tolist() == [478.0, 478.0, 0.0]
     assert side_by_side([mixture[6]]).canvas is None
+
+
+def test_damaged_faces_that_are_not_substituted_stay_fillers(shards):
+    whole = open_source(SourceConfig(shards), Problems())
+    records = [replace(whole[i], picture=b"" if i == 1 else whole[i].picture) for i in range(3)]
+    source = ListSource("drawn", records)
+    faces = FaceDataset([source], load(), 64, 1.5, "skip", substitute=False)
+    samples = [Mixture(faces)[n] for n in (0, 1, 2, ~1)]
+    assert [sample.index for sample in samples] == [0, -1, 2, -1]
+    filler = samples[1]
+    assert (filler.key, filler.face, len(filler.problems)) == ("", False, 1)
+    assert filler.weight_xy.sum() == filler.weight_z.sum() == 0
+    loaded = side_by_side(samples)
+    assert loaded.canvas is not None
+    assert loaded.canvas.landmarks.isfinite().all()
+
+
+def test_each_set_gives_at_least_a_face():
+    assert [times(3, 0.1), times(0, 2.0), times(10, 0.25), times(4, 2.5)] == [1, 0, 2, 10]
+
+
+def test_a_list_of_keys_comes_back(shards, tmp_path):
+    whole = open_source(SourceConfig(shards), Problems())
+    path = tmp_path / "keys.txt"
+    path.write_text(key_list([Subset(whole, [1, 4])]))
+    assert path.read_text() == f"# {shards}\ndrawn1\ndrawn4\n"
+    assert opened(SourceConfig(shards, only=path)) == ["drawn1", "drawn4"]

@@ -116,3 +116,28 @@ def test_sources_are_repeated_and_thinned_out() -> None:
 
 def test_a_source_that_is_taken_whole_has_the_order_of_a_plain_number() -> None:
     assert list(EpochBatchSampler([(40, 40)], 8)) == list(EpochBatchSampler(40, 8))
+
+
+def test_resume_with_other_sources_of_the_same_totals_is_refused() -> None:
+    state = EpochBatchSampler([(30, 20), (10, 20)], 8).state_dict(0, 2)
+    other = EpochBatchSampler([(10, 20), (30, 20)], 8)
+    with pytest.raises(UserError, match=r"groups = \[\[30, 20\], \[10, 20\]\], now it is \[\[10"):
+        other.load_state_dict(state)
+    same = EpochBatchSampler([(30, 20), (10, 20)], 8)
+    same.load_state_dict(state)
+    del state["groups"]
+    with pytest.raises(UserError, match=r"and does not say groups, now it is \[\[30, 20\]"):
+        same.load_state_dict(state)
+
+
+def test_repeated_epochs_are_all_the_first_one_and_go_on_where_they_were() -> None:
+    plain, again = (EpochBatchSampler([(9, 4), (6, 6)], 5, repeat=r) for r in (False, True))
+    first = list(plain)
+    for epoch in (1, 4):
+        again.set_epoch(epoch)
+        assert list(again) == first
+    again.load_state_dict(again.state_dict(4, 1))
+    assert list(again) == first[1:]
+    again.load_state_dict(again.state_dict(4, 1))
+    again.set_epoch(5)  # the epoch ended early, as under trainer.overfit_batches
+    assert list(again) == first

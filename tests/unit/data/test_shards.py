@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from amesh.data.records import Problems, Record
-from amesh.data.shards import INDEX_SUFFIX, ShardWriter, written_keys
+from amesh.data.shards import INDEX_SUFFIX, ShardWriter, next_number, written_keys
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 
@@ -163,3 +163,19 @@ def test_damage_inside_a_shard_is_found_when_it_is_read(tmp_path: Path, record: 
     assert source[0].key == "face 0"
     with pytest.raises(UserError, match=r"faces-000000\.tar, face at byte \d+: damaged labels"):
         source[1]
+
+
+def test_a_shard_is_never_written_over_although_an_earlier_one_is_gone(
+    tmp_path: Path, record: Make
+) -> None:
+    first, second = write(tmp_path, [record(i) for i in range(4)])
+    before = second.read_bytes()
+    for path in tmp_path.glob(f"{first.name}*"):
+        path.unlink()
+    [_, third] = write(tmp_path, [record(4)])
+    assert third.name == "faces-000002.tar"
+    assert second.read_bytes() == before
+    assert written_keys(tmp_path) == {"face 2", "face 3", "face 4"}
+    # Names that begin alike do not count: nor does one that is no number.
+    (tmp_path / "faces-0001-000007.tar.index.json").write_text("{}")
+    assert next_number(tmp_path, "faces") == 3

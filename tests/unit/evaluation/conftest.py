@@ -7,7 +7,30 @@ import numpy as np
 import pytest
 
 from amesh.evaluation.labels import Label
+from amesh.geometry.roi import Roi
+from amesh.pipeline.face_pipeline import Face
 from amesh.topology.scheme import Topology, load
+
+
+class Finder:
+    """A network that knows where the face is, off by so many pixels to the right.
+
+    The red of the top-left pixel is how far down the face lies; blue pictures show nobody.
+    """
+
+    def __init__(self, face: np.ndarray, off: float) -> None:
+        self.face = face + np.array([off, 0, 0])
+        self.rois: list[Roi] = []
+
+    def __call__(self, image: np.ndarray, rois: Roi | None = None) -> list[Face]:
+        red, _, blue = image[0, 0].tolist()
+        found = (self.face + np.array([0, red, 0])).astype(np.float32)
+        if rois is not None:
+            self.rois.append(rois)
+            # Each region gives another face, so that none is taken for another.
+            down = np.array([0, 1, 0], dtype=np.float32)
+            return [Face(i, 1.0, found + i * down, rois) for i in range(len(rois.size))]
+        return [] if blue else [Face(0, 1.0, found, Roi(*[None] * 3))]  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,18 @@ def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     words = "evaluate --data a.jsonl shards --format auto --images pictures --scheme ibug68"
     words += " --coordinates index --model A=a.safetensors b --predictions p=p.jsonl --reference b"
     words += " --output out --runtime torch --mediapipe-crop --robustness --video v.mp4 --still 3"
-    words += " --worst 4 --limit 5"
+    words += " --worst 4 --limit 5 --only held_out.txt --without bad.txt"
     assert main(words.split()) == 0
     assert wanted == [
         Evaluation(
             LabelledData(
-                (Path("a.jsonl"), Path("shards")), "auto", Path("pictures"), "ibug68", "index"
+                (Path("a.jsonl"), Path("shards")),
+                "auto",
+                Path("pictures"),
+                "ibug68",
+                "index",
+                only=Path("held_out.txt"),
+                without=Path("bad.txt"),
             ),
             models=("A=a.safetensors", "b"),
             predictions=("p=p.jsonl",),

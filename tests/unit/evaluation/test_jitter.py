@@ -111,6 +111,43 @@ def test_a_network_that_finds_nobody_spoils_no_other(
     assert np.isnan(rows[0].change["blind"].value)
 
 
+def test_a_network_that_sees_less_depth_seems_no_shakier(
+    topology: Topology, pose: Pose, label: MakeLabel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = pose(yaw=45.0, size=90.0)
+    flat = deep * (1.0, 1.0, 0.3)
+    picture = np.full((200, 220, 3), 128, np.uint8)
+    monkeypatch.setattr(jitter, "read_frames", lambda path: _frames(60))
+    for reference, face in (("calm", flat), ("calm", deep)):
+        models = {reference: Trembling(face, 0.3), "deep": Trembling(deep, 0.3)}
+        [row] = [
+            row for row in video_jitter(models, [Path("a.mp4")], topology, HOW) if row.part == ALL
+        ]
+        assert row.jitter["deep"].value == row.jitter[reference].value
+    assert row.jitter["deep"].value == pytest.approx(100 * 0.3 * np.sqrt(2) / 90, rel=0.05)
+    models = {"calm": Trembling(flat, 0.3), "deep": Trembling(deep, 0.3)}
+    [row, *_] = still_jitter(models, [label(deep)], topology, 1, HOW, lambda path: picture)
+    assert row.jitter["deep"].value == row.jitter["calm"].value
+    assert row.jitter["deep"].value == pytest.approx(100 * 0.3 * np.sqrt(2) / 90, rel=0.05)
+
+
+def test_a_still_faces_interval_is_over_persons(
+    topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
+    labels = [label(pose(), person=person) for person in ("a", "a", "b", None)]
+    picture = np.full((200, 220, 3), 128, np.uint8)
+
+    def width(labels: list[Label]) -> float:
+        models = {"calm": Trembling(pose(), 0.3), "shaky": Trembling(pose(), 0.6, 1)}
+        [row, *_] = still_jitter(models, labels, topology, 9, HOW, lambda path: picture)
+        assert row.frames == {"calm": len(labels), "shaky": len(labels)}
+        assert np.isnan(row.change["shaky"].low) == np.isnan(row.jitter["calm"].low)
+        return row.jitter["calm"].high - row.jitter["calm"].low
+
+    assert np.isnan(width(labels[:2]))  # one person says nothing about the spread between persons
+    assert width(labels) > 0
+
+
 def test_frames_of_a_video_are_rgb(tmp_path: Path) -> None:
     path = tmp_path / "a.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (32, 16))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from drawn_faces import draw, write_faces
 
-from amesh.data.records import Record
+from amesh.data.records import Problems, Record
 from amesh.data.shards import ShardWriter
+from amesh.data.sources.manifest import read_manifest
 from amesh.errors import UserError
 from amesh.evaluation.labels import LabelledData, limit_labels, persons, read_data, read_labels
 
@@ -151,6 +152,36 @@ def test_options_speak_of_sets_that_leave_something_open(tmp_path: Path) -> None
     first, second = read_data(LabelledData(sets, coordinates="index"))[0]
     assert first.points[0].tolist() == [1.5, 2.5]
     np.testing.assert_array_equal(second.points, draw(0, 64)[1])
+
+
+def _list(folder: Path, *keys: str) -> Path:
+    (folder / "list.txt").write_text("".join(f"{key}\n" for key in keys))
+    return folder / "list.txt"
+
+
+def test_lists_of_keys_name_faces_of_any_set(tmp_path: Path) -> None:
+    bare = {"image": "b.jpg", "source": "ours", "licence": "CC0", "scheme": None}
+    manifest = _write(tmp_path, GOOD | {"width": 640, "height": 480}, bare, GOOD)
+    sets = (manifest, write_faces(tmp_path / "shards", 4, size=64, negatives=4))
+    # The keys are those that training uses.
+    assert read_manifest(manifest, Problems("skip")).entries[1].key == "images/a.jpg#3"
+    only = _list(tmp_path, "images/a.jpg#1", "b.jpg#2", "drawn1", "drawn3")
+    labels, pictures = read_data(LabelledData(sets, only=only))
+    # drawn3 is no face.
+    assert [label.image.name for label in labels] == ["a.jpg", "b.jpg", "drawn1"]
+    assert [label.size for label in labels] == [(640, 480), None, None]
+    np.testing.assert_array_equal(pictures(labels[2].image), draw(1, 64)[0])
+    labels, _ = read_data(LabelledData(sets, without=only))
+    assert [label.where.split()[-1] for label in labels[:1]] == ["3"]
+    assert [label.image.name for label in labels] == ["a.jpg", "drawn0", "drawn2"]
+
+
+def test_a_list_that_does_not_fit_its_sets(tmp_path: Path) -> None:
+    sets = (write_faces(tmp_path / "shards", 2, size=64),)
+    with pytest.raises(UserError, match=r"list\.txt: 1 keys are not in .*shards, the first gone"):
+        read_data(LabelledData(sets, only=_list(tmp_path, "drawn0", "gone")))
+    with pytest.raises(UserError, match="shards: its lists of keys leave no face"):
+        read_data(LabelledData(sets, without=_list(tmp_path, "drawn0", "drawn1")))
 
 
 def test_a_key_that_comes_twice_names_two_pictures(tmp_path: Path) -> None:

@@ -6,49 +6,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
-from drawn_faces import draw, write_faces
 
 from amesh.errors import UserError
-from amesh.evaluation.labels import Label, LabelledData
-from amesh.evaluation.models import run_models
+from amesh.evaluation.labels import LabelledData
 from amesh.evaluation.options import Evaluation
-from amesh.evaluation.robustness import changes
 from amesh.evaluation.run import evaluate
-from amesh.geometry import affine, roi
-from amesh.geometry.roi import Roi, from_landmarks
-from amesh.nn import weights
-from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.cascade import Cascade
-from amesh.nn.config import NAMED, MeshConfig
-from amesh.nn.mesh_only import MeshOnly
-from amesh.pipeline.face_pipeline import Face
-from amesh.pipeline.images import crop_image
 from amesh.topology.scheme import Topology
 
+from .conftest import Finder
+
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
-
-
-class Finder:
-    """A network that knows where the face is, off by so many pixels to the right.
-
-    The red of the top-left pixel is how far down the face lies; blue pictures show nobody.
-    """
-
-    def __init__(self, face: np.ndarray, off: float) -> None:
-        self.face = face + np.array([off, 0, 0])
-        self.rois: list[Roi] = []
-
-    def __call__(self, image: np.ndarray, rois: Roi | None = None) -> list[Face]:
-        red, _, blue = image[0, 0].tolist()
-        found = (self.face + np.array([0, red, 0])).astype(np.float32)
-        if rois is not None:
-            self.rois.append(rois)
-            # Each region gives another face, so that none is taken for another.
-            down = np.array([0, 1, 0], dtype=np.float32)
-            return [Face(i, 1.0, found + i * down, rois) for i in range(len(rois.size))]
-        return [] if blue else [Face(0, 1.0, found, Roi(*[None] * 3))]  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -171,6 +138,19 @@ def test_limit_is_per_source(tmp_path: Path, manifest: Path, opened: Callable[..
     }
 
 
+def test_a_list_of_keys_and_the_report_says_so(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
+) -> None:
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("0.png#1\n2.png#3\n")
+    evaluate(_one(manifest, tmp_path, data=LabelledData((manifest,), only=held_out)), opened)
+    data = _read(tmp_path)
+    found = {row["group"]: row["labelled"] for row in data["detection"]}
+    assert (found["helen"], found["lfpw"]) == (1, 1)
+    assert data["about"]["only the faces in"] == f"{tmp_path.name}/held_out.txt"
+    assert "* only the faces in: " in (tmp_path / "evaluation.md").read_text()
+
+
 def test_unreadable_picture_is_reported_and_the_others_are_done(
     tmp_path: Path,
     manifest: Path,
@@ -200,6 +180,8 @@ def test_mistakes_are_told_before_the_work(
     refused("leave out --no-detector", detector=False, mediapipe_crop=True)
     refused("leave out --no-detector", detector=False, videos=(tmp_path / "a.mp4",))
     refused("give --data", data=LabelledData(), videos=(tmp_path / "a.mp4",), still=2)
+    only = LabelledData(only=tmp_path / "held_out.txt")
+    refused("lists of keys are about labelled sets", data=only, videos=(tmp_path / "a.mp4",))
     refused("no model 'left'", models=("left",))
     refused("two sets of predictions are called 'right-by-0'", models=("right-by-0",) * 2)
     refused("no set 'x' to compare with; there is: right-by-0", reference="x")
@@ -222,109 +204,6 @@ def test_mistakes_are_told_before_the_work(
     refused("line 2: no label scheme 'wflw'")
     manifest.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | {"width": 99})]))
     refused("1.png is 220 x 200 px, but the label says 99 x 200")
-
-
-def test_no_readable_picture_at_all(pose: Pose, label: MakeLabel, topology: Topology) -> None:
-    with pytest.raises(UserError, match=r"none of 1 pictures could be read; the first: .*a\.jpg"):
-        run_models({"x": Finder(pose(), 0)}, [label(pose())], topology)
-
-
-def test_each_label_is_looked_at_through_its_own_region(
-    pose: Pose, label: MakeLabel, topology: Topology
-) -> None:
-    finder = Finder(pose(), 0)
-    labels = [
-        label(pose()),
-        label(pose(centre=(170.0, 90.0))),
-        label(pose(), scheme=None, points=np.zeros((0, 2))),
-    ]
-    black = np.zeros((200, 220, 3), dtype=np.uint8)
-    runs = run_models({"x": finder}, labels, topology, misplace_rois=True, read=lambda _: black)
-    run = runs["x"]
-    assert [len(rois.size) for rois in finder.rois] == [len(changes())] * 2
-    middles = [rois.centre[0].tolist() for rois in finder.rois]
-    assert middles[1][0] - middles[0][0] == pytest.approx(70.0, abs=0.5)
-    assert [found is None for found in run.in_roi] == [False, False, True]
-    assert [found is None for found in run.misplaced] == [False, False, True]
-    assert len(run.full.of(labels[0])) == 1
-    np.testing.assert_allclose(run.in_roi[0], pose(), atol=1e-4)
-    assert run.misplaced[1] is not None
-    np.testing.assert_allclose(run.misplaced[1][7], pose() + np.array([0, 7, 0]), atol=1e-4)
-
-
-NETWORKS = {"Attention mesh": AttentionMesh, "Mesh": MeshOnly, "Cascade": Cascade}
-
-
-def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
-    config = MeshConfig.from_dict({**NAMED["tiny-128"].to_dict(), "mesh_irises": True})
-    models = []
-    for name, kind in NETWORKS.items():
-        file = tmp_path / kind.__name__ / "last.safetensors"  # runs give their files one name
-        weights.save(kind(config), file, {"source": "a test"})
-        models.append(f"{name}={file}")
-    write_faces(tmp_path / "shards", 12, size=128, negatives=6)
-    wanted = Evaluation(
-        LabelledData((tmp_path / "shards",)),
-        models=tuple(models),
-        output=tmp_path / "out",
-        runtime="torch",
-        detector=False,
-        reference="Mesh",
-        still=1,
-        worst=2,
-        resamples=50,
-    )
-    assert evaluate(wanted) == 0
-    data = _read(tmp_path / "out")
-    [table] = data["table_2"]
-    assert (table["group"], table["scheme"], table["deep"]) == ("drawn", "face478", True)
-    assert table["sources"] == {"drawn": 10}  # two were noise
-    for row in table["rows"]:
-        assert [cell["model"] for cell in row["cells"]] == list(NETWORKS)
-        assert [cell["change"] is None for cell in row["cells"]] == [False, True, False]
-        assert all(0 < cell["error"]["value"] < 100 for cell in row["cells"])
-    assert not data["detection"]  # no detector was asked for, nor its weights
-    assert not data["full"]
-    assert [row["group"] for row in data["bins"]["Pose"]] == ["drawn, yaw 0 to 30"] * 3
-    assert {row["clip"] for row in data["jitter"]} == {"still faces"}
-    written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {
-        "evaluation.json",
-        "evaluation.md",
-        *(f"error_map-face478-{name}.png" for name in ("Attention_mesh", "Mesh", "Cascade")),
-        *(f"error_map-face478-{name}_minus_Mesh.png" for name in ("Attention_mesh", "Cascade")),
-        *(f"worst-{name}.png" for name in ("Attention_mesh", "Mesh", "Cascade")),
-    }
-    assert set(data["pictures"]) == {name for name in written if name.endswith(".png")}
-
-
-def test_errors_in_table_2_are_those_of_the_network(tmp_path: Path) -> None:
-    """The whole path from a shard to the table, against the network called by hand."""
-    config = MeshConfig.from_dict({**NAMED["tiny-128"].to_dict(), "mesh_irises": True})
-    net = Cascade(config).eval()
-    weights.save(net, tmp_path / "net.safetensors", {})
-    write_faces(tmp_path / "shards", 1, size=128)
-    data = LabelledData((tmp_path / "shards",))
-    file = str(tmp_path / "net.safetensors")
-    wanted = Evaluation(
-        data, (file,), output=tmp_path / "out", runtime="torch", detector=False, resamples=9
-    )
-    evaluate(wanted)
-    picture, points = draw(0, 128)
-    truth = torch.from_numpy(points[None]).double()
-    region = from_landmarks(truth[..., :2], truth[:, [33, 263], :2])
-    image_from_crop = roi.image_from_crop(region, 128)
-    crop = crop_image(picture, image_from_crop[0].numpy(), 128).astype(np.float32) / 255
-    with torch.inference_mode():
-        found = net(torch.from_numpy(crop).permute(2, 0, 1)[None]).landmarks.double()
-    at = affine.apply(image_from_crop, found[..., :2])
-    away = (at - truth[..., :2]).norm(dim=-1)[0]
-    outer, lips = ((truth[0, a] - truth[0, b]).norm() for a, b in ((33, 263), (61, 291)))
-    [table] = _read(tmp_path / "out")["table_2"]
-    values = [row["cells"][0]["error"]["value"] for row in table["rows"]]
-    region_points = list(config.scheme.regions[0].indices)
-    assert values[0] == pytest.approx(100 * float(away.mean() / outer), rel=1e-4)
-    assert values[1] == pytest.approx(100 * float(away[region_points].mean() / lips), rel=1e-4)
 
 
 def test_pictures_alone_are_not_needed_for_jitter(

@@ -49,6 +49,23 @@ def test_fit_to_noise_is_no_worse_than_the_best_flat_similarity(
         assert ((found - points) ** 2).sum() <= (np.abs(flat) ** 2).sum()
 
 
+@pytest.mark.parametrize("yaw", [40.0, 80.0, -80.0])
+def test_a_nod_does_not_roll_a_profile(
+    yaw: float, topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
+    face = pose(yaw=yaw, pitch=10.0, roll=25.0)
+    found = label_roi(label(face), topology)
+    assert found is not None
+    points = torch.from_numpy(face[None, :, :2])
+    tracking = roi.from_landmarks(points, points[:, list(topology.anchors)])
+    torch.testing.assert_close(found.centre, tracking.centre, atol=1.0, rtol=0)
+    torch.testing.assert_close(found.size, tracking.size, atol=0, rtol=0.02)
+    expected = 25.0 if abs(yaw) > 60 else float(tracking.angle.rad2deg())
+    assert float(found.angle.rad2deg()) == pytest.approx(expected, abs=2.0)
+    if expected == 25.0:  # what the line between the eyes would say
+        assert abs(float(tracking.angle.rad2deg()) - 25.0) > 30
+
+
 @pytest.mark.parametrize("name", ["imm73", "frl189"])
 def test_every_scheme_gives_the_same_roi(
     name: str, topology: Topology, pose: Pose, label: MakeLabel

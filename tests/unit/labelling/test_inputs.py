@@ -56,14 +56,18 @@ def test_shares_are_disjoint_complete_even_and_do_not_depend_on_other_pictures()
     assert all(Share().has(key) for key in keys)
 
 
+# What Slurm gives to a batch script that asked for four tasks: srun would start them.
+BATCH = {"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NTASKS": "4"}
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
         ({}, Share()),
         ({"RANK": "2", "WORLD_SIZE": "4"}, Share(2, 4)),
-        ({"SLURM_PROCID": "1", "SLURM_NTASKS": "3"}, Share(1, 3)),
-        ({"RANK": "0", "WORLD_SIZE": "2", "SLURM_PROCID": "1", "SLURM_NTASKS": "3"}, Share(0, 2)),
-        ({"SLURM_NTASKS": "3"}, Share()),
+        ({**BATCH, "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "3"}, Share(1, 3)),
+        ({"RANK": "0", "WORLD_SIZE": "2", **BATCH, "SLURM_STEP_NUM_TASKS": "4"}, Share(0, 2)),
+        (BATCH, Share()),
     ],
 )
 def test_the_launcher_says_the_rank(environment: dict[str, str], expected: Share):

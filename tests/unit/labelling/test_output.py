@@ -154,3 +154,17 @@ def test_the_latest_line_counts_whatever_rank_wrote_it(tmp_path: Path):
 def test_nothing_skipped_leaves_no_list(tmp_path: Path):
     SkippedFile(tmp_path, 0).close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_go_beside_their_shard_although_an_earlier_one_is_gone(tmp_path: Path):
+    with Output(tmp_path, Share(), faces=1) as output:
+        output.add(entries("a"))
+        output.add(entries("b"))
+    for path in tmp_path.glob("faces-0000-000000.*"):
+        path.unlink()
+    with Output(tmp_path, Share(), faces=1) as output:
+        output.add(entries("c"))
+    assert shard_keys(tmp_path) == [["b#0:0"], ["c#0:0"]]
+    for number, name in ((1, "b"), (2, "c")):
+        [line] = read_lines(tmp_path / f"faces-0000-{number:06d}.jsonl")
+        assert line["key"] == f"{name}#0:0"

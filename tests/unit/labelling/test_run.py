@@ -91,7 +91,7 @@ def test_retry_tries_what_gave_no_face(run, folder: Path, tmp_path: Path):
     assert counts.skipped == {"no face": 1}
     assert sorted(keys(tmp_path / "out")) == sorted([*NAMES, "photos/text.jpg#0:0"])
     assert run().skipped == {"no face": 1}, "what was mended is no failure any more"
-    assert summarise(tmp_path / "out", {})["without_labels"] == {"no face": 1}
+    assert summarise(tmp_path / "out", {}, {})["without_labels"] == {"no face": 1}
 
 
 @pytest.mark.parametrize(("error", "kept"), [(RuntimeError, 2), (KeyboardInterrupt, 3)])
@@ -140,7 +140,7 @@ def test_facts_of_the_manifest_are_in_the_records(run, folder: Path, tmp_path: P
     assert (one.source, one.licence, one.person) == ("studio", "CC0", "p")
     assert (one.group, one.split) == ("g", "train")
     assert (two.source, two.licence, two.person) == ("photos", None, None)
-    summary = summarise(tmp_path / "out", {"network": "colours"})
+    summary = summarise(tmp_path / "out", {"network": "colours"}, {})
     assert summary["sources"]["studio"]["licences"] == {"CC0": 1}
     assert summary["generated"] == 1
 
@@ -230,19 +230,20 @@ def test_a_clip_gives_frames_and_is_gone_on_with(folder: Path, tmp_path: Path, m
 
 def test_the_summary_says_what_lies_there_and_who_made_it(run, tmp_path: Path):
     out, teacher = tmp_path / "out", {"network": "colours", "sha256": "ab"}
-    claim(out, teacher)
+    claim(out, teacher, CONFIG.rules)
     run(Share(0, 2))
     run(Share(1, 2))
-    summary = summarise(out, teacher)
+    summary = summarise(out, teacher, CONFIG.rules)
     assert json.loads((out / "labels.json").read_text()) == summary
     assert summary["teacher"] == teacher
     assert (summary["faces"], summary["pictures"]) == (5, 5)
     assert summary["without_labels"] == {"no face": 1, "unreadable": 1}
     assert summary["sources"]["photos"]["faces"] == 5
     assert 0 < summary["disagreement"]["mean"] < 0.01
-    claim(out, teacher)
+    claim(out, teacher, CONFIG.rules)
     with pytest.raises(UserError, match="labelled by a teacher with sha256 ab, this one has cd"):
-        claim(out, {"network": "colours", "sha256": "cd"})
-    (out / "labels.json").write_text("{")
-    with pytest.raises(UserError, match=r"labels\.json: damaged"):
-        claim(out, teacher)
+        claim(out, {"network": "colours", "sha256": "cd"}, CONFIG.rules)
+    for text in ("{", '{"teacher": 5}', '{"teacher": {}, "rules": 5}'):
+        (out / "labels.json").write_text(text)
+        with pytest.raises(UserError, match=r"labels\.json: damaged"):
+            claim(out, teacher, CONFIG.rules)

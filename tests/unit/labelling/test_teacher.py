@@ -1,8 +1,12 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from amesh.data.correction import Correction
+from amesh.errors import UserError
+from amesh.labelling.summary import describe_teacher
 from amesh.labelling.teacher import Teacher
 from amesh.labelling.views import ViewConfig
 from amesh.pipeline.detector import Detection
@@ -123,3 +127,31 @@ def test_a_face_that_detectors_miss_is_searched_for_with_a_margin(
     [found] = teacher(image)
     np.testing.assert_allclose(found.landmarks, face() * scale, atol=CLOSE * scale)
     assert len(searched) == 2
+
+
+def test_habits_are_taken_out_of_the_labels(
+    network: ColourReader, make_teacher: Make, tmp_path: Path
+):
+    shifts = np.zeros((TOPOLOGY.points, 2))
+    shifts[10] = (0.1, -0.2)  # in the face's axes
+    correction = Correction(TOPOLOGY.name, shifts)
+    [before] = make_teacher(network)(coloured())
+    teacher = Teacher(make_teacher(network).pipeline, correction=correction)
+    [after] = teacher(coloured())
+
+    moved = after.landmarks - before.landmarks
+    expected = correction(before.landmarks.astype(np.float64), TOPOLOGY) - before.landmarks
+    np.testing.assert_allclose(moved, expected, atol=1e-3)
+    assert np.abs(moved[10]).max() > 1
+    assert after.landmarks.dtype == np.float32
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"any")
+    # A folder of labels that were not corrected is not gone on with.
+    plain = describe_teacher(weights, make_teacher(network))
+    assert plain["correction"] is None
+    assert describe_teacher(weights, teacher)["correction"] == correction.digest
+
+
+def test_a_correction_of_another_topology_is_refused(network: ColourReader, make_teacher: Make):
+    with pytest.raises(UserError, match="does not fit landmarks of face478"):
+        Teacher(make_teacher(network).pipeline, correction=Correction("o", np.zeros((5, 2))))

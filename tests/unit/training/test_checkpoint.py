@@ -43,6 +43,9 @@ def test_a_foreign_checkpoint_is_refused():
     with pytest.raises(UserError, match="not written by amesh fit"):
         check_fits({"state_dict": {}}, describe("AttentionMesh", TINY))
 
+    with pytest.raises(UserError, match=r"incomplete: it does not say its network, topology"):
+        check_fits({"amesh": {"architecture": "AttentionMesh"}}, describe("AttentionMesh", TINY))
+
 
 def test_a_truncated_or_missing_file_is_refused_by_name(tmp_path):
     path = tmp_path / "last.ckpt"

@@ -70,14 +70,55 @@ def test_a_later_word_wins():
 
 
 def test_an_unknown_configuration_is_refused_with_those_there_are():
-    with pytest.raises(UserError, match=r"no configuration 'quik'.*paper.*quick"):
+    with pytest.raises(UserError, match=r"no configuration 'quik'.*paper.*quick") as caught:
         cli.named_configs(["fit", "--config", "quik"])
+    assert "sweeps" not in str(caught.value)
 
 
-def test_a_misspelt_key_is_refused(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        parse("fit", "--config", "quick", "--model.optimiser.learning_rat=1")
-    assert "learning_rat" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        (
+            "--model.optimiser.learning_rate=abc",
+            "model.optimiser.learning_rate: expected float, got abc",
+        ),
+        (
+            "--model.optimiser.learning_rat=1",
+            "no setting 'model.optimiser.learning_rat'; did you mean "
+            "model.optimiser.learning_rate? `--help` lists them all",
+        ),
+        ("--nonsense=1", "no setting 'nonsense'; `--help` lists them all"),
+        ("--data.train=[{pth: x}]", "data.train: Option 'pth' is not accepted"),
+        ("--trainer.logger=no.Logger", "trainer.logger: No module named 'no', got no.Logger"),
+        (
+            "--trainer.limit_val_batches=x",
+            "trainer.limit_val_batches: expected int or float or null, got x",
+        ),
+        ("--worst.count=-1", "worst: count is -1; expected 0 or more faces"),
+    ],
+)
+def test_a_setting_that_is_refused_is_one_line(word, expected, capsys):
+    assert cli.main(["fit", "--config", "quick", word]) == 2
+    assert f"amesh: {expected}" in capsys.readouterr().err.splitlines()
+
+
+def test_a_setting_in_a_file_is_refused_as_one_on_the_command_line(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("model: {optimiser: {learning_rat: 1}}")
+    expected = r"^no setting 'model\.optimiser\.learning_rat'; did you mean .*learning_rate\?"
+    with pytest.raises(UserError, match=expected):
+        parse("fit", "--config", "quick", "--config", str(own))
+
+
+def test_one_seed_governs_and_a_part_may_have_its_own():
+    def seeds(*words: str) -> tuple[int, int]:
+        config = parse("fit", "--config", "quick", *words)
+        return config.data.seed, config.model.seed
+
+    assert seeds() == (0, 0)
+    assert seeds("--seed_everything=7") == (7, 7)
+    assert seeds("--seed_everything=7", "--data.seed=3") == (3, 7)
+    assert seeds("--seed_everything=false", "--model.seed=5") == (0, 5)
 
 
 def test_files_of_ones_own_are_taken_as_they_are(tmp_path):

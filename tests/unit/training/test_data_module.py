@@ -1,3 +1,4 @@
+import logging
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,14 +20,22 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> SourceConfig:
     return SourceConfig(write_faces(tmp_path_factory.mktemp("faces"), 12, negatives=4))
 
 
-def prepared(rank: int = 0, world: int = 1, **settings) -> FaceData:
+def prepared(
+    rank: int = 0, world: int = 1, folder: Path | None = None, overfit: float = 0, **settings
+) -> FaceData:
+    """Ready to fit; nothing is written where there is no folder of the run."""
     data = FaceData(**{"workers": 0, "batch_size": 4} | settings)
     data.trainer = SimpleNamespace(
         lightning_module=SimpleNamespace(network=NAMED["tiny-128"]),
+        state=SimpleNamespace(fn="fit"),
+        log_dir=str(folder),
+        is_global_zero=rank == 0,
         global_rank=rank,
         world_size=world,
         training=True,
         current_epoch=0,
+        overfit_batches=overfit,
+        fast_dev_run=folder is None,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
     )
     data.setup("fit")
@@ -109,14 +118,20 @@ def test_numbers_without_meaning_are_refused(setting, message):
         FaceData(**setting)
 
 
-def test_damaged_records_are_counted_named_and_skipped(tmp_path: Path):
+@pytest.fixture
+def damaged(tmp_path: Path) -> SourceConfig:
+    """Six faces, the first without a picture."""
     folder = write_faces(tmp_path / "shards", 6)
     tar = next(folder.glob("*.tar"))
     content = bytearray(tar.read_bytes())
     place = content.index(b"\x89PNG")
     content[place : place + 4] = b"oops"
     tar.write_bytes(content)
-    source = SourceConfig(folder)
+    return SourceConfig(folder)
+
+
+def test_damaged_records_are_counted_named_and_skipped(damaged):
+    source = damaged
     data = prepared(train=[source], batch_size=3)
     for _ in range(2):
         batches(data, data.train_dataloader())
@@ -125,6 +140,30 @@ def test_damaged_records_are_counted_named_and_skipped(tmp_path: Path):
     stop = prepared(train=[source], batch_size=3, on_bad="stop")
     with pytest.raises(UserError, match="not a picture that can be read"):
         batches(stop, stop.train_dataloader())
+
+
+def test_a_damaged_record_is_not_validated_on_and_no_other_one_twice(damaged):
+    data = prepared(val=[damaged], batch_size=3)
+    data.trainer.training = False
+    found = batches(data, data.val_dataloader())
+    assert [i for batch in found for i in batch.index.tolist()] == [-1, 1, 2, 3, 4, 5]
+    assert found[0].weight_xy[0].sum() == found[0].weight_z[0].sum() == 0
+    assert found[0].landmarks.isfinite().all()
+    assert len(data.skipped) == 1
+    stop = prepared(val=[damaged], batch_size=3, on_bad="stop")
+    with pytest.raises(UserError, match="not a picture that can be read"):
+        batches(stop, stop.val_dataloader())
+
+
+@pytest.mark.parametrize(("world", "begin"), [(1, "1 records"), (2, "rank 1: 1 records")])
+def test_each_rank_names_what_it_skipped(damaged, caplog, monkeypatch, world, begin):
+    monkeypatch.setattr(logging.getLogger("pytorch_lightning"), "propagate", True)
+    data = prepared(world - 1, world, train=[damaged], batch_size=3)
+    data.skipped.append("labels.jsonl, line 2: no picture")
+    with caplog.at_level(logging.INFO):
+        data.teardown("fit")
+    [line] = caplog.messages
+    assert line.startswith(f"{begin} could not be used and were skipped:\n  labels.jsonl, line 2")
 
 
 def test_synthetic_faces_are_kept_or_made_anew(shards):
@@ -139,6 +178,7 @@ def test_synthetic_faces_are_kept_or_made_anew(shards):
     assert train != val
 
     fresh = prepared(synthetic=replace(few, fresh=True, val=0), train=[shards], batch_size=4)
+    assert fresh.licences == {"CC0": 12, "CC0-1.0": 4}
     epochs = []
     for epoch in (0, 1):
         fresh.trainer.current_epoch = epoch

@@ -90,9 +90,19 @@ def test_a_missing_checkpoint_is_one_line(capsys):
 
 def test_a_checkpoint_does_not_override_what_was_asked_for(tmp_path):
     path = tmp_path / "last.ckpt"
-    torch.save({"hyper_parameters": {"seed": 99}, "amesh": {"wandb": "abc"}}, path)
+    whole = {"state_dict": {}, "optimizer_states": [], "lr_schedulers": [], "loops": {}}
+    torch.save(whole | {"hyper_parameters": {"seed": 99}, "amesh": {"wandb": "abc"}}, path)
     words = ["fit", "--config", "fine_tune", "--config", "logger/wandb"]
     config = cli.parsed([*words, "--model.seed=5", f"--ckpt_path={path}"]).fit
     assert config.model.seed == 5
     assert config.model.warm_start is None  # the checkpoint's weights come instead
     assert config.trainer.logger.init_args.id == "abc"  # the run goes on in W&B too
+
+
+def test_a_checkpoint_that_lacks_a_part_is_one_line(tmp_path, capsys):
+    path = tmp_path / "half.ckpt"
+    torch.save({"state_dict": {}, "amesh": {}, "loops": {}}, path)
+    text = run([*FIT, f"--ckpt_path={path}"], capsys)
+    assert "half.ckpt: incomplete, without optimizer_states, lr_schedulers; take another" in text
+    torch.save({"state_dict": {}}, path)
+    assert "half.ckpt: not written by amesh fit" in run([*FIT, f"--ckpt_path={path}"], capsys)

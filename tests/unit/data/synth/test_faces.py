@@ -6,6 +6,7 @@ import torch
 
 from amesh.data import random
 from amesh.data.sample import Canvas
+from amesh.data.synth.background import draw_background
 from amesh.data.synth.config import SynthConfig
 from amesh.data.synth.faces import SyntheticFaces
 from amesh.data.synth.pose import draw_pose, frame, rotate
@@ -45,6 +46,29 @@ def test_a_face_depends_on_seed_epoch_and_index_only(faces: SyntheticFaces, canv
     for seed, epoch in ((8, 2), (7, 3)):
         other = faces(seed, epoch, torch.tensor([9]))
         assert (other.landmarks - alone.landmarks).abs().mean() > 1
+
+
+@pytest.mark.parametrize("part", ["colour", "background", "skin"])
+def test_colours_do_not_depend_on_the_batch_at_all(faces: SyntheticFaces, part: str) -> None:
+    draw = {
+        "colour": lambda key: faces.model.colour(key, 1.0),
+        "background": lambda key: draw_background(key, SIZE, faces.noise),
+        "skin": lambda key: faces.skin(key, faces.config).texture,
+    }[part]
+    key = random.keys(7, 2, torch.arange(5))
+    together, alone = draw(key), torch.cat([draw(key[i : i + 1]) for i in range(5)])
+    assert torch.equal(together, alone)
+
+
+def test_a_face_alone_is_the_face_in_a_batch_up_to_rounding(faces: SyntheticFaces) -> None:
+    together = faces(3, 0, torch.arange(5))
+    for i in range(5):
+        alone = faces(3, 0, torch.tensor([i]))
+        assert torch.equal(alone.landmarks[0], together.landmarks[i])
+        assert torch.equal(alone.visibility[0], together.visibility[i])
+        apart = (alone.pictures[0].int() - together.pictures[i].int()).abs()
+        assert apart.max() <= 1
+        assert (apart > 0).float().mean() < 1e-4
 
 
 def test_the_same_numbers_make_the_same_bytes(faces: SyntheticFaces) -> None:

@@ -1,0 +1,55 @@
+"""Where trained weights come from, and whether they may be released."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from amesh.data.licences import releasable
+from amesh.errors import UserError
+from amesh.nn import weights
+from amesh.training.checkpoint import read
+
+_UNKNOWN = "not stated"
+
+
+def started_from(name: str) -> dict[str, Any]:
+    """The origin of weights that training starts from, under their own name.
+
+    Raises:
+        UserError: There are no such weights.
+    """
+    path = weights.find(name)
+    return {"weights": path.stem, **weights.header(path)["origin"]}
+
+
+def refused_terms(origin: Mapping[str, Any]) -> list[str]:
+    """The terms that keep weights from being released; those of what they started from, too.
+
+    Args:
+        origin: Of imported weights (`licence`), of trained ones (`licences`: faces by terms, and
+            `warm_start`: the origin of what they started from), or what a checkpoint says.
+    """
+    terms = list(origin.get("licences") or [origin.get("licence") or _UNKNOWN])
+    refused = [term for term in terms if not releasable(term)]
+    start = origin.get("warm_start")
+    return list(dict.fromkeys([*refused, *(refused_terms(start) if start else [])]))
+
+
+def check_release(path: Path) -> None:
+    """Makes sure that a network may be released.
+
+    Raises:
+        UserError: Some of what it was trained on does not allow it, or the file cannot tell.
+    """
+    if path.suffix == ".safetensors":
+        origin = weights.header(path)["origin"]
+    elif path.suffix == ".ckpt":
+        origin = read(path).get("amesh", {})
+    else:
+        raise UserError(f"{path}: does not say what it was trained on; release the .safetensors")
+    refused = refused_terms(origin)
+    if refused:
+        raise UserError(
+            f"{path}: not released: it was trained on pictures under these terms, which do not "
+            f"allow it as far as is known: {', '.join(refused)}"
+        )

@@ -1,0 +1,107 @@
+"""What training leaves behind is true: the best weights, figures of all ranks, exact resumes."""
+
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from drawn_faces import write_faces
+from training_runs import assert_same, data, fit, last, logged, start
+
+pytest.importorskip("pytorch_lightning")
+
+# Lightning's own: a deprecated call of torch, advice about workers and about where to log.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.warnings.PossibleUserWarning"),
+    pytest.mark.filterwarnings("ignore:The dirpath has changed:UserWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_faces(tmp_path_factory.mktemp("five"), 5, negatives=5)
+
+
+def test_the_network_that_is_written_is_the_best_one_and_not_the_last(five, tmp_path):
+    from amesh.nn import weights
+
+    spoil = ["--trainer.callbacks+=drawn_faces.SpoilAt", "--trainer.callbacks.step=4"]
+    run = fit(tmp_path, *data(five), *spoil, "--averaging.decay=0")
+    errors = logged(run, "val/nme")
+    assert min(errors, key=errors.__getitem__) < 4  # the spoilt network is worse
+    path = run / "checkpoints" / "network.safetensors"
+    written = weights.load(path).state_dict()
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["global_step"] <= 4
+    for name, tensor in written.items():
+        assert torch.equal(tensor, best["state_dict"][f"net.{name}"]), name
+    assert any(not torch.equal(t, last(run)["state_dict"][f"net.{n}"]) for n, t in written.items())
+    origin = weights.header(path)["origin"]
+    assert origin["checkpoint"] == "best.ckpt"
+    assert origin["licences"] == {"CC0": 5}
+    assert "warm_start" not in origin
+
+    # Fine-tuned, it says what it started from; resumed from a checkpoint, too.
+    tuned = fit(
+        tmp_path / "tuned", *data(five), f"--model.warm_start={path}", "--trainer.max_epochs=1"
+    )
+    checkpoint = tuned / "checkpoints" / "last.ckpt"
+    resumed = fit(tmp_path / "on", *data(five), f"--ckpt_path={checkpoint}", "--data.hold_out=0.5")
+    for one in (tuned, resumed):
+        found = weights.header(one / "checkpoints" / "network.safetensors")["origin"]
+        assert found["warm_start"] == {"weights": "network", **origin}
+
+
+def test_two_ranks_with_fillers_validate_as_one_and_draw_the_worst(five, tmp_path):
+    # Of the second step's four places one holds a face: the second rank's are all fillers.
+    options = [*data(five), "--data.batch_size=2", "--worst.count=2"]
+    one = fit(tmp_path / "one", *options, verb="validate")
+    ddp = ["--trainer.strategy=ddp", "--trainer.devices=2"]
+    done = start(tmp_path / "two", *options, *ddp, ranks=2, verb="validate")
+    assert done.returncode == 0, done.stderr
+    two = tmp_path / "two" / "logs" / "version_0"
+    header = (one / "metrics.csv").read_text().splitlines()[0].split(",")
+    columns = [column for column in header if column.startswith("val/")]
+    assert {"val/mesh", "val/z", "val/theta", "val/face", "val/nme"} <= set(columns)
+    for column in columns:
+        assert logged(two, column)[0] == pytest.approx(logged(one, column)[0], rel=1e-5), column
+    assert all((run / "worst-0000000.png").is_file() for run in (one, two))
+
+
+def test_overfitting_sees_the_same_pictures_in_every_epoch(tmp_path):
+    faces = data(write_faces(tmp_path / "eight", 8))
+    note = "--trainer.callbacks+=drawn_faces.NotePictures"
+    words = ["--config", "debug/overfit", "--trainer.max_epochs=3", note, "--data.batch_size=2"]
+    pictures = logged(fit(tmp_path / "run", *faces, *words), "train/pictures")
+    assert len(pictures) == 3
+    assert len(set(pictures.values())) == 1
+
+
+@pytest.fixture
+def own_sigterm():
+    """As in a fresh process: other verbs, run here before, leave their own handler."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("own_sigterm")
+def test_resume_is_bit_identical_with_repeated_and_fresh_faces(five, tmp_path):
+    options = [
+        f"--data.train=[{{path: {five}, repeat: 1.5}}]",
+        *("--data.synthetic.faces=4", "--data.synthetic.fresh=true", "--data.batch_size=4"),
+        *("--trainer.max_epochs=2", "--averaging.decay=0.9"),
+    ]
+    undisturbed = fit(tmp_path / "whole", *options)
+    kill = ["--trainer.callbacks+=drawn_faces.KillAt", "--trainer.callbacks.step=4"]
+    kill.append(f"--trainer.callbacks.signal={int(signal.SIGTERM)}")
+    killed = fit(tmp_path / "killed", *options, *kill, code=128 + signal.SIGTERM)
+    assert last(killed)["global_step"] == 4  # an epoch has 3 steps: in the middle of the second
+    resumed = fit(tmp_path / "on", *options, f"--ckpt_path={killed / 'checkpoints' / 'last.ckpt'}")
+    expected = logged(undisturbed, "train/loss")
+    assert sorted(expected) == list(range(6))
+    assert logged(resumed, "train/loss") == {s: loss for s, loss in expected.items() if s >= 4}
+    assert_same(last(undisturbed), last(resumed))

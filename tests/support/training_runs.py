@@ -1,0 +1,68 @@
+"""Runs of `amesh fit` with the smallest network, and what they left behind."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+SUPPORT = Path(__file__).resolve().parent
+CONFIG = str(SUPPORT / "smallest.yaml")
+
+
+def data(folder: Path) -> list[str]:
+    return [f"--data.{split}=[{{path: {folder}}}]" for split in ("train", "val")]
+
+
+def fit(root: Path, *options: str, verb: str = "fit", code: int = 0) -> Path:
+    """Runs a verb here and returns the folder of the run."""
+    from amesh.training.cli import main
+
+    torch.set_num_threads(1)
+    words = [verb, "--config", CONFIG, "--trainer.default_root_dir", str(root)]
+    assert main([*words, *options]) == code
+    return root / "logs" / "version_0"
+
+
+def start(
+    folder: Path, *options: str, ranks: int = 1, verb: str = "fit"
+) -> subprocess.CompletedProcess[str]:
+    """Runs a verb in a process of its own, as many of them as ranks."""
+    code = "import sys; from amesh.training.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [verb, "--config", CONFIG, "--trainer.default_root_dir", str(folder), *options]
+    command = [sys.executable, "-c", code, *words]
+    if ranks > 1:
+        script = folder / "train.py"
+        folder.mkdir(parents=True)
+        script.write_text(code)
+        launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+        command = [sys.executable, "-m", *launcher, str(script), *words]
+    paths = [str(SUPPORT), str(SUPPORT.parents[1])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env=environment, cwd=folder.parent
+    )
+
+
+def logged(run: Path, column: str) -> dict[int, float]:
+    """A column of the CSV log by step, where it has a value."""
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {int(row["step"]): float(row[column]) for row in rows if row.get(column)}
+
+
+def last(run: Path) -> dict:
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def assert_same(one: dict, other: dict) -> None:
+    """Weights, their average and the optimiser's state, bit by bit."""
+    for key in ("state_dict", "current_model_state"):
+        assert one[key].keys() == other[key].keys()
+        for name, tensor in one[key].items():
+            assert torch.equal(tensor, other[key][name]), f"{key} {name}"
+    first, second = (c["optimizer_states"][0]["state"] for c in (one, other))
+    for number, state in first.items():
+        assert torch.equal(state["exp_avg_sq"], second[number]["exp_avg_sq"])

@@ -1,0 +1,43 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from amesh.errors import UserError
+from amesh.evaluation.labels import Label
+from amesh.evaluation.models import run_models
+from amesh.evaluation.robustness import changes
+from amesh.topology.scheme import Topology
+
+from .conftest import Finder
+
+Pose = Callable[..., np.ndarray]
+MakeLabel = Callable[..., Label]
+
+
+def test_no_readable_picture_at_all(pose: Pose, label: MakeLabel, topology: Topology) -> None:
+    with pytest.raises(UserError, match=r"none of 1 pictures could be read; the first: .*a\.jpg"):
+        run_models({"x": Finder(pose(), 0)}, [label(pose())], topology)
+
+
+def test_each_label_is_looked_at_through_its_own_region(
+    pose: Pose, label: MakeLabel, topology: Topology
+) -> None:
+    finder = Finder(pose(), 0)
+    labels = [
+        label(pose()),
+        label(pose(centre=(170.0, 90.0))),
+        label(pose(), scheme=None, points=np.zeros((0, 2))),
+    ]
+    black = np.zeros((200, 220, 3), dtype=np.uint8)
+    runs = run_models({"x": finder}, labels, topology, misplace_rois=True, read=lambda _: black)
+    run = runs["x"]
+    assert [len(rois.size) for rois in finder.rois] == [len(changes())] * 2
+    middles = [rois.centre[0].tolist() for rois in finder.rois]
+    assert middles[1][0] - middles[0][0] == pytest.approx(70.0, abs=0.5)
+    assert [found is None for found in run.in_roi] == [False, False, True]
+    assert [found is None for found in run.misplaced] == [False, False, True]
+    assert len(run.full.of(labels[0])) == 1
+    np.testing.assert_allclose(run.in_roi[0], pose(), atol=1e-4)
+    assert run.misplaced[1] is not None
+    np.testing.assert_allclose(run.misplaced[1][7], pose() + np.array([0, 7, 0]), atol=1e-4)
