@@ -1,0 +1,121 @@
+"""Corrections of a teacher's landmarks: a shift of each, measured on faces that people labelled.
+
+A network that labels pictures has habits: it may put lids too far apart, or the corners of the
+mouth too far in, on every face alike. Averaging many looks leaves habits as they are.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.topology.scheme import Topology
+
+_VERSION = 1
+# The head's vertical axis: top of the forehead and tip of the chin, by contour.
+_OVAL = "face_oval"
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """Where people put landmarks, as seen from a network.
+
+    Attributes:
+        topology: Name of the landmark scheme.
+        shifts: For each landmark, in the face's own axes: from the right outer eye corner to the
+            left one, and down the face; in 3-D distances of the outer eye corners.
+        about: What it was measured on.
+    """
+
+    topology: str
+    shifts: Float[np.ndarray, "n 2"]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(
+        self, landmarks: Float[np.ndarray, "n 3"], topology: Topology
+    ) -> Float[np.ndarray, "n 3"]:
+        """The landmarks with the habits taken out; z stays.
+
+        Raises:
+            UserError: They are of another topology.
+        """
+        self.check(topology)
+        corrected = landmarks.copy()
+        corrected[:, :2] += self.shifts @ face_axes(landmarks, topology)
+        return corrected
+
+    def check(self, topology: Topology) -> None:
+        """Refuses a topology that it is not for.
+
+        Raises:
+            UserError: Naming both.
+        """
+        if topology.name != self.topology or topology.points != len(self.shifts):
+            raise UserError(
+                f"a correction for {self.topology} does not fit landmarks of {topology.name}"
+            )
+
+    @property
+    def digest(self) -> str:
+        """Tells corrections apart."""
+        return hashlib.sha256(self.shifts.round(6).tobytes()).hexdigest()[:16]
+
+    def save(self, path: Path) -> None:
+        """Writes it as JSON; landmarks that stay are left out."""
+        rows = {
+            str(i): [round(float(v), 6) for v in shift]
+            for i, shift in enumerate(self.shifts)
+            if np.abs(shift).max() >= 1e-6
+        }
+        content = {
+            "version": _VERSION,
+            "topology": self.topology,
+            "landmarks": len(self.shifts),
+            "about": self.about,
+            "shifts": rows,
+        }
+        write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def load_correction(path: Path) -> Correction:
+    """Reads what `Correction.save` wrote.
+
+    Raises:
+        UserError: The file is missing, damaged or of another version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != _VERSION:
+            raise UserError(f"{path}: version {content['version']}, expected {_VERSION}")
+        shifts = np.zeros((content["landmarks"], 2))
+        for landmark, shift in content["shifts"].items():
+            shifts[int(landmark)] = shift
+        return Correction(content["topology"], shifts, content["about"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; `amesh correct` makes it") from None
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise UserError(f"{path}: not a correction ({error})") from error
+
+
+def face_axes(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> Float[np.ndarray, "2 2"]:
+    """The face's axes as they appear in the picture, each as long as the eyes are apart in 3-D.
+
+    Returns:
+        A row for the axis from the right to the left outer eye corner, one for the axis down the
+        face, at right angles to the first in 3-D [px].
+    """
+    right, left = topology.normalisers["outer_eye_corners"]
+    oval = topology.contours[_OVAL][0]
+    along = landmarks[left] - landmarks[right]
+    length = np.linalg.norm(along)
+    along = along / length
+    down = landmarks[oval[(len(oval) - 1) // 2]] - landmarks[oval[0]]
+    down = down - (down @ along) * along
+    down = down / np.linalg.norm(down)
+    return np.asarray(length * np.stack([along[:2], down[:2]]))

@@ -1,0 +1,116 @@
+"""A network's habits are found again, and taken out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amesh.data.correction import Correction, face_axes, load_correction
+from amesh.errors import UserError
+from amesh.evaluation.correction import fit_correction
+from amesh.evaluation.labels import Label
+from amesh.evaluation.measures import face_errors
+from amesh.evaluation.schemes import label_scheme
+from amesh.topology.scheme import Topology
+
+Make = Callable[..., np.ndarray]
+_POSES = [(0, 0, 0), (20, 5, -10), (-25, 0, 12), (10, -15, 0), (-5, 10, 30), (0, -5, -40)]
+
+
+@pytest.fixture
+def outlined(topology: Topology) -> Callable[[np.ndarray], Label]:
+    """A label in the scheme of outlines, read off a face: points of a curve lie on the curve."""
+
+    def make(face: np.ndarray) -> Label:
+        scheme = label_scheme("frl189", topology)
+        points = np.full((189, 2), np.nan)
+        for parts in scheme.measures.values():
+            for part in parts:
+                places = part.matrix @ face[:, :2]
+                chosen = np.linspace(0, len(places) - 1, len(part.labelled) + 2)[1:-1].astype(int)
+                points[list(part.labelled)] = places[chosen] if part.curve else places
+        where = "labels.jsonl, line 1"
+        return Label(Path("a.jpg"), "frl", "CC0", "frl189", points, None, None, None, where)
+
+    return make
+
+
+def _habit(topology: Topology) -> np.ndarray:
+    """Lids too close together, corners of the mouth too far in: as shares of the eyes' distance."""
+    shifts = np.zeros((topology.points, 2))
+    for eye in ("right_eye", "left_eye"):
+        loop = topology.contours[eye][0][:-1]
+        half = len(loop) // 2
+        shifts[loop[1:half], 1] = -0.02
+        shifts[loop[half + 1 :], 1] = 0.02
+    right, left = topology.normalisers["lips"]
+    shifts[right, 0], shifts[left, 0] = 0.03, -0.03
+    return shifts
+
+
+def test_what_a_network_always_does_is_taken_out_of_faces_it_was_not_measured_on(
+    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], Label]
+) -> None:
+    true = [pose(*angles) for angles in _POSES]
+    seen = [face.copy() for face in true]
+    for face in seen:
+        face[:, :2] += _habit(topology) @ face_axes(face, topology)
+    found = fit_correction([outlined(face) for face in true[:4]], seen[:4], topology)
+
+    scheme = label_scheme("frl189", topology)
+    for face, wrong in zip(true[4:], seen[4:], strict=True):
+        points = outlined(face).points
+        before = face_errors(scheme, wrong, points)
+        after = face_errors(scheme, found(wrong, topology), points)
+        for name in ("lids", "lip_corners"):
+            assert before[name] > 0.5
+            assert after[name] < 0.2 * before[name], name
+        for name in ("pupils", "irises"):
+            assert after[name] < 0.1
+    chin = topology.contours["face_oval"][0][18]
+    assert np.abs(found.shifts[chin]).max() < 1e-3  # no label speaks of it
+    np.testing.assert_allclose(found.shifts[topology.mirror] * (-1, 1), found.shifts, atol=1e-9)
+
+
+def test_only_the_named_measures_count(
+    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], Label]
+) -> None:
+    true = pose()
+    seen = true.copy()
+    seen[:, :2] += _habit(topology) @ face_axes(seen, topology)
+    found = fit_correction([outlined(true)], [seen], topology, ["lip_corners"])
+
+    assert abs(found.shifts[topology.normalisers["lips"][0], 0] + 0.03) < 0.005
+    assert np.abs(found.shifts[list(topology.contours["right_eye"][0])]).max() < 1e-3
+
+
+def test_a_face_without_such_labels_is_refused(
+    topology: Topology, pose: Make, label: Callable[..., Label]
+) -> None:
+    with pytest.raises(UserError, match="no labelled face has lids"):
+        fit_correction([label(pose())], [pose()], topology, ["lids"])
+
+
+def test_a_correction_survives_its_file(topology: Topology, pose: Make, tmp_path: Path) -> None:
+    made = Correction(topology.name, _habit(topology), {"faces": 3})
+    made.save(tmp_path / "correction.json")
+    read = load_correction(tmp_path / "correction.json")
+
+    np.testing.assert_allclose(read.shifts, made.shifts, atol=1e-6)
+    assert read.about == {"faces": 3}
+    np.testing.assert_allclose(read(pose(), topology), made(pose(), topology), atol=1e-4)
+
+
+def test_bad_files_are_refused(topology: Topology, pose: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="`amesh correct` makes it"):
+        load_correction(tmp_path / "none.json")
+    (tmp_path / "a.json").write_text('{"version": 1, "shifts": 3}')
+    with pytest.raises(UserError, match="not a correction"):
+        load_correction(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text('{"version": 7}')
+    with pytest.raises(UserError, match="version 7, expected 1"):
+        load_correction(tmp_path / "b.json")
+    other = Correction("other", np.zeros((68, 2)))
+    with pytest.raises(UserError, match="does not fit landmarks of face478"):
+        other(pose(), topology)
