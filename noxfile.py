@@ -287,7 +287,9 @@ def build(session: nox.Session) -> None:
     shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.json")}
     shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.jpg")}
     shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.npz")}
-    shipped |= {f"amesh/{p.relative_to(HERE).as_posix()}" for p in (HERE / "conf").rglob("*.yaml")}
+    shipped |= {p.relative_to(HERE).as_posix() for p in (HERE / "amesh").rglob("*.safetensors")}
+    files = [p for kind in ("yaml", "txt") for p in (HERE / "conf").rglob(f"*.{kind}")]
+    shipped |= {f"amesh/{p.relative_to(HERE).as_posix()}" for p in files}
     if missing := sorted(shipped - names):
         session.error(f"{wheel.name} lacks {', '.join(missing)}")
     if strays := sorted(n for n in names if not n.startswith(("amesh/", "amesh-"))):

@@ -5,9 +5,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from amesh.deploy.cache import exported
+from amesh.deploy.cache import exported, is_current
 from amesh.errors import UserError
 from amesh.nn import weights
+from amesh.nn.config import DEFAULT
 from amesh.nn.runner import Runner, TorchRunner
 from amesh.pipeline.detector import Detector, DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
@@ -26,7 +27,7 @@ class FaceMesh(FacePipeline):
     """Finds faces and their landmarks in pictures.
 
     Example:
-        >>> face_mesh = FaceMesh("released-192")
+        >>> face_mesh = FaceMesh()
         >>> [face] = face_mesh(read_image("portrait.jpg"))
         >>> face.landmarks.shape
         (478, 3)
@@ -34,7 +35,7 @@ class FaceMesh(FacePipeline):
 
     def __init__(
         self,
-        model: str | Path | Runner = "released-192",
+        model: str | Path | Runner = DEFAULT,
         runtime: RuntimeName = "auto",
         detector: DetectorKind = "both",
         max_faces: int | None = None,
@@ -71,8 +72,8 @@ def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
     Args:
         model: Installed weights by name, or a file: `.safetensors`, or an exported `.onnx`,
             `.tflite` or `.engine`, which says its runtime itself.
-        runtime: `auto` takes the fastest that is installed and has a file of this network: LiteRT,
-            ONNX Runtime, PyTorch.
+        runtime: `auto` takes the fastest that is installed and has a file made from these weights:
+            LiteRT, ONNX Runtime, PyTorch.
 
     Raises:
         UserError: There is no such network, or the runtime is not installed or cannot run it.
@@ -93,6 +94,11 @@ def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
                 f"no {path.suffix} file of {model}; `amesh export {runtime} --model {model} "
                 f"--output FILE` writes one, then give that file as the model"
             )
+        if runtime in _PACKAGES and not is_current(str(model), runtime):
+            raise UserError(
+                f"{path} was made from other weights than {model} has now; "
+                f"`amesh export {runtime} --model {model} --output {path}` makes it again"
+            )
     if runtime == "litert":
         from amesh.deploy.litert_runner import LitertRunner
 
@@ -107,5 +113,9 @@ def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
 
 
 def _is_ready(runtime: str, model: str) -> bool:
-    """Whether a network was exported for a runtime that is installed here."""
-    return exported(model, runtime).is_file() and find_spec(_PACKAGES[runtime]) is not None
+    """Whether a network was exported, as it is now, for a runtime that is installed here."""
+    return (
+        exported(model, runtime).is_file()
+        and find_spec(_PACKAGES[runtime]) is not None
+        and is_current(model, runtime)
+    )

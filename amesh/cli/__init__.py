@@ -13,6 +13,7 @@ from amesh.cli.data import add_data
 from amesh.cli.export import add_export
 from amesh.cli.label import add_label
 from amesh.cli.measure import add_benchmark, add_evaluate
+from amesh.cli.negatives import add_negatives
 from amesh.cli.networks import add_info, add_weights
 from amesh.cli.options import DONE, FAILED
 from amesh.cli.run import add_run
@@ -82,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_data(verbs)
     add_correct(verbs)
     add_label(verbs)
+    add_negatives(verbs)
     add_synth(verbs)
     add_training(verbs)
     add_upload(verbs)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, RUNTIMES, Verbs, count, verb
+from amesh.cli.options import DONE, RUNTIMES, SOME_FAILED, Verbs, count, verb
 
 
 def add_correct(verbs: Verbs) -> None:
@@ -15,7 +15,8 @@ def add_correct(verbs: Verbs) -> None:
         "measure a network's habits on faces that people labelled\n\n"
         "Writes how far people put each landmark from where the network puts it, on the average\n"
         "over faces, mirrored ones too. `amesh label --correction` takes it out of the labels\n"
-        "that the network makes. A few dozen people do; score on others.",
+        "that the network makes. A few dozen people do; score on others. Faces turned away by\n"
+        "more than about 60 degrees are left out.",
     )
     parser.add_argument(
         "--data",
@@ -24,6 +25,16 @@ def add_correct(verbs: Verbs) -> None:
         required=True,
         metavar="SET",
         help="faces labelled by people, in any format that `amesh evaluate` takes",
+    )
+    parser.add_argument(
+        "--format",
+        default="auto",
+        choices=["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"],
+        help="of all sets; auto looks",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="pictures of wflw, coco sets")
+    parser.add_argument(
+        "--scheme", metavar="NAME", help="of the points, where the format is silent"
     )
     parser.add_argument(
         "--coordinates",
@@ -41,7 +52,8 @@ def add_correct(verbs: Verbs) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="labelled parts to go by, as `amesh evaluate` calls them; all where not given",
+        help="labelled parts to go by, as `amesh evaluate` calls them; where not given, all but "
+        "the jaw's, each point once",
     )
     parser.add_argument(
         "--model", default="released-192", help="the network: installed weights, or a file"
@@ -64,21 +76,28 @@ def _correct(options: argparse.Namespace) -> int:
     from amesh.evaluation.correction import fit_correction
     from amesh.evaluation.labels import LabelledData, read_data
     from amesh.evaluation.models import run_models
-    from amesh.evaluation.run import open_face_mesh
+    from amesh.face_mesh import open_runner
+    from amesh.nn import weights
+    from amesh.pipeline.face_pipeline import FacePipeline
 
     scheme = topology.load()
     labels, read = read_data(
         LabelledData(
             tuple(options.data),
-            coordinates=options.coordinates,
-            only=options.only,
-            without=options.without,
+            options.format,
+            options.images,
+            options.scheme,
+            options.coordinates,
+            options.only,
+            options.without,
         )
     )
-    network = open_face_mesh(options.model, options.runtime, False, detector=False)
-    runs = run_models({options.model: network}, labels, scheme, detect=False, read=read)
-    found = fit_correction(labels, runs[options.model].in_roi, scheme, options.measures)
-    found.about["network"] = options.model
+    runner = open_runner(options.model, options.runtime)
+    network = FacePipeline(runner, lambda _: [])  # it looks where the labels are
+    run = run_models({runner.name: network}, labels, scheme, detect=False, read=read)[runner.name]
+    found = fit_correction(labels, run.in_roi, scheme, options.measures)
+    found.about["network"] = runner.name
+    found.about["sha256"] = weights.file_hash(options.model)
     found.save(options.output)
     largest = 100 * float(np.linalg.norm(found.shifts, axis=1).max())
     print(
@@ -86,4 +105,8 @@ def _correct(options: argparse.Namespace) -> int:
         f"{largest:.2f} % of the distance of the eyes",
         file=sys.stderr,
     )
-    return DONE
+    if found.about["turned"]:
+        print(f"left out, turned too far: {count(found.about['turned'], 'face')}", file=sys.stderr)
+    for reason in run.full.failed.values():
+        print(f"amesh: {reason}", file=sys.stderr)
+    return SOME_FAILED if run.full.failed else DONE

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from amesh.cli.options import DONE, Verbs, positive, verb
+from amesh.cli.options import DONE, MODEL, Verbs, positive, verb
 
 
 def _batch(text: str) -> int | None:
@@ -26,7 +26,7 @@ def add_export(verbs: Verbs) -> None:
         help="onnx: ONNX Runtime; litert: Android, a .tflite file; tensorrt: an engine for the "
         "NVIDIA GPU in this machine; task: a bundle for MediaPipe's Face Landmarker",
     )
-    parser.add_argument("--model", default="released-192", help="installed weights, or a file")
+    parser.add_argument("--model", default=MODEL, help="installed weights, or a file")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="by default named after network and precision"
     )

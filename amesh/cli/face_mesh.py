@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from amesh.face_mesh import FaceMesh
 
 
-def add_face_mesh(parser: argparse.ArgumentParser, model: str) -> None:
+def add_face_mesh(parser: argparse.ArgumentParser, default: str, model: str) -> None:
     """Adds the options.
 
     Args:
         parser: Of the verb.
+        default: Network of `--model` where it is not given.
         model: The help of `--model`.
     """
-    parser.add_argument("--model", default="released-192", help=model)
+    parser.add_argument("--model", default=default, help=model)
     parser.add_argument(
         "--runtime", default="auto", choices=RUNTIMES, help="auto: the fastest that is installed"
     )

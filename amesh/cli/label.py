@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from amesh.cli.face_mesh import add_face_mesh, open_face_mesh
 from amesh.cli.options import DONE, FAILED, SOME_FAILED, Verbs, count, positive, verb
+from amesh.errors import UserError
 
 if TYPE_CHECKING:
     from amesh.labelling.run import Counts
@@ -40,7 +41,7 @@ def add_label(verbs: Verbs) -> None:
         "sources", nargs="+", metavar="SOURCE", help="a picture, a video, or a folder of them"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="shards go here")
-    add_face_mesh(parser, "the teacher: installed weights, or a file")
+    add_face_mesh(parser, "released-192", "the teacher: installed weights, or a file")
     parser.add_argument(
         "--views",
         type=int,
@@ -137,6 +138,16 @@ def _label(options: argparse.Namespace) -> int:
     correction = None if options.correction is None else load_correction(options.correction)
     teacher = Teacher(open_face_mesh(options), ViewConfig(count=options.views), correction)
     about = describe_teacher(options.model, teacher)
+    if (
+        correction is not None
+        and correction.about.get("sha256", about["sha256"]) != about["sha256"]
+    ):
+        raise UserError(
+            f"{options.correction}: measured on other weights "
+            f"({correction.about.get('network', 'a network')}, "
+            f"SHA-256 {correction.about['sha256'][:12]}) than the teacher's "
+            f"({about['sha256'][:12]}); run `amesh correct --model {options.model}`"
+        )
     rules = {**config.rules, "detector": options.detector, "max_faces": options.max_faces}
     claim(options.output, about, rules)
     if share.ranks > 1:

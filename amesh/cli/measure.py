@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from amesh.cli.options import RUNTIMES, Verbs, needs_training, positive, verb
+from amesh.cli.options import MODEL, RUNTIMES, Verbs, needs_training, positive, verb
 from amesh.errors import UserError
 
 
@@ -57,7 +57,7 @@ def add_evaluate(verbs: Verbs) -> None:
         "--model",
         nargs="+",
         metavar="[NAME=]MODEL",
-        help="installed weights, or files; released-192 where no predictions are given",
+        help=f"installed weights, or files; {MODEL} where no predictions are given",
     )
     parser.add_argument(
         "--predictions",

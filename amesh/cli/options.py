@@ -14,6 +14,8 @@ else:
 # Exit codes: everything done; some inputs failed, the others are done; bad usage or nothing done.
 DONE, SOME_FAILED, FAILED = 0, 1, 2
 
+# `amesh.nn.config.DEFAULT`, without what importing that brings along.
+MODEL = "paper-256"
 RUNTIMES = ("auto", "litert", "onnx", "torch", "tensorrt")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amesh.cli.face_mesh import add_face_mesh, open_face_mesh
-from amesh.cli.options import DONE, FAILED, SOME_FAILED, Verbs, count, verb
+from amesh.cli.options import DONE, FAILED, MODEL, SOME_FAILED, Verbs, count, verb
 
 if TYPE_CHECKING:
     from amesh.pipeline.records import Record
@@ -24,7 +24,7 @@ def add_run(verbs: Verbs) -> None:
         "A picture that cannot be read gets an `error`, and the run goes on.",
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a picture or a folder")
-    add_face_mesh(parser, "installed weights, or a file")
+    add_face_mesh(parser, MODEL, "installed weights, or a file")
     parser.add_argument("--output", type=Path, metavar="FILE.jsonl", help="records go here")
     parser.add_argument("--draw", type=Path, metavar="DIR|FILE", help="overlays go here")
     parser.set_defaults(call=_run)

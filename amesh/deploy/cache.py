@@ -20,6 +20,18 @@ def exported(name: str, runtime: str) -> Path:
     return weights.cache_folder() / runtime / f"{name}{_SUFFIXES[runtime]}"
 
 
+def is_current(name: str, runtime: str) -> bool:
+    """Whether the cache's file for a runtime was made from the weights that have this name now.
+
+    An update of the package may bring other weights under the same name.
+
+    Raises:
+        UserError: The file, its description or the weights are missing or damaged.
+    """
+    made_from = sidecar.read_unchecked(exported(name, runtime)).weights_sha256
+    return made_from == sidecar.tensors_hash(weights.tensors(weights.find(name)))
+
+
 def keep(name: str, runtime: Kept, say: Callable[[str], None] = print) -> Path:
     """Brings a network's file for a runtime into the cache, where it is not there already.
 

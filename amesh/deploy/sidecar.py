@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from amesh import __version__
@@ -97,6 +98,17 @@ def read(artefact: Path) -> Sidecar:
         UserError: One of the two is missing or damaged, or they do not match; or the topology is
             another one here.
     """
+    sidecar = read_unchecked(artefact)
+    check(sidecar, artefact.read_bytes(), artefact)
+    return sidecar
+
+
+def read_unchecked(artefact: Path) -> Sidecar:
+    """The description of an artefact; the artefact itself is not looked into.
+
+    Raises:
+        UserError: One of the two is missing, or the description is damaged.
+    """
     path = sidecar_file(artefact)
     if not artefact.is_file():
         raise UserError(f"no file {artefact}")
@@ -109,11 +121,9 @@ def read(artefact: Path) -> Sidecar:
                 name: Tensor(tuple(entry["shape"]), entry["dtype"])
                 for name, entry in data[group].items()
             }
-        sidecar = Sidecar(**data)
+        return Sidecar(**data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: damaged, or not written by `amesh export`") from error
-    check(sidecar, artefact.read_bytes(), artefact)
-    return sidecar
 
 
 def check(sidecar: Sidecar, content: bytes, artefact: Path) -> None:
@@ -143,8 +153,13 @@ def sha256(content: bytes) -> str:
 
 def weights_hash(net: nn.Module) -> str:
     """Hash of a network's weights: names, shapes and values, whatever file they were in."""
+    return tensors_hash(net.state_dict())
+
+
+def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
+    """The same of tensors by name, as `amesh.nn.weights.tensors` reads them from a file."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(net.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         values = np.ascontiguousarray(tensor.detach().cpu().numpy())
         digest.update(f"{name} {values.shape} {values.dtype}\n".encode())
         digest.update(values.tobytes())

@@ -7,6 +7,7 @@ from amesh.errors import UserError
 from amesh.evaluation.labels import LabelledData
 from amesh.face_mesh import RuntimeName
 from amesh.metrics.bootstrap import RESAMPLES
+from amesh.nn.config import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Evaluation:
 
     Attributes:
         data: Labelled sets.
-        models: Installed weights or files, NAME=FILE to give one a name; released-192 where there
+        models: Installed weights or files, NAME=FILE to give one a name; the default where there
             are no predictions either.
         predictions: NAME=FILE.jsonl, records that `amesh run --output` or another program wrote.
         output: Folder for the report.
@@ -73,4 +74,4 @@ class Evaluation:
     @property
     def model_names(self) -> tuple[str, ...]:
         """The networks to run."""
-        return self.models or (() if self.predictions else ("released-192",))
+        return self.models or (() if self.predictions else (DEFAULT,))

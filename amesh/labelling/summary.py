@@ -1,6 +1,5 @@
 """`labels.json`: what labelled a folder, by which rules, and what is in it."""
 
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -39,7 +38,7 @@ def describe_teacher(model: str | Path, teacher: Teacher) -> dict[str, Any]:
         "network": teacher.runner.name,
         "topology": teacher.runner.topology.name,
         "input_size": teacher.runner.input_size,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": weights.file_hash(path),
         "origin": origin,
         "views": asdict(teacher.views),
         "correction": None if teacher.correction is None else teacher.correction.digest,

@@ -5,6 +5,7 @@ config carries a landmark scheme that is not shipped as its JSON text. Loading i
 tensor of the file has its place, every parameter its tensor.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -15,13 +16,13 @@ from typing import Any
 import platformdirs
 import safetensors
 from safetensors.torch import save as to_bytes
-from torch import nn
+from torch import Tensor, nn
 
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
-from amesh.nn.config import NAMED, MeshConfig
+from amesh.nn.config import DEFAULT, NAMED, MeshConfig
 from amesh.nn.detector import DetectorConfig, build_detector
 from amesh.nn.mesh_only import MeshOnly
 from amesh.topology import portable
@@ -33,6 +34,7 @@ _ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "Detector": lambda config: build_detector(DetectorConfig.from_dict(config)),
 }
 _KEY = "amesh"
+_SHIPPED = Path(__file__).parent / "shipped"
 
 
 def cache_folder() -> Path:
@@ -46,8 +48,9 @@ def weights_folder() -> Path:
 
 
 def installed() -> dict[str, Path]:
-    """Names of the weights that are in the cache, with their files."""
-    return {path.stem: path for path in sorted(weights_folder().glob("*.safetensors"))}
+    """Names of the weights that came with the package or are in the cache, with their files."""
+    folders = (weights_folder(), _SHIPPED)
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.safetensors"))}
 
 
 def find(name_or_path: str | Path) -> Path:
@@ -69,13 +72,17 @@ def find(name_or_path: str | Path) -> Path:
     raise UserError(f"no weights named {str(name_or_path)!r}; installed: {there}{hint}")
 
 
-def save(net: nn.Module, path: Path, origin: Mapping[str, Any]) -> None:
+def save(net: nn.Module, path: Path, origin: Mapping[str, Any], half: bool = False) -> None:
     """Writes a network's weights, config and origin to one file, whole or not at all.
 
     Args:
         net: A network of this package, carrying its `config`.
         path: The file to write, `.safetensors`.
         origin: Where the weights come from: source, hash, licence, ...
+        half: Whether numbers are stored with 16 bits. `load` gives float32 either way.
+
+    Raises:
+        UserError: The file cannot be written, or a number does not fit into 16 bits.
     """
     config = getattr(net, "config", None)
     if not is_dataclass(config) or isinstance(config, type):
@@ -86,6 +93,8 @@ def save(net: nn.Module, path: Path, origin: Mapping[str, Any]) -> None:
         fields["topology"] = portable(fields["topology"])
     header = {"architecture": architecture, "config": fields, "origin": dict(origin)}
     tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    if half:
+        tensors = {name: _halved(tensor, name) for name, tensor in tensors.items()}
     write_atomically(path, to_bytes(tensors, {_KEY: json.dumps(header)}))
 
 
@@ -111,7 +120,7 @@ def header(path: Path) -> dict[str, Any]:
     return found
 
 
-def load(name_or_path: str | Path = "released-192") -> nn.Module:
+def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
     """A network with its weights, in evaluation mode.
 
     Args:
@@ -128,14 +137,38 @@ def load(name_or_path: str | Path = "released-192") -> nn.Module:
             f"{path}: unknown architecture {about['architecture']!r}; this version knows {known}"
         )
     net = _ARCHITECTURES[about["architecture"]](about["config"])
-    with _opened(path) as file:
-        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     try:
-        net.load_state_dict(state, strict=True)
+        net.load_state_dict(tensors(path), strict=True)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserError(f"{path}: weights do not fit their own config: {first}") from error
     return net.eval()
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """What a weights file holds, by name, as `load` puts it into the network: in float32.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    with _opened(path) as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in found.items()
+    }
+
+
+def file_hash(name_or_path: str | Path) -> str:
+    """SHA-256 of the file behind a name or a path; of an exported file, too.
+
+    Raises:
+        UserError: There is none.
+    """
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = find(name_or_path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def untrained(name: str) -> nn.Module:
@@ -147,6 +180,15 @@ def untrained(name: str) -> nn.Module:
     if name not in NAMED:
         raise UserError(f"no network named {name!r}; there is: {', '.join(NAMED)}")
     return AttentionMesh(NAMED[name])
+
+
+def _halved(tensor: Tensor, name: str) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    if not half.isfinite().all():
+        raise UserError(f"{name}: holds a number that 16 bits do not hold; nothing was written")
+    return half
 
 
 def _opened(path: Path) -> Any:

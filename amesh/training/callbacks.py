@@ -12,7 +12,7 @@ from torch import Tensor
 
 from amesh import __version__
 from amesh.nn import weights
-from amesh.training.checkpoint import network_of
+from amesh.training.checkpoint import network_of, read
 from amesh.training.module import LandmarkTraining
 from amesh.training.origin import refused_terms
 
@@ -156,10 +156,11 @@ class SaveNetwork(Callback):
         best = Path(getattr(next(found, None), "best_model_path", ""))
         validated = best.is_file()
         net = network_of(best) if validated else pl_module.net
+        steps = read(best)["global_step"] if validated else trainer.global_step
         origin = {
             "source": f"amesh fit, {pl_module.architecture} {pl_module.network.name}",
             "version": __version__,
-            "steps": trainer.global_step,
+            "steps": steps,
             "checkpoint": best.name if validated else "the last step",
             "licences": pl_module.licences,
             **({"warm_start": pl_module.started_from} if pl_module.started_from else {}),
@@ -189,6 +190,15 @@ class BestCheckpoint(ModelCheckpoint):
             filename="best",
             save_on_train_epoch_end=False,
         )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on with the smallest error so far, also where the resumed run has another folder.
+
+        Where the checkpoint that had it is gone, it has to be beaten by one that can be kept.
+        """
+        if Path(state_dict["best_model_path"]).is_file():
+            state_dict = {**state_dict, "dirpath": self.dirpath}
+        super().load_state_dict(state_dict)
 
 
 def run_folder(trainer: pl.Trainer, folder: str | None) -> Path:

@@ -132,6 +132,14 @@ class LandmarkTraining(pl.LightningModule):
         self.log("train/phase", 1.0 if ideal else 2.0)
         return loss
 
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Asks for an end after the last step: Lightning validates what is told to stop.
+
+        Otherwise the steps after the last interval of validation could never be the best.
+        """
+        if 0 < self.trainer.max_steps <= self.trainer.global_step:
+            self.trainer.should_stop = True
+
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Losses and errors of the network as it is used: on its own crops.
 

@@ -6,6 +6,7 @@ from amesh.cli import main
 from amesh.evaluation import run
 from amesh.evaluation.labels import LabelledData
 from amesh.evaluation.options import Evaluation
+from amesh.nn.config import DEFAULT
 
 
 def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +48,7 @@ def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert main(["evaluate", "--data", "a.jsonl", "--no-detector"]) == 0
     assert not wanted[1].detector
-    assert wanted[1].model_names == ("released-192",)
+    assert wanted[1].model_names == (DEFAULT,)
 
 
 def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -85,6 +85,46 @@ def test_only_the_named_measures_count(
     assert np.abs(found.shifts[list(topology.contours["right_eye"][0])]).max() < 1e-3
 
 
+@pytest.mark.parametrize("yaw", [80, 90, -100])
+def test_a_profile_among_frontal_faces_counts_nothing(
+    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], Label], yaw: int
+) -> None:
+    frontal = [pose(*angles) for angles in _POSES]
+    expected = fit_correction([outlined(face) for face in frontal], frontal, topology)
+    profile = pose(yaw)
+    seen = profile + np.array([3.0, 0, 0])  # seen 3 px off, that would be a large share of nothing
+    if yaw == 90:  # exactly: the axes are parallel
+        right, left = topology.normalisers["outer_eye_corners"]
+        seen[[right, left], :2] = seen[right, :2]
+    labels = [outlined(face) for face in (*frontal, profile)]
+    found = fit_correction(labels, [*frontal, seen], topology)
+
+    assert expected.about == {"faces": len(_POSES), "turned": 0, "measures": []}
+    assert found.about == {"faces": len(_POSES), "turned": 1, "measures": []}
+    np.testing.assert_array_equal(found.shifts, expected.shifts)
+    with pytest.raises(UserError, match="all of 1 labelled faces are turned too far"):
+        fit_correction(labels[-1:], [seen], topology)
+
+
+def test_points_that_measures_share_count_once(
+    topology: Topology, pose: Make, label: Callable[..., Label]
+) -> None:
+    """The 68 points: eyes and lips are among the inner 51, and again by their own widths."""
+    true = pose()
+    seen = true.copy()
+    seen[:, :2] += _habit(topology) @ face_axes(true, topology)
+    labels = [label(true)]
+    everything = fit_correction(labels, [seen], topology)
+    inner = fit_correction(labels, [seen], topology, ["inner_51"])
+    np.testing.assert_array_equal(everything.shifts, inner.shifts)
+    overlapping = ["inner_51", "lips", "lips_by_width", "eyes"]
+    twice = fit_correction(labels, [seen], topology, overlapping)
+    np.testing.assert_array_equal(twice.shifts, inner.shifts)
+    assert abs(inner.shifts[topology.normalisers["lips"][0], 0] + 0.03) < 0.005
+    jaw = fit_correction(labels, [true + np.array([5.0, 0, 0])], topology, ["all_68"])
+    assert not np.array_equal(jaw.shifts, inner.shifts)  # asked for by name, it counts
+
+
 def test_a_face_without_such_labels_is_refused(
     topology: Topology, pose: Make, label: Callable[..., Label]
 ) -> None:

@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from amesh.metrics.points import distances, nme, point_to_polyline
+from amesh.metrics.points import distances, nearest_on_polyline, nme, point_to_polyline
 
 
 def _random(*shape: int, seed: int = 0) -> np.ndarray:
@@ -59,6 +59,21 @@ def test_distance_does_not_depend_on_where_the_line_has_its_corners() -> None:
     finer = np.array([[0.0, 0.0], [0.8, 0.6], [0.8, 0.6], [4.0, 3.0], [8.0, 6.0]])
     points = _random(10, 2)
     np.testing.assert_allclose(point_to_polyline(points, line), point_to_polyline(points, finer))
+
+
+def test_the_nearest_place_on_a_line_by_hand() -> None:
+    line = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]])
+    points = np.array([[5.0, 2.0], [-3.0, 4.0], [12.0, 2.5], [10.0, 14.0]])
+    segment, position = nearest_on_polyline(points, line)
+    assert segment.tolist() == [0, 0, 1, 1]
+    np.testing.assert_allclose(position, [0.5, 0.0, 0.25, 1.0])
+
+
+def test_the_nearest_place_is_as_far_as_the_line() -> None:
+    line, points = _random(6, 2), _random(20, 2, seed=1)
+    segment, position = nearest_on_polyline(points, line)
+    places = line[segment] + position[:, None] * (line[segment + 1] - line[segment])
+    np.testing.assert_allclose(distances(places, points), point_to_polyline(points, line))
 
 
 def test_line_of_coinciding_corners_is_a_point() -> None:

@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,12 @@ TINY = NAMED["tiny-128"]
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AMESH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that comes without weights."""
+    monkeypatch.setattr(weights, "_SHIPPED", tmp_path / "shipped")
 
 
 @pytest.fixture
@@ -62,12 +69,49 @@ def test_a_scheme_of_its_own_travels_with_the_weights(tmp_path: Path, monkeypatc
 def test_half_precision_weights_load_as_single(saved: Path, tmp_path: Path):
     net = weights.load(saved)
     small = tmp_path / "half.safetensors"
-    weights.save(net.half(), small, {})
+    weights.save(net, small, {}, half=True)
     assert small.stat().st_size < 0.6 * saved.stat().st_size
-    assert {p.dtype for p in weights.load(small).parameters()} == {torch.float32}
+    loaded = weights.load(small)
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor.half().float()), name
+    assert {p.dtype for p in net.parameters()} == {torch.float32}  # as it was
 
 
-def test_names_are_looked_up_in_the_cache(cache: Path, saved: Path):
+def test_counters_are_not_halved(tmp_path: Path):
+    net = AttentionMesh(replace(TINY, batch_norm=True))
+    counters = {name for name, value in net.state_dict().items() if value.dtype == torch.int64}
+    assert counters
+    for name in counters:
+        net.get_buffer(name).fill_(70_001)  # beyond 16 bits
+    path = tmp_path / "half.safetensors"
+    weights.save(net, path, {}, half=True)
+    state = weights.load(path).state_dict()
+    assert {int(state[name]) for name in counters} == {70_001}
+
+
+def test_a_number_beyond_16_bits_is_refused(saved: Path, tmp_path: Path):
+    net = weights.load(saved)
+    with torch.no_grad():
+        net.shared.stem.convolution.weight[0, 0, 0, 0] = 1e5
+    path = tmp_path / "half.safetensors"
+    with pytest.raises(UserError, match=r"shared\.stem\.convolution\.weight: holds a number that"):
+        weights.save(net, path, {}, half=True)
+    assert not path.exists()
+
+
+def test_the_hash_is_that_of_the_file(cache: Path, saved: Path):
+    expected = hashlib.sha256(saved.read_bytes()).hexdigest()
+    assert weights.file_hash(saved) == expected
+    target = cache / "weights" / "mine.safetensors"
+    target.parent.mkdir(parents=True)
+    saved.rename(target)
+    assert weights.file_hash("mine") == expected
+    with pytest.raises(UserError, match="no weights named 'yours'"):
+        weights.file_hash("yours")
+
+
+def test_names_are_looked_up_in_the_cache(cache: Path, saved: Path, nothing_shipped: None):
     with pytest.raises(UserError, match=r"no weights named 'mine'; installed: nothing yet \(run"):
         weights.load("mine")
     target = cache / "weights" / "mine.safetensors"
@@ -76,6 +120,18 @@ def test_names_are_looked_up_in_the_cache(cache: Path, saved: Path):
     assert weights.load("mine").config == TINY
     with pytest.raises(UserError, match="no weights named 'yours'; installed: mine"):
         weights.load("yours")
+
+
+def test_weights_that_came_with_the_package_need_no_cache(
+    cache: Path, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(weights, "_SHIPPED", tmp_path)
+    assert weights.installed() == {"mine": saved}
+    assert weights.load("mine").config == TINY
+    cached = cache / "weights" / "other.safetensors"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(saved.read_bytes())
+    assert weights.installed() == {"other": cached, "mine": saved}
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
@@ -149,9 +205,9 @@ def test_counts_of_the_released_member():
 
 
 def test_info_describes_files_and_members(saved: Path):
-    assert "source  a test" in describe(str(saved))
-    text = describe("paper-256")
+    assert "source      a test" in describe(str(saved))
+    text = describe("tiny-128")  # a member that has no weights
     assert "not trained" in text
-    assert '"crop_size": 24' in text
+    assert f'"crop_size": {TINY.crop_size}' in text
     with pytest.raises(UserError, match=r"no network 'big'; there is: paper-256, released-192"):
         describe("big")

@@ -1,0 +1,109 @@
+"""Regions without a face, of pictures with and without faces: what the face flag learns from.
+
+A network that sees nothing but faces while it is trained calls everything a face.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.geometry.roi import ROI_SCALE, Roi, image_from_crop
+from amesh.labelling.facts import Manifest
+from amesh.labelling.inputs import Input
+from amesh.labelling.storing import open_picture
+from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.pipeline.images import crop_image
+
+Box = tuple[float, float, float, float]
+# Side of a region over the shorter side of the picture.
+_SMALLEST, _LARGEST = 0.1, 0.7
+# Places that are tried for each region wanted; a picture that a face fills has none.
+_TRIALS = 8
+# A region that the network is this sure shows a face may show one that the detector missed.
+_FACE = 0.5
+
+
+def write_negatives(
+    inputs: Iterable[Input],
+    manifest: Manifest,
+    pipeline: FacePipeline,
+    path: Path,
+    wanted: int,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Writes a manifest (`amesh.data.labels`) of regions without a face.
+
+    Args:
+        inputs: Pictures; clips are left out.
+        manifest: What is known of them.
+        pipeline: Finds the faces that regions keep away from.
+        path: The manifest; pictures are named relative to it.
+        wanted: Regions of each picture, at most.
+        say: Told about pictures that cannot be read.
+
+    Returns:
+        How many regions there are.
+
+    Raises:
+        UserError: There is none, or the manifest cannot be written.
+    """
+    lines = []
+    for one in inputs:
+        if one.video:
+            continue
+        try:
+            image = open_picture(one.path).pixels
+        except UserError as error:
+            say(str(error))
+            continue
+        facts = manifest.of(one)
+        known = {"source": facts.source, "licence": facts.licence or "not stated"}
+        for box in find_negatives(image, pipeline, wanted, zlib.crc32(one.name.encode())):
+            place = {"image": os.path.relpath(one.path, path.parent), "face": False, "scheme": None}
+            place["coordinates"] = "corner"
+            corners = [round(value, 1) for value in box]
+            lines.append(json.dumps({**place, **known, "points": [], "box": corners}))
+    if not lines:
+        raise UserError(f"{path}: no region without a face in these pictures")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, ("\n".join(lines) + "\n").encode())
+    return len(lines)
+
+
+def find_negatives(
+    image: UInt8[np.ndarray, "h w 3"], pipeline: FacePipeline, wanted: int, seed: int
+) -> list[Box]:
+    """Square regions away from every face of a picture: left, top, right, bottom [px]."""
+    height, width = image.shape[:2]
+    faces = [face.landmarks[:, :2] for face in pipeline(image)]
+    random = np.random.default_rng(seed)
+    sides = random.uniform(_SMALLEST, _LARGEST, wanted * _TRIALS) * min(height, width)
+    corners = random.uniform(0, 1, (len(sides), 2)) * (np.array([width, height]) - sides[:, None])
+    boxes = np.concatenate([corners, corners + sides[:, None]], 1)
+    away = [box for box in boxes if not any(_touch(box, face) for face in faces)]
+    chosen = np.array(away[: 2 * wanted]).reshape(-1, 4)
+    if not len(chosen):
+        return []
+    # As training cuts them: with the margin that a face's box gets.
+    sides = ROI_SCALE * (chosen[:, 2] - chosen[:, 0])
+    parts = ((chosen[:, :2] + chosen[:, 2:]) / 2, sides, np.zeros(len(chosen)))
+    size = pipeline.runner.input_size
+    cuts = image_from_crop(Roi(*map(torch.from_numpy, parts)), size).numpy()
+    crops = np.stack([crop_image(image, cut, size) for cut in cuts]).astype(np.float32)
+    logits = pipeline.runner(crops / np.float32(255.0)).face_flag
+    doubtful = 1 / (1 + np.exp(-logits)) >= _FACE
+    kept = chosen[~doubtful][:wanted]
+    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in kept]
+
+
+def _touch(box: Float[np.ndarray, "4"], face: Float[np.ndarray, "n 2"]) -> bool:
+    low, high = face.min(0), face.max(0)
+    return bool((box[:2] < high).all() and (box[2:] > low).all())

@@ -1,0 +1,93 @@
+"""`amesh correct`, and `amesh label` with what it wrote, on a real picture."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import amesh
+from amesh.cli import main
+from amesh.data.correction import face_axes, load_correction
+from amesh.data.records import Problems
+from amesh.data.sources.shards import ShardSource
+from amesh.nn import weights
+from amesh.nn.config import NAMED
+from amesh.topology import load
+
+pytestmark = pytest.mark.weights
+
+
+def test_labels_move_to_where_people_put_their_points(astronaut: np.ndarray, tmp_path: Path):
+    topology = load()
+    picture = tmp_path / "photo.png"
+    Image.fromarray(astronaut).save(picture)
+    [face] = amesh.FaceMesh("released-192")(astronaut)
+    people = face.landmarks.astype(np.float64)
+    shifts = np.zeros((topology.points, 2))
+    lids = [i for eye in ("right_eye", "left_eye") for i in topology.contours[eye][0]]
+    shifts[lids, 1] = 0.03
+    people[:, :2] += shifts @ face_axes(people, topology)
+    line = {"image": "photo.png", "source": "people", "licence": "CC0", "scheme": "face478"}
+    line |= {"points": people[:, :2].tolist()}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(line) + "\n")
+
+    words = ["correct", "--data", tmp_path / "labels.jsonl", "--coordinates", "corner"]
+    written = tmp_path / "correction.json"
+    assert main([*map(str, words), "--model", "released-192", "--output", str(written)]) == 0
+    found = load_correction(written)
+    about = {"faces": 1, "turned": 0, "measures": [], "network": "released-192"}
+    assert found.about == about | {"sha256": weights.file_hash("released-192")}
+    assert 0.015 < found.shifts[lids, 1].mean() < 0.035
+    assert abs(found.shifts[152]).max() < 0.02
+
+    plain, corrected = tmp_path / "plain", tmp_path / "corrected"
+    label = ["label", str(picture), "--model", "released-192", "--cut", "0", "--output"]
+    assert main([*label, str(plain)]) == 0
+    assert main([*label, str(corrected), "--correction", str(written)]) == 0
+    before, after = (ShardSource(folder, Problems())[0].points for folder in (plain, corrected))
+    expected = found(before.astype(np.float64), topology)
+    np.testing.assert_allclose(after, expected, atol=0.01)  # [px]
+    assert np.abs(after - before).max() > 1
+    assert main([*label, str(plain), "--correction", str(written)]) == 2  # not gone on with
+
+
+def test_formats_other_networks_and_pictures_that_cannot_be_read(
+    astronaut: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    topology = load()
+    [face] = amesh.FaceMesh("released-192")(astronaut)
+    points = topology.map_points(face.landmarks[:, :2].astype(np.float64), "ibug68")
+    folder = tmp_path / "people"
+    folder.mkdir()
+    for name in ("good", "bad"):
+        Image.fromarray(astronaut).save(folder / f"{name}.png")
+        rows = "\n".join(f"{x} {y}" for x, y in points)
+        text = f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n"
+        (folder / f"{name}.pts").write_text(text)
+    (folder / "bad.png").write_bytes((folder / "bad.png").read_bytes()[:5000])
+    mine, written = tmp_path / "mine.safetensors", tmp_path / "correction.json"
+    weights.save(weights.load("released-192"), mine, {}, half=True)
+    words = ["correct", "--data", folder, "--format", "pts", "--scheme", "ibug68"]
+    words += ["--model", mine, "--output", written]
+    assert main([str(word) for word in words]) == 1
+    err = capsys.readouterr().err
+    assert "from 1 face;" in err
+    assert "bad.png" in err
+    assert load_correction(written).about == {
+        "faces": 1,
+        "turned": 0,
+        "measures": [],
+        "network": NAMED["released-192"].name,  # not where it lay
+        "sha256": weights.file_hash(mine),
+    }
+
+    label = ["label", str(folder / "good.png"), "--output", str(tmp_path / "out")]
+    label += ["--correction", str(written), "--model"]
+    assert main([*label, "released-192"]) == 2
+    [line] = capsys.readouterr().err.strip().splitlines()
+    assert "correction.json: measured on other weights (released-192, SHA-256 " in line
+    assert "run `amesh correct --model released-192`" in line
+    assert not (tmp_path / "out").exists()
+    assert main([*label, str(mine)]) == 0

@@ -1,0 +1,50 @@
+"""The end of a training: its last step is validated, and the best network is known as such."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from drawn_faces import write_faces
+from training_runs import data, fit, logged
+
+pytest.importorskip("pytorch_lightning")
+
+# Lightning's own: a deprecated call of torch, advice about workers and about where to log.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.warnings.PossibleUserWarning"),
+]
+
+
+def test_the_last_step_is_validated_whatever_the_interval(tmp_path: Path):
+    from amesh.nn import weights
+
+    faces = data(write_faces(tmp_path / "eight", 8))
+    interval = ["--trainer.check_val_every_n_epoch=null", "--trainer.val_check_interval=3"]
+    interval.append("--trainer.max_epochs=-1")
+    first = fit(tmp_path / "first", *faces, *interval, "--trainer.max_steps=7")
+    assert sorted(logged(first, "val/nme")) == [2, 5, 6]
+
+    errors = logged(first, "val/nme")
+    best = min(errors, key=errors.__getitem__)
+    written = weights.header(first / "checkpoints" / "network.safetensors")["origin"]
+    assert written["checkpoint"] == "best.ckpt"
+    assert written["steps"] == best + 1
+    saved = torch.load(first / "checkpoints" / "best.ckpt", weights_only=True)
+    assert saved["global_step"] == best + 1
+
+    # Resumed into another folder, where nothing is as good as what was found before.
+    checkpoint = torch.load(first / "checkpoints" / "last.ckpt", weights_only=True)
+    [state] = [one for key, one in checkpoint["callbacks"].items() if "BestCheckpoint" in key]
+    small = torch.tensor(0.01)
+    state |= {"best_model_score": small, "kth_value": small}
+    state["best_k_models"] = {state["best_model_path"]: small}
+    torch.save(checkpoint, tmp_path / "resume.ckpt")
+    resume = [f"--ckpt_path={tmp_path / 'resume.ckpt'}", "--trainer.max_steps=8"]
+    second = fit(tmp_path / "second", *faces, *interval, *resume)
+    assert sorted(logged(second, "val/nme")) == [7]
+    assert not (second / "checkpoints" / "best.ckpt").exists()
+    resumed = weights.header(second / "checkpoints" / "network.safetensors")["origin"]
+    assert (resumed["checkpoint"], resumed["steps"]) == ("best.ckpt", best + 1)

@@ -1,0 +1,79 @@
+"""Exported files in the cache are used while they are of the weights that bear their name."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from amesh.deploy import cache, sidecar
+from amesh.deploy.sidecar import Sidecar
+from amesh.errors import UserError
+from amesh.face_mesh import open_runner
+from amesh.nn import weights
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.config import NAMED
+from amesh.nn.runner import TorchRunner
+
+
+@pytest.fixture
+def mine(empty_cache: Path) -> Path:
+    path = empty_cache / "weights" / "mine.safetensors"
+    weights.save(AttentionMesh(NAMED["tiny-128"]), path, {}, half=True)
+    return path
+
+
+def _export(name: str, runtime: str) -> Path:
+    """A file of the cache, of which only the description is real."""
+    path = cache.exported(name, runtime)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a graph")
+    net = weights.load(name)
+    described = Sidecar(
+        kind=runtime,
+        sha256=sidecar.sha256(b"a graph"),
+        bytes=7,
+        model=name,
+        architecture="AttentionMesh",
+        topology="face478",
+        topology_sha256=sidecar.topology_hash(net.config.scheme),
+        precision="fp32",
+        layout="NCHW",
+        inputs={},
+        outputs={},
+        weights_sha256=sidecar.weights_hash(net),
+        parity={},
+    )
+    sidecar.write(path, described)
+    return path
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_files_hash_is_that_of_its_network(tmp_path: Path, batch_norm: bool):
+    from dataclasses import replace
+
+    net = AttentionMesh(replace(NAMED["tiny-128"], batch_norm=batch_norm))
+    path = tmp_path / "net.safetensors"
+    for half in (False, True):
+        weights.save(net, path, {}, half)
+        found = sidecar.tensors_hash(weights.tensors(path))
+        assert found == sidecar.weights_hash(weights.load(path))
+    with torch.no_grad():
+        net.shared.stem.convolution.weight[0, 0, 0, 0] += 0.1
+    weights.save(net, path, {}, half=True)
+    assert sidecar.tensors_hash(weights.tensors(path)) != found
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "litert"])
+def test_other_weights_under_the_name_put_the_exported_file_out_of_use(mine: Path, runtime: str):
+    pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}[runtime])
+    path = _export("mine", runtime)
+    assert cache.is_current("mine", runtime)
+    with pytest.raises(UserError, match=path.name):  # it is taken, and is no graph
+        open_runner("mine")
+
+    weights.save(AttentionMesh(NAMED["tiny-128"]), mine, {})
+    assert not cache.is_current("mine", runtime)
+    assert isinstance(open_runner("mine"), TorchRunner)
+    message = f"made from other weights than mine has now; `amesh export {runtime} --model mine "
+    with pytest.raises(UserError, match=message):
+        open_runner("mine", runtime)

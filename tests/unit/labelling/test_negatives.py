@@ -1,0 +1,79 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amesh.data.records import Problems
+from amesh.data.sources.manifest import read_manifest
+from amesh.errors import UserError
+from amesh.labelling.facts import Manifest
+from amesh.labelling.inputs import find_inputs
+from amesh.labelling.negatives import find_negatives, write_negatives
+from amesh.labelling.teacher import Teacher
+from amesh.pipeline.face_pipeline import FacePipeline
+
+from .conftest import ColourReader, coloured, face
+
+Make = Callable[..., Teacher]
+
+
+def sceptic(network: ColourReader, make_teacher: Make) -> FacePipeline:
+    """Finds the face, but never calls a region one."""
+    network.logit = -9.0
+    pipeline = make_teacher(network).pipeline
+    pipeline.min_score = 0.0
+    return pipeline
+
+
+def test_regions_lie_in_the_picture_and_away_from_the_face(
+    network: ColourReader, make_teacher: Make
+):
+    image = coloured()
+    boxes = np.array(find_negatives(image, sceptic(network, make_teacher), 3, seed=1))
+    low, high = face()[:, :2].min(0), face()[:, :2].max(0)
+
+    assert boxes.shape == (3, 4)
+    assert (boxes >= 0).all()
+    assert (boxes[:, 2:] <= image.shape[1::-1]).all()
+    np.testing.assert_allclose(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    apart = (boxes[:, :2] >= high).any(1) | (boxes[:, 2:] <= low).any(1)
+    assert apart.all()
+    again = find_negatives(image, sceptic(network, make_teacher), 3, seed=1)
+    np.testing.assert_array_equal(boxes, again)
+
+
+def test_what_the_network_takes_for_a_face_is_left_out(network: ColourReader, make_teacher: Make):
+    assert find_negatives(coloured(), make_teacher(network).pipeline, 3, seed=1) == []
+
+
+def test_the_manifest_trains(
+    network: ColourReader, make_teacher: Make, folder: Path, tmp_path: Path
+):
+    path, said = tmp_path / "out" / "negatives.jsonl", []
+    pipeline = sceptic(network, make_teacher)
+    (folder / "deep" / "text.jpg").write_text("no picture")
+    inputs = find_inputs([str(folder / "deep")])
+    found = write_negatives(inputs, Manifest(licence="CC0-1.0"), pipeline, path, 2, said.append)
+
+    records = read_manifest(path, Problems())
+    assert found == len(records) >= 6
+    assert {record.face for record in records.records} == {False}
+    assert {record.licence for record in records.records} == {"CC0-1.0"}
+    assert all(record.read_picture() for record in records.records)
+    assert len(said) == 1  # the one that is no picture
+
+
+def test_pictures_without_such_a_region_are_an_error(
+    network: ColourReader, make_teacher: Make, folder: Path, tmp_path: Path
+):
+    pipeline = make_teacher(network).pipeline
+    with pytest.raises(UserError, match="no region without a face"):
+        write_negatives(
+            find_inputs([str(folder / "deep")]),
+            Manifest(),
+            pipeline,
+            tmp_path / "n.jsonl",
+            2,
+            print,
+        )
