@@ -58,9 +58,11 @@ class EpochBatchSampler(Sampler[list[int]]):
         if length < 1:
             raise UserError("no samples: the data set is empty")
         if length < world or (drop_last and length < together):
+            ranks = "1 rank" if world == 1 else f"{world} ranks"
             raise UserError(
-                f"{length} samples are too few for {world} ranks with batches of {batch_size}: "
-                f"{together if drop_last else world} are needed; use fewer ranks or a smaller batch"
+                f"{length} samples are too few for {ranks} with batches of {batch_size}: "
+                f"{together if drop_last else world} are needed; set data.batch_size lower, or use "
+                "fewer ranks"
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.rank, self.world = rank, world
