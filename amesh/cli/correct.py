@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from amesh.cli.options import DONE, RUNTIMES, SOME_FAILED, Verbs, count, verb
+from amesh.cli.sets import add_sets
 
 
 def add_correct(verbs: Verbs) -> None:
@@ -18,35 +19,7 @@ def add_correct(verbs: Verbs) -> None:
         "that the network makes. A few dozen people do; score on others. Faces turned away by\n"
         "more than about 60 degrees are left out.",
     )
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="SET",
-        help="faces labelled by people, in any format that `amesh evaluate` takes",
-    )
-    parser.add_argument(
-        "--format",
-        default="auto",
-        choices=["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"],
-        help="of all sets; auto looks",
-    )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="pictures of wflw, coco sets")
-    parser.add_argument(
-        "--scheme", metavar="NAME", help="of the points, where the format is silent"
-    )
-    parser.add_argument(
-        "--coordinates",
-        choices=["corner", "index", "one"],
-        help="what labels count from, where the format is silent",
-    )
-    parser.add_argument(
-        "--only", type=Path, metavar="FILE", help="these faces: a text file, a key on each line"
-    )
-    parser.add_argument(
-        "--without", type=Path, metavar="FILE", help="not these faces: a file like --only's"
-    )
+    add_sets(parser, required=True)
     parser.add_argument(
         "--measures",
         nargs="+",
