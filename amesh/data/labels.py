@@ -12,6 +12,7 @@ number from 0 to 1 for each point), and `face: false` for a region without a fac
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -138,6 +139,11 @@ def _parse(text: str, manifest: Path, where: str, coordinates: Coordinates | Non
         weight_z=_shares(data, "weights_z", count, where),
         visibility=_shares(data, "visibility", count, where),
     )
+
+
+def label_key(label: Label, manifest: Path) -> str:
+    """Names a label in lists of keys: its picture, relative to the manifest, and its line."""
+    return f"{os.path.relpath(label.image, manifest.parent)}#{label.where.split()[-1]}"
 
 
 def group_text(value: Any) -> str:

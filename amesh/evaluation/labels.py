@@ -5,7 +5,6 @@ JSONL manifests are read by `amesh.data.labels`, everything else that can be tra
 """
 
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from amesh.data.labels import Label, read_labels
+from amesh.data.labels import Label, label_key, read_labels
 from amesh.data.mixture import Subset, listed
 from amesh.data.pictures import decode
 from amesh.data.records import Entry, ListSource, Problems, Record, Source
@@ -141,7 +140,7 @@ def _record(label: Label, manifest: Path) -> Record:
         scheme=label.scheme,
         points=label.points,
         source=label.source,
-        key=f"{os.path.relpath(label.image, manifest.parent)}#{label.where.split()[-1]}",
+        key=label_key(label, manifest),
         where=label.where,
     )
 

@@ -1,9 +1,8 @@
 """Plain `landmarks.jsonl` manifests, the format of `amesh.data.labels`."""
 
-import os
 from pathlib import Path
 
-from amesh.data.labels import Coordinates, Label, read_labels
+from amesh.data.labels import Coordinates, Label, label_key, read_labels
 from amesh.data.records import ListSource, Problems, Record, finish
 from amesh.errors import UserError
 
@@ -39,7 +38,7 @@ def _record(label: Label, manifest: Path) -> Record:
         scheme=label.scheme,
         points=label.points,
         source=label.source,
-        key=f"{os.path.relpath(label.image, manifest.parent)}#{label.where.split()[-1]}",
+        key=label_key(label, manifest),
         where=label.where,
         licence=label.licence,
         face=label.face,
