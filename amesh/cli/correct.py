@@ -65,6 +65,7 @@ def _correct(options: argparse.Namespace) -> int:
             options.without,
         )
     )
+    labels = [label for label in labels if label.face]
     runner = open_runner(options.model, options.runtime)
     network = FacePipeline(runner, lambda _: [])  # it looks where the labels are
     run = run_models({runner.name: network}, labels, scheme, detect=False, read=read)[runner.name]

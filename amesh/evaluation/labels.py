@@ -100,7 +100,7 @@ def read_data(data: LabelledData) -> tuple[list[Label], Pictures]:
     """Reads labels; pictures stay where they are.
 
     Labels that count nothing become not-a-number, and so does a depth that nobody labelled; a face
-    with no other labels counts for detection only. Regions without a face are left out.
+    with no other labels counts for detection only. Regions without a face are among them.
 
     Raises:
         UserError: A set is missing, a record of it is wrong, or the lists of keys leave no face.
@@ -130,7 +130,7 @@ def read_data(data: LabelledData) -> tuple[list[Label], Pictures]:
         record = source[i]
         label = manifests.get(record.where) or _label(record, pictures.keep(source, i, record))
         labels.append(label)
-    return [_only_labelled(label) for label in labels if label.face], pictures
+    return [_only_labelled(label) for label in labels], pictures
 
 
 def _record(label: Label, manifest: Path) -> Record:
@@ -159,6 +159,7 @@ def _label(record: Record, image: Path) -> Label:
         group=record.group,
         split=record.split,
         face=record.face,
+        box=record.box,
         weight_xy=record.weight_xy,
         weight_z=record.weight_z,
     )

@@ -36,11 +36,13 @@ class ModelRun:
     Attributes:
         full: By the full pipeline.
         in_roi: In the region that each label gives; None where a label gives none.
+        scores: How surely these regions show a face; not-a-number where there is none.
         misplaced: The same in each of `robustness.changes()`; empty where not asked for.
     """
 
     full: Predictions
     in_roi: list[Float[np.ndarray, "n 3"] | None] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
     misplaced: list[Float[np.ndarray, "c n 3"] | None] = field(default_factory=list)
 
 
@@ -73,6 +75,7 @@ def run_models(
     runs = {name: ModelRun(Predictions(name, {})) for name in models}
     for run in runs.values():
         run.in_roi = [None] * len(labels)
+        run.scores = [float("nan")] * len(labels)
         run.misplaced = [None] * len(labels) if misplace_rois else []
     for path, members in tqdm(by_image.items(), unit="picture", disable=not sys.stderr.isatty()):
         try:
@@ -89,8 +92,10 @@ def run_models(
             for i, roi in rois.items():
                 # The untouched region is the first of the grid: one batch serves both.
                 grid = changes() if misplace_rois else changes()[:1]
-                found = np.stack([face.landmarks for face in model(image, misplace(roi, grid))])
+                seen = model(image, misplace(roi, grid))
+                found = np.stack([face.landmarks for face in seen])
                 runs[name].in_roi[i] = found[0]
+                runs[name].scores[i] = seen[0].score
                 if misplace_rois:
                     runs[name].misplaced[i] = found
     if len(failed) == len(by_image):

@@ -9,6 +9,7 @@ from typing import Any
 
 from amesh.evaluation import sections
 from amesh.evaluation.agreement import Agreement
+from amesh.evaluation.face_flag import PRESENT, FlagRow, flag_section
 from amesh.evaluation.jitter import JitterRow
 from amesh.evaluation.robustness import Curve
 from amesh.evaluation.table_2 import Table2, table_2_section
@@ -60,6 +61,11 @@ pixel; intervals are over persons. Measured: frames, or faces, of each network. 
 clip by clip are in evaluation.json."""
 
 
+_FLAG_NOTE = f"""\
+Share of regions that the network calls a face (probability {PRESENT:g} or more): of faces, in the
+region that their labels give, and of regions without a face, in the box that the set gives."""
+
+
 @dataclass
 class Report:
     """Everything an evaluation found, part by part.
@@ -67,6 +73,7 @@ class Report:
     Attributes:
         about: How it was made: version, data, options.
         detection: Faces found by the full pipeline.
+        flags: Regions called a face, those with a face and those without one.
         table_2: The paper's Table 2, in the regions that labels give.
         in_roi: Errors in the regions that labels give.
         full: Errors of the full pipeline.
@@ -83,6 +90,7 @@ class Report:
 
     about: dict[str, Any]
     detection: list[DetectionRow] = field(default_factory=list)
+    flags: list[FlagRow] = field(default_factory=list)
     table_2: list[Table2] = field(default_factory=list)
     in_roi: list[Row] = field(default_factory=list)
     full: list[Row] = field(default_factory=list)
@@ -127,6 +135,9 @@ def markdown(report: Report) -> str:
         blocks += ["## Table 2", table_2_section(report.table_2)]
     if report.detection:
         blocks += ["## Faces found [%]", sections.detection_section(report.detection)]
+    if report.flags:
+        blocks += ["## Face flag: regions called a face [%]", _FLAG_NOTE]
+        blocks += [flag_section(report.flags)]
     if report.in_roi:
         blocks += ["## Region of interest taken from the labels: error [%]"]
         blocks += [sections.errors_section(report.in_roi)]

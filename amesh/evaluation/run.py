@@ -12,6 +12,7 @@ import amesh
 from amesh.errors import UserError
 from amesh.evaluation import scoring
 from amesh.evaluation.accuracy import Scores
+from amesh.evaluation.face_flag import flag_rows
 from amesh.evaluation.jitter import video_jitter
 from amesh.evaluation.labels import Label, LabelledData, Pictures, limit_labels, read_data
 from amesh.evaluation.models import FaceFinder, run_models
@@ -52,7 +53,10 @@ def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
         UserError: A set, a prediction file or an option is wrong.
     """
     topology = load_topology()
-    labels, read = _read(wanted.data, topology, wanted.limit)
+    regions, read = _read(wanted.data, topology, wanted.limit)
+    labels = [label for label in regions if label.face]
+    if regions and not labels:
+        raise UserError("no face among the labels: regions without one say nothing of the errors")
     given = [parse_predictions(argument, topology.points) for argument in wanted.predictions]
     if not wanted.model_names and (wanted.robustness or wanted.videos or wanted.still):
         raise UserError("robustness and jitter need a network to run: give --model")
@@ -69,6 +73,10 @@ def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
     _try_folder(wanted.output)
     report = Report(_about(wanted))
     pictures = _measure(report, wanted, models, given, labels, read, topology) if labels else {}
+    if models and len(labels) < len(regions):
+        empty = [label for label in regions if not label.face]
+        runs = run_models(models, empty, topology, detect=False, read=read)
+        report.flags += flag_rows(empty, runs, _how(wanted, list(models)))
     if models and (wanted.videos or wanted.still):
         how = _how(wanted, list(models))
         report.jitter += video_jitter(models, wanted.videos, topology, how)
@@ -102,6 +110,7 @@ def _measure(
     if runs:
         how = _how(wanted, list(runs))
         scores = scoring.score_in_roi(report, labels, runs, topology, how)
+        report.flags += flag_rows(labels, runs, how)
         pictures = scoring.draw_error_maps(report, labels, runs, topology, how)
         for name, run in runs.items() if wanted.worst else ():
             sheet = worst_sheet(labels, scores[name], run.in_roi, wanted.worst, topology, read)

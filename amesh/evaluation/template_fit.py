@@ -80,11 +80,15 @@ def pose_label(label: Label, topology: Topology) -> Posed | None:
 def label_roi(label: Label, topology: Topology) -> Roi | None:
     """The region of interest of a labelled face, a batch of one; None where points do not tell it.
 
-    Of labels that have every landmark, their own box; else that of the posed mean face.
+    Of labels that have every landmark, their own box; else that of the posed mean face. Of a region
+    without a face, around the box that it says.
 
     Raises:
         UserError: The topology has no mean face.
     """
+    if not label.face and label.box is not None:
+        level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64)
+        return roi.from_detection(torch.tensor([label.box], dtype=torch.float64), level)
     if label.scheme == topology.name and np.isfinite(label.points[:, :2]).all():
         return _region(label.points[:, :2], topology)
     posed = pose_label(label, topology)

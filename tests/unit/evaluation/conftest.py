@@ -29,7 +29,8 @@ class Finder:
             self.rois.append(rois)
             # Each region gives another face, so that none is taken for another.
             down = np.array([0, 1, 0], dtype=np.float32)
-            return [Face(i, 1.0, found + i * down, rois) for i in range(len(rois.size))]
+            score = 1.0 - blue / 255
+            return [Face(i, score, found + i * down, rois) for i in range(len(rois.size))]
         return [] if blue else [Face(0, 1.0, found, Roi(*[None] * 3))]  # type: ignore[arg-type]
 
 

@@ -133,11 +133,13 @@ def _png(picture: np.ndarray) -> bytes:
     return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
 
 
-def test_shards_give_labels_and_pictures_and_leave_out_what_is_no_face(tmp_path: Path) -> None:
+def test_shards_give_labels_and_pictures_and_say_what_is_no_face(tmp_path: Path) -> None:
     write_faces(tmp_path, 6, size=64, negatives=3)
     labels, pictures = read_data(LabelledData((tmp_path,)))
-    assert [label.image.name for label in labels] == ["drawn0", "drawn1", "drawn3", "drawn4"]
-    for label, index in zip(labels, (0, 1, 3, 4), strict=True):
+    assert [label.image.name for label in labels] == [f"drawn{i}" for i in range(6)]
+    assert [label.face for label in labels] == [True, True, False] * 2
+    for index in (0, 1, 3, 4):
+        label = labels[index]
         picture, points = draw(index, 64)
         assert (label.source, label.licence, label.scheme) == ("drawn", "CC0", "face478")
         np.testing.assert_array_equal(label.points, points)  # depth included
@@ -167,9 +169,9 @@ def test_lists_of_keys_name_faces_of_any_set(tmp_path: Path) -> None:
     assert read_manifest(manifest, Problems("skip")).entries[1].key == "images/a.jpg#3"
     only = _list(tmp_path, "images/a.jpg#1", "b.jpg#2", "drawn1", "drawn3")
     labels, pictures = read_data(LabelledData(sets, only=only))
-    # drawn3 is no face.
-    assert [label.image.name for label in labels] == ["a.jpg", "b.jpg", "drawn1"]
-    assert [label.size for label in labels] == [(640, 480), None, None]
+    assert [label.image.name for label in labels] == ["a.jpg", "b.jpg", "drawn1", "drawn3"]
+    assert [label.face for label in labels] == [True, True, True, False]
+    assert [label.size for label in labels] == [(640, 480), None, None, None]
     np.testing.assert_array_equal(pictures(labels[2].image), draw(1, 64)[0])
     labels, _ = read_data(LabelledData(sets, without=only))
     assert [label.where.split()[-1] for label in labels[:1]] == ["3"]

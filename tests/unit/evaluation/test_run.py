@@ -116,6 +116,47 @@ def test_two_networks_and_a_file_side_by_side(
     assert (tmp_path / "out" / "robustness.svg").exists()
 
 
+def test_the_flag_is_judged_on_faces_and_on_regions_without_one(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
+) -> None:
+    place = {"face": False, "licence": "CC0", "scheme": None, "coordinates": "corner"}
+    lines = [
+        # Three of the pictures look like faces to the network, and one does not.
+        {"image": f"{i}.png", "source": "walls" if i % 2 else "skies", "box": box, **place}
+        for i, box in enumerate([[10, 20, 50, 60], [0, 0, 40, 40], [0, 0, 60, 60], [9, 9, 19, 19]])
+    ]
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    networks: list[Finder] = []
+
+    def keep(*asked: Any) -> Finder:
+        networks.append(opened(*asked))
+        return networks[-1]
+
+    evaluate(_one(manifest, tmp_path / "out", data=LabelledData((manifest, empty))), keep)
+    data = _read(tmp_path / "out")
+    rows = {(row["group"], row["face"]): row for row in data["flags"]}
+    assert rows["all", True]["called"]["right-by-0"]["value"] == 75.0
+    assert rows["all", False]["called"]["right-by-0"]["value"] == 75.0
+    assert rows["walls", False]["called"]["right-by-0"]["value"] == 50.0
+    assert rows["skies", False]["regions"] == 2
+    first = networks[0].rois[4]  # after the four faces
+    assert (first.centre.tolist(), first.size.tolist()) == ([[30.0, 40.0]], [60.0])
+    # No region without a face counts as a face that was not found.
+    assert {row["group"] for row in data["detection"]}.isdisjoint({"walls", "skies"})
+    assert "## Face flag" in (tmp_path / "out" / "evaluation.md").read_text()
+
+
+def test_regions_without_a_face_are_no_evaluation(
+    tmp_path: Path, opened: Callable[..., Finder]
+) -> None:
+    line = {"image": "a.png", "source": "walls", "licence": "CC0", "scheme": None, "face": False}
+    path = tmp_path / "empty.jsonl"
+    path.write_text(json.dumps(line | {"box": [0, 0, 9, 9], "coordinates": "corner"}) + "\n")
+    with pytest.raises(UserError, match="no face among the labels"):
+        evaluate(_one(path, tmp_path / "out"), opened)
+
+
 def test_mediapipes_crop_is_a_column_of_its_own(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
