@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from amesh.errors import UserError
 from amesh.files import write_atomically
@@ -38,6 +38,7 @@ def write_negatives(
     path: Path,
     wanted: int,
     say: Callable[[str], None] = print,
+    doubtful: bool = False,
 ) -> int:
     """Writes a manifest (`amesh.data.labels`) of regions without a face.
 
@@ -48,6 +49,7 @@ def write_negatives(
         path: The manifest; pictures are named relative to it.
         wanted: Regions of each picture, at most.
         say: Told about pictures that cannot be read.
+        doubtful: Also keep regions that the network takes for a face.
 
     Returns:
         How many regions there are.
@@ -66,7 +68,8 @@ def write_negatives(
             continue
         facts = manifest.of(one)
         known = {"source": facts.source, "licence": facts.licence or "not stated"}
-        for box in find_negatives(image, pipeline, wanted, zlib.crc32(one.name.encode())):
+        seed = zlib.crc32(one.name.encode())
+        for box in find_negatives(image, pipeline, wanted, seed, doubtful):
             place = {"image": os.path.relpath(one.path, path.parent), "face": False, "scheme": None}
             place["coordinates"] = "corner"
             corners = [round(value, 1) for value in box]
@@ -79,9 +82,17 @@ def write_negatives(
 
 
 def find_negatives(
-    image: UInt8[np.ndarray, "h w 3"], pipeline: FacePipeline, wanted: int, seed: int
+    image: UInt8[np.ndarray, "h w 3"],
+    pipeline: FacePipeline,
+    wanted: int,
+    seed: int,
+    doubtful: bool = False,
 ) -> list[Box]:
-    """Square regions away from every face of a picture: left, top, right, bottom [px]."""
+    """Square regions away from every face of a picture: left, top, right, bottom [px].
+
+    What the network takes for a face is left out: it may be one that the detector missed. To judge
+    that network's flag would then be no use: `doubtful` keeps such regions.
+    """
     height, width = image.shape[:2]
     faces = [face.landmarks[:, :2] for face in pipeline(image)]
     random = np.random.default_rng(seed)
@@ -90,18 +101,24 @@ def find_negatives(
     boxes = np.concatenate([corners, corners + sides[:, None]], 1)
     away = [box for box in boxes if not any(_touch(box, face) for face in faces)]
     chosen = np.array(away[: 2 * wanted]).reshape(-1, 4)
-    if not len(chosen):
-        return []
+    if len(chosen) and not doubtful:
+        chosen = chosen[~_called_faces(image, chosen, pipeline)]
+    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in chosen[:wanted]]
+
+
+def _called_faces(
+    image: UInt8[np.ndarray, "h w 3"], boxes: Float[np.ndarray, "b 4"], pipeline: FacePipeline
+) -> Bool[np.ndarray, " b"]:
+    """Which regions the network takes for a face."""
     # As training cuts them: with the margin that a face's box gets.
-    sides = ROI_SCALE * (chosen[:, 2] - chosen[:, 0])
-    parts = ((chosen[:, :2] + chosen[:, 2:]) / 2, sides, np.zeros(len(chosen)))
+    sides = ROI_SCALE * (boxes[:, 2] - boxes[:, 0])
+    parts = ((boxes[:, :2] + boxes[:, 2:]) / 2, sides, np.zeros(len(boxes)))
     size = pipeline.runner.input_size
     cuts = image_from_crop(Roi(*map(torch.from_numpy, parts)), size).numpy()
     crops = np.stack([crop_image(image, cut, size) for cut in cuts]).astype(np.float32)
     logits = pipeline.runner(crops / np.float32(255.0)).face_flag
-    doubtful = 1 / (1 + np.exp(-logits)) >= _FACE
-    kept = chosen[~doubtful][:wanted]
-    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in kept]
+    called: Bool[np.ndarray, " b"] = 1 / (1 + np.exp(-logits)) >= _FACE
+    return called
 
 
 def _touch(box: Float[np.ndarray, "4"], face: Float[np.ndarray, "n 2"]) -> bool:

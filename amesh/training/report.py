@@ -1,4 +1,4 @@
-"""The static report of a run: its curves in one HTML file, from the CSV log, without a tracker."""
+"""The curves of a run as one page and one picture, from the CSV log, without a tracker."""
 
 import csv
 import html
@@ -13,13 +13,14 @@ from amesh.files import write_atomically
 
 # Of a chart [px].
 _WIDTH, _HEIGHT, _MARGIN = 420, 220, 40
+_COLUMNS = 3
 _COLOURS = {"train": "#4c72b0", "val": "#c44e52", "test": "#55a868"}
-_STYLE = "body{font:14px sans-serif;margin:2em}svg{margin:6px;background:#fafafa}"
+_STYLE = "body{font:14px sans-serif;margin:2em}"
 Curve = list[tuple[int, float]]
 
 
 class Report(Callback):
-    """Writes `report.html` beside `metrics.csv` when training ends."""
+    """Writes `report.html` and `curves.svg` beside `metrics.csv` when training ends."""
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws what was logged."""
@@ -29,23 +30,39 @@ class Report(Callback):
         logger.save()
         folder = Path(logger.log_dir)
         if (folder / "metrics.csv").is_file():
-            write_atomically(folder / "report.html", render(folder / "metrics.csv").encode())
+            drawn = sheet(folder / "metrics.csv")
+            write_atomically(folder / "curves.svg", drawn.encode())
+            write_atomically(folder / "report.html", page(str(folder), drawn).encode())
 
 
-def render(log: Path) -> str:
-    """A page with a chart for each quantity; training and validation share one."""
+def page(title: str, drawn: str) -> str:
+    """The curves as a page of their own."""
+    title = html.escape(title)
+    return (
+        f"<!doctype html><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>\n"
+        f"<h1>{title}</h1>\n{drawn}\n"
+    )
+
+
+def sheet(log: Path) -> str:
+    """A chart for each quantity, side by side, as SVG; training and validation share one."""
     charts: dict[str, dict[str, Curve]] = defaultdict(dict)
     for column, curve in sorted(curves(log).items()):
         split, _, quantity = column.partition("/")
         charts[quantity][split] = curve
     first = [name for name in ("nme", "loss") if name in charts]
     names = first + [name for name in charts if name not in first]
-    body = "\n".join(chart(name, charts[name]) for name in names)
-    title = html.escape(str(log.parent))
-    return (
-        f"<!doctype html><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>\n"
-        f"<h1>{title}</h1>\n{body}\n"
-    )
+    width, height = _COLUMNS * _WIDTH, -(-len(names) // _COLUMNS) * _HEIGHT
+    parts = [
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' "
+        f"height='{height}' font-family='sans-serif' font-size='13'>",
+        f"<rect width='{width}' height='{height}' fill='#fafafa'/>",
+    ]
+    for i, name in enumerate(names):
+        row, column = divmod(i, _COLUMNS)
+        place = f"translate({column * _WIDTH} {row * _HEIGHT})"
+        parts.append(f"<g transform='{place}'>{chart(name, charts[name])}</g>")
+    return "\n".join([*parts, "</svg>"])
 
 
 def curves(log: Path) -> dict[str, Curve]:
@@ -60,7 +77,7 @@ def curves(log: Path) -> dict[str, Curve]:
 
 
 def chart(name: str, lines: dict[str, Curve]) -> str:
-    """One chart as SVG: steps to the right, values up from zero."""
+    """What one chart of the sheet shows: steps to the right, values up from zero."""
     points = [point for line in lines.values() for point in line]
     last = max(1, max(step for step, _ in points))
     low = min(0.0, min(value for _, value in points))
@@ -73,7 +90,6 @@ def chart(name: str, lines: dict[str, Curve]) -> str:
         return f"{x:.1f},{y:.1f}"
 
     parts = [
-        f"<svg width='{_WIDTH}' height='{_HEIGHT}' role='img'>",
         f"<text x='{_MARGIN}' y='20' font-weight='bold'>{html.escape(name)}</text>",
         f"<text x='2' y='{_MARGIN + 4}' font-size='10'>{high:.3g}</text>",
         f"<text x='2' y='{_HEIGHT - _MARGIN}' font-size='10'>{low:.3g}</text>",
@@ -85,4 +101,4 @@ def chart(name: str, lines: dict[str, Curve]) -> str:
         label = f"{html.escape(split)} {line[-1][1]:.4g}"
         parts.append(f"<polyline points='{path}' fill='none' stroke='{colour}'/>")
         parts.append(f"<text x='{160 + 120 * i}' y='20' fill='{colour}'>{label}</text>")
-    return "".join([*parts, "</svg>"])
+    return "".join(parts)

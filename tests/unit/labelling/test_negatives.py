@@ -44,7 +44,10 @@ def test_regions_lie_in_the_picture_and_away_from_the_face(
 
 
 def test_what_the_network_takes_for_a_face_is_left_out(network: ColourReader, make_teacher: Make):
-    assert find_negatives(coloured(), make_teacher(network).pipeline, 3, seed=1) == []
+    pipeline = make_teacher(network).pipeline
+    assert find_negatives(coloured(), pipeline, 3, seed=1) == []
+    kept = find_negatives(coloured(), pipeline, 3, seed=1, doubtful=True)
+    assert kept == find_negatives(coloured(), sceptic(network, make_teacher), 3, seed=1)
 
 
 def test_the_manifest_trains(
