@@ -14,14 +14,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from tqdm import tqdm
 
 from amesh.errors import UserError
 from amesh.evaluation.models import FaceFinder
 from amesh.evaluation.tables import Comparison
-from amesh.geometry import roi
+from amesh.evaluation.template_fit import face_roi
 from amesh.geometry.roi import Roi
 from amesh.metrics.bootstrap import Interval
 from amesh.metrics.shaking import face_jitter, landmark_jitter
@@ -134,7 +133,7 @@ def follow(
                 if faces:
                     # What a detector's region shows differs from what tracking shows: not counted.
                     largest = max(faces, key=lambda face: float(np.ptp(face.landmarks[:, 0])))
-                    regions[name] = _region(largest.landmarks, topology)
+                    regions[name] = face_roi(largest.landmarks[:, :2], topology)
                     tracks[name].append([])
                 continue
             [face] = model(frame, region)
@@ -142,15 +141,10 @@ def follow(
                 regions[name] = None
                 continue
             tracks[name][-1].append(face.landmarks.astype(np.float64))
-            regions[name] = _region(face.landmarks, topology)
+            regions[name] = face_roi(face.landmarks[:, :2], topology)
     return {
         name: [np.stack(part) for part in parts if len(part) >= 3] for name, parts in tracks.items()
     }
-
-
-def _region(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> Roi:
-    points = torch.from_numpy(landmarks[None, :, :2].astype(np.float64))
-    return roi.from_landmarks(points, points[:, list(topology.anchors)])
 
 
 def _length(tracks: Mapping[str, Sequence[Track]], reference: str, topology: Topology) -> float:

@@ -90,18 +90,19 @@ def label_roi(label: Label, topology: Topology) -> Roi | None:
         level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64)
         return roi.from_detection(torch.tensor([label.box], dtype=torch.float64), level)
     if label.scheme == topology.name and np.isfinite(label.points[:, :2]).all():
-        return _region(label.points[:, :2], topology)
+        return face_roi(label.points[:, :2], topology)
     posed = pose_label(label, topology)
     if posed is None:
         return None
-    region = _region(posed.face, topology)
+    region = face_roi(posed.face, topology)
     if posed.yaw <= _PROFILE:
         return region
     return region._replace(angle=torch.full_like(region.angle, posed.roll))
 
 
-def _region(points: Float[np.ndarray, "n 2"], topology: Topology) -> Roi:
-    face = torch.from_numpy(points[None])
+def face_roi(points: Float[np.ndarray, "n 2"], topology: Topology) -> Roi:
+    """The region of interest of a face with all its landmarks [image px], a batch of one."""
+    face = torch.from_numpy(points[None].astype(np.float64))
     return roi.from_landmarks(face, face[:, list(topology.anchors)])
 
 
