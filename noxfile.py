@@ -213,18 +213,29 @@ def peer_speed(session: nox.Session) -> None:
 
 @nox.session
 def tasks(session: nox.Session) -> None:
-    """Run our .task bundles inside MediaPipe Tasks, in an environment of its own, and compare."""
+    """Run our .task bundles inside MediaPipe Tasks, in an environment of its own, and compare.
+
+    With our pipeline; or `nox -s tasks -- MANIFEST.jsonl`: with people's labels, MediaPipe's older
+    face mesh beside it; writes docs/accuracy/tasks. Further arguments go to `amesh evaluate`.
+    """
     session.log(f"Installing {TASKS} into {session.virtualenv.location}; it stays out of ours")
     session.install(TASKS)
     programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     peer = shutil.which("python", path=session.bin)
-    check = str(HERE / "tests" / "tasks" / "check.py")
-    report = str(BUILD / "tasks.json")
-    session.run(
-        *(str(programs / "python"), check, str(peer), "--output", report, *session.posargs),
-        external=True,
-    )
+    folder = HERE / "tests" / "tasks"
+    command = [str(folder / "check.py"), str(peer), "--output", str(BUILD / "tasks.json")]
+    if session.posargs:
+        if sys.version_info >= (3, 13):
+            session.error(
+                "mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12"
+            )
+        face_mesh = BUILD / "tasks" / "face_mesh" / "bin" / "python"
+        session.run(sys.executable, "-m", "venv", str(face_mesh.parents[1]), external=True)
+        old = str(HERE / "tests" / "golden" / "requirements-oracle.txt")
+        session.run(str(face_mesh), "-m", "pip", "install", "-q", "-r", old, external=True)
+        command = [str(folder / "accuracy.py"), str(peer), str(face_mesh), *session.posargs]
+    session.run(str(programs / "python"), *command, external=True)
 
 
 @nox.session(venv_backend="none")

@@ -81,6 +81,8 @@ def quieten() -> None:
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)`")
     warnings.filterwarnings("ignore", "The '.*_dataloader' does not have many workers")
+    # Said of kernels of one pixel, whose strides mean nothing.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     # Nothing to validate on is what the user asked for.
     warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):

@@ -34,6 +34,12 @@ from amesh.pipeline.cutting import as_mediapipe_cuts
 from amesh.pipeline.detector import Detector
 from amesh.pipeline.images import crop_image
 
+CASES: list[tuple[str, Precision]] = [
+    ("released-192", "fp32"),
+    ("released-192", "fp16"),
+    ("paper-256", "fp32"),
+    ("paper-256", "fp16"),
+]
 WORKER = Path(__file__).with_name("landmarker.py")
 SIDE = 512  # of a frame, and of the portrait [px]
 CORNERS = [(0, 0), (8, 4), (16, 8), (24, 12), (32, 16), (40, 12), (48, 8), (48, 4)] + [(48, 0)] * 8
@@ -52,14 +58,9 @@ def main() -> None:
     picture = np.pad(data.astronaut(), ((0, 48), (0, 48), (0, 0)), mode="edge")
     frames = np.stack([picture[y : y + SIDE, x : x + SIDE] for x, y in CORNERS])
     figures = {}
-    cases: list[tuple[str, bool, Precision]] = [
-        ("released-192", False, "fp32"),
-        ("released-192", False, "fp16"),
-        ("paper-256", True, "fp16"),
-    ]
-    for model, untrained, precision in cases:
-        name = f"{model}{' (untrained)' if untrained else ''}, {precision}"
-        net = open_network(model, "attention_mesh" if untrained else None)[0]
+    for model, precision in CASES:
+        name = f"{model}, {precision}"
+        net = open_network(model)[0]
         figures[name] = found = compare(net, export_task(net, precision), frames, options.python)
         print(f"{name}: {json.dumps(found)}")
     if options.output:

@@ -18,13 +18,11 @@ INTERVAL = 33  # of the video [ms]
 
 
 def landmarker(bundle: bytes, mode: vision.RunningMode) -> vision.FaceLandmarker:
-    """The task on the CPU; it believes that any crop shows a face: fresh weights cannot tell."""
+    """The task on the CPU with its own thresholds: the network has to call the crop a face."""
     return vision.FaceLandmarker.create_from_options(
         vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=bundle),
             running_mode=mode,
-            min_face_presence_confidence=0.0,
-            min_tracking_confidence=0.0,
         )
     )
 
