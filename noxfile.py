@@ -157,7 +157,9 @@ def peer(session: nox.Session) -> None:
         session.error("which labels? nox -s peer -- MANIFEST.jsonl")
     manifest, options = Path(session.posargs[0]).resolve(), session.posargs[1:]
     lines = manifest.read_text().splitlines()
-    pictures = [str(manifest.parent / json.loads(line)["image"]) for line in lines]
+    # Each once: a picture may show several labelled faces.
+    images = dict.fromkeys(json.loads(line)["image"] for line in lines if line.strip())
+    pictures = [str(manifest.parent / image) for image in images]
     theirs = BUILD / "peer" / "mediapipe.jsonl"
     theirs.parent.mkdir(parents=True, exist_ok=True)
     oracle(session, "pipeline", *pictures, "--output", str(theirs), "--max-faces", "10")

@@ -575,7 +575,7 @@ def run_pipeline(paths: list[Path], output: Path, max_faces: int, detections: bo
             line: dict[str, Any] = {"source": source, "frame": 0, "time": 0.0}
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if image is None:
-                line |= {"faces": [], "error": "not a readable picture"}
+                line |= {"size": None, "error": "not a readable picture"}
             else:
                 line |= {"size": [image.shape[1], image.shape[0]], "faces": mesh(image[:, :, ::-1])}
                 if detections:
