@@ -49,7 +49,7 @@ def flag_rows(
     """
     scores = {name: np.array(run.scores) for name, run in runs.items()}
     used = np.flatnonzero(np.isfinite(np.stack(list(scores.values()))).all(0))
-    kept = [labels[i] for i in used]
+    kept = [labels[i] for i in used.tolist()]
     people = persons(kept)
     groups = {group.name: group.members for group in sets(kept)}
     if len(groups) > 1:

@@ -59,8 +59,8 @@ def sheet(log: Path) -> str:
         f"<rect width='{width}' height='{height}' fill='#fafafa'/>",
     ]
     for i, name in enumerate(names):
-        row, column = divmod(i, _COLUMNS)
-        place = f"translate({column * _WIDTH} {row * _HEIGHT})"
+        down, right = divmod(i, _COLUMNS)
+        place = f"translate({right * _WIDTH} {down * _HEIGHT})"
         parts.append(f"<g transform='{place}'>{chart(name, charts[name])}</g>")
     return "\n".join([*parts, "</svg>"])
 
