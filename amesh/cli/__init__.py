@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from amesh import __version__
+from amesh.cli.ablate import add_ablate
 from amesh.cli.correct import add_correct
 from amesh.cli.data import add_data
 from amesh.cli.export import add_export
@@ -86,5 +87,6 @@ def build_parser() -> argparse.ArgumentParser:
     add_negatives(verbs)
     add_synth(verbs)
     add_training(verbs)
+    add_ablate(verbs)
     add_upload(verbs)
     return parser

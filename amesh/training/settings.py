@@ -99,7 +99,7 @@ def _config_file(name: str) -> str:
     shipped = {
         path.relative_to(folder).with_suffix("").as_posix(): path
         for path in sorted(folder.rglob("*.yaml"))
-        if path.parent.name != "sweeps"  # W&B's, not ours
+        if path.parent.name not in ("sweeps", "ablation")  # of W&B and of `amesh ablate`
     }
     if name in shipped:
         return str(shipped[name])

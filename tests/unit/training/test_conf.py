@@ -5,12 +5,13 @@ from amesh.errors import UserError
 from amesh.training import cli
 
 CONF = cli.conf_folder()
-# A configuration stands alone, a fragment in a folder is laid over one; sweeps are W&B's.
+# A configuration stands alone, a fragment in a folder is laid over one; sweeps are W&B's, and
+# ablations have tests of their own.
 WHOLE = sorted(path.stem for path in CONF.glob("*.yaml"))
 FRAGMENTS = sorted(
     path.relative_to(CONF).with_suffix("").as_posix()
     for path in CONF.glob("*/*.yaml")
-    if path.parent.name != "sweeps"
+    if path.parent.name not in ("sweeps", "ablation")
 )
 
 

@@ -1,0 +1,126 @@
+"""`amesh ablate`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from amesh.cli.options import DONE, SOME_FAILED, Verbs, count, needs_training, positive, verb
+from amesh.cli.sets import add_sets
+from amesh.errors import UserError
+
+_TEXT = """train variants of a network at equal budget, and say what each change is worth
+
+Trains every variant of a file such as conf/ablation/paper.yaml with several seeds, scores all of
+them on labelled faces, and writes ablation.md and ablation.json: errors, changes against the
+reference with 95 % intervals over faces and seeds, parameters, operations and time.
+
+The file names `common` words of `amesh fit`, `variants` with the words that each has after them,
+and the `reference` among these. All variants of the first seed are trained first, then those of
+the second. The same command again goes on where it was stopped and trains nothing twice; with
+more --seeds it adds to what is there. Trainings lie in --runs, a folder for each variant and
+seed, with a log.txt."""
+
+
+def add_ablate(verbs: Verbs) -> None:
+    """Adds `ablate`."""
+    parser = verb(verbs, "ablate", _TEXT)
+    parser.add_argument(
+        "ablation", metavar="FILE.yaml", help="a file, or the name of a shipped one: paper"
+    )
+    add_sets(parser, required=True)
+    parser.add_argument("--limit", type=positive, metavar="N", help="N labels of each source")
+    parser.add_argument(
+        "--seeds", type=positive, default=3, metavar="N", help="trainings of each variant"
+    )
+    parser.add_argument(
+        "--jobs", type=positive, default=1, metavar="N", help="trainings at a time, cores shared"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("ablation"), metavar="DIR", help="trainings go here"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("ablation"), metavar="DIR", help="the tables' folder"
+    )
+    parser.add_argument(
+        "--score-only",
+        action="store_true",
+        help="train nothing: score the seeds that all variants have been trained with",
+    )
+    parser.set_defaults(call=_ablate)
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    read_ablation = needs_training("amesh.training.ablation", "read_ablation")
+    from amesh.evaluation import ablation_report
+    from amesh.evaluation.ablation import read_faces, score_variants
+    from amesh.evaluation.cost import costs
+    from amesh.evaluation.labels import LabelledData
+    from amesh.metrics.bootstrap import RESAMPLES
+    from amesh.topology.scheme import load as load_topology
+    from amesh.training.ablation import budget, plan
+    from amesh.training.ablation_runs import network, train
+
+    ablation = read_ablation(options.ablation)
+    data = LabelledData(
+        tuple(options.data),
+        options.format,
+        options.images,
+        options.scheme,
+        options.coordinates,
+        options.only,
+        options.without,
+    )
+    topology = load_topology()
+    labels, read = read_faces(data, topology, options.limit)  # its mistakes show before hours
+    jobs = plan(ablation, options.seeds, options.runs)
+    if not options.score_only:
+        train(jobs, options.jobs, options.runs, say=_say)
+    networks = {(job.variant, job.seed): network(job) for job in jobs}
+    missing = {key for key, file in networks.items() if file is None}
+    seeds = tuple(s for s in range(options.seeds) if all(s != seed for _, seed in missing))
+    if not seeds:
+        first = ", ".join(f"{name}, seed {seed}" for name, seed in sorted(missing)[:1])
+        raise UserError(
+            f"{options.runs}: no seed that all variants were trained with ({first} and "
+            f"{count(len(missing) - 1, 'other')} are missing); leave out --score-only"
+        )
+    variants = {
+        name: [file for seed in seeds if (file := networks[name, seed]) is not None]
+        for name in ablation.variants
+    }
+    made = ablation_report.Made(
+        ablation.name,
+        ablation.reference,
+        seeds,
+        ablation.common,
+        dict(ablation.variants),
+        {job.variant: budget(job.settings) for job in jobs},
+    )
+    _say(f"scoring {count(sum(map(len, variants.values())), 'network')}")
+    sets, failed = score_variants(variants, ablation.reference, labels, read, topology, RESAMPLES)
+    spent = costs({name: files[0] for name, files in variants.items()})
+    told = ablation_report.about(made, variants, data.paths, _told(options))
+    if failed:
+        told["pictures that could not be read"] = len(failed)
+    files = ablation_report.write(made, told, sets, spent, RESAMPLES, options.output)
+    print(ablation_report.markdown(made, told, sets, spent, RESAMPLES))
+    _say("written: " + ", ".join(map(str, files)))
+    for reason in failed.values():
+        _say(reason)
+    return SOME_FAILED if failed else DONE
+
+
+def _told(options: argparse.Namespace) -> dict[str, str]:
+    """Options that decide which faces are scored, for the report."""
+    found = {"coordinates": options.coordinates or "as each label says"}
+    if options.only:
+        found["only the faces in"] = options.only.name
+    if options.without:
+        found["without those in"] = options.without.name
+    if options.limit:
+        found["limit"] = count(options.limit, "label") + " of each source"
+    return found
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
