@@ -2,8 +2,17 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amesh.cli.options import DONE, MODEL, Verbs, positive, verb
+from amesh.errors import UserError
+
+if TYPE_CHECKING:
+    from amesh.deploy.parity import Images
+
+
+# Pictures that int8 is calibrated on, at most: a few hundred faces are what the field takes.
+_CALIBRATED = 256
 
 
 def _batch(text: str) -> int | None:
@@ -34,7 +43,14 @@ def add_export(verbs: Verbs) -> None:
         "--precision",
         default="fp32",
         choices=["fp32", "fp16", "int8"],
-        help="fp16: half the size, up to half a pixel off; int8: TensorRT only, experimental",
+        help="fp16: half the size, up to half a pixel off; int8: onnx and tensorrt, experimental",
+    )
+    parser.add_argument(
+        "--calibrate",
+        nargs="+",
+        metavar="SOURCE",
+        help="pictures or folders: int8 takes the ranges of its numbers from the faces in them "
+        f"({_CALIBRATED} pictures are enough); without, from a few crops of one face",
     )
     parser.add_argument(
         "--batch",
@@ -66,5 +82,20 @@ def _export(options: argparse.Namespace) -> int:
         options.batch,
         options.part,
         options.untrained,
+        _calibration(options),
     )
     return DONE
+
+
+def _calibration(options: argparse.Namespace) -> "Images | None":
+    """Faces to calibrate on, found by the network itself."""
+    if not options.calibrate:
+        return None
+    if options.precision != "int8" or options.part or options.untrained:
+        raise UserError("--calibrate goes with --precision int8, of a whole trained network")
+    from amesh.face_mesh import FaceMesh
+    from amesh.pipeline.face_crops import face_crops
+    from amesh.pipeline.run import pictures
+
+    found = [picture.path for picture in pictures(options.calibrate)]
+    return face_crops(FaceMesh(options.model, "torch"), found, _CALIBRATED, print)

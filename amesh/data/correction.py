@@ -62,6 +62,11 @@ class Correction:
             )
 
     @property
+    def terms(self) -> list[str | None]:
+        """Under which the faces stand that it was measured on; None: it does not say."""
+        return list(self.about.get("licences", [None]))
+
+    @property
     def digest(self) -> str:
         """Tells corrections apart."""
         return hashlib.sha256(self.shifts.round(6).tobytes()).hexdigest()[:16]

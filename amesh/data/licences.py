@@ -13,6 +13,14 @@ def faces_by_terms(sources: Iterable[Source]) -> Counter[str]:
     return Counter(entry.licence or "not stated" for source in sources for entry in source.entries)
 
 
+def joined(*terms: str | None) -> str | None:
+    """Terms that hold together, each once; None where some are not known."""
+    if None in terms:
+        return None
+    every = (term.strip() for one in terms for term in (one or "").split("+"))
+    return " + ".join(dict.fromkeys(filter(None, every)))
+
+
 def releasable(licence: str | None) -> bool:
     """Whether weights trained under these terms may be released, as far as is known here.
 

@@ -70,7 +70,7 @@ def targets(model: onnx.ModelProto) -> list[Target]:
 
 def calibrate(
     model: onnx.ModelProto,
-    crops: Iterable[Float32[np.ndarray, "b s s 3"]],
+    crops: Iterable[Float32[np.ndarray, "_ s s 3"]],
     method: Method = "max",
     percentile: float = PERCENTILE,
 ) -> Ranges:

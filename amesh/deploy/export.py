@@ -46,6 +46,7 @@ def export(
     batch: int | None = None,
     part: str | None = None,
     untrained: Architecture | None = None,
+    calibration: parity.Images | None = None,
     say: Say = print,
 ) -> Path:
     """Exports a network, compares the file with PyTorch, and leaves it with a sidecar beside it.
@@ -58,6 +59,8 @@ def export(
         batch: Faces per run; by default any number, and 1 for LiteRT.
         part: Only this network of a cascade: `mesh`, or a region.
         untrained: `model` names a member of the family, which gets fresh weights: to time it.
+        calibration: RGB crops in [0, 1] that int8 takes its ranges from, faces as the network will
+            see them; by default those that come with the package.
         say: Receives what happened, a line at a time.
 
     Returns:
@@ -70,14 +73,19 @@ def export(
     """
     _check(kind, get_args(Format), "format")
     _check(precision, get_args(Precision), "precision")
+    if calibration is not None and precision != "int8":
+        raise UserError(f"{precision} needs no calibration; only int8 does")
     net, origin = open_network(model, untrained)
-    request = Request(net, part, precision, batch)
+    request = Request(net, part, precision, batch, calibration)
     target = request.target
     name = "-".join((net.config.name, *([part] if part else []), precision))
     output = output or Path(f"{name}{_SUFFIXES[kind]}")
     if output.is_dir():
         raise UserError(f"{output}: a folder; name a file to write to")
     say(f"exporting {name} for {kind}")
+    if precision == "int8":
+        whose = "of the package" if calibration is None else "given"
+        say(f"calibrating on the {len(request.calibrated_on)} crops {whose}")
     if kind == "tensorrt":
         _export_engine(request, output, say)
     else:
@@ -161,18 +169,15 @@ def _describe(
 
 def _export_engine(request: Request, output: Path, say: Say) -> None:
     """Through an ONNX file of the same precision, which TensorRT's builder reads."""
-    import onnx
-
-    from amesh.deploy import quantise, tensorrt
-    from amesh.deploy.crops import parity_crops
+    from amesh.deploy import tensorrt
     from amesh.deploy.onnx import export_onnx
+    from amesh.deploy.quantise import export_int8
     from amesh.deploy.tensorrt_build import BuildOptions
 
-    half: Precision = "fp32" if request.precision == "fp32" else "fp16"
-    content = export_onnx(request.target, half, request.batch, target="gpu")
     if request.precision == "int8":
-        images = parity_crops(request.net.config.input_size).images
-        content = quantise.quantise(onnx.load_from_string(content), [images]).SerializeToString()
+        content = export_int8(request.target, request.calibrated_on, request.batch)
+    else:
+        content = export_onnx(request.target, request.precision, request.batch, target="gpu")
     with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
         path = Path(folder) / f"{output.stem}.onnx"
         path.write_bytes(content)

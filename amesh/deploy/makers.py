@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from amesh.deploy.parity import Run
+from amesh.deploy import parity
+from amesh.deploy.crops import parity_crops
+from amesh.deploy.parity import Images, Run
 from amesh.deploy.parts import Part, take_part
 from amesh.deploy.sidecar import Tensor
 from amesh.deploy.signature import INPUT, Precision
@@ -25,17 +27,26 @@ class Request:
         part: Only this network of a cascade.
         precision: Of the artefact.
         batch: Faces per run; None leaves it to the format.
+        calibration: Crops that int8 takes its ranges from; those of the package by default.
     """
 
     net: Network
     part: str | None
     precision: Precision
     batch: int | None
+    calibration: Images | None = None
 
     @property
     def target(self) -> Network | Part:
         """The network or its part."""
         return take_part(self.net, self.part) if self.part else self.net
+
+    @property
+    def calibrated_on(self) -> Images:
+        """The crops that int8 takes its ranges from."""
+        if self.calibration is not None:
+            return self.calibration
+        return parity_crops(parity.input_size(self.target)).images
 
 
 @dataclass(frozen=True)
@@ -63,12 +74,16 @@ def make_onnx(request: Request) -> Made:
     """An ONNX file.
 
     Raises:
-        UserError: See `amesh.deploy.onnx.export_onnx`.
+        UserError: See `amesh.deploy.onnx.export_onnx` and `amesh.deploy.quantise.export_int8`.
     """
     from amesh.deploy.onnx import export_onnx
     from amesh.deploy.onnx_runner import OnnxFile
+    from amesh.deploy.quantise import export_int8
 
-    content = export_onnx(request.target, request.precision, request.batch)
+    if request.precision == "int8":
+        content = export_int8(request.target, request.calibrated_on, request.batch)
+    else:
+        content = export_onnx(request.target, request.precision, request.batch)
     file = OnnxFile(content)
     packages = ("onnx", "onnxscript", "onnxruntime")
     return Made(

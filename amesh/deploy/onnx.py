@@ -51,12 +51,13 @@ def export_onnx(
             fast kernels know, `gpu` as the operator. By default `gpu` for half precision.
 
     Raises:
-        UserError: A weight is not finite, the precision has no plain ONNX form, or the network has
+        UserError: A weight is not finite, the precision is another one, or the network has
             an operator that is not on the list.
     """
     if precision not in ("fp32", "fp16"):
         raise UserError(
-            f"ONNX files come in fp32 and fp16, not {precision}; int8 is a TensorRT engine's"
+            f"export_onnx writes fp32 and fp16, not {precision}; int8 needs crops to calibrate on: "
+            "amesh.deploy.quantise.export_int8"
         )
     if batch is not None and batch < 1:
         raise UserError(f"batch {batch}: expected 1 or more, or any number by leaving it out")

@@ -17,15 +17,48 @@ from jaxtyping import Float32
 from onnx import helper, numpy_helper
 
 from amesh.deploy.calibration import PERCENTILE, Method, Ranges, activations, calibrate, targets
+from amesh.deploy.onnx import about, export_onnx, finish
+from amesh.deploy.parts import Part
+from amesh.deploy.wrapper import Network
 from amesh.errors import UserError
 
+OPERATORS = frozenset(("QuantizeLinear", "DequantizeLinear"))
 _LEVELS = 127
+# Crops that go through the graph together in calibration.
+_BATCH = 16
 # A smaller scale would round to zero in half precision.
 _SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
 
 
+def export_int8(
+    net: Network | Part, crops: Float32[np.ndarray, "b s s 3"], batch: int | None = None
+) -> bytes:
+    """A network as an ONNX file with Q/DQ, for TensorRT; ONNX Runtime computes it, too.
+
+    Args:
+        net: As for `amesh.deploy.onnx.export_onnx`.
+        crops: RGB in [0, 1] to take the ranges from: faces as the network will see them.
+        batch: Faces per run; any number by default.
+
+    Raises:
+        UserError: There is no crop, or they are of another size; or nothing can be quantised.
+    """
+    half = onnx.load_from_string(export_onnx(net, "fp16", batch, target="gpu"))
+    size = half.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
+    if not len(crops) or crops.shape[1] != size:
+        raise UserError(
+            f"int8: expected crops of {size} px, found {len(crops)} of {crops.shape[1]}"
+        )
+    step = batch or _BATCH
+    starts = range(0, len(crops), step)
+    # A graph of fixed batch takes no less: the last batch is filled up with the first crops.
+    fill = np.arange(len(starts) * step if batch else len(crops)) % len(crops)
+    quantised = quantise(half, [crops[fill[start : start + step]] for start in starts])
+    return finish(quantised, about(half) | {"precision": "int8"}, OPERATORS)
+
+
 def equalise(
-    model: onnx.ModelProto, crops: Iterable[Float32[np.ndarray, "b s s 3"]]
+    model: onnx.ModelProto, crops: Iterable[Float32[np.ndarray, "_ s s 3"]]
 ) -> onnx.ModelProto:
     """The same function, with channels of like range where a depthwise feeds a quantised one.
 
@@ -109,7 +142,7 @@ def insert(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
 
 def quantise(
     model: onnx.ModelProto,
-    crops: Iterable[Float32[np.ndarray, "b s s 3"]],
+    crops: Iterable[Float32[np.ndarray, "_ s s 3"]],
     method: Method = "max",
     percentile: float = PERCENTILE,
 ) -> onnx.ModelProto:

@@ -7,6 +7,7 @@ outlines are moved across, never along, and what no label speaks of moves with i
 stays.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -45,8 +46,8 @@ def fit_correction(
             divide by another length, and those that take in a jaw that people see as a contour.
 
     Returns:
-        The correction; `about` says how many `faces` it was measured on, and how many were left
-        out because they are `turned` away by more than about 60 degrees.
+        The correction; `about` says how many `faces` it was measured on, under which `licences`,
+        and how many were left out because they are `turned` away by more than about 60 degrees.
 
     Raises:
         UserError: No label has such a measure, or all such faces are turned too far.
@@ -54,6 +55,7 @@ def fit_correction(
     n = topology.points
     normal, right_side = np.zeros((n, n)), np.zeros((n, 2))
     faces = turned = 0
+    licences = Counter[str]()
     for label, found in zip(labels, landmarks, strict=True):
         if found is None or label.scheme is None:
             continue
@@ -66,6 +68,7 @@ def fit_correction(
             continue
         back = np.linalg.inv(axes)
         faces += 1
+        licences[label.licence] += 1
         for part in parts:
             rows, residuals = _residuals(part, found[:, :2], label.points[:, :2])
             shifts = residuals @ back
@@ -80,7 +83,12 @@ def fit_correction(
     links = _links(topology)
     system = normal / (2 * faces) + _TOGETHER * links + _STAY * np.eye(n)
     shifts = np.linalg.solve(system, right_side / (2 * faces))
-    about = {"faces": faces, "turned": turned, "measures": list(measures)}
+    about = {
+        "faces": faces,
+        "turned": turned,
+        "measures": list(measures),
+        "licences": dict(sorted(licences.items())),
+    }
     return Correction(topology.name, shifts, about)
 
 

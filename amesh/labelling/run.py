@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from amesh.data.licences import joined
 from amesh.data.records import Record
 from amesh.errors import UserError
 from amesh.labelling.facts import Facts, Manifest
@@ -125,7 +126,7 @@ def label(
             counts.dropped.update(problem for problem in problems if problem)
             kept = [face for face, why in zip(faces, problems, strict=True) if not why]
             if kept:
-                facts = manifest.of(item.source)
+                facts = _with_terms(manifest.of(item.source), teacher)
                 output.add(
                     [
                         _entry(item, i, face, teacher.scheme, facts, config.cut)
@@ -156,6 +157,14 @@ def _problem(face: LabelledFace, size: tuple[int, int], config: LabelConfig) -> 
     if face.size < config.min_face:
         return "small"
     return "disagreement" if face.disagreement > config.max_disagreement else ""
+
+
+def _with_terms(facts: Facts, teacher: Teacher) -> Facts:
+    """Labels stand under the terms of the picture, and of the faces that corrected them."""
+    correction = teacher.correction
+    if correction is None:
+        return facts
+    return replace(facts, licence=joined(facts.licence, *correction.terms))
 
 
 def _entry(

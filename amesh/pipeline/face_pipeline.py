@@ -116,7 +116,7 @@ class FacePipeline:
         faces: list[Face] = []
         for start in range(0, len(rois.size), _BATCH):
             batch = slice(start, start + _BATCH)
-            crops = np.stack([self._cut(image, each.numpy()) for each in image_from_crop[batch]])
+            crops = np.stack([self.cut(image, each.numpy()) for each in image_from_crop[batch]])
             output = self.runner(crops)
             points = torch.from_numpy(output.landmarks).double()
             xy = affine.apply(image_from_crop[batch], points[..., :2])
@@ -127,9 +127,10 @@ class FacePipeline:
                 faces.append(Face(i, score, face, Roi(*(part[i : i + 1] for part in rois))))
         return faces
 
-    def _cut(
+    def cut(
         self, image: UInt8[np.ndarray, "h w 3"], image_from_crop: Float64[np.ndarray, "2 3"]
     ) -> Float32[np.ndarray, "s s 3"]:
+        """A crop as the network gets it, in [0, 1]."""
         size = self.runner.input_size
         if not self.mediapipe_crop:
             crop = crop_image(image, image_from_crop, size)

@@ -1,6 +1,6 @@
 import pytest
 
-from amesh.data.licences import faces_by_terms, releasable
+from amesh.data.licences import faces_by_terms, joined, releasable
 from amesh.data.records import ListSource
 
 
@@ -28,3 +28,17 @@ def test_faces_are_counted_by_their_terms(record):
         ListSource("two", [record(2), record(3, licence="MIT")]),
     ]
     assert faces_by_terms(sources) == {"CC0": 2, "not stated": 1, "MIT": 1}
+
+
+@pytest.mark.parametrize(
+    ("terms", "together"),
+    [
+        (("CC0-1.0", "CC-BY-4.0"), "CC0-1.0 + CC-BY-4.0"),
+        (("MIT + CC0-1.0", "CC0-1.0", "CC-BY-4.0 + MIT"), "MIT + CC0-1.0 + CC-BY-4.0"),
+        (("CC0-1.0",), "CC0-1.0"),
+        (("CC0-1.0", None), None),
+        ((None, "CC0-1.0"), None),
+    ],
+)
+def test_terms_that_hold_together_are_named_once(terms, together):
+    assert joined(*terms) == together

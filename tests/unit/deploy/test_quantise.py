@@ -9,9 +9,11 @@ from onnx import numpy_helper
 
 from amesh.deploy import calibration, parity, quantise, readiness
 from amesh.deploy.crops import parity_crops
-from amesh.deploy.onnx import export_onnx
+from amesh.deploy.onnx import about, export_onnx
 from amesh.deploy.onnx_runner import OnnxFile
 from amesh.errors import UserError
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.config import NAMED
 
 GraphMaker = Callable[..., onnx.ModelProto]
 
@@ -156,3 +158,39 @@ def test_the_released_network_stays_within_tolerance(released: Any):
     compared = parity.measure(OnnxFile(quantised.SerializeToString()).run_crops, released)
     assert compared.problem("int8") is None
     assert 0.05 < compared.all.p999 < 1.0  # quantised it is, and 0.71 px when this was written
+
+
+@pytest.mark.parametrize("batch", [None, 4])
+def test_a_file_is_calibrated_on_all_crops_and_says_its_precision(
+    small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch, batch: int | None
+):
+    net = AttentionMesh(NAMED["tiny-128"])
+    half = small_graph(batch=batch)
+    onnx.helper.set_model_props(half, {"amesh": '{"model": "small", "precision": "fp16"}'})
+    asked: list[tuple[object, ...]] = []
+
+    def export(net: object, precision: str, batch: int | None, target: str) -> bytes:
+        asked.append((net, precision, batch, target))
+        return half.SerializeToString()
+
+    monkeypatch.setattr(quantise, "export_onnx", export)
+    crops = np.random.default_rng(0).random((17, 64, 64, 3), np.float32)
+    crops[16] *= 4  # the widest ranges are the last crop's
+    found = onnx.load_from_string(quantise.export_int8(net, crops, batch))
+    assert asked == [(net, "fp16", batch, "gpu")]
+    assert about(found) == {"model": "small", "precision": "int8"}
+    expected = quantise.quantise(small_graph(), [crops])
+    scales = [
+        {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}["cut.scale"]
+        for model in (found, expected)
+    ]
+    assert scales[0] == scales[1]
+
+
+@pytest.mark.parametrize("shape", [(0, 64, 64, 3), (3, 32, 32, 3)])
+def test_crops_to_calibrate_on_are_of_the_networks_size(
+    small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+):
+    monkeypatch.setattr(quantise, "export_onnx", lambda *_, **__: small_graph().SerializeToString())
+    with pytest.raises(UserError, match=f"expected crops of 64 px, found {shape[0]} of"):
+        quantise.export_int8(AttentionMesh(NAMED["tiny-128"]), np.zeros(shape, np.float32))

@@ -99,8 +99,9 @@ def test_a_profile_among_frontal_faces_counts_nothing(
     labels = [outlined(face) for face in (*frontal, profile)]
     found = fit_correction(labels, [*frontal, seen], topology)
 
-    assert expected.about == {"faces": len(_POSES), "turned": 0, "measures": []}
-    assert found.about == {"faces": len(_POSES), "turned": 1, "measures": []}
+    about = {"faces": len(_POSES), "measures": [], "licences": {"CC0": len(_POSES)}}
+    assert expected.about == {**about, "turned": 0}
+    assert found.about == {**about, "turned": 1}  # the profile's terms are not among them
     np.testing.assert_array_equal(found.shifts, expected.shifts)
     with pytest.raises(UserError, match="all of 1 labelled faces are turned too far"):
         fit_correction(labels[-1:], [seen], topology)

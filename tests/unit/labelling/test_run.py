@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amesh.data.correction import Correction
 from amesh.data.dataset import make_sample
 from amesh.data.records import Problems
 from amesh.data.sources.shards import ShardSource
@@ -32,11 +33,13 @@ def run(folder: Path, tmp_path: Path, network: ColourReader, make_teacher: Make)
         config: LabelConfig = CONFIG,
         manifest: Manifest | None = None,
         said: list[str] | None = None,
+        correction: Correction | None = None,
     ) -> Counts:
+        pipeline = make_teacher(network).pipeline
         return label(
             find_inputs([str(folder)]),
             manifest or Manifest(),
-            make_teacher(network),
+            Teacher(pipeline, correction=correction),
             tmp_path / "out",
             share,
             config,
@@ -143,6 +146,19 @@ def test_facts_of_the_manifest_are_in_the_records(run, folder: Path, tmp_path: P
     summary = summarise(tmp_path / "out", {"network": "colours"}, {})
     assert summary["sources"]["studio"]["licences"] == {"CC0": 1}
     assert summary["generated"] == 1
+
+
+@pytest.mark.parametrize(
+    ("about", "expected"),
+    [({"licences": {"CC-BY-4.0": 3, "CC0": 1}}, ["CC0 + CC-BY-4.0"] * 5), ({}, [None] * 5)],
+)
+def test_labels_stand_under_the_terms_of_their_correction_too(
+    run, tmp_path: Path, about: dict[str, object], expected: list[str | None]
+):
+    shifts = np.zeros((TOPOLOGY.points, 2))
+    run(manifest=Manifest(licence="CC0"), correction=Correction(TOPOLOGY.name, shifts, about))
+    source = ShardSource(tmp_path / "out", Problems())
+    assert [source[i].licence for i in range(len(source))] == expected
 
 
 @pytest.mark.parametrize(
