@@ -25,7 +25,7 @@ def add_ablate(verbs: Verbs) -> None:
     """Adds `ablate`."""
     parser = verb(verbs, "ablate", _TEXT)
     parser.add_argument(
-        "ablation", metavar="FILE.yaml", help="a file, or the name of a shipped one: paper"
+        "ablation", metavar="FILE.yaml", help="a file, or the name of a shipped one: paper, table_2"
     )
     add_sets(parser, required=True)
     parser.add_argument("--limit", type=positive, metavar="N", help="N labels of each source")

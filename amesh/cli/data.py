@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from amesh.cli.options import DONE, SOME_FAILED, Verbs, positive, verb
+from amesh.cli.sets import SETS, add_formats
 
 
 def add_data(verbs: Verbs) -> None:
@@ -19,29 +20,9 @@ def add_data(verbs: Verbs) -> None:
         "the same picture in two splits or of two persons, licences. Sets are looked at together.\n"
         "Exit code 1 where something was found.",
     )
-    check.add_argument(
-        "sets",
-        nargs="+",
-        type=Path,
-        metavar="SET",
-        help="a manifest (.jsonl), a folder of shards, of .pts, of .mat or of FaceSynthetics, a "
-        "COCO file (.json) or a WFLW list (.txt)",
-    )
+    check.add_argument("sets", nargs="+", type=Path, metavar="SET", help=SETS)
     check.add_argument("--topology", default="face478", metavar="NAME|FILE", help="what trains")
-    check.add_argument(
-        "--format",
-        default="auto",
-        choices=["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"],
-        help="of all sets; auto looks",
-    )
-    check.add_argument("--images", type=Path, metavar="DIR", help="pictures of wflw and coco sets")
-    check.add_argument("--scheme", metavar="NAME", help="of the points, where the format is silent")
-    check.add_argument(
-        "--coordinates",
-        choices=["corner", "index", "one"],
-        help="what labels count from, where the format is silent: a pixel's corner, its centre at "
-        "0, or its centre at 1",
-    )
+    add_formats(check)
     check.add_argument(
         "--stop", action="store_true", help="end at the first record that cannot be used"
     )

@@ -1,7 +1,12 @@
-"""The options that say which labelled faces; `evaluate` and `correct` have them."""
+"""The options that say which labelled faces, for all verbs that read some."""
 
 import argparse
 from pathlib import Path
+
+SETS = (
+    "manifests (.jsonl), folders of shards (as synth and label write them), of .pts, of .mat or of "
+    "FaceSynthetics, COCO files (.json), WFLW lists (.txt)"
+)
 
 
 def add_sets(parser: argparse.ArgumentParser, required: bool = False) -> None:
@@ -17,9 +22,23 @@ def add_sets(parser: argparse.ArgumentParser, required: bool = False) -> None:
         type=Path,
         required=required,
         metavar="SET",
-        help="labelled sets: manifests (.jsonl), folders of shards (as synth and label write "
-        "them), of .pts, of .mat or of FaceSynthetics, COCO files (.json), WFLW lists (.txt)",
+        help=f"labelled sets: {SETS}",
     )
+    add_formats(parser)
+    parser.add_argument(
+        "--only",
+        type=Path,
+        metavar="FILE",
+        help="these faces alone: a text file with a key on each line, such as the held_out.txt "
+        "of a training",
+    )
+    parser.add_argument(
+        "--without", type=Path, metavar="FILE", help="leave these faces out: a file like --only's"
+    )
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Adds what a set's format leaves open."""
     parser.add_argument(
         "--format",
         default="auto",
@@ -35,14 +54,4 @@ def add_sets(parser: argparse.ArgumentParser, required: bool = False) -> None:
         choices=["corner", "index", "one"],
         help="what labels count from, where the format is silent: a pixel's corner, its centre at "
         "0, or its centre at 1",
-    )
-    parser.add_argument(
-        "--only",
-        type=Path,
-        metavar="FILE",
-        help="these faces alone: a text file with a key on each line, such as the held_out.txt "
-        "of a training",
-    )
-    parser.add_argument(
-        "--without", type=Path, metavar="FILE", help="leave these faces out: a file like --only's"
     )
