@@ -90,7 +90,8 @@ def train(
                 while waiting and len(running) < parallel:
                     job = waiting.popleft()
                     checkpoint = _newest(job, "last.ckpt")
-                    process = _start(job, checkpoint, _cores() // parallel, program, lock)
+                    threads = _cores() // (parallel * _processes(job))
+                    process = _start(job, checkpoint, threads, program, lock)
                     running[process] = (job, time.monotonic())
                     say(f"{_title(job)}: {'goes on' if checkpoint else 'starts'}")
                 time.sleep(_LOOK)
@@ -231,6 +232,12 @@ def _cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _processes(job: Job) -> int:
+    """Of one training."""
+    devices = job.settings["trainer"].get("devices")
+    return devices if isinstance(devices, int) and devices > 0 else 1
 
 
 def _title(job: Job) -> str:

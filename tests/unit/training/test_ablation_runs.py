@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,16 @@ def test_more_jobs_than_cores_have_a_thread_each(
     monkeypatch.setattr(ablation_runs, "_cores", lambda: 1)
     train([_job(tmp_path, "a")], 4, tmp_path, program, _quiet)
     assert "OMP_NUM_THREADS 1 " in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
+
+
+def test_processes_of_one_training_share_its_cores(
+    tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablation_runs, "_cores", lambda: 12)
+    job = _job(tmp_path, "a")
+    trainer = {**job.settings["trainer"], "devices": 2}
+    train([replace(job, settings={**job.settings, "trainer": trainer})], 2, tmp_path, program)
+    assert "OMP_NUM_THREADS 3 " in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, program: Sequence[str]) -> None:
