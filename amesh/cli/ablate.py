@@ -55,6 +55,7 @@ def _ablate(options: argparse.Namespace) -> int:
     from amesh.evaluation.ablation import read_faces, score_variants
     from amesh.evaluation.cost import costs
     from amesh.evaluation.labels import LabelledData
+    from amesh.evaluation.run import try_folder
     from amesh.metrics.bootstrap import RESAMPLES
     from amesh.topology.scheme import load as load_topology
     from amesh.training.ablation import budget, plan
@@ -72,6 +73,7 @@ def _ablate(options: argparse.Namespace) -> int:
     )
     topology = load_topology()
     labels, read = read_faces(data, topology, options.limit)  # its mistakes show before hours
+    try_folder(options.output)
     jobs = plan(ablation, options.seeds, options.runs)
     if not options.score_only:
         train(jobs, options.jobs, options.runs, say=_say)

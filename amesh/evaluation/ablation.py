@@ -106,6 +106,7 @@ def read_faces(
     """
     labels, pictures = read_data(data)
     labels = [label for label in labels if label.face and label.scheme is not None]
+    counted = []
     for label in labels:
         try:
             scheme = label_scheme(str(label.scheme), topology)
@@ -115,7 +116,9 @@ def read_faces(
             raise UserError(
                 f"{label.where}: {len(label.points)} points, but {scheme.name} has {scheme.points}"
             )
-    if not _sets(labels, topology):
+        counted += [label] if scheme.columns else []
+    labels = counted
+    if not labels:
         raise UserError(f"no face has labels of {', '.join(COLUMNS)} to score networks on")
     return (limit_labels(labels, limit) if limit else labels), pictures
 
@@ -211,7 +214,11 @@ def _column(
         return None
     for i, variant in enumerate(errors):
         if not finite[i][:, known].all():
-            raise UserError(f"{variant}: a network of it predicts what is not a number")
+            seed = int(np.flatnonzero(~finite[i][:, known].all(1))[0])
+            raise UserError(
+                f"{variant}: its network number {seed + 1} predicts what is not a number; leave "
+                "the variant out of the file, or train with a lower rate"
+            )
     every = np.maximum(every[..., known], _TINY)
     at = list(errors).index(reference)
     changes = changes_over_seeds(every, at, people[known], resamples=resamples)

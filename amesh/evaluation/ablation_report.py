@@ -76,6 +76,8 @@ def about(
     origins = [weights.header(one)["origin"] for files in variants.values() for one in files]
     terms = weights.header(file)["origin"].get("licences", {})
     told = ", ".join(f"{name}: {count:,}" for name, count in terms.items())
+    if any(origin.get("licences", {}) != terms for origin in origins):
+        told += "; **other networks on other faces: the data changed between trainings**"
     others = {
         name: budget
         for name, budget in made.budgets.items()

@@ -45,12 +45,15 @@ def flag_rows(
     Args:
         labels: Either faces, or regions without one.
         runs: What networks found in these regions, by name.
-        how: The bootstrap.
+        how: The bootstrap: over persons where labels name them; over pictures for regions without
+            a face.
     """
     scores = {name: np.array(run.scores) for name, run in runs.items()}
     used = np.flatnonzero(np.isfinite(np.stack(list(scores.values()))).all(0))
     kept = [labels[i] for i in used.tolist()]
     people = persons(kept)
+    if not labels[0].face:  # regions of one picture are alike, and overlap
+        people = np.unique([str(label.image) for label in kept], return_inverse=True)[1]
     groups = {group.name: group.members for group in sets(kept)}
     if len(groups) > 1:
         groups = {"all": np.arange(len(kept)), **groups}

@@ -70,13 +70,14 @@ def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
     for prediction in given:  # a picture that is missing shows before the long work, not after
         for label in labels:
             prediction.of(label)
-    _try_folder(wanted.output)
+    try_folder(wanted.output)
     report = Report(_about(wanted))
     pictures = _measure(report, wanted, models, given, labels, read, topology) if labels else {}
     if models and len(labels) < len(regions):
         empty = [label for label in regions if not label.face]
         runs = run_models(models, empty, topology, detect=False, read=read)
         report.flags += flag_rows(empty, runs, _how(wanted, list(models)))
+        report.failed |= next(iter(runs.values())).full.failed
     if models and (wanted.videos or wanted.still):
         how = _how(wanted, list(models))
         report.jitter += video_jitter(models, wanted.videos, topology, how)
@@ -173,7 +174,7 @@ def _check_names(names: Sequence[str]) -> None:
             raise UserError(f"two sets of predictions are called {name!r}; give NAME=FILE")
 
 
-def _try_folder(folder: Path) -> None:
+def try_folder(folder: Path) -> None:
     """Fails before the long work where its result could not be written."""
     with as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)

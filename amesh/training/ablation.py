@@ -99,7 +99,7 @@ def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
         runs: The folder of all trainings.
 
     Raises:
-        UserError: Words of a variant that `amesh fit` refuses.
+        UserError: Words of a variant that `amesh fit` refuses, or that would void its trainings.
     """
     quieten()
     jobs = []
@@ -108,11 +108,27 @@ def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
             words = (*ablation.common, *own, f"--seed_everything={seed}")
             try:
                 settings = settings_of(words)
+                _check(settings, seed)
             except UserError as error:
                 raise UserError(f"variant {name!r}: {error}") from None
             folder = runs / slug(name) / f"seed-{seed}"
             jobs.append(Job(name, seed, words, settings, folder))
     return jobs
+
+
+def _check(settings: Mapping[str, Any], seed: int) -> None:
+    """Refuses what would show after hours only: files elsewhere, or one seed for all trainings."""
+    own = {
+        "trainer.logger=false": settings["trainer"]["logger"] is False,
+        f"save.name={settings['save']['name']}": settings["save"]["name"] != "network",
+        f"last.folder={settings['last']['folder']}": settings["last"]["folder"] is not None,
+    } | {
+        f"{part}.seed={settings[part]['seed']}": settings[part]["seed"] != seed
+        for part in ("data", "model")
+    }
+    for word, wrong in own.items():
+        if wrong:
+            raise UserError(f"{word}: files and seeds are the ablation's to say; leave it out")
 
 
 def settings_of(words: Sequence[str]) -> dict[str, Any]:
@@ -129,13 +145,21 @@ def settings_of(words: Sequence[str]) -> dict[str, Any]:
 
 
 def budget(settings: Mapping[str, Any]) -> str:
-    """How long settings train."""
+    """How long settings train, in words: equal words are equal budgets."""
     trainer, batch = settings["trainer"], settings["data"]["batch_size"]
-    devices = trainer["devices"]
-    faces = f"{batch} faces" + ("" if devices == 1 else f" on each of {devices} devices")
-    if trainer["max_steps"] > 0:
-        return f"{trainer['max_steps']:,} steps of {faces}"
-    return f"{trainer['max_epochs']} epochs in batches of {faces}"
+    steps, epochs = trainer["max_steps"], trainer["max_epochs"]
+    ends = [f"{steps:,} steps"] if steps and steps > 0 else []
+    ends += [f"{epochs} epochs"] if epochs and epochs > 0 else []
+    ends += [f"{trainer['max_time']} of time"] if trainer["max_time"] else []
+    faces = f"{batch} faces"
+    if trainer["accumulate_grad_batches"] > 1:
+        faces += f", {trainer['accumulate_grad_batches']} times,"
+    if trainer["devices"] != 1:
+        faces += f" on each of {trainer['devices']} devices"
+    if trainer["num_nodes"] > 1:
+        faces += f" on {trainer['num_nodes']} machines"
+    joint = "of" if len(ends) == 1 and steps and steps > 0 else "in batches of"
+    return f"{' or '.join(ends) or 'no end'} {joint} {faces}"
 
 
 def slug(name: str) -> str:

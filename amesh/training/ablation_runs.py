@@ -22,12 +22,11 @@ import yaml  # type: ignore[import-untyped]
 
 from amesh.errors import UserError
 from amesh.files import as_user_error
+from amesh.training.setting_differences import differences
 
 FIT = (sys.executable, "-m", "amesh", "fit")
 # How often it is looked whether a training has ended, and how long one may take to save [s].
 _LOOK, _PATIENCE = 0.2, 120.0
-# Settings that change nothing of the network.
-_FREE = ("trainer.default_root_dir", "trainer.enable_progress_bar", "ckpt_path")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ def train(
 
     Args:
         jobs: In their order.
-        parallel: So many at a time; each has its share of the cores.
+        parallel: So many at a time; each has its share of the cores, or of OMP_NUM_THREADS where
+            that is less.
         runs: The folder of all of them; one call at a time trains there.
         program: What trains, without its words.
         say: Is told of each start and end.
@@ -82,7 +82,7 @@ def train(
     if None not in done:
         return
     running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
-    with _alone(runs) as lock:
+    with _alone(runs, say) as lock:
         waiting = deque(job for job in jobs if network(job) is None)
         ended, total = 0, len(waiting)
         try:
@@ -97,27 +97,14 @@ def train(
                 time.sleep(_LOOK)
                 for process in [one for one in running if one.poll() is not None]:
                     job, since = running.pop(process)
+                    if process.returncode:
+                        _kill(process)
                     _check(job, process.returncode)
                     ended += 1
                     minutes = (time.monotonic() - since) / 60
                     say(f"{_title(job)}: done in {minutes:.1f} minutes ({ended} of {total})")
         finally:
-            _stop(list(running))
-
-
-def differences(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Settings that two trainings do not share: name to the wanted and the held value.
-
-    Settings that only one of them knows are those of another version of amesh, and pass.
-    """
-    ours, theirs = _flat(wanted), _flat(held)
-    # A training that went on took its weights from the checkpoint, and says so.
-    free = (*_FREE, *(("model.warm_start",) if theirs.get("ckpt_path") else ()))
-    return {
-        key: (ours[key], theirs[key])
-        for key in ours
-        if key in theirs and key not in free and ours[key] != theirs[key]
-    }
+            _stop({process: _title(job) for process, (job, _) in running.items()}, say)
 
 
 def _newest(job: Job, name: str) -> Path | None:
@@ -150,19 +137,14 @@ def _settings(version: Path) -> dict[str, Any]:
     return found
 
 
-def _flat(settings: Any, name: str = "") -> dict[str, Any]:
-    if not isinstance(settings, Mapping) or not settings:
-        return {name: settings}
-    parts = [_flat(value, f"{name}.{key}".lstrip(".")) for key, value in settings.items()]
-    return {key: value for part in parts for key, value in part.items()}
-
-
 def _start(
     job: Job, checkpoint: Path | None, threads: int, program: Sequence[str], lock: int
 ) -> subprocess.Popen[bytes]:
     words = [*program, *job.words, f"--trainer.default_root_dir={job.folder}"]
     words += ["--trainer.enable_progress_bar=false"]
     words += [f"--ckpt_path={checkpoint}"] if checkpoint else []
+    own = os.environ.get("OMP_NUM_THREADS", "")
+    threads = max(1, min(threads, int(own) if own.isdecimal() else threads))
     log = job.folder / "log.txt"
     with as_user_error(log):
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -173,7 +155,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"OMP_NUM_THREADS": str(max(1, threads))},
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
             start_new_session=True,  # Ctrl-C is for us alone: SIGTERM makes a training save
             pass_fds=(lock,),  # where we are killed, the folder stays taken until it has ended
         )
@@ -189,7 +171,7 @@ def _check(job: Job, code: int) -> None:
     raise UserError(f"{_title(job)}: {what}: {last.removeprefix('amesh: ')} ({log})")
 
 
-def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
+def _stop(running: Mapping[subprocess.Popen[bytes], str], say: Callable[[str], None]) -> None:
     """Lets trainings save and end; those that take too long are killed."""
     for process in running:
         process.terminate()
@@ -199,14 +181,22 @@ def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, end - time.monotonic()))
     finally:  # also where Ctrl-C comes a second time
+        deaf = [title for process, title in running.items() if process.poll() is None]
         for process in running:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            _kill(process)
+        for title in deaf:
+            say(f"{title}: did not stop, and was killed; it goes on from its last checkpoint")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends a training with the processes that it started, which outlive it where it died early."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextlib.contextmanager
-def _alone(runs: Path) -> Iterator[int]:
+def _alone(runs: Path, say: Callable[[str], None]) -> Iterator[int]:
     """Holds the folder's lock, which the system lets go of when its last holder ends."""
     path = runs / ".lock"
     with as_user_error(path):
@@ -221,7 +211,7 @@ def _alone(runs: Path) -> Iterator[int]:
                 "with --score-only"
             ) from None
         except OSError:
-            pass  # a file system without locks: the user has to know
+            say(f"{runs}: no locks on this file system; see to it that nothing else trains there")
         yield descriptor
     finally:
         os.close(descriptor)

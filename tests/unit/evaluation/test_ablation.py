@@ -115,7 +115,7 @@ def test_a_face_without_a_region_is_left_out_and_a_broken_network_is_told(
     [found] = face_sets(labels, scores, "a", topology, resamples=10)
     assert found.columns[0].faces == 2
     broken = score_matched(labels, [face + 1, face * np.nan, None], topology)
-    with pytest.raises(UserError, match="b: a network of it predicts what is not a number"):
+    with pytest.raises(UserError, match="b: its network number 1 predicts what is not a number"):
         face_sets(labels, {**scores, "b": [broken]}, "a", topology)
 
 

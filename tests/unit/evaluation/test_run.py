@@ -147,6 +147,23 @@ def test_the_flag_is_judged_on_faces_and_on_regions_without_one(
     assert "## Face flag" in (tmp_path / "out" / "evaluation.md").read_text()
 
 
+def test_regions_of_one_picture_are_drawn_together(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
+) -> None:
+    place = {"face": False, "licence": "CC0", "scheme": None, "coordinates": "corner"}
+    one = {"source": "walls", "box": [10, 20, 50, 60], **place}
+    empty = tmp_path / "empty.jsonl"
+    names = ["0.png", "0.png", "0.png", "lost.png"]
+    empty.write_text("".join(json.dumps({"image": name, **one}) + "\n" for name in names))
+    data = LabelledData((manifest, empty))
+    assert evaluate(_one(manifest, tmp_path / "out", data=data), opened) == 1
+    [row] = [row for row in _read(tmp_path / "out")["flags"] if not row["face"]]
+    assert row["regions"] == 3
+    shares = row["called"]["right-by-0"]
+    assert (shares["value"], shares["low"]) == (100.0, None)  # one picture has no interval
+    assert "lost.png" in (tmp_path / "out" / "evaluation.md").read_text()
+
+
 def test_regions_without_a_face_are_no_evaluation(
     tmp_path: Path, opened: Callable[..., Finder]
 ) -> None:

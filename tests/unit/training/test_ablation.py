@@ -89,13 +89,25 @@ def test_a_plan_has_all_variants_of_the_first_seed_first(tmp_path: Path) -> None
     assert [job.settings["data"]["seed"] for job in jobs] == [0, 0, 1, 1]
 
 
-def test_budgets_say_steps_and_faces(tmp_path: Path) -> None:
-    words = ["--trainer.max_steps=-1", "--trainer.max_epochs=7", "--trainer.devices=2"]
-    variants = {"As it is": [], "Epochs": words}
-    one, other = plan(read_ablation(_written(tmp_path, variants=variants)), 1, tmp_path)
-    assert ablation.budget(one.settings) == "600 steps of 16 faces"
-    expected = "7 epochs in batches of 16 faces on each of 2 devices"
-    assert ablation.budget(other.settings) == expected
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "600 steps of 16 faces"),
+        (
+            ["--trainer.max_steps=-1", "--trainer.max_epochs=7", "--trainer.devices=2"],
+            "7 epochs in batches of 16 faces on each of 2 devices",
+        ),
+        (["--trainer.max_epochs=7"], "600 steps or 7 epochs in batches of 16 faces"),
+        (
+            ["--trainer.accumulate_grad_batches=4", "--trainer.num_nodes=2"],
+            "600 steps of 16 faces, 4 times, on 2 machines",
+        ),
+    ],
+)
+def test_budgets_say_all_that_decides_them(tmp_path: Path, words: list[str], expected: str) -> None:
+    variants = {"As it is": words}
+    [job] = plan(read_ablation(_written(tmp_path, variants=variants)), 1, tmp_path)
+    assert ablation.budget(job.settings) == expected
 
 
 @pytest.mark.parametrize(
@@ -148,4 +160,16 @@ def test_words_that_fit_refuses_are_told_before_anything_is_trained(tmp_path: Pa
     variants = {"As it is": [], "Typo": ["--model.network.crop_sise=8"]}
     wrong = read_ablation(_written(tmp_path, variants=variants))
     with pytest.raises(UserError, match=r"variant 'Typo': no setting 'model.network.crop_sise'"):
+        plan(wrong, 1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "word", ["--trainer.logger=false", "--save.name=x", "--last.folder=d", "--model.seed=5"]
+)
+def test_words_that_would_void_the_trainings_are_refused_before_them(
+    tmp_path: Path, word: str
+) -> None:
+    variants = {"As it is": [], "Crop 24": [word]}
+    wrong = read_ablation(_written(tmp_path, variants=variants))
+    with pytest.raises(UserError, match=f"variant 'Crop 24': {word[2:]}: .*leave it out"):
         plan(wrong, 1, tmp_path)

@@ -14,7 +14,8 @@ import yaml
 
 from amesh.errors import UserError
 from amesh.training import ablation_runs
-from amesh.training.ablation_runs import Job, differences, network, train
+from amesh.training.ablation_runs import Job, network, train
+from amesh.training.setting_differences import differences
 
 # Trains for no time at all; notes what it was called with, and does what its words say.
 PROGRAM = """
@@ -63,6 +64,7 @@ note("end")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablation_runs, "_LOOK", 0.01)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
 
 @pytest.fixture
@@ -132,12 +134,53 @@ def test_processes_of_one_training_share_its_cores(
     assert "OMP_NUM_THREADS 3 " in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
 
 
+def test_a_user_who_asks_for_fewer_threads_gets_them(
+    tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablation_runs, "_cores", lambda: 12)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    train([_job(tmp_path, "a")], 2, tmp_path, program)
+    assert "OMP_NUM_THREADS 1 " in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_no_process_of_a_training_that_ended_early_is_left(
+    tmp_path: Path, program: Sequence[str], fails: bool
+) -> None:
+    """A training of several processes dies with its first one, before that has told the others."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    # The child holds the gate open for writing; that end closes when it is gone.
+    child = f"import time; g = open({str(gate)!r}, 'w'); time.sleep(60)"
+    code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+    code += "sys.exit('died')" if fails else "time.sleep(60)"
+
+    def interrupt(line: str) -> None:
+        opened.wait(20)  # the child is there
+        if not fails:
+            raise KeyboardInterrupt
+
+    opened, closed = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with gate.open() as file:
+            opened.set()
+            file.read()
+            closed.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    with pytest.raises(UserError if fails else KeyboardInterrupt):
+        train([_job(tmp_path, "a")], 1, tmp_path, [sys.executable, "-c", code], interrupt)
+    assert closed.wait(20)
+
+
 def test_what_is_done_is_not_done_again(tmp_path: Path, program: Sequence[str]) -> None:
     train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
     train([_job(tmp_path, "a"), _job(tmp_path, "a", 1)], 1, tmp_path, program, _quiet)
     assert _notes(tmp_path) == ["start a seed-0", "end a seed-0", "start a seed-1", "end a seed-1"]
     # Nothing to do takes no lock: the table of what is done can be written meanwhile.
-    with ablation_runs._alone(tmp_path):
+    with ablation_runs._alone(tmp_path, _quiet):
         train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
 
 
@@ -262,18 +305,25 @@ def test_a_training_left_alone_keeps_the_folder(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     code = f"open({str(gate)!r}).read()"
-    with ablation_runs._alone(tmp_path) as lock:
+    with ablation_runs._alone(tmp_path, _quiet) as lock:
         job = _job(tmp_path, "a")
         process = ablation_runs._start(job, None, 1, [sys.executable, "-c", code], lock)
     with (
         pytest.raises(UserError, match="another `amesh ablate` trains there"),
-        ablation_runs._alone(tmp_path),
+        ablation_runs._alone(tmp_path, _quiet),
     ):
         pass
     threading.Thread(target=gate.write_text, args=("go",)).start()
     assert process.wait() == 0
-    with ablation_runs._alone(tmp_path):
+    with ablation_runs._alone(tmp_path, _quiet):
         pass
+
+
+def test_a_run_that_a_logger_named_is_the_same_training() -> None:
+    ours = {"trainer": {"logger": {"class_path": "WandbLogger", "init_args": {"id": None}}}}
+    held = {"trainer": {"logger": {"class_path": "WandbLogger", "init_args": {"id": "abc"}}}}
+    assert not differences(ours, held)
+    assert not differences({"trainer": {"logger": [ours]}}, {"trainer": {"logger": [held]}})
 
 
 def test_settings_of_another_version_pass() -> None:
