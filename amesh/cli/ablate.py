@@ -11,8 +11,9 @@ from amesh.errors import UserError
 _TEXT = """train variants of a network at equal budget, and say what each change is worth
 
 Trains every variant of a file such as conf/ablation/paper.yaml with several seeds, scores all of
-them on labelled faces, and writes ablation.md and ablation.json: errors, changes against the
-reference with 95 % intervals over faces and seeds, parameters, operations and time.
+them on labelled faces, and writes tables named after the file, as Markdown and JSON: errors,
+changes against the reference with 95 % intervals over faces and seeds, parameters, operations,
+time.
 
 The file names `common` words of `amesh fit`, `variants` with the words that each has after them,
 and the `reference` among these. All variants of the first seed are trained first, then those of

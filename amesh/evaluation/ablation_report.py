@@ -107,7 +107,7 @@ def write(
     resamples: int,
     folder: Path,
 ) -> list[Path]:
-    """Writes `ablation.md` and `ablation.json`.
+    """Writes `NAME.md` and `NAME.json`, named after the ablation.
 
     Raises:
         UserError: The folder cannot be written to.
@@ -120,7 +120,8 @@ def write(
         "sets": list(sets),
     }
     text = json.dumps(_plain(content), indent=1, allow_nan=False) + "\n"
-    files = {"ablation.json": text, "ablation.md": markdown(made, told, sets, spent, resamples)}
+    report = markdown(made, told, sets, spent, resamples)
+    files = {f"{made.name}.json": text, f"{made.name}.md": report}
     for name, one in files.items():
         write_atomically(folder / name, one.encode())
     return [folder / name for name in files]

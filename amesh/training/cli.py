@@ -27,6 +27,7 @@ from amesh.training.module import LandmarkTraining
 from amesh.training.progress import Progress
 from amesh.training.report import Report
 from amesh.training.settings import complaint, conf_folder, named_configs, share_seed
+from amesh.training.stopping import StopTogether
 from amesh.training.tracking import Tracker
 from amesh.training.worst_faces import WorstFaces
 
@@ -201,7 +202,7 @@ class TrainingCLI(LightningCLI):
         plugins = config.get("plugins") or []
         plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
         config["plugins"] = [*plugins, AtomicCheckpointIO()]
-        callbacks = [*callbacks, Report()]
+        callbacks = [*callbacks, StopTogether(), Report()]
         bars = [one for one in _entries(config.get("callbacks")) if isinstance(one, ProgressBar)]
         if config.get("enable_progress_bar") is not False and not bars and find_spec("rich"):
             callbacks.append(Progress())

@@ -41,7 +41,7 @@ def test_a_variant_is_trained_once_and_scored(
     assert main([*words, "--output", str(out)]) == 0
     assert "starts" not in capsys.readouterr().err
     assert network.stat().st_mtime_ns == written
-    [table] = json.loads((out / "ablation.json").read_text())["sets"]
+    [table] = json.loads((out / f"{path.stem}.json").read_text())["sets"]
     assert table["sources"] == {"drawn": 4}
     assert all(0 < column["effects"][0]["errors"][0] < 100 for column in table["columns"])
 

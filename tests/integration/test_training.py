@@ -115,6 +115,17 @@ def test_two_ranks_equal_one_with_the_doubled_batch(train, faces, tmp_path):
         assert torch.allclose(tensor, theirs[name], atol=1e-4), name
 
 
+def test_two_ranks_stop_after_the_same_step_whichever_is_asked(faces, tmp_path):
+    ddp = ["--trainer.strategy=ddp", "--trainer.devices=2", "--data.batch_size=1"]
+    kill = ["--trainer.callbacks+=drawn_faces.KillAt", "--trainer.callbacks.step=2"]
+    kill += [f"--trainer.callbacks.signal={int(signal.SIGTERM)}", "--trainer.callbacks.rank=1"]
+    run = tmp_path / "run"
+    done = start(run, *faces, *ddp, *kill, "--trainer.limit_val_batches=0", ranks=2)
+    assert "stopped by SIGTERM; last.ckpt is saved" in done.stderr, done.stderr
+    checkpoint = run / "logs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 2
+
+
 def test_fast_dev_run_leaves_nothing_behind(train, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     train("--trainer.fast_dev_run=true")

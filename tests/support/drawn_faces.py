@@ -66,13 +66,16 @@ def write_faces(folder: Path, length: int, size: int = 64, negatives: int = 0) -
 
 
 class KillAt(pl.Callback):
-    """Sends this process a signal after so many steps, as a scheduler or a crash would."""
+    """Sends this process a signal after so many steps, as a scheduler or a crash would.
 
-    def __init__(self, step: int, signal: int) -> None:
-        self.step, self.signal = step, signal
+    Of several processes, `rank` alone gets it.
+    """
+
+    def __init__(self, step: int, signal: int, rank: int = 0) -> None:
+        self.step, self.signal, self.rank = step, signal, rank
 
     def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
-        if trainer.global_step == self.step:
+        if trainer.global_step == self.step and trainer.global_rank == self.rank:
             os.kill(os.getpid(), self.signal)
 
 

@@ -46,7 +46,7 @@ def _train(job: Job) -> None:
 
 
 def _seeds(folder: Path) -> list[int]:
-    seeds: list[int] = json.loads((folder / "out" / "ablation.json").read_text())["made"]["seeds"]
+    seeds: list[int] = json.loads((folder / "out" / "sizes.json").read_text())["made"]["seeds"]
     return seeds
 
 
@@ -78,7 +78,7 @@ def test_more_seeds_train_what_is_missing_and_add_to_the_table(
     assert _seeds(tmp_path) == [0, 1]
     text = capsys.readouterr().out
     assert "seed by seed (0, 1)" in text
-    assert (tmp_path / "out" / "ablation.md").read_text() in text
+    assert (tmp_path / "out" / "sizes.md").read_text() in text
     runs = tmp_path / "runs"
     assert asked == [([], 1, runs), (["Crop 16, 1"], 2, runs)]
 

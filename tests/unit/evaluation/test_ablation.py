@@ -177,7 +177,7 @@ def test_networks_are_run_on_faces_and_written_up(
     assert told["trained on"] == "42 faces (CC0: 40, MIT: 2)"
     assert told["other budgets"] == {"Mesh only": "5 steps of 4 faces"}
     files = write(made, told, sets, spent, 50, tmp_path / "out")
-    assert [file.name for file in files] == ["ablation.json", "ablation.md"]
+    assert [file.name for file in files] == ["try.json", "try.md"]
     data = json.loads(files[0].read_text())
     [written] = data["sets"]
     effect = written["columns"][0]["effects"][1]
