@@ -34,6 +34,9 @@ _CUTS = {
     "upside down": (0.0, 0.0, 1.1, 180.0),
 }
 
+# Those that do not show a whole face.
+_WITHOUT = frozenset(("half outside", "black", "white", "gradient", "noise"))
+
 
 class Crops(NamedTuple):
     """Crops of one size.
@@ -71,6 +74,17 @@ def parity_crops(size: int) -> Crops:
     }
     images = np.stack(list(crops.values())).astype(np.float32)
     return Crops(tuple(crops), images)
+
+
+def whole_faces(size: int) -> Crops:
+    """Those of the set that show what a network is for.
+
+    Args:
+        size: Side of a crop [px].
+    """
+    names, images = parity_crops(size)
+    kept = [i for i, name in enumerate(names) if name not in _WITHOUT]
+    return Crops(tuple(names[i] for i in kept), images[kept])
 
 
 @cache

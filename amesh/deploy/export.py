@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from amesh.deploy import makers, parity, sidecar
+from amesh.deploy.crops import NAME, whole_faces
 from amesh.deploy.makers import Made, Request
 from amesh.deploy.sidecar import Sidecar
 from amesh.deploy.signature import Precision
@@ -136,7 +137,11 @@ def _fresh(name: str, architecture: Architecture) -> Network:
 def _compared(
     run: parity.Run, target: nn.Module, request: Request, output: Path, say: Say
 ) -> dict[str, Any]:
-    found = parity.require(parity.measure(run, target), request.precision, str(output))
+    crops, name = None, ""
+    if request.precision == "int8":
+        crops, name = whole_faces(parity.input_size(target)).images, f"{NAME}, whole faces"
+    measured = parity.measure(run, target, crops, name)
+    found = parity.require(measured, request.precision, str(output))
     say(f"against PyTorch in single precision, {found.count} crops ({found.crops}):")
     for line in found.lines():
         say(f"  {line}")

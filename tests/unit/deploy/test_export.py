@@ -11,6 +11,7 @@ import pytest
 from amesh.deploy import export as verb
 from amesh.deploy import makers, sidecar
 from amesh.deploy.cache import exported, keep
+from amesh.deploy.crops import parity_crops
 from amesh.deploy.export import export
 from amesh.deploy.makers import Made, Request
 from amesh.deploy.sidecar import Tensor
@@ -166,3 +167,32 @@ def test_the_cache_is_filled_once_and_again_when_weights_change(
     keep("mine", "onnx", said.append)
     assert said
     assert sidecar.read(path).weights == {"source": "there"}
+
+
+def test_int8_is_calibrated_on_the_crops_given_and_judged_on_whole_faces(
+    net: AttentionMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[Request] = []
+    shapes: list[tuple[int, ...]] = []
+
+    def make(request: Request) -> Made:
+        asked.append(request)
+
+        def run(crops: np.ndarray) -> dict[str, np.ndarray]:
+            shapes.append(crops.shape)
+            return TorchRunner(request.net)(crops)._asdict()
+
+        return Made(b"content", run, {}, {}, "nchw", ("onnx",))
+
+    monkeypatch.setattr(makers, "make_onnx", make)
+    own = np.zeros((3, 128, 128, 3), np.float32)
+    said: list[str] = []
+    for crops in (own, None):
+        export(net, "onnx", tmp_path / "net.onnx", "int8", calibration=crops, say=said.append)
+    assert asked[0].calibrated_on is own
+    assert len(asked[1].calibrated_on) == len(parity_crops(128).images)
+    assert "calibrating on the 3 crops given" in said
+    assert set(shapes) == {(len(parity_crops(128).names) - 5, 128, 128, 3)}  # 5 show no whole face
+    assert sidecar.read(tmp_path / "net.onnx").parity["crops"] == "collins-1, whole faces"
+    with pytest.raises(UserError, match="fp16 needs no calibration"):
+        export(net, "onnx", tmp_path / "other.onnx", "fp16", calibration=own)
