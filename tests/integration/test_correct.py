@@ -38,6 +38,7 @@ def test_labels_move_to_where_people_put_their_points(astronaut: np.ndarray, tmp
     assert main([*map(str, words), "--model", "released-192", "--output", str(written)]) == 0
     found = load_correction(written)
     about = {"faces": 1, "turned": 0, "measures": [], "network": "released-192"}
+    about |= {"licences": {"CC0": 1}}
     assert found.about == about | {"sha256": weights.file_hash("released-192")}
     assert 0.015 < found.shifts[lids, 1].mean() < 0.035
     assert abs(found.shifts[152]).max() < 0.02
@@ -77,6 +78,7 @@ def test_formats_other_networks_and_pictures_that_cannot_be_read(
     assert "bad.png" in err
     assert load_correction(written).about == {
         "faces": 1,
+        "licences": {"not stated": 1},
         "turned": 0,
         "measures": [],
         "network": NAMED["released-192"].name,  # not where it lay
