@@ -91,8 +91,11 @@ def _calibration(options: argparse.Namespace) -> "Images | None":
     """Faces to calibrate on, found by the network itself."""
     if not options.calibrate:
         return None
-    if options.precision != "int8" or options.part or options.untrained:
-        raise UserError("--calibrate goes with --precision int8, of a whole trained network")
+    fits = options.precision == "int8" and options.format in ("onnx", "tensorrt")
+    if not fits or options.part or options.untrained:
+        raise UserError(
+            "--calibrate goes with --precision int8 of onnx or tensorrt, of a whole trained network"
+        )
     from amesh.face_mesh import FaceMesh
     from amesh.pipeline.face_crops import face_crops
     from amesh.pipeline.run import pictures

@@ -84,7 +84,7 @@ def export(
     if output.is_dir():
         raise UserError(f"{output}: a folder; name a file to write to")
     say(f"exporting {name} for {kind}")
-    if precision == "int8":
+    if precision == "int8" and kind in ("onnx", "tensorrt"):  # others refuse it
         whose = "of the package" if calibration is None else "given"
         say(f"calibrating on the {len(request.calibrated_on)} crops {whose}")
     if kind == "tensorrt":

@@ -6,12 +6,18 @@ from amesh.cli import main
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--precision", "fp16"], ["--precision", "int8", "--untrained", "mesh_only"]]
+    "words",
+    [
+        ["onnx"],
+        ["onnx", "--precision", "fp16"],
+        ["onnx", "--precision", "int8", "--untrained", "mesh_only"],
+        ["litert", "--precision", "int8"],
+    ],
 )
 def test_calibration_is_for_int8_of_a_trained_network(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["export", "onnx", *words, "--calibrate", "no such folder"]) == 2
+    assert main(["export", *words, "--calibrate", "no such folder"]) == 2
     assert "--calibrate goes with --precision int8" in capsys.readouterr().err
 
 
