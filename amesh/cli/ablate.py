@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from amesh.cli.options import DONE, SOME_FAILED, Verbs, count, needs_training, positive, verb
-from amesh.cli.sets import add_sets
+from amesh.cli.sets import add_sets, chosen_sets
 from amesh.errors import UserError
 
 _TEXT = """train variants of a network at equal budget, and say what each change is worth
@@ -55,7 +55,6 @@ def _ablate(options: argparse.Namespace) -> int:
     from amesh.evaluation import ablation_report
     from amesh.evaluation.ablation import read_faces, score_variants
     from amesh.evaluation.cost import costs
-    from amesh.evaluation.labels import LabelledData
     from amesh.evaluation.run import try_folder
     from amesh.metrics.bootstrap import RESAMPLES
     from amesh.topology.scheme import load as load_topology
@@ -63,15 +62,7 @@ def _ablate(options: argparse.Namespace) -> int:
     from amesh.training.ablation_runs import network, train
 
     ablation = read_ablation(options.ablation)
-    data = LabelledData(
-        tuple(options.data),
-        options.format,
-        options.images,
-        options.scheme,
-        options.coordinates,
-        options.only,
-        options.without,
-    )
+    data = chosen_sets(options)
     topology = load_topology()
     labels, read = read_faces(data, topology, options.limit)  # its mistakes show before hours
     try_folder(options.output)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from amesh.cli.options import DONE, RUNTIMES, SOME_FAILED, Verbs, count, verb
-from amesh.cli.sets import add_sets
+from amesh.cli.sets import add_sets, chosen_sets
 
 
 def add_correct(verbs: Verbs) -> None:
@@ -47,24 +47,14 @@ def _correct(options: argparse.Namespace) -> int:
 
     from amesh import topology
     from amesh.evaluation.correction import fit_correction
-    from amesh.evaluation.labels import LabelledData, read_data
+    from amesh.evaluation.labels import read_data
     from amesh.evaluation.models import run_models
     from amesh.face_mesh import open_runner
     from amesh.nn import weights
     from amesh.pipeline.face_pipeline import FacePipeline
 
     scheme = topology.load()
-    labels, read = read_data(
-        LabelledData(
-            tuple(options.data),
-            options.format,
-            options.images,
-            options.scheme,
-            options.coordinates,
-            options.only,
-            options.without,
-        )
-    )
+    labels, read = read_data(chosen_sets(options))
     labels = [label for label in labels if label.face]
     runner = open_runner(options.model, options.runtime)
     network = FacePipeline(runner, lambda _: [])  # it looks where the labels are

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from amesh.cli.options import MODEL, RUNTIMES, Verbs, needs_training, positive, verb
-from amesh.cli.sets import add_sets
+from amesh.cli.sets import add_sets, chosen_sets
 from amesh.errors import UserError
 
 
@@ -81,21 +81,12 @@ def add_evaluate(verbs: Verbs) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from amesh.evaluation.labels import LabelledData
     from amesh.evaluation.options import Evaluation
     from amesh.evaluation.run import evaluate
 
     return evaluate(
         Evaluation(
-            data=LabelledData(
-                tuple(options.data or ()),
-                options.format,
-                options.images,
-                options.scheme,
-                options.coordinates,
-                options.only,
-                options.without,
-            ),
+            data=chosen_sets(options),
             models=tuple(options.model or ()),
             predictions=tuple(options.predictions or ()),
             output=options.output,

@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from amesh.evaluation.labels import LabelledData
 
 SETS = (
     "manifests (.jsonl), folders of shards (as synth and label write them), of .pts, of .mat or of "
@@ -54,4 +58,19 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
         choices=["corner", "index", "one"],
         help="what labels count from, where the format is silent: a pixel's corner, its centre at "
         "0, or its centre at 1",
+    )
+
+
+def chosen_sets(options: argparse.Namespace) -> "LabelledData":
+    """What the options of `add_sets` say."""
+    from amesh.evaluation.labels import LabelledData
+
+    return LabelledData(
+        tuple(options.data or ()),
+        options.format,
+        options.images,
+        options.scheme,
+        options.coordinates,
+        options.only,
+        options.without,
     )
