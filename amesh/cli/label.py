@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from amesh.cli.options import DONE, FAILED, SOME_FAILED, Verbs, count, positive,
 from amesh.errors import UserError
 
 if TYPE_CHECKING:
+    from amesh.data.correction import Correction
     from amesh.labelling.run import Counts
 
 _TEXT = """label faces with a network, to train another one on them
@@ -50,11 +52,21 @@ def add_label(verbs: Verbs) -> None:
         help="looks at each face, and as many closer ones at its eyes",
     )
     parser.add_argument(
+        "--ensemble",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="more networks that look at each face, as often as the first: labels are the mean "
+        "over all of them",
+    )
+    parser.add_argument(
         "--correction",
+        nargs="+",
+        default=[],
         type=Path,
         metavar="FILE.json",
-        help="of the teacher's habits, as `amesh correct` measures them on faces that people "
-        "labelled",
+        help="of the habits of the network that it was measured on, by `amesh correct`, on faces "
+        "that people labelled; one for each network, or for some",
     )
     _add_filters(parser)
     parser.add_argument(
@@ -115,12 +127,12 @@ def _amount(text: str) -> float:
 
 
 def _label(options: argparse.Namespace) -> int:
-    from amesh.data.correction import load_correction
+    from amesh.face_mesh import open_runner
     from amesh.labelling.facts import Manifest, find_manifests
     from amesh.labelling.inputs import find_inputs, find_share
     from amesh.labelling.run import LabelConfig, label
     from amesh.labelling.summary import claim, describe_teacher, summarise
-    from amesh.labelling.teacher import Teacher
+    from amesh.labelling.teacher import Member, Teacher
     from amesh.labelling.views import ViewConfig
 
     share = find_share(options.rank, options.ranks)
@@ -135,19 +147,15 @@ def _label(options: argparse.Namespace) -> int:
         max_disagreement=options.max_disagreement,
         retry=options.retry,
     )
-    correction = None if options.correction is None else load_correction(options.correction)
-    teacher = Teacher(open_face_mesh(options), ViewConfig(count=options.views), correction)
-    about = describe_teacher(options.model, teacher)
-    if (
-        correction is not None
-        and correction.about.get("sha256", about["sha256"]) != about["sha256"]
-    ):
-        raise UserError(
-            f"{options.correction}: measured on other weights "
-            f"({correction.about.get('network', 'a network')}, "
-            f"SHA-256 {correction.about['sha256'][:12]}) than the teacher's "
-            f"({about['sha256'][:12]}); run `amesh correct --model {options.model}`"
-        )
+    models = [options.model, *options.ensemble]
+    corrections = _corrections(options.correction, models)
+    more = [
+        Member(open_runner(model, options.runtime), correction)
+        for model, correction in zip(models[1:], corrections[1:], strict=True)
+    ]
+    views = ViewConfig(count=options.views)
+    teacher = Teacher(open_face_mesh(options), views, corrections[0], more)
+    about = describe_teacher(models, teacher)
     rules = {**config.rules, "detector": options.detector, "max_faces": options.max_faces}
     claim(options.output, about, rules)
     if share.ranks > 1:
@@ -164,6 +172,32 @@ def _label(options: argparse.Namespace) -> int:
         return DONE
     others = sum(counts.skipped.values()) - unreadable
     return SOME_FAILED if counts.pictures + counts.before + others else FAILED
+
+
+def _corrections(files: Sequence[Path], models: Sequence[str]) -> "list[Correction | None]":
+    """The correction of each network, found by the weights that it was measured on."""
+    from amesh.data.correction import load_correction
+    from amesh.nn import weights
+
+    digests = [weights.file_hash(model) for model in models]
+    if len(set(digests)) < len(digests):
+        raise UserError("--ensemble: the same network twice; it would only count double")
+    found: list[Correction | None] = [None] * len(models)
+    for file in files:
+        correction = load_correction(file)
+        about = correction.about
+        digest = about.get("sha256", digests[0])
+        if digest not in digests:
+            raise UserError(
+                f"{file}: measured on other weights ({about.get('network', 'a network')}, SHA-256 "
+                f"{digest[:12]}) than the teacher's ({', '.join(d[:12] for d in digests)}); run "
+                f"`amesh correct --model {models[0]}`"
+            )
+        number = digests.index(digest)
+        if found[number] is not None:
+            raise UserError(f"{file}: a second correction of {models[number]}; give one")
+        found[number] = correction
+    return found
 
 
 def _report(counts: "Counts", total: int, folder: Path) -> None:

@@ -161,10 +161,10 @@ def _problem(face: LabelledFace, size: tuple[int, int], config: LabelConfig) -> 
 
 def _with_terms(facts: Facts, teacher: Teacher) -> Facts:
     """Labels stand under the terms of the picture, and of the faces that corrected them."""
-    correction = teacher.correction
-    if correction is None:
-        return facts
-    return replace(facts, licence=joined(facts.licence, *correction.terms))
+    terms = [
+        term for member in teacher.members if member.correction for term in member.correction.terms
+    ]
+    return replace(facts, licence=joined(facts.licence, *terms)) if terms else facts
 
 
 def _entry(

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,30 @@ from amesh.data.shards import INDEX_SUFFIX
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.labelling.ledger import SHARDS, finished, locked, read_lines, skipped
-from amesh.labelling.teacher import Teacher
+from amesh.labelling.teacher import Member, Teacher
 from amesh.nn import weights
 
 FILE = "labels.json"
 _LOCK = ".labels.lock"
 
 
-def describe_teacher(model: str | Path, teacher: Teacher) -> dict[str, Any]:
-    """What labels depend on: the network's weights, and how it looks at faces.
+def describe_teacher(models: Sequence[str | Path], teacher: Teacher) -> dict[str, Any]:
+    """What labels depend on: the networks' weights, and how they look at faces.
 
     Args:
-        model: The name or file that the network was opened by.
-        teacher: Its looks.
+        models: The name or file that each of the teacher's members was opened by.
+        teacher: Its members and looks.
     """
+    first, *others = map(_describe_member, models, teacher.members)
+    return {
+        "topology": teacher.scheme,
+        **first,
+        "views": asdict(teacher.views),
+        "others": others or None,  # older folders do not say
+    }
+
+
+def _describe_member(model: str | Path, member: Member) -> dict[str, Any]:
     path, origin = Path(model), {}
     try:
         path = weights.find(model)
@@ -35,13 +45,11 @@ def describe_teacher(model: str | Path, teacher: Teacher) -> dict[str, Any]:
         if not path.is_file():
             raise
     return {
-        "network": teacher.runner.name,
-        "topology": teacher.runner.topology.name,
-        "input_size": teacher.runner.input_size,
+        "network": member.runner.name,
+        "input_size": member.runner.input_size,
         "sha256": weights.file_hash(path),
         "origin": origin,
-        "views": asdict(teacher.views),
-        "correction": None if teacher.correction is None else teacher.correction.digest,
+        "correction": None if member.correction is None else member.correction.digest,
     }
 
 

@@ -1,5 +1,6 @@
-"""The teacher: a landmark network that looks at each face several times."""
+"""The teacher: one landmark network or more, each of which looks at each face several times."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -9,10 +10,12 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from amesh.data.correction import Correction
+from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.labelling.consensus import consensus, weight
 from amesh.labelling.views import ViewConfig, make_views, to_picture
+from amesh.nn.runner import Runner
 from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.images import crop_image
 
@@ -44,6 +47,19 @@ class LabelledFace:
     size: float
 
 
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One network of a teacher.
+
+    Attributes:
+        runner: The network.
+        correction: Of its habits, if they are known.
+    """
+
+    runner: Runner
+    correction: Correction | None = None
+
+
 class Teacher:
     """Labels the faces of a picture."""
 
@@ -52,22 +68,30 @@ class Teacher:
         pipeline: FacePipeline,
         views: ViewConfig | None = None,
         correction: Correction | None = None,
+        others: Sequence[Member] = (),
     ) -> None:
         """Puts the parts together.
 
         Args:
-            pipeline: Finds the faces; its network is the teacher.
-            views: How each face is looked at.
-            correction: Of the network's habits, if they are known.
+            pipeline: Finds the faces; its network is the first member.
+            views: How each face is looked at, by each member.
+            correction: Of the habits of the pipeline's network, if they are known.
+            others: Look at the faces as well: labels are what all agree on.
 
         Raises:
-            UserError: The correction is for another topology.
+            UserError: A member or a correction is for another topology.
         """
-        self.pipeline, self.views, self.correction = pipeline, views or ViewConfig(), correction
-        self.runner = pipeline.runner
-        topology = self.runner.topology
-        if correction is not None:
-            correction.check(topology)
+        self.pipeline, self.views = pipeline, views or ViewConfig()
+        self.members = (Member(pipeline.runner, correction), *others)
+        topology = pipeline.runner.topology
+        for member in self.members:
+            if member.runner.topology.name != topology.name:
+                raise UserError(
+                    f"{member.runner.name}: a network for {member.runner.topology.name}, "
+                    f"{pipeline.runner.name} is for {topology.name}; they cannot label together"
+                )
+            if member.correction is not None:
+                member.correction.check(topology)
         self.topology, self.scheme = topology, topology.name
         self.mirror = torch.tensor(topology.mirror)
         self.anchors = list(topology.anchors)
@@ -100,18 +124,11 @@ class Teacher:
     def _label(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> LabelledFace:
         points = torch.from_numpy(face.landmarks).double()[None, :, :2]
         region = roi.from_landmarks(points, points[:, self.anchors])
-        answers, logits = self._look(image, region, 1.0)
-        if self.eyes.any():
-            # Depth stays that of the whole face: closer looks see it from another distance.
-            closer, more = self._look(image, region, self.views.eyes)
-            answers[:, self.eyes, :2] = closer[:, self.eyes, :2]
-            logits = torch.cat([logits, more])
-        agreed = consensus(answers)
-        landmarks = agreed.landmarks.numpy()
-        if self.correction is not None:
-            landmarks = self.correction(landmarks, self.topology)
+        looks = [self._answers(image, region, member) for member in self.members]
+        logits = torch.cat([logits for _, logits in looks])
+        agreed = consensus(torch.cat([answers for answers, _ in looks]))
         return LabelledFace(
-            landmarks=landmarks.astype(np.float32),
+            landmarks=agreed.landmarks.float().numpy(),
             weight_xy=weight(agreed.spread_xy).float().numpy(),
             weight_z=weight(agreed.spread_z).float().numpy(),
             score=float(logits.sigmoid().mean()),
@@ -119,15 +136,31 @@ class Teacher:
             size=agreed.size,
         )
 
+    def _answers(
+        self, image: UInt8[np.ndarray, "h w 3"], region: Roi, member: Member
+    ) -> tuple[Float[Tensor, "v n 3"], Float[Tensor, " f"]]:
+        """What a member sees in all looks, its habits taken out, and its face flags."""
+        answers, logits = self._look(image, region, member.runner, 1.0)
+        if self.eyes.any():
+            # Depth stays that of the whole face: closer looks see it from another distance.
+            closer, more = self._look(image, region, member.runner, self.views.eyes)
+            answers[:, self.eyes, :2] = closer[:, self.eyes, :2]
+            logits = torch.cat([logits, more])
+        if member.correction is not None:
+            # One shift for all looks: a single one may see the face's axes wrong.
+            seen = consensus(answers).landmarks.numpy()
+            answers += torch.from_numpy(member.correction(seen, self.topology) - seen)
+        return answers, logits
+
     def _look(
-        self, image: UInt8[np.ndarray, "h w 3"], region: Roi, closer: float
+        self, image: UInt8[np.ndarray, "h w 3"], region: Roi, runner: Runner, closer: float
     ) -> tuple[Float[Tensor, "v n 3"], Float[Tensor, " v"]]:
         """Landmarks in the picture, and face flags, of all looks: one batch."""
-        size = self.runner.input_size
+        size = runner.input_size
         views = make_views(region, self.views, size, closer)
         cuts = views.image_from_crop.numpy()
         crops = np.stack([crop_image(image, cut, size) for cut in cuts])
-        output = self.runner(crops.astype(np.float32) / np.float32(255.0))
+        output = runner(crops.astype(np.float32) / np.float32(255.0))
         points = to_picture(torch.from_numpy(output.landmarks), views, self.mirror)
         return points, torch.from_numpy(output.face_flag)
 

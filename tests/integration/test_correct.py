@@ -9,7 +9,7 @@ from PIL import Image
 
 import amesh
 from amesh.cli import main
-from amesh.data.correction import face_axes, load_correction
+from amesh.data.correction import Correction, face_axes, load_correction
 from amesh.data.records import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.nn import weights
@@ -93,3 +93,45 @@ def test_formats_other_networks_and_pictures_that_cannot_be_read(
     assert "run `amesh correct --model released-192`" in line
     assert not (tmp_path / "out").exists()
     assert main([*label, str(mine)]) == 0
+
+
+def test_each_network_of_an_ensemble_has_its_own_correction(
+    astronaut: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    topology = load()
+    picture = tmp_path / "photo.png"
+    Image.fromarray(astronaut).save(picture)
+    models = ["released-192", "paper-256"]
+    rng = np.random.default_rng(0)
+    files = []
+    for model in models:
+        files.append(tmp_path / f"{model}.json")
+        shifts = rng.normal(0, 0.01, (topology.points, 2)).round(6)
+        Correction(topology.name, shifts, {"sha256": weights.file_hash(model)}).save(files[-1])
+    label = ["label", str(picture), "--cut", "0", "--output"]
+
+    def labels(name: str, *words: str) -> np.ndarray:
+        assert main([*label, str(tmp_path / name), *words]) == 0
+        return ShardSource(tmp_path / name, Problems())[0].points
+
+    both = ["--model", models[0], "--ensemble", models[1]]
+    plain = labels("plain", *both)
+    corrected = labels("corrected", *both, "--correction", str(files[1]), str(files[0]))
+    alone = [labels(model, "--model", model) for model in models]
+    np.testing.assert_allclose(plain, np.mean(alone, axis=0), atol=0.5)  # [px]
+    assert np.abs(alone[1] - alone[0]).max() > 1
+    mean = sum(load_correction(file).shifts for file in files) / 2
+    moved = Correction(topology.name, mean)(plain.astype(np.float64), topology)
+    np.testing.assert_allclose(corrected, moved, atol=0.5)
+    assert np.abs(corrected - plain).max() > 1
+
+    capsys.readouterr()
+    for wrong, message in {
+        ("--ensemble", models[0]): "the same network twice",
+        ("--correction", str(files[0]), str(files[0])): "a second correction of released-192",
+        ("--correction", str(files[1])): "measured on other weights (a network, SHA-256 ",
+    }.items():
+        assert main([*label, str(tmp_path / "wrong"), "--model", models[0], *wrong]) == 2
+        [line] = capsys.readouterr().err.strip().splitlines()
+        assert message in line
+    assert not (tmp_path / "wrong").exists()

@@ -1,13 +1,15 @@
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from amesh.data.correction import Correction
+from amesh.data.correction import Correction, face_axes
 from amesh.errors import UserError
 from amesh.labelling.summary import describe_teacher
-from amesh.labelling.teacher import Teacher
+from amesh.labelling.teacher import Member, Teacher
 from amesh.labelling.views import ViewConfig
 from amesh.pipeline.detector import Detection
 
@@ -147,11 +149,61 @@ def test_habits_are_taken_out_of_the_labels(
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"any")
     # A folder of labels that were not corrected is not gone on with.
-    plain = describe_teacher(weights, make_teacher(network))
+    plain = describe_teacher([weights], make_teacher(network))
     assert plain["correction"] is None
-    assert describe_teacher(weights, teacher)["correction"] == correction.digest
+    assert describe_teacher([weights], teacher)["correction"] == correction.digest
 
 
 def test_a_correction_of_another_topology_is_refused(network: ColourReader, make_teacher: Make):
     with pytest.raises(UserError, match="does not fit landmarks of face478"):
         Teacher(make_teacher(network).pipeline, correction=Correction("o", np.zeros((5, 2))))
+
+
+def test_labels_are_what_all_members_agree_on(network: ColourReader, make_teacher: Make):
+    """Two networks, each with a habit of its own; that of the second one is known."""
+    right, down = np.zeros((478, 3)), np.zeros((478, 3))
+    right[10, 0], down[10, 1], down[152, 1] = 4.0, 4.0, 4.0  # [crop px], of 90 / 64 px each
+    second = ColourReader(network.faces)
+    plain = make_teacher(network).pipeline
+    # Mirrored looks would take a shift to the right out again.
+    network.error = lambda at: right * np.sign(np.linalg.det(at[:, :2]))
+    second.error = lambda _: down
+    shifts = np.zeros((TOPOLOGY.points, 2))
+    [wrong] = make_teacher(second)(coloured())
+    axes = face_axes(face(), TOPOLOGY)
+    shifts[152] = np.linalg.solve(axes.T, (face() - wrong.landmarks)[152, :2])
+    correction = Correction(TOPOLOGY.name, shifts)
+
+    teacher = Teacher(plain, others=[Member(second, correction)])
+    [found] = teacher(coloured())
+    half = 2.0 * 90 / 64
+    np.testing.assert_allclose((found.landmarks - face())[10, :2], [half, half], atol=2 * CLOSE)
+    np.testing.assert_allclose(found.landmarks[152], face()[152], atol=2 * CLOSE)
+    assert found.weight_xy[10] < 0.2  # on which they disagree
+    assert found.weight_xy[152] > 2 * found.weight_xy[10]
+    assert second.batches[-2:] == [8, 8]
+    assert network.batches[-3:] == [1, 8, 8]
+    second.logit = -9.0
+    assert teacher(coloured())[0].score == pytest.approx(0.5, abs=1e-3)
+
+
+def test_what_labelled_a_folder_names_all_members(
+    network: ColourReader, make_teacher: Make, tmp_path: Path
+):
+    files = [tmp_path / "one.safetensors", tmp_path / "two.safetensors"]
+    for file in files:
+        file.write_bytes(file.name.encode())
+    alone = make_teacher(network)
+    both = Teacher(alone.pipeline, others=[Member(network)])
+    assert describe_teacher(files[:1], alone)["others"] is None
+    [other] = describe_teacher(files, both)["others"]
+    assert other["network"] == "colours"
+    assert other["sha256"] == hashlib.sha256(b"two.safetensors").hexdigest()
+    assert other["correction"] is None
+
+
+def test_a_member_of_another_topology_is_refused(network: ColourReader, make_teacher: Make):
+    other = ColourReader(network.faces)
+    other.topology = replace(TOPOLOGY, name="face10")
+    with pytest.raises(UserError, match=r"colours: a network for face10, colours is for face478"):
+        Teacher(make_teacher(network).pipeline, others=[Member(other)])
