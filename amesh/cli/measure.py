@@ -31,7 +31,8 @@ def add_evaluate(verbs: Verbs) -> None:
         "--predictions",
         nargs="+",
         metavar="[NAME=]FILE.jsonl",
-        help="records of another program, in the format of `amesh run --output`",
+        help="records of another program, in the format of `amesh run --output`; or a folder that "
+        "`amesh label --cut 0` wrote",
     )
     parser.add_argument(
         "--reference", metavar="NAME", help="what the others are compared with; else the first"

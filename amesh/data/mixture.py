@@ -165,7 +165,10 @@ def _keys(path: Path, known: set[str], source: str) -> set[str]:
     keys = _lines(path)
     missing = sorted(keys - known)
     if missing:
-        raise UserError(f"{path}: {len(missing)} keys are not in {source}, the first {missing[0]}")
+        raise UserError(
+            f"{path}: {len(missing)} keys are not in {source}, the first {missing[0]}; take them "
+            "out of the list, or name another set"
+        )
     return keys
 
 

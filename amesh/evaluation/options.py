@@ -18,7 +18,8 @@ class Evaluation:
         data: Labelled sets.
         models: Installed weights or files, NAME=FILE to give one a name; the default where there
             are no predictions either.
-        predictions: NAME=FILE.jsonl, records that `amesh run --output` or another program wrote.
+        predictions: NAME=FILE.jsonl, records that `amesh run --output` or another program wrote,
+            or NAME=FOLDER, labels that `amesh label --cut 0` made.
         output: Folder for the report.
         runtime: What runs the networks.
         detector: Also run the full pipeline; otherwise only in regions that labels give.

@@ -1,5 +1,6 @@
-"""Predicted faces of many pictures, from a run or from a file of records."""
+"""Predicted faces of many pictures: from a run, a file of records, or a folder of labels."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -7,6 +8,9 @@ from pathlib import Path, PurePath
 import numpy as np
 from jaxtyping import Float
 
+from amesh.data.records import Problems
+from amesh.data.shards import LABELLED_BY
+from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.evaluation.labels import Label
 from amesh.pipeline.records import Record, read_jsonl
@@ -23,6 +27,7 @@ class Predictions:
         faces: Mapping[str, Sequence[Landmarks]],
         sizes: Mapping[str, tuple[int, int]] | None = None,
         failed: Mapping[str, str] | None = None,
+        faces_only: bool = False,
     ) -> None:
         """Indexes the pictures by file name.
 
@@ -31,8 +36,9 @@ class Predictions:
             faces: All faces of each picture, by the picture's path.
             sizes: Width and height of each picture [px], where known.
             failed: Why a picture could not be read, by its path; such a picture has no faces.
+            faces_only: Pictures without a face are not named in it.
         """
-        self.name = name
+        self.name, self.faces_only = name, faces_only
         self.faces = dict(faces)
         self.sizes = dict(sizes or {})
         self.failed = dict(failed or {})
@@ -68,6 +74,8 @@ class Predictions:
             UserError: The picture is not among the predictions, or has another size.
         """
         source = self.find(label.image)
+        if source is None and self.faces_only:
+            return []
         if source is None:
             raise UserError(f"{self.name}: no record of {label.image} ({label.where})")
         size = self.sizes.get(source)
@@ -80,14 +88,18 @@ class Predictions:
 
 
 def parse_predictions(argument: str, points: int) -> Predictions:
-    """Reads `NAME=FILE.jsonl`, as given on the command line; the name may be left out.
+    """Reads `NAME=FILE.jsonl` or `NAME=FOLDER`, as given on the command line; the name may be left
+    out.
 
     Raises:
         UserError: The file is missing or wrong, or its faces have another number of landmarks.
     """
     name, separator, file = argument.partition("=")
     path = Path(file if separator else argument)
-    return from_records(name if separator and name else path.stem, read_jsonl(path), points)
+    name = name if separator and name else path.stem
+    if path.is_dir():
+        return from_labels(name, path, points)
+    return from_records(name, read_jsonl(path), points)
 
 
 def from_records(name: str, records: Iterable[Record], points: int) -> Predictions:
@@ -118,6 +130,34 @@ def from_records(name: str, records: Iterable[Record], points: int) -> Predictio
         if record["size"] is not None:
             sizes[source] = (record["size"][0], record["size"][1])
     return Predictions(name, faces, sizes, failed)
+
+
+def from_labels(name: str, folder: Path, points: int) -> Predictions:
+    """Predictions that are the labels of `amesh label --cut 0`: how good these are.
+
+    Raises:
+        UserError: The folder is none of its, holds cut pictures or frames of a clip, or faces of
+            another number of landmarks.
+    """
+    try:
+        cut = json.loads((folder / LABELLED_BY).read_text(encoding="utf-8"))["rules"]["cut"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder}: not a folder that `amesh label` wrote") from None
+    if cut:
+        raise UserError(f"{folder}: its pictures may be cut; label them again with --cut 0")
+    source = ShardSource(folder, Problems())
+    faces: dict[str, list[Landmarks]] = defaultdict(list)
+    for i in range(len(source)):
+        record = source[i]
+        picture, _, number = record.key.rpartition("#")
+        if not number.startswith("0:"):
+            raise UserError(f"{name}: {record.key} is of a video; give labels of pictures")
+        if record.points.shape != (points, 3):
+            raise UserError(
+                f"{name}: {record.key} has {len(record.points)} landmarks, expected {points}"
+            )
+        faces[picture].append(record.points.astype(np.float64))
+    return Predictions(name, faces, faces_only=True)
 
 
 def _same(first: PurePath, second: PurePath) -> bool:

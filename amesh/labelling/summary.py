@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.shards import INDEX_SUFFIX
+from amesh.data.shards import INDEX_SUFFIX, LABELLED_BY
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.labelling.ledger import SHARDS, finished, locked, read_lines, skipped
 from amesh.labelling.teacher import Member, Teacher
 from amesh.nn import weights
 
-FILE = "labels.json"
 _LOCK = ".labels.lock"
 
 
@@ -64,7 +63,7 @@ def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) ->
     Raises:
         UserError: Another teacher did, or by other rules.
     """
-    path = folder / FILE
+    path = folder / LABELLED_BY
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / _LOCK, wait=True):
         if not path.exists():
@@ -112,7 +111,7 @@ def summarise(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]
             "sources": {source: _describe(by_source[source]) for source in sorted(by_source)},
             "without_labels": dict(sorted(reasons.items())),
         }
-        _write(folder / FILE, summary)
+        _write(folder / LABELLED_BY, summary)
     return summary
 
 

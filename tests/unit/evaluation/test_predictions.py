@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from amesh.data.records import Record
+from amesh.data.shards import ShardWriter
 from amesh.errors import UserError
 from amesh.evaluation.labels import Label
 from amesh.evaluation.predictions import Predictions, from_records, parse_predictions
@@ -73,3 +75,52 @@ def test_bad_records(tmp_path: Path, pose: Pose) -> None:
     bad.write_text("{}\n")
     with pytest.raises(UserError, match=r"bad\.jsonl, line 1"):
         parse_predictions(str(bad), 478)
+
+
+def _labels(folder: Path, cut: float, *faces: tuple[str, np.ndarray]) -> Path:
+    """A folder as `amesh label` writes it."""
+    with ShardWriter(folder) as writer:
+        for key, points in faces:
+            record = Record(
+                picture=b"\xff\xd8",
+                points=points,
+                scheme="face478",
+                source="s",
+                key=key,
+                where="here",
+            )
+            writer.add(record)
+    (folder / "labels.json").write_text(json.dumps({"rules": {"cut": cut}}))
+    return folder
+
+
+def test_a_folder_of_labels_is_read_as_predictions(
+    tmp_path: Path, pose: Pose, label: MakeLabel
+) -> None:
+    first, second = pose(), pose() + 7
+    names = "photos/a.jpg#0:0", "photos/a.jpg#0:1", "photos/b.jpg#0:0"
+    folder = _labels(tmp_path / "mine", 0.0, *zip(names, (first, second, first), strict=True))
+    found = parse_predictions(f"Labels={folder}", 478)
+    assert found.name == "Labels"
+    faces = found.of(label(pose(), "elsewhere/photos/a.jpg"))
+    np.testing.assert_allclose(faces, [first, second], atol=1e-3)
+    assert len(found.of(label(pose(), "photos/b.jpg"))) == 1
+    assert list(found.of(label(pose(), "photos/c.jpg"))) == []  # no face was labelled in it
+
+
+def test_folders_that_do_not_hold_labels_of_whole_pictures_are_refused(
+    tmp_path: Path, pose: Pose
+) -> None:
+    face = pose()
+    cut = _labels(tmp_path / "cut", 4.0, ("a.jpg#0:0", face))
+    clip = _labels(tmp_path / "clip", 0.0, ("a.mp4#10:0", face))
+    short = _labels(tmp_path / "short", 0.0, ("a.jpg#0:0", face[:468]))
+    (tmp_path / "empty").mkdir()
+    for folder, message in {
+        cut: "label them again with --cut 0",
+        clip: r"clip: a\.mp4#10:0 is of a video",
+        short: "has 468 landmarks, expected 478",
+        tmp_path / "empty": "not a folder that `amesh label` wrote",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            parse_predictions(str(folder), 478)
