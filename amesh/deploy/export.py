@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from amesh.deploy import makers, parity, sidecar
-from amesh.deploy.crops import NAME, whole_faces
+from amesh.deploy.crops import NAME, upright_faces
 from amesh.deploy.makers import Made, Request
 from amesh.deploy.sidecar import Sidecar
 from amesh.deploy.signature import Precision
@@ -139,7 +139,7 @@ def _compared(
 ) -> dict[str, Any]:
     crops, name = None, ""
     if request.precision == "int8":
-        crops, name = whole_faces(parity.input_size(target)).images, f"{NAME}, whole faces"
+        crops, name = upright_faces(parity.input_size(target)).images, f"{NAME}, upright faces"
     measured = parity.measure(run, target, crops, name)
     found = parity.require(measured, request.precision, str(output))
     say(f"against PyTorch in single precision, {found.count} crops ({found.crops}):")

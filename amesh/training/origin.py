@@ -27,12 +27,17 @@ def refused_terms(origin: Mapping[str, Any]) -> list[str]:
 
     Args:
         origin: Of imported weights (`licence`), of trained ones (`licences`: faces by terms, and
-            `warm_start`: the origin of what they started from), or what a checkpoint says.
+            `warm_start`: the origin of what they started from), of a mean (`averaged`: the origin
+            of each), or what a checkpoint says.
     """
-    terms = list(origin.get("licences") or [origin.get("licence") or _UNKNOWN])
+    averaged = origin.get("averaged") or []
+    stated = [] if averaged else [origin.get("licence") or _UNKNOWN]
+    terms = list(origin.get("licences") or stated)
     refused = [term for term in terms if not releasable(term)]
     start = origin.get("warm_start")
-    return list(dict.fromkeys([*refused, *(refused_terms(start) if start else [])]))
+    for before in [*averaged, *([start] if start else [])]:
+        refused += refused_terms(before)
+    return list(dict.fromkeys(refused))
 
 
 def check_release(path: Path) -> None:

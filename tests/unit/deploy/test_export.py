@@ -169,7 +169,7 @@ def test_the_cache_is_filled_once_and_again_when_weights_change(
     assert sidecar.read(path).weights == {"source": "there"}
 
 
-def test_int8_is_calibrated_on_the_crops_given_and_judged_on_whole_faces(
+def test_int8_is_calibrated_on_the_crops_given_and_judged_on_upright_faces(
     net: AttentionMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked: list[Request] = []
@@ -192,7 +192,7 @@ def test_int8_is_calibrated_on_the_crops_given_and_judged_on_whole_faces(
     assert asked[0].calibrated_on is own
     assert len(asked[1].calibrated_on) == len(parity_crops(128).images)
     assert "calibrating on the 3 crops given" in said
-    assert set(shapes) == {(len(parity_crops(128).names) - 5, 128, 128, 3)}  # 5 show no whole face
-    assert sidecar.read(tmp_path / "net.onnx").parity["crops"] == "collins-1, whole faces"
+    assert set(shapes) == {(len(parity_crops(128).names) - 6, 128, 128, 3)}  # 6 show none
+    assert sidecar.read(tmp_path / "net.onnx").parity["crops"] == "collins-1, upright faces"
     with pytest.raises(UserError, match="fp16 needs no calibration"):
         export(net, "onnx", tmp_path / "other.onnx", "fp16", calibration=own)

@@ -28,6 +28,13 @@ def test_what_they_started_from_binds_them_too():
     assert refused_terms({**FREE, "warm_start": FREE}) == []
 
 
+def test_the_terms_of_every_averaged_network_bind():
+    assert refused_terms({"averaged": [FREE, FREE]}) == []
+    assert refused_terms({"averaged": [FREE, {**FREE, "warm_start": BOUND}]}) == ["research only"]
+    assert refused_terms({"averaged": [FREE, {}]}) == ["not stated"]
+    assert refused_terms({**FREE, "warm_start": {"averaged": [BOUND]}}) == ["research only"]
+
+
 def test_a_release_is_refused_by_what_a_file_says(tmp_path):
     net = AttentionMesh(NAMED["tiny-128"])
     path = tmp_path / "mine.safetensors"
