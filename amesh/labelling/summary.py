@@ -78,8 +78,8 @@ def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) ->
     for name, value in teacher.items():
         if before.get(name) != value:
             raise UserError(
-                f"{folder} was labelled by a teacher with {name} {before.get(name)}, this one has "
-                f"{value}; label into another folder"
+                f"{folder} was labelled by a teacher with {name} {_brief(before.get(name))}, this "
+                f"one has {_brief(value)}; label into another folder"
             )
     for name, value in rules.items():
         if kept.get(name) != value:
@@ -87,6 +87,13 @@ def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) ->
                 f"{folder} was labelled with --{name.replace('_', '-')} {kept.get(name)}, now it "
                 f"is {value}; give the same, or label into another folder"
             )
+
+
+def _brief(value: Any) -> str:
+    """A property of a teacher in a few words: of other networks their names and hashes."""
+    if not isinstance(value, list):
+        return str(value)
+    return ", ".join(f"{one['network']} ({one['sha256'][:12]})" for one in value)
 
 
 def summarise(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:

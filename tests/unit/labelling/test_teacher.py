@@ -8,7 +8,7 @@ import pytest
 
 from amesh.data.correction import Correction, face_axes
 from amesh.errors import UserError
-from amesh.labelling.summary import describe_teacher
+from amesh.labelling.summary import claim, describe_teacher
 from amesh.labelling.teacher import Member, Teacher
 from amesh.labelling.views import ViewConfig
 from amesh.pipeline.detector import Detection
@@ -200,6 +200,11 @@ def test_what_labelled_a_folder_names_all_members(
     assert other["network"] == "colours"
     assert other["sha256"] == hashlib.sha256(b"two.safetensors").hexdigest()
     assert other["correction"] is None
+    claim(tmp_path, describe_teacher(files[:1], alone), {})
+    with pytest.raises(
+        UserError, match=r"with others None, this one has colours \([0-9a-f]{12}\); lab"
+    ):
+        claim(tmp_path, describe_teacher(files, both), {})
 
 
 def test_a_member_of_another_topology_is_refused(network: ColourReader, make_teacher: Make):
