@@ -37,7 +37,7 @@ def average(models: Sequence[str | Path]) -> tuple[nn.Module, dict[str, Any]]:
             raise UserError(f"{file}: of another architecture or config than {files[0]}")
     net = weights.load(files[0])
     if any(isinstance(part, nn.BatchNorm2d) for part in net.modules()):
-        raise UserError(f"{files[0]}: has BatchNorm; train its average instead (averaging)")
+        raise UserError(f"{files[0]}: has BatchNorm, whose statistics are those of one network")
     found = [weights.tensors(file) for file in files]
     mean = {name: torch.stack([one[name] for one in found]).mean(0) for name in found[0]}
     net.load_state_dict(mean)
