@@ -53,20 +53,20 @@ def add_label(verbs: Verbs) -> None:
     )
     parser.add_argument(
         "--ensemble",
-        nargs="+",
+        action="append",
         default=[],
         metavar="MODEL",
-        help="more networks that look at each face, as often as the first: labels are the mean "
-        "over all of them",
+        help="another network, which looks at each face that the first one finds, as often as "
+        "that; labels are the mean over all, score and disagreement go over all; may be repeated",
     )
     parser.add_argument(
         "--correction",
-        nargs="+",
+        action="append",
         default=[],
         type=Path,
         metavar="FILE.json",
         help="of the habits of the network that it was measured on, by `amesh correct`, on faces "
-        "that people labelled; one for each network, or for some",
+        "that people labelled; may be repeated, one for each network",
     )
     _add_filters(parser)
     parser.add_argument(
@@ -186,12 +186,15 @@ def _corrections(files: Sequence[Path], models: Sequence[str]) -> "list[Correcti
     for file in files:
         correction = load_correction(file)
         about = correction.about
-        digest = about.get("sha256", digests[0])
+        known = "sha256" in about
+        if not known and len(models) > 1:
+            raise UserError(f"{file}: does not say on which network it was measured")
+        digest = about["sha256"] if known else digests[0]
         if digest not in digests:
             raise UserError(
                 f"{file}: measured on other weights ({about.get('network', 'a network')}, SHA-256 "
                 f"{digest[:12]}) than the teacher's ({', '.join(d[:12] for d in digests)}); run "
-                f"`amesh correct --model {models[0]}`"
+                f"`amesh correct --model {models[0] if len(models) == 1 else 'MODEL'}`"
             )
         number = digests.index(digest)
         if found[number] is not None:

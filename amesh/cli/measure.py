@@ -30,9 +30,10 @@ def add_evaluate(verbs: Verbs) -> None:
     parser.add_argument(
         "--predictions",
         nargs="+",
-        metavar="[NAME=]FILE.jsonl",
-        help="records of another program, in the format of `amesh run --output`; or a folder that "
-        "`amesh label --cut 0` wrote",
+        metavar="[NAME=]FILE.jsonl|DIR",
+        help="records of another program, in the format of `amesh run --output`; or a folder of "
+        "labels that `amesh label --cut 0 --max-disagreement 1 --min-face 1` wrote, which keeps "
+        "the hard faces too",
     )
     parser.add_argument(
         "--reference", metavar="NAME", help="what the others are compared with; else the first"

@@ -1,15 +1,15 @@
 """Terms of pictures: which of them let weights that were trained on them be released."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 
 from amesh.data.records import Source
 
 _FREE = frozenset(["CC0", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "APACHE-2.0", "BSD-3-CLAUSE"])
-# Brackets behind CC-BY say who is to be credited; with one of these words they take something back.
-_CREDIT = re.compile(r"(CC-BY-[34]\.0) \(([^()]*)\)")
-_LIMITS = frozenset(["NO", "NON", "NONCOMMERCIAL", "NOT", "ONLY", "USE", "WITHOUT"])
+# Brackets may take back what stands before them; these only say who is to be credited.
+_CREDITED = frozenset(
+    ["CC-BY-4.0 (FACE RESEARCH LAB LONDON SET)", "CC-BY-4.0 (WEBMORPH CANADA YOUNG ADULTS)"]
+)
 
 
 def faces_by_terms(sources: Iterable[Source]) -> Counter[str]:
@@ -30,14 +30,7 @@ def releasable(licence: str | None) -> bool:
 
     Args:
         licence: As a source states it; several terms joined by `+` all have to allow it. None and
-            terms that are not known count as no. `CC-BY-4.0 (name)` names who is to be credited.
+            terms that are not known count as no.
     """
-    terms = [_without_credit(term.strip().upper()) for term in (licence or "").split("+")]
-    return all(term in _FREE or term.endswith("PUBLIC DOMAIN") for term in terms)
-
-
-def _without_credit(term: str) -> str:
-    found = _CREDIT.fullmatch(term)
-    if found is None or _LIMITS & set(re.split(r"\W+", found[2])):
-        return term
-    return found[1]
+    terms = [term.strip().upper() for term in (licence or "").split("+")]
+    return all(term in _FREE | _CREDITED or term.endswith("PUBLIC DOMAIN") for term in terms)

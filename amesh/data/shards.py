@@ -24,8 +24,6 @@ from amesh.errors import UserError
 from amesh.files import as_user_error, replacing, write_atomically
 
 INDEX_SUFFIX = ".index.json"
-# Beside the shards that a network labelled: which network, and by which rules.
-LABELLED_BY = "labels.json"
 COLUMNS = ("x", "y", "z", "weight_xy", "weight_z", "visibility")
 _VERSION = 1
 _SIGNATURES = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"BM", "bmp"))

@@ -8,8 +8,9 @@ from pathlib import Path, PurePath
 import numpy as np
 from jaxtyping import Float
 
+from amesh.data.labelled_folder import LABELLED_BY, skipped
+from amesh.data.pictures import decode
 from amesh.data.records import Problems
-from amesh.data.shards import LABELLED_BY
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.evaluation.labels import Label
@@ -27,7 +28,6 @@ class Predictions:
         faces: Mapping[str, Sequence[Landmarks]],
         sizes: Mapping[str, tuple[int, int]] | None = None,
         failed: Mapping[str, str] | None = None,
-        faces_only: bool = False,
     ) -> None:
         """Indexes the pictures by file name.
 
@@ -36,9 +36,8 @@ class Predictions:
             faces: All faces of each picture, by the picture's path.
             sizes: Width and height of each picture [px], where known.
             failed: Why a picture could not be read, by its path; such a picture has no faces.
-            faces_only: Pictures without a face are not named in it.
         """
-        self.name, self.faces_only = name, faces_only
+        self.name = name
         self.faces = dict(faces)
         self.sizes = dict(sizes or {})
         self.failed = dict(failed or {})
@@ -74,8 +73,6 @@ class Predictions:
             UserError: The picture is not among the predictions, or has another size.
         """
         source = self.find(label.image)
-        if source is None and self.faces_only:
-            return []
         if source is None:
             raise UserError(f"{self.name}: no record of {label.image} ({label.where})")
         size = self.sizes.get(source)
@@ -136,28 +133,48 @@ def from_labels(name: str, folder: Path, points: int) -> Predictions:
     """Predictions that are the labels of `amesh label --cut 0`: how good these are.
 
     Raises:
-        UserError: The folder is none of its, holds cut pictures or frames of a clip, or faces of
-            another number of landmarks.
+        UserError: The folder is none of its, may hold cut pictures, or holds frames of a clip or
+            faces of another number of landmarks.
     """
-    try:
-        cut = json.loads((folder / LABELLED_BY).read_text(encoding="utf-8"))["rules"]["cut"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{folder}: not a folder that `amesh label` wrote") from None
-    if cut:
-        raise UserError(f"{folder}: its pictures may be cut; label them again with --cut 0")
+    _check_uncut(folder)
+    faces: dict[str, list[Landmarks]] = {}
+    failed: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    for key, line in skipped(folder).items():
+        picture = key.rpartition("#")[0] or key
+        faces[picture] = []
+        if line["reason"] == "unreadable":
+            failed[picture] = line["detail"]
     source = ShardSource(folder, Problems())
-    faces: dict[str, list[Landmarks]] = defaultdict(list)
     for i in range(len(source)):
         record = source[i]
         picture, _, number = record.key.rpartition("#")
-        if not number.startswith("0:"):
-            raise UserError(f"{name}: {record.key} is of a video; give labels of pictures")
+        if not picture or not number.startswith("0:"):
+            raise UserError(
+                f"{name}: {record.key} is no face that `amesh label` found in a picture; give a "
+                "folder of labels of pictures, not of video"
+            )
         if record.points.shape != (points, 3):
             raise UserError(
                 f"{name}: {record.key} has {len(record.points)} landmarks, expected {points}"
             )
-        faces[picture].append(record.points.astype(np.float64))
-    return Predictions(name, faces, faces_only=True)
+        faces.setdefault(picture, []).append(record.points.astype(np.float64))
+        if picture not in sizes:  # tells where a copy of another size was labelled
+            sizes[picture] = decode(record.read_picture(), record.where, shrink=8)[1]
+            failed.pop(picture, None)
+    return Predictions(name, faces, sizes, failed)
+
+
+def _check_uncut(folder: Path) -> None:
+    path = folder / LABELLED_BY
+    if not path.is_file():
+        raise UserError(f"{folder}: not a folder that `amesh label` wrote (no {LABELLED_BY})")
+    try:
+        cut = dict(json.loads(path.read_text(encoding="utf-8"))).get("rules", {}).get("cut")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: damaged ({error})") from None
+    if cut != 0:  # older folders do not say
+        raise UserError(f"{folder}: its pictures may be cut; label them again with --cut 0")
 
 
 def _same(first: PurePath, second: PurePath) -> bool:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
+from amesh.data.labelled_folder import skipped
 from amesh.errors import UserError
 from amesh.labelling.inputs import Input, Share
-from amesh.labelling.ledger import finished, input_key, skipped
+from amesh.labelling.ledger import finished, input_key
 from amesh.labelling.storing import Opened, open_picture
 from amesh.labelling.video import count_frames, read_frames
 

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from amesh.data.shards import INDEX_SUFFIX, written_keys
 from amesh.errors import UserError
@@ -37,21 +37,6 @@ def input_key(name: str, frame: int) -> str:
 def finished(folder: Path) -> set[str]:
     """Pictures and frames whose faces are in finished shards, of any rank."""
     return {key.rpartition(":")[0] for key in written_keys(folder, SHARDS)}
-
-
-def skipped(folder: Path) -> dict[str, dict[str, Any]]:
-    """Pictures, frames and clips that gave no face, of any rank: key to its latest line."""
-    lines = [line for path in folder.glob("skipped-*.jsonl") for line in read_lines(path)]
-    return {line["key"]: line for line in sorted(lines, key=lambda line: line.get("time", 0.0))}
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects in a file of lines; a line that was cut off is passed by."""
-    for text in path.read_bytes().splitlines():
-        with contextlib.suppress(ValueError):
-            line = json.loads(text)
-            if isinstance(line, dict) and "key" in line:
-                yield line
 
 
 class SkippedFile:

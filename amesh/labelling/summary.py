@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.shards import INDEX_SUFFIX, LABELLED_BY
+from amesh.data.labelled_folder import LABELLED_BY, read_lines, skipped
+from amesh.data.shards import INDEX_SUFFIX
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.labelling.ledger import SHARDS, finished, locked, read_lines, skipped
+from amesh.labelling.ledger import SHARDS, finished, locked
 from amesh.labelling.teacher import Member, Teacher
 from amesh.nn import weights
 
@@ -31,7 +32,8 @@ def describe_teacher(models: Sequence[str | Path], teacher: Teacher) -> dict[str
         "topology": teacher.scheme,
         **first,
         "views": asdict(teacher.views),
-        "others": others or None,  # older folders do not say
+        # Their order is of no account; older folders do not say.
+        "others": sorted(others, key=lambda one: str(one["sha256"])) or None,
     }
 
 
@@ -90,10 +92,12 @@ def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) ->
 
 
 def _brief(value: Any) -> str:
-    """A property of a teacher in a few words: of other networks their names and hashes."""
+    """A property of a teacher in a few words: of other networks what tells them apart."""
     if not isinstance(value, list):
         return str(value)
-    return ", ".join(f"{one['network']} ({one['sha256'][:12]})" for one in value)
+    return ", ".join(
+        f"{one['network']} ({one['sha256'][:12]}, correction {one['correction']})" for one in value
+    )
 
 
 def summarise(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,7 +116,11 @@ def test_each_network_of_an_ensemble_has_its_own_correction(
 
     both = ["--model", models[0], "--ensemble", models[1]]
     plain = labels("plain", *both)
-    corrected = labels("corrected", *both, "--correction", str(files[1]), str(files[0]))
+    words = ["--correction", str(files[1]), "--correction", str(files[0])]
+    corrected = labels("corrected", *both, *words)
+    about = json.loads((tmp_path / "corrected" / "labels.json").read_text())["teacher"]
+    digests = [load_correction(file).digest for file in files]
+    assert [about["correction"], about["others"][0]["correction"]] == digests
     alone = [labels(model, "--model", model) for model in models]
     np.testing.assert_allclose(plain, np.mean(alone, axis=0), atol=0.5)  # [px]
     assert np.abs(alone[1] - alone[0]).max() > 1
@@ -126,9 +130,15 @@ def test_each_network_of_an_ensemble_has_its_own_correction(
     assert np.abs(corrected - plain).max() > 1
 
     capsys.readouterr()
+    (tmp_path / "unknown.json").write_text(files[0].read_text().replace('"sha256"', '"sha"'))
     for wrong, message in {
+        ("--ensemble", models[1], "--correction", str(tmp_path / "unknown.json")): (
+            "does not say on which network it was measured"
+        ),
         ("--ensemble", models[0]): "the same network twice",
-        ("--correction", str(files[0]), str(files[0])): "a second correction of released-192",
+        ("--correction", str(files[0]), "--correction", str(files[0])): (
+            "a second correction of released-192"
+        ),
         ("--correction", str(files[1])): "measured on other weights (a network, SHA-256 ",
     }.items():
         assert main([*label, str(tmp_path / "wrong"), "--model", models[0], *wrong]) == 2

@@ -1,3 +1,4 @@
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -5,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from amesh.data.records import Record
 from amesh.data.shards import ShardWriter
@@ -77,20 +79,16 @@ def test_bad_records(tmp_path: Path, pose: Pose) -> None:
         parse_predictions(str(bad), 478)
 
 
-def _labels(folder: Path, cut: float, *faces: tuple[str, np.ndarray]) -> Path:
-    """A folder as `amesh label` writes it."""
+def _labels(folder: Path, cut: float | None, *faces: tuple[str, np.ndarray]) -> Path:
+    """A folder as `amesh label` writes it; None: as it once did, without its rules."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(file, "PNG")
     with ShardWriter(folder) as writer:
         for key, points in faces:
-            record = Record(
-                picture=b"\xff\xd8",
-                points=points,
-                scheme="face478",
-                source="s",
-                key=key,
-                where="here",
-            )
-            writer.add(record)
-    (folder / "labels.json").write_text(json.dumps({"rules": {"cut": cut}}))
+            known = {"scheme": "face478", "source": "s", "key": key, "where": "here"}
+            writer.add(Record(picture=file.getvalue(), points=points, **known))
+    rules = {} if cut is None else {"rules": {"cut": cut}}
+    (folder / "labels.json").write_text(json.dumps({"teacher": {}} | rules))
     return folder
 
 
@@ -100,27 +98,41 @@ def test_a_folder_of_labels_is_read_as_predictions(
     first, second = pose(), pose() + 7
     names = "photos/a.jpg#0:0", "photos/a.jpg#0:1", "photos/b.jpg#0:0"
     folder = _labels(tmp_path / "mine", 0.0, *zip(names, (first, second, first), strict=True))
+    skipped = {"c": "no face", "d": "unreadable", "a": "dropped"}  # a: labelled after all
+    lines = [
+        {"key": f"photos/{name}.jpg#0", "reason": why, "detail": f"{why}!"}
+        for name, why in skipped.items()
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "skipped-0000.jsonl").write_text(text)
     found = parse_predictions(f"Labels={folder}", 478)
     assert found.name == "Labels"
-    faces = found.of(label(pose(), "elsewhere/photos/a.jpg"))
+    faces = found.of(label(pose(), "elsewhere/photos/a.jpg", size=(64, 48)))
     np.testing.assert_allclose(faces, [first, second], atol=1e-3)
     assert len(found.of(label(pose(), "photos/b.jpg"))) == 1
-    assert list(found.of(label(pose(), "photos/c.jpg"))) == []  # no face was labelled in it
+    assert list(found.of(label(pose(), "photos/c.jpg"))) == []
+    assert found.failed == {"photos/d.jpg": "unreadable!"}
+    with pytest.raises(UserError, match=r"Labels: no record of photos/e\.jpg"):
+        found.of(label(pose(), "photos/e.jpg"))  # nobody labelled it
+    with pytest.raises(UserError, match=r"b\.jpg is 64 x 48 px, but the label says 640 x 480"):
+        found.of(label(pose(), "photos/b.jpg", size=(640, 480)))
 
 
 def test_folders_that_do_not_hold_labels_of_whole_pictures_are_refused(
     tmp_path: Path, pose: Pose
 ) -> None:
     face = pose()
-    cut = _labels(tmp_path / "cut", 4.0, ("a.jpg#0:0", face))
-    clip = _labels(tmp_path / "clip", 0.0, ("a.mp4#10:0", face))
-    short = _labels(tmp_path / "short", 0.0, ("a.jpg#0:0", face[:468]))
     (tmp_path / "empty").mkdir()
+    damaged = _labels(tmp_path / "damaged", 0.0, ("a.jpg#0:0", face))
+    (damaged / "labels.json").write_text("{")
     for folder, message in {
-        cut: "label them again with --cut 0",
-        clip: r"clip: a\.mp4#10:0 is of a video",
-        short: "has 468 landmarks, expected 478",
-        tmp_path / "empty": "not a folder that `amesh label` wrote",
+        _labels(tmp_path / "cut", 4.0, ("a.jpg#0:0", face)): "label them again with --cut 0",
+        _labels(tmp_path / "old", None, ("a.jpg#0:0", face)): "label them again with --cut 0",
+        _labels(tmp_path / "clip", 0.0, ("a.mp4#10:0", face)): r"clip: a\.mp4#10:0 is no face",
+        _labels(tmp_path / "other", 0.0, ("a.jpg", face)): r"other: a\.jpg is no face",
+        _labels(tmp_path / "short", 0.0, ("a.jpg#0:0", face[:468])): "has 468 landmarks",
+        tmp_path / "empty": r"not a folder that `amesh label` wrote \(no labels\.json\)",
+        damaged: r"labels\.json: damaged",
     }.items():
         with pytest.raises(UserError, match=message):
             parse_predictions(str(folder), 478)

@@ -201,10 +201,15 @@ def test_what_labelled_a_folder_names_all_members(
     assert other["sha256"] == hashlib.sha256(b"two.safetensors").hexdigest()
     assert other["correction"] is None
     claim(tmp_path, describe_teacher(files[:1], alone), {})
-    with pytest.raises(
-        UserError, match=r"with others None, this one has colours \([0-9a-f]{12}\); lab"
-    ):
+    colours = r"colours \([0-9a-f]{12}, correction None\)"
+    with pytest.raises(UserError, match=f"with others None, this one has {colours}; label"):
         claim(tmp_path, describe_teacher(files, both), {})
+    # Their order is of no account.
+    three = [*files, tmp_path / "three.safetensors"]
+    three[2].write_bytes(b"3")
+    all_three = Teacher(alone.pipeline, others=[Member(network), Member(network)])
+    one_way = describe_teacher(three, all_three)
+    assert describe_teacher([three[0], three[2], three[1]], all_three) == one_way
 
 
 def test_a_member_of_another_topology_is_refused(network: ColourReader, make_teacher: Make):
