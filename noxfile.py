@@ -85,8 +85,8 @@ def face_model(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("which labelled shards? nox -s face_model -- FOLDER")
     python = str(develop(session, "-e", ".") / "python")
-    output = str(HERE / "amesh" / "data" / "synth" / "face_model.npz")
-    command = ("-m", "amesh.data.synth.measure", session.posargs[0], "--output", output)
+    output = str(HERE / "amesh" / "synth" / "face_model.npz")
+    command = ("-m", "amesh.synth.measure", session.posargs[0], "--output", output)
     session.run(python, *command, external=True)
 
 

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from amesh.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from amesh.errors import UserError
     from amesh.face_mesh import FaceMesh
@@ -10,11 +12,9 @@ if TYPE_CHECKING:
     from amesh.nn.attention_mesh import AttentionMesh
     from amesh.nn.config import MeshConfig, RegionConfig
     from amesh.nn.output import MeshOutput
-    from amesh.nn.weights import load
     from amesh.pipeline.face_pipeline import Face
     from amesh.pipeline.images import read_image
-
-__version__ = "0.1.0"
+    from amesh.weights.store import load
 
 _PUBLIC = {
     "AttentionMesh": "amesh.nn.attention_mesh",
@@ -25,7 +25,7 @@ _PUBLIC = {
     "RegionConfig": "amesh.nn.config",
     "Roi": "amesh.geometry.roi",
     "UserError": "amesh.errors",
-    "load": "amesh.nn.weights",
+    "load": "amesh.weights.store",
     "read_image": "amesh.pipeline.images",
 }
 

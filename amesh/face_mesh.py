@@ -7,11 +7,11 @@ from typing import Literal
 
 from amesh.deploy.cache import exported, is_current
 from amesh.errors import UserError
-from amesh.nn import weights
 from amesh.nn.config import DEFAULT
-from amesh.nn.runner import Runner, TorchRunner
 from amesh.pipeline.detector import Detector, DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.runner import Runner, TorchRunner
+from amesh.weights import store
 
 RuntimeName = Literal["auto", "litert", "onnx", "torch", "tensorrt"]
 
@@ -87,7 +87,7 @@ def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
     if runtime == "torch":
         return TorchRunner.open(model)
     if path.suffix not in _BY_SUFFIX:
-        weights.find(model)  # a misspelt name is told as such, not as a missing export
+        store.find(model)  # a misspelt name is told as such, not as a missing export
         path = exported(str(model), runtime)
         if not path.is_file():
             raise UserError(
@@ -100,14 +100,14 @@ def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
                 f"`amesh export {runtime} --model {model} --output {path}` makes it again"
             )
     if runtime == "litert":
-        from amesh.deploy.litert_runner import LitertRunner
+        from amesh.deploy.litert.runner import LitertRunner
 
         return LitertRunner(path)
     if runtime == "onnx":
-        from amesh.deploy.onnx_runner import OnnxRunner
+        from amesh.deploy.onnx.runner import OnnxRunner
 
         return OnnxRunner(path)
-    from amesh.deploy.tensorrt import open_engine
+    from amesh.deploy.tensorrt.export import open_engine
 
     return open_engine(path)
 

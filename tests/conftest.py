@@ -46,9 +46,9 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def released() -> Any:
     """The released network from the cache; its tests carry the marker `weights`."""
-    from amesh.nn import weights
+    from amesh.weights import store
 
-    return weights.load("released-192")
+    return store.load("released-192")
 
 
 @pytest.fixture

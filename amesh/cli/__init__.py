@@ -7,20 +7,21 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from amesh import __version__
 from amesh.cli.ablate import add_ablate
+from amesh.cli.benchmark import add_benchmark
 from amesh.cli.correct import add_correct
 from amesh.cli.data import add_data
+from amesh.cli.evaluate import add_evaluate
 from amesh.cli.export import add_export
+from amesh.cli.fit import LIGHTNING, add_training, add_upload, train
 from amesh.cli.label import add_label
-from amesh.cli.measure import add_benchmark, add_evaluate
 from amesh.cli.negatives import add_negatives
-from amesh.cli.networks import add_info, add_weights
 from amesh.cli.options import DONE, FAILED
 from amesh.cli.run import add_run
 from amesh.cli.synth import add_synth
-from amesh.cli.training import LIGHTNING, add_training, add_upload, train
+from amesh.cli.weights import add_info, add_weights
 from amesh.errors import UserError
+from amesh.version import __version__
 
 
 def main(args: Sequence[str] | None = None) -> int:

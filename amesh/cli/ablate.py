@@ -4,8 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, SOME_FAILED, Verbs, count, needs_training, positive, verb
-from amesh.cli.sets import add_sets, chosen_sets
+from amesh.cli.options import (
+    DONE,
+    SOME_FAILED,
+    Verbs,
+    add_sets,
+    chosen_sets,
+    count,
+    needs_training,
+    positive,
+    verb,
+)
 from amesh.errors import UserError
 
 _TEXT = """train variants of a network at equal budget, and say what each change is worth
@@ -51,15 +60,15 @@ def add_ablate(verbs: Verbs) -> None:
 
 
 def _ablate(options: argparse.Namespace) -> int:
-    read_ablation = needs_training("amesh.training.ablation", "read_ablation")
-    from amesh.evaluation import ablation_report
-    from amesh.evaluation.ablation import read_faces, score_variants
-    from amesh.evaluation.cost import costs
+    read_ablation = needs_training("amesh.ablation.plan", "read_ablation")
+    from amesh.ablation import report
+    from amesh.ablation.cost import costs
+    from amesh.ablation.plan import budget, plan
+    from amesh.ablation.runs import network, train
+    from amesh.ablation.score import read_faces, score_variants
     from amesh.evaluation.run import try_folder
     from amesh.metrics.bootstrap import RESAMPLES
     from amesh.topology.scheme import load as load_topology
-    from amesh.training.ablation import budget, plan
-    from amesh.training.ablation_runs import network, train
 
     ablation = read_ablation(options.ablation)
     data = chosen_sets(options)
@@ -82,7 +91,7 @@ def _ablate(options: argparse.Namespace) -> int:
         name: [file for seed in seeds if (file := networks[name, seed]) is not None]
         for name in ablation.variants
     }
-    made = ablation_report.Made(
+    made = report.Made(
         ablation.name,
         ablation.reference,
         seeds,
@@ -93,11 +102,11 @@ def _ablate(options: argparse.Namespace) -> int:
     _say(f"scoring {count(sum(map(len, variants.values())), 'network')}")
     sets, failed = score_variants(variants, ablation.reference, labels, read, topology, RESAMPLES)
     spent = costs({name: files[0] for name, files in variants.items()})
-    told = ablation_report.about(made, variants, data.paths, _told(options))
+    told = report.about(made, variants, data.paths, _told(options))
     if failed:
         told["pictures that could not be read"] = len(failed)
-    files = ablation_report.write(made, told, sets, spent, RESAMPLES, options.output)
-    print(ablation_report.markdown(made, told, sets, spent, RESAMPLES))
+    files = report.write(made, told, sets, spent, RESAMPLES, options.output)
+    print(report.markdown(made, told, sets, spent, RESAMPLES))
     _say("written: " + ", ".join(map(str, files)))
     for reason in failed.values():
         _say(reason)

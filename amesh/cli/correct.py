@@ -4,8 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, RUNTIMES, SOME_FAILED, Verbs, count, verb
-from amesh.cli.sets import add_sets, chosen_sets
+from amesh.cli.options import DONE, RUNTIMES, SOME_FAILED, Verbs, add_sets, chosen_sets, count, verb
 
 
 def add_correct(verbs: Verbs) -> None:
@@ -47,11 +46,11 @@ def _correct(options: argparse.Namespace) -> int:
 
     from amesh import topology
     from amesh.evaluation.correction import fit_correction
-    from amesh.evaluation.labels import read_data
+    from amesh.evaluation.labels.read import read_data
     from amesh.evaluation.models import run_models
     from amesh.face_mesh import open_runner
-    from amesh.nn import weights
     from amesh.pipeline.face_pipeline import FacePipeline
+    from amesh.weights import store
 
     scheme = topology.load()
     labels, read = read_data(chosen_sets(options))
@@ -61,7 +60,7 @@ def _correct(options: argparse.Namespace) -> int:
     run = run_models({runner.name: network}, labels, scheme, detect=False, read=read)[runner.name]
     found = fit_correction(labels, run.in_roi, scheme, options.measures)
     found.about["network"] = runner.name
-    found.about["sha256"] = weights.file_hash(options.model)
+    found.about["sha256"] = store.file_hash(options.model)
     found.save(options.output)
     largest = 100 * float(np.linalg.norm(found.shifts, axis=1).max())
     print(

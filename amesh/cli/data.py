@@ -4,8 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, SOME_FAILED, Verbs, positive, verb
-from amesh.cli.sets import SETS, add_formats
+from amesh.cli.options import DONE, SETS, SOME_FAILED, Verbs, add_formats, positive, verb
 
 
 def add_data(verbs: Verbs) -> None:
@@ -38,11 +37,11 @@ def _data_check(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from amesh import topology
-    from amesh.data.check import check
-    from amesh.data.check_report import describe
-    from amesh.data.check_sheet import write_sheet
-    from amesh.data.records import Problems
+    from amesh.data.check.report import describe
+    from amesh.data.check.run import check
+    from amesh.data.check.sheet import write_sheet
     from amesh.data.sources.opening import SourceConfig, open_source
+    from amesh.data.sources.records import Problems
     from amesh.files import write_atomically
 
     scheme = topology.load(options.topology)

@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amesh.cli.face_mesh import add_face_mesh, open_face_mesh
-from amesh.cli.options import DONE, FAILED, SOME_FAILED, Verbs, count, positive, verb
+from amesh.cli.options import (
+    DONE,
+    FAILED,
+    SOME_FAILED,
+    Verbs,
+    add_face_mesh,
+    count,
+    open_face_mesh,
+    positive,
+    verb,
+)
 from amesh.errors import UserError
 
 if TYPE_CHECKING:
@@ -128,9 +137,9 @@ def _amount(text: str) -> float:
 
 def _label(options: argparse.Namespace) -> int:
     from amesh.face_mesh import open_runner
-    from amesh.labelling.facts import Manifest, find_manifests
-    from amesh.labelling.inputs import find_inputs, find_share
+    from amesh.labelling.manifest import Manifest, find_manifests
     from amesh.labelling.run import LabelConfig, label
+    from amesh.labelling.sources import find_inputs, find_share
     from amesh.labelling.summary import claim, describe_teacher, summarise
     from amesh.labelling.teacher import Member, Teacher
     from amesh.labelling.views import ViewConfig
@@ -177,9 +186,9 @@ def _label(options: argparse.Namespace) -> int:
 def _corrections(files: Sequence[Path], models: Sequence[str]) -> "list[Correction | None]":
     """The correction of each network, found by the weights that it was measured on."""
     from amesh.data.correction import load_correction
-    from amesh.nn import weights
+    from amesh.weights import store
 
-    digests = [weights.file_hash(model) for model in models]
+    digests = [store.file_hash(model) for model in models]
     if len(set(digests)) < len(digests):
         raise UserError("--ensemble: the same network twice; it would only count double")
     found: list[Correction | None] = [None] * len(models)

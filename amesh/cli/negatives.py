@@ -4,8 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.face_mesh import add_face_mesh, open_face_mesh
-from amesh.cli.options import DONE, Verbs, count, positive, verb
+from amesh.cli.options import DONE, Verbs, add_face_mesh, count, open_face_mesh, positive, verb
 
 
 def add_negatives(verbs: Verbs) -> None:
@@ -35,9 +34,9 @@ def add_negatives(verbs: Verbs) -> None:
 
 
 def _negatives(options: argparse.Namespace) -> int:
-    from amesh.labelling.facts import Manifest, find_manifests
-    from amesh.labelling.inputs import find_inputs
+    from amesh.labelling.manifest import Manifest, find_manifests
     from amesh.labelling.negatives import write_negatives
+    from amesh.labelling.sources import find_inputs
 
     found = write_negatives(
         find_inputs(options.sources),

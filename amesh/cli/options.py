@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from amesh.errors import UserError
@@ -76,3 +77,120 @@ def needs_training(module: str, name: str) -> Any:
 def count(number: int, noun: str) -> str:
     """`1 face`, `2 faces`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+if TYPE_CHECKING:
+    from amesh.face_mesh import FaceMesh
+
+
+def add_face_mesh(parser: argparse.ArgumentParser, default: str, model: str) -> None:
+    """Adds the options.
+
+    Args:
+        parser: Of the verb.
+        default: Network of `--model` where it is not given.
+        model: The help of `--model`.
+    """
+    parser.add_argument("--model", default=default, help=model)
+    parser.add_argument(
+        "--runtime", default="auto", choices=RUNTIMES, help="auto: the fastest that is installed"
+    )
+    parser.add_argument(
+        "--detector",
+        default="both",
+        choices=["short", "full", "both", "crowd"],
+        help="short: near faces; full: small ones; crowd: both, and tiles of the picture",
+    )
+    parser.add_argument("--max-faces", type=positive, metavar="N", help="at most N per picture")
+    parser.add_argument(
+        "--min-score", type=probability, default=0.5, metavar="P", help="drop faces less sure"
+    )
+
+
+def open_face_mesh(options: argparse.Namespace) -> "FaceMesh":
+    """Opens what the options name.
+
+    Raises:
+        UserError: There is no such network, or it cannot be run.
+    """
+    from amesh.face_mesh import FaceMesh
+
+    return FaceMesh(
+        options.model,
+        options.runtime,
+        detector=options.detector,
+        max_faces=options.max_faces,
+        min_score=options.min_score,
+    )
+
+
+if TYPE_CHECKING:
+    from amesh.evaluation.labels.read import LabelledData
+
+SETS = (
+    "manifests (.jsonl), folders of shards (as synth and label write them), of .pts, of .mat or of "
+    "FaceSynthetics, COCO files (.json), WFLW lists (.txt)"
+)
+
+
+def add_sets(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """Adds the options.
+
+    Args:
+        parser: Of the verb.
+        required: Whether there has to be a set.
+    """
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        required=required,
+        metavar="SET",
+        help=f"labelled sets: {SETS}",
+    )
+    add_formats(parser)
+    parser.add_argument(
+        "--only",
+        type=Path,
+        metavar="FILE",
+        help="these faces alone: a text file with a key on each line, such as the held_out.txt "
+        "of a training",
+    )
+    parser.add_argument(
+        "--without", type=Path, metavar="FILE", help="leave these faces out: a file like --only's"
+    )
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Adds what a set's format leaves open."""
+    parser.add_argument(
+        "--format",
+        default="auto",
+        choices=["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"],
+        help="of all sets; auto looks",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="pictures of wflw, coco sets")
+    parser.add_argument(
+        "--scheme", metavar="NAME", help="of the points, where the format is silent"
+    )
+    parser.add_argument(
+        "--coordinates",
+        choices=["corner", "index", "one"],
+        help="what labels count from, where the format is silent: a pixel's corner, its centre at "
+        "0, or its centre at 1",
+    )
+
+
+def chosen_sets(options: argparse.Namespace) -> "LabelledData":
+    """What the options of `add_sets` say."""
+    from amesh.evaluation.labels.read import LabelledData
+
+    return LabelledData(
+        tuple(options.data or ()),
+        options.format,
+        options.images,
+        options.scheme,
+        options.coordinates,
+        options.only,
+        options.without,
+    )

@@ -6,8 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amesh.cli.face_mesh import add_face_mesh, open_face_mesh
-from amesh.cli.options import DONE, FAILED, MODEL, SOME_FAILED, Verbs, count, verb
+from amesh.cli.options import (
+    DONE,
+    FAILED,
+    MODEL,
+    SOME_FAILED,
+    Verbs,
+    add_face_mesh,
+    count,
+    open_face_mesh,
+    verb,
+)
 
 if TYPE_CHECKING:
     from amesh.pipeline.records import Record

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from amesh.cli.options import DONE, Verbs, count, positive, verb
 
 if TYPE_CHECKING:
-    from amesh.data.synth.faces import SyntheticFaces
+    from amesh.synth.faces import SyntheticFaces
 
 
 def add_synth(verbs: Verbs) -> None:
@@ -41,9 +41,9 @@ def _synth(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from amesh import topology
-    from amesh.data.synth.faces import SyntheticFaces
-    from amesh.data.synth.write import write_shards
     from amesh.errors import UserError
+    from amesh.synth.faces import SyntheticFaces
+    from amesh.synth.write import write_shards
 
     if options.output is None and options.sheet is None:
         raise UserError("synth: say where to: --output DIR for shards, --sheet FILE.png to look")
@@ -76,9 +76,9 @@ def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
     import cv2
     import numpy as np
 
-    from amesh.data.synth.write import make, pixels
     from amesh.errors import UserError
     from amesh.files import write_atomically
+    from amesh.synth.write import make, pixels
 
     if path.suffix.lower() != ".png":
         raise UserError(f"{path}: the sheet is a PNG file; give a name that ends with .png")

@@ -8,7 +8,7 @@ from typing import Literal
 from amesh.deploy import sidecar
 from amesh.deploy.export import export, open_network
 from amesh.errors import UserError
-from amesh.nn import weights
+from amesh.weights import store
 
 Kept = Literal["onnx", "litert"]
 
@@ -17,7 +17,7 @@ _SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "litert": ".tflite", "tensorrt"
 
 def exported(name: str, runtime: str) -> Path:
     """Where the cache keeps a network's file for a runtime."""
-    return weights.cache_folder() / runtime / f"{name}{_SUFFIXES[runtime]}"
+    return store.cache_folder() / runtime / f"{name}{_SUFFIXES[runtime]}"
 
 
 def is_current(name: str, runtime: str) -> bool:
@@ -29,7 +29,7 @@ def is_current(name: str, runtime: str) -> bool:
         UserError: The file, its description or the weights are missing or damaged.
     """
     made_from = sidecar.read_unchecked(exported(name, runtime)).weights_sha256
-    return made_from == sidecar.tensors_hash(weights.tensors(weights.find(name)))
+    return made_from == sidecar.tensors_hash(store.tensors(store.find(name)))
 
 
 def keep(name: str, runtime: Kept, say: Callable[[str], None] = print) -> Path:

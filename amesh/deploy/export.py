@@ -8,19 +8,21 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
-from amesh.deploy import makers, parity, sidecar
+from amesh.deploy import parity, sidecar
 from amesh.deploy.crops import NAME, upright_faces
-from amesh.deploy.makers import Made, Request
+from amesh.deploy.litert import make as litert
+from amesh.deploy.network.prepare import Network
+from amesh.deploy.onnx import make as onnx
+from amesh.deploy.request import Made, Request
 from amesh.deploy.sidecar import Sidecar
 from amesh.deploy.signature import Precision
-from amesh.deploy.wrapper import Network
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED
 from amesh.nn.mesh_only import MeshOnly
+from amesh.weights import store
 
 Format = Literal["onnx", "litert", "tensorrt", "task"]
 Architecture = Literal["attention_mesh", "mesh_only", "cascade"]
@@ -90,8 +92,7 @@ def export(
     if kind == "tensorrt":
         _export_engine(request, output, say)
     else:
-        # Looked up here, by name: a test puts its own maker in.
-        made = getattr(makers, f"make_{kind}")(request)
+        made = _make(kind, request)
         compared = _compared(made.run, target, request, output, say)
         write_atomically(output, made.content)
         sidecar.write(output, _describe(kind, request, made, compared, origin))
@@ -113,10 +114,16 @@ def open_network(
     elif untrained is not None:
         net, origin = _fresh(str(model), untrained), {"source": "untrained"}
     else:
-        net, origin = weights.load(model), weights.header(weights.find(model))["origin"]
+        net, origin = store.load(model), store.header(store.find(model))["origin"]
     if not isinstance(net, AttentionMesh | MeshOnly | Cascade):
         raise UserError(f"{model}: a {type(net).__name__} predicts no landmarks to export")
     return net.eval(), dict(origin)
+
+
+def _make(kind: Format, request: Request) -> Made:
+    if kind == "onnx":
+        return onnx.make_onnx(request)
+    return litert.make_task(request) if kind == "task" else litert.make_litert(request)
 
 
 def _check(value: str, known: tuple[str, ...], what: str) -> None:
@@ -174,10 +181,10 @@ def _describe(
 
 def _export_engine(request: Request, output: Path, say: Say) -> None:
     """Through an ONNX file of the same precision, which TensorRT's builder reads."""
-    from amesh.deploy import tensorrt
-    from amesh.deploy.onnx import export_onnx
-    from amesh.deploy.quantise import export_int8
-    from amesh.deploy.tensorrt_build import BuildOptions
+    from amesh.deploy.onnx.export import export_onnx
+    from amesh.deploy.onnx.quantise import export_int8
+    from amesh.deploy.tensorrt.export import build
+    from amesh.deploy.tensorrt.plan import BuildOptions
 
     if request.precision == "int8":
         content = export_int8(request.target, request.calibrated_on, request.batch)
@@ -186,7 +193,7 @@ def _export_engine(request: Request, output: Path, say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
         path = Path(folder) / f"{output.stem}.onnx"
         path.write_bytes(content)
-        tensorrt.build(
+        build(
             path,
             output,
             options=BuildOptions(precision=request.precision),

@@ -11,11 +11,11 @@ from torch import nn
 
 from amesh.deploy import crops as crop_sets
 from amesh.deploy.crops import parity_crops
-from amesh.deploy.parts import MeshPart, RegionPart
+from amesh.deploy.network.cascade_parts import MeshPart, RegionPart
 from amesh.deploy.signature import OUTPUTS, Precision
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
-from amesh.nn.runner import RunnerOutput
+from amesh.runner import RunnerOutput
 from amesh.topology import Topology, load
 
 Images = Float32[np.ndarray, "b s s 3"]

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from amesh import __version__
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.topology import Topology, load
+from amesh.version import __version__
 
 NORMALISATION = "RGB / 255, in [0, 1]"
 
@@ -157,7 +157,7 @@ def weights_hash(net: nn.Module) -> str:
 
 
 def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
-    """The same of tensors by name, as `amesh.nn.weights.tensors` reads them from a file."""
+    """The same of tensors by name, as `amesh.weights.store.tensors` reads them from a file."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         values = np.ascontiguousarray(tensor.detach().cpu().numpy())

@@ -16,9 +16,9 @@ from jaxtyping import Float
 
 from amesh.data.correction import Correction, face_axes
 from amesh.errors import UserError
-from amesh.evaluation.labels import Label
-from amesh.evaluation.measures import Part
-from amesh.evaluation.schemes import label_scheme
+from amesh.evaluation.labels.label_schemes import label_scheme
+from amesh.evaluation.labels.measures import Part
+from amesh.evaluation.labels.read import Label
 from amesh.metrics.points import nearest_on_polyline
 from amesh.topology.scheme import Topology
 

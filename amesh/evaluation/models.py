@@ -11,10 +11,10 @@ from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
 from amesh.errors import UserError
-from amesh.evaluation.labels import Label
-from amesh.evaluation.predictions import Predictions
-from amesh.evaluation.robustness import changes, misplace
-from amesh.evaluation.template_fit import label_roi
+from amesh.evaluation.labels.predictions import Predictions
+from amesh.evaluation.labels.read import Label
+from amesh.evaluation.labels.template_fit import label_roi
+from amesh.evaluation.misplacement import changes, misplace
 from amesh.geometry.roi import Roi
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.images import read_image

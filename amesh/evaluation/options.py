@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amesh.errors import UserError
-from amesh.evaluation.labels import LabelledData
+from amesh.evaluation.labels.read import LabelledData
 from amesh.face_mesh import RuntimeName
 from amesh.metrics.bootstrap import RESAMPLES
 from amesh.nn.config import DEFAULT

@@ -11,19 +11,19 @@ from typing import Any
 import amesh
 from amesh.errors import UserError
 from amesh.evaluation import scoring
-from amesh.evaluation.accuracy import Scores
-from amesh.evaluation.face_flag import flag_rows
-from amesh.evaluation.jitter import video_jitter
-from amesh.evaluation.labels import Label, LabelledData, Pictures, limit_labels, read_data
+from amesh.evaluation.labels.label_schemes import label_scheme
+from amesh.evaluation.labels.predictions import Predictions, parse_predictions
+from amesh.evaluation.labels.read import Label, LabelledData, Pictures, limit_labels, read_data
+from amesh.evaluation.markdown import plain_name
 from amesh.evaluation.models import FaceFinder, run_models
 from amesh.evaluation.options import Evaluation
-from amesh.evaluation.predictions import Predictions, parse_predictions
-from amesh.evaluation.report import Report, markdown, write
-from amesh.evaluation.schemes import label_scheme
-from amesh.evaluation.still import still_jitter
-from amesh.evaluation.tables import Comparison
-from amesh.evaluation.text import plain_name
-from amesh.evaluation.worst import worst_sheet
+from amesh.evaluation.report.worst_faces import worst_sheet
+from amesh.evaluation.report.write import Report, markdown, write
+from amesh.evaluation.tables.accuracy import Comparison
+from amesh.evaluation.tables.face_flag import flag_rows
+from amesh.evaluation.tables.jitter import video_jitter
+from amesh.evaluation.tables.jitter_still import still_jitter
+from amesh.evaluation.tables.scores import Scores
 from amesh.face_mesh import FaceMesh, RuntimeName, open_runner
 from amesh.files import as_user_error
 from amesh.pipeline.face_pipeline import FacePipeline

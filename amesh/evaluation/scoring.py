@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from amesh.evaluation import states
-from amesh.evaluation.accuracy import Scores, score, score_matched
-from amesh.evaluation.agreement import compare
-from amesh.evaluation.error_map import draw_maps, error_maps
-from amesh.evaluation.labels import Label
+from amesh.evaluation.labels.groups import (
+    Group,
+    eye_bins,
+    mouth_bins,
+    person_groups,
+    sets,
+    states_of,
+    yaw_bins,
+)
+from amesh.evaluation.labels.label_schemes import label_scheme
+from amesh.evaluation.labels.predictions import Predictions
+from amesh.evaluation.labels.read import Label
 from amesh.evaluation.models import ModelRun
-from amesh.evaluation.predictions import Predictions
-from amesh.evaluation.report import Report
-from amesh.evaluation.robustness import curves
-from amesh.evaluation.schemes import label_scheme
-from amesh.evaluation.states import Group
-from amesh.evaluation.table_2 import tables_2
-from amesh.evaluation.tables import (
+from amesh.evaluation.report.error_map import draw_maps, error_maps
+from amesh.evaluation.report.write import Report
+from amesh.evaluation.tables.accuracy import (
     Comparison,
     Row,
     accuracy_rows,
@@ -22,6 +25,10 @@ from amesh.evaluation.tables import (
     offset_rows,
     worse_rows,
 )
+from amesh.evaluation.tables.agreement import compare
+from amesh.evaluation.tables.robustness import curves
+from amesh.evaluation.tables.scores import Scores, score, score_matched
+from amesh.evaluation.tables.table_2 import tables_2
 from amesh.topology.scheme import Topology
 
 
@@ -34,8 +41,8 @@ def score_full(
 ) -> dict[str, Scores]:
     """Fills in what is known of predictions by full pipelines."""
     full = {found.name: score(labels, found.of, topology) for found in everything}
-    groups = states.sets(labels)
-    turned = states.yaw_bins(labels, states.states_of(labels, topology))
+    groups = sets(labels)
+    turned = yaw_bins(labels, states_of(labels, topology))
     report.detection = detection_rows(labels, full, [*groups, *turned], how)
     report.full = accuracy_rows(labels, full, groups, how)
     report.failures = [
@@ -67,7 +74,7 @@ def score_in_roi(
 ) -> dict[str, Scores]:
     """Fills in what is known of networks in the regions that labels give."""
     scores = {name: score_matched(labels, run.in_roi, topology) for name, run in runs.items()}
-    report.in_roi = accuracy_rows(labels, scores, states.sets(labels), how)
+    report.in_roi = accuracy_rows(labels, scores, sets(labels), how)
     report.table_2 = tables_2(labels, scores, how, topology)
     misplaced = {name: run.misplaced for name, run in runs.items() if run.misplaced}
     if misplaced:
@@ -102,14 +109,14 @@ def score_bins(
     how: Comparison,
 ) -> None:
     """Fills in errors by pose, eyes, mouth and group, and where a set is worse than another."""
-    known = states.states_of(labels, topology)
+    known = states_of(labels, topology)
     estimated = int(known.estimated.sum())
     report.about["yaw"] = f"estimated from the labels' points for {estimated} of {len(labels)}"
     bins = {
-        "Pose": (states.yaw_bins(labels, known), ("All", "Lips", "Eyes")),
-        "Eyes": (states.eye_bins(labels, known), ("All", "Eyes")),
-        "Mouth": (states.mouth_bins(labels, known), ("All", "Lips")),
-        "Groups": (states.person_groups(labels), ("All", "Lips", "Eyes")),
+        "Pose": (yaw_bins(labels, known), ("All", "Lips", "Eyes")),
+        "Eyes": (eye_bins(labels, known), ("All", "Eyes")),
+        "Mouth": (mouth_bins(labels, known), ("All", "Lips")),
+        "Groups": (person_groups(labels), ("All", "Lips", "Eyes")),
     }
 
     def rows(group: Group, columns: Sequence[str]) -> list[Row]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from amesh.data.shards import INDEX_SUFFIX, written_keys
+from amesh.data.sources.shard_files import INDEX_SUFFIX, written_keys
 from amesh.errors import UserError
 from amesh.files import as_user_error
 

@@ -16,9 +16,9 @@ from jaxtyping import Bool, Float, UInt8
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.geometry.roi import ROI_SCALE, Roi, image_from_crop
-from amesh.labelling.facts import Manifest
-from amesh.labelling.inputs import Input
-from amesh.labelling.storing import open_picture
+from amesh.labelling.manifest import Manifest
+from amesh.labelling.output import open_picture
+from amesh.labelling.sources import Input
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.images import crop_image
 
@@ -40,7 +40,7 @@ def write_negatives(
     say: Callable[[str], None] = print,
     doubtful: bool = False,
 ) -> int:
-    """Writes a manifest (`amesh.data.labels`) of regions without a face.
+    """Writes a manifest (`amesh.data.sources.manifest_lines`) of regions without a face.
 
     Args:
         inputs: Pictures; clips are left out.

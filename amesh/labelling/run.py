@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from amesh.data.licences import joined
-from amesh.data.records import Record
+from amesh.data.sources.records import Record
 from amesh.errors import UserError
-from amesh.labelling.facts import Facts, Manifest
-from amesh.labelling.inputs import Input, Share
-from amesh.labelling.items import Item, Work
 from amesh.labelling.ledger import Reason
-from amesh.labelling.output import Output
-from amesh.labelling.storing import store
+from amesh.labelling.manifest import Facts, Manifest
+from amesh.labelling.output import Output, store
+from amesh.labelling.sources import Input, Share
 from amesh.labelling.teacher import LabelledFace, Teacher
+from amesh.labelling.work import Item, Work
 
 # Training refuses labels that reach farther than this out of their picture [face sizes].
 _OUTSIDE = 1.0
@@ -32,7 +31,7 @@ class LabelConfig:
     Attributes:
         faces_per_shard: A shard ends with the picture that reaches it.
         every: Of a clip, each so-manieth frame.
-        cut: See `amesh.labelling.storing.store`.
+        cut: See `amesh.labelling.output.store`.
         min_score: Faces that the looks are less sure of are dropped.
         min_face: Smaller faces are dropped [px], by the longer side of the landmarks' box. Below
             about 50 px, looks agree on landmarks that a larger picture shows to be elsewhere.

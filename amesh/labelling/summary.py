@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.labelled_folder import LABELLED_BY, read_lines, skipped
-from amesh.data.shards import INDEX_SUFFIX
+from amesh.data.sources.labelled_folder import LABELLED_BY, read_lines, skipped
+from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.labelling.ledger import SHARDS, finished, locked
 from amesh.labelling.teacher import Member, Teacher
-from amesh.nn import weights
+from amesh.weights import store
 
 _LOCK = ".labels.lock"
 
@@ -40,15 +40,15 @@ def describe_teacher(models: Sequence[str | Path], teacher: Teacher) -> dict[str
 def _describe_member(model: str | Path, member: Member) -> dict[str, Any]:
     path, origin = Path(model), {}
     try:
-        path = weights.find(model)
-        origin = weights.header(path)["origin"]
+        path = store.find(model)
+        origin = store.header(path)["origin"]
     except UserError:
         if not path.is_file():
             raise
     return {
         "network": member.runner.name,
         "input_size": member.runner.input_size,
-        "sha256": weights.file_hash(path),
+        "sha256": store.file_hash(path),
         "origin": origin,
         "correction": None if member.correction is None else member.correction.digest,
     }

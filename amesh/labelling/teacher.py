@@ -15,9 +15,9 @@ from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.labelling.consensus import consensus, weight
 from amesh.labelling.views import ViewConfig, make_views, to_picture
-from amesh.nn.runner import Runner
 from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.images import crop_image
+from amesh.runner import Runner
 
 # Share of a face's box inside another one from which it is the same face, detected twice, or a fold
 # of skin taken for a small one.

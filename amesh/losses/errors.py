@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.losses.terms import counted, sizes
 from amesh.nn.config import MeshConfig
 from amesh.nn.output import MeshOutput

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.geometry.picking import pick
 from amesh.losses.config import LossConfig
 from amesh.losses.points import face_size, theta_term, xy_term, z_term

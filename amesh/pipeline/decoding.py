@@ -8,7 +8,7 @@ Convention:
 import numpy as np
 from jaxtyping import Float32
 
-from amesh.nn.detector import DetectorConfig
+from amesh.blazeface import DetectorConfig
 
 # (cells along a side, anchors at each cell), in the order of the output.
 _GRIDS = {"short": ((16, 2), (8, 6)), "full": ((48, 1),)}

@@ -14,11 +14,10 @@ import torch
 from jaxtyping import Float32, Float64, UInt8
 from torch import nn
 
-from amesh.nn import weights
-from amesh.nn.detector import DetectorConfig
-from amesh.pipeline.cutting import as_mediapipe_cuts
+from amesh.blazeface import DetectorConfig
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
-from amesh.pipeline.images import crop_image
+from amesh.pipeline.images import as_mediapipe_cuts, crop_image
+from amesh.weights import store
 
 DetectorKind = Literal["short", "full", "both", "crowd"]
 
@@ -58,7 +57,7 @@ class Detector:
         """Takes over the networks.
 
         Args:
-            networks: Detectors of `amesh.nn.detector`; each searches each picture.
+            networks: Detectors of `amesh.blazeface`; each searches each picture.
             mediapipe_crop: Shrink the picture as MediaPipe's CPU path does: half a pixel off and
                 without antialiasing. For comparisons with it only.
             tiles: If above 1, the last network also searches square tiles, so many along the longer
@@ -83,7 +82,7 @@ class Detector:
             UserError: They are not installed.
         """
         names = (kind,) if kind in ("short", "full") else ("short", "full")
-        networks = [weights.load(f"detector-{name}") for name in names]
+        networks = [store.load(f"detector-{name}") for name in names]
         return cls(networks, mediapipe_crop, tiles=_TILES if kind == "crowd" else 1)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:

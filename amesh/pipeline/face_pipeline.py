@@ -10,10 +10,9 @@ from jaxtyping import Float32, Float64, Num, UInt8
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
-from amesh.nn.runner import Runner
-from amesh.pipeline.cutting import as_mediapipe_cuts
 from amesh.pipeline.detector import Detection
-from amesh.pipeline.images import crop_image
+from amesh.pipeline.images import as_mediapipe_cuts, crop_image
+from amesh.runner import Runner
 
 # Crops that go through the network together: bounds the memory that a crowd takes.
 _BATCH = 16

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Num, UInt8
 from PIL import Image, UnidentifiedImageError
 
-from amesh.data.pictures import MAX_PIXELS, available, orientation, to_rgb, upright
+from amesh.data.loading.pictures import MAX_PIXELS, available, orientation, to_rgb, upright
 from amesh.errors import UserError
 
 MAX_SUPERSAMPLING = 8
@@ -197,3 +197,15 @@ def _too_large(path: Path, found: str) -> str:
 def _reason(error: Exception) -> str:
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def as_mediapipe_cuts(image_from_crop: Float64[np.ndarray, "2 3"]) -> Float64[np.ndarray, "2 3"]:
+    """The affine whose correct cut equals MediaPipe's cut with `image_from_crop`.
+
+    MediaPipe's CPU path applies a matrix between corners to pixel indices
+    (`image_to_tensor_converter_opencv.cc`), so crop pixel i reads the source at index A(i), where
+    A(i + 0.5) - 0.5 would be right.
+    """
+    shifted = image_from_crop.copy()
+    shifted[:, 2] += 0.5 - image_from_crop[:, :2].sum(1) * 0.5
+    return shifted

@@ -1,20 +1,28 @@
 """What happens beside the steps: averaged weights, checkpoints, the finished network."""
 
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.callbacks import (
+    Callback,
+    Checkpoint,
+    ModelCheckpoint,
+    RichProgressBar,
+    WeightAveraging,
+)
 from pytorch_lightning.utilities import rank_zero_info
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
-from amesh import __version__
-from amesh.nn import weights
-from amesh.training.checkpoint import network_of, read
-from amesh.training.module import LandmarkTraining
+from amesh.training.checkpoint import read
+from amesh.training.module import LandmarkTraining, network_of
 from amesh.training.origin import refused_terms
+from amesh.version import __version__
+from amesh.weights import store
 
 # The average forgets faster in the beginning: after n steps it looks back over about n / 10.
 _HEAD_START = 10
@@ -166,7 +174,7 @@ class SaveNetwork(Callback):
             **({"warm_start": pl_module.started_from} if pl_module.started_from else {}),
         }
         path = folder / f"{self.name}.safetensors"
-        weights.save(net, path, origin)
+        store.save(net, path, origin)
         rank_zero_info(f"wrote {path}")
         refused = refused_terms(origin)
         if refused:
@@ -210,3 +218,56 @@ def run_folder(trainer: pl.Trainer, folder: str | None) -> Path:
 def is_trial(trainer: pl.Trainer) -> bool:
     """Whether this is `--trainer.fast_dev_run`, which leaves nothing behind."""
     return bool(getattr(trainer, "fast_dev_run", False))
+
+
+class Progress(RichProgressBar):
+    """Lightning's, without a number of epochs where steps end the training."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        # Lightning counts without end as -1 and would show that as -2.
+        text: str = super()._get_train_description(current_epoch)
+        return text.replace("/-2", "")
+
+
+class StopTogether(Callback):
+    """Lets all processes of a training stop after the same step when SIGTERM asks any of them to.
+
+    Lightning tells the others from inside the signal's handler, by a broadcast. Where the signal
+    comes while a step's own collectives are under way the processes answer different ones, and wait
+    for each other for ever. Here the handler only takes a note, and the note goes round after each
+    step.
+    """
+
+    def __init__(self) -> None:
+        """Nobody has asked yet."""
+        self.asked = False
+
+    def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes the place of Lightning's handler, which was set just before."""
+        self._listen(trainer)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The same where nothing is validated first; Lightning brings the old handlers back."""
+        self._listen(trainer)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Asks round; Lightning stops at the end of a step where its flag is up."""
+        if trainer.world_size == 1:
+            return
+        asked = torch.tensor(float(self.asked), device=trainer.strategy.root_device)
+        if float(trainer.strategy.reduce(asked, reduce_op="sum")) > 0:
+            trainer._signal_connector.received_sigterm = True
+
+    def _listen(self, trainer: pl.Trainer) -> None:
+        if trainer.world_size > 1 and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins.io import TorchCheckpointIO
-from torch import nn
 
 from amesh.errors import UserError
 from amesh.files import replacing
@@ -103,26 +102,6 @@ def checked(checkpoint: Mapping[str, Any], path: Path, resumes: bool) -> dict[st
         )
     held: dict[str, Any] = checkpoint[_KEY]
     return held
-
-
-def network_of(path: Path) -> nn.Module:
-    """The network in a checkpoint, in evaluation mode; its averaged weights where there are some.
-
-    Raises:
-        UserError: It cannot be read, or was not written by `amesh fit`.
-    """
-    from amesh.training.module import LandmarkTraining
-
-    checkpoint = read(path)
-    held = checked(checkpoint, path, resumes=False)
-    module = LandmarkTraining(held["architecture"], MeshConfig.from_dict(held["network"]))
-    state = {
-        name.removeprefix("net."): tensor
-        for name, tensor in checkpoint["state_dict"].items()
-        if name.startswith("net.")
-    }
-    module.net.load_state_dict(state)
-    return module.net.eval()
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -19,15 +19,20 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from amesh.errors import UserError
-from amesh.training.callbacks import Averaging, BestCheckpoint, LastCheckpoint, SaveNetwork
+from amesh.training.callbacks import (
+    Averaging,
+    BestCheckpoint,
+    LastCheckpoint,
+    Progress,
+    SaveNetwork,
+    StopTogether,
+)
 from amesh.training.checkpoint import AtomicCheckpointIO, checked, read
 from amesh.training.data_module import FaceData
 from amesh.training.memory import keep_memory
 from amesh.training.module import LandmarkTraining
-from amesh.training.progress import Progress
 from amesh.training.report import Report
 from amesh.training.settings import complaint, conf_folder, named_configs, share_seed
-from amesh.training.stopping import StopTogether
 from amesh.training.tracking import Tracker
 from amesh.training.worst_faces import WorstFaces
 

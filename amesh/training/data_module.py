@@ -9,21 +9,21 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from amesh.data.augment import Augment
-from amesh.data.augment_config import NO_AUGMENTATION, AugmentConfig
-from amesh.data.dataset import FaceDataset
+from amesh.data.augment.config import NO_AUGMENTATION, AugmentConfig
+from amesh.data.augment.geometric import Augment
 from amesh.data.licences import faces_by_terms
-from amesh.data.mixture import Loaded, Mixture, held_out, key_list, side_by_side, times
-from amesh.data.records import OnBad, Problems, Source, named
-from amesh.data.sample import Batch
-from amesh.data.sampler import EpochBatchSampler
+from amesh.data.loading.dataset import FaceDataset
+from amesh.data.loading.mixture import Loaded, Mixture, side_by_side
+from amesh.data.loading.sample import Batch
+from amesh.data.loading.sampler import EpochBatchSampler
 from amesh.data.sources.opening import SourceConfig, open_source
-from amesh.data.synth.faces import SyntheticFaces
-from amesh.data.synth.write import LICENCE
+from amesh.data.sources.records import OnBad, Problems, Source, named
+from amesh.data.sources.subset import held_out, key_list, times
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.config import MeshConfig
-from amesh.training.epochs import data_epoch
+from amesh.synth.faces import SyntheticFaces
+from amesh.synth.write import LICENCE
 from amesh.training.memory import keep_memory
 from amesh.training.synthetic import TRAIN_SEED, VAL_SEED, SyntheticData, maker, pool
 
@@ -246,3 +246,9 @@ class FaceData(pl.LightningDataModule):
 
 def _start_worker(number: int) -> None:
     keep_memory()
+
+
+def data_epoch(trainer: Any) -> int:
+    """The trainer's epoch; always 0 under `trainer.overfit_batches`, which repeats its batches."""
+    repeated = getattr(trainer, "overfit_batches", 0)
+    return 0 if repeated else int(trainer.current_epoch)

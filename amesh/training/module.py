@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytorch_lightning as pl
@@ -9,15 +10,14 @@ import torch
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor, nn
 
+from amesh.data.augment.region_jitter import jitter_thetas
+from amesh.data.loading.sample import Batch
 from amesh.data.random import keys
-from amesh.data.region_jitter import jitter_thetas
-from amesh.data.sample import Batch
 from amesh.errors import UserError
 from amesh.losses.config import LossConfig
 from amesh.losses.errors import face_errors, normalised_errors
 from amesh.losses.reduction import Weighted, averaged, combined, means, summed
 from amesh.losses.terms import batch_terms
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig
@@ -25,12 +25,13 @@ from amesh.nn.mesh_only import MeshOnly
 from amesh.nn.output import MeshOutput
 from amesh.nn.spatial_transformer import RegionNormaliser
 from amesh.training import parts, phases
-from amesh.training.checkpoint import check_fits, describe
-from amesh.training.epochs import data_epoch
+from amesh.training.checkpoint import check_fits, checked, describe, read
+from amesh.training.data_module import data_epoch
 from amesh.training.optimiser import OptimiserConfig, build
 from amesh.training.origin import started_from
 from amesh.training.tracking import Tracker
 from amesh.training.warm_start import warm_start as fill
+from amesh.weights import store
 
 _NETWORKS: dict[str, Callable[[MeshConfig], nn.Module]] = {
     "AttentionMesh": AttentionMesh,
@@ -42,7 +43,7 @@ _NETWORKS: dict[str, Callable[[MeshConfig], nn.Module]] = {
 class LandmarkTraining(pl.LightningModule):
     """Trains any network of the family: the Attention Mesh and the baselines of its tables alike.
 
-    It expects batches of `amesh.data.sample.Batch`, already augmented, on the device.
+    It expects batches of `amesh.data.loading.sample.Batch`, already augmented, on the device.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class LandmarkTraining(pl.LightningModule):
         self.started_from: dict[str, Any] | None = None
         self.licences: dict[str, int] = {}
         if warm_start is not None:
-            transfer = fill(self.net, weights.load(warm_start))
+            transfer = fill(self.net, store.load(warm_start))
             self.started_from = started_from(warm_start)
             rank_zero_info(f"warm start from {warm_start}: {transfer}")
         self.frozen = tuple(freeze)
@@ -233,3 +234,21 @@ class LandmarkTraining(pl.LightningModule):
             # The ranks agree already; sync_dist only keeps Lightning from advising it.
             self.log(f"{split}/{name}", mean, prog_bar=name == "nme", sync_dist=True)
         self._sums = {}
+
+
+def network_of(path: Path) -> nn.Module:
+    """The network in a checkpoint, in evaluation mode; its averaged weights where there are some.
+
+    Raises:
+        UserError: It cannot be read, or was not written by `amesh fit`.
+    """
+    checkpoint = read(path)
+    held = checked(checkpoint, path, resumes=False)
+    module = LandmarkTraining(held["architecture"], MeshConfig.from_dict(held["network"]))
+    state = {
+        name.removeprefix("net."): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith("net.")
+    }
+    module.net.load_state_dict(state)
+    return module.net.eval()

@@ -6,8 +6,8 @@ from typing import Any
 
 from amesh.data.licences import releasable
 from amesh.errors import UserError
-from amesh.nn import weights
 from amesh.training.checkpoint import read
+from amesh.weights import store
 
 _UNKNOWN = "not stated"
 
@@ -18,8 +18,8 @@ def started_from(name: str) -> dict[str, Any]:
     Raises:
         UserError: There are no such weights.
     """
-    path = weights.find(name)
-    return {"weights": path.stem, **weights.header(path)["origin"]}
+    path = store.find(name)
+    return {"weights": path.stem, **store.header(path)["origin"]}
 
 
 def refused_terms(origin: Mapping[str, Any]) -> list[str]:
@@ -47,7 +47,7 @@ def check_release(path: Path) -> None:
         UserError: Some of what it was trained on does not allow it, or the file cannot tell.
     """
     if path.suffix == ".safetensors":
-        origin = weights.header(path)["origin"]
+        origin = store.header(path)["origin"]
     elif path.suffix == ".ckpt":
         origin = read(path).get("amesh", {})
     else:

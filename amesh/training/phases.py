@@ -30,7 +30,7 @@ class PhaseConfig:
     Attributes:
         ideal: Share of all steps that use ideal crops; 0 for fine-tuning, 1 for phase 1 alone.
         jitter: How far each of theta's six numbers errs around the ideal; see
-            `amesh.data.region_jitter.jitter_thetas`.
+            `amesh.data.augment.region_jitter.jitter_thetas`.
     """
 
     ideal: float = 0.5

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.losses.reduction import averaged

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning import Trainer
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.training.cli import BuildingOnly, named_configs, quieten
 from amesh.training.memory import keep_memory
 from amesh.training.speed import measure, write

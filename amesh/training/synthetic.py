@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from amesh.data.records import ListSource, Record
-from amesh.data.synth.config import SynthConfig
-from amesh.data.synth.faces import SyntheticFaces
-from amesh.data.synth.write import make, records
+from amesh.data.sources.records import ListSource, Record
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
+from amesh.synth.config import SynthConfig
+from amesh.synth.faces import SyntheticFaces
+from amesh.synth.write import make, records
 
 # Added to the run's seed, so that no face that is trained on is validated on, or is one that
 # `amesh synth` makes with a seed as people choose them.

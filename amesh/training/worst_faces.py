@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.pipeline.draw import Style, draw_faces

@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from amesh.deploy import tensorrt, tensorrt_engine
-from amesh.deploy.tensorrt_build import BuildOptions
-from amesh.deploy.tensorrt_engine import Batches, Gpu
-from amesh.deploy.tensorrt_timing import benchmark
-from amesh.deploy.tensorrt_triton import write_model
+from amesh.deploy.tensorrt import export, library
+from amesh.deploy.tensorrt.library import Batches, Gpu
+from amesh.deploy.tensorrt.plan import BuildOptions
+from amesh.deploy.tensorrt.runner import benchmark
+from amesh.deploy.tensorrt.triton import write_model
 from amesh.errors import UserError
 from amesh.files import write_atomically
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for job in jobs(matrix):
                 print(json.dumps(job))
             return 0
-        here, device = tensorrt_engine.version(), tensorrt_engine.gpu()
+        here, device = library.version(), library.gpu()
         wanted = list(fitting(matrix, here, device))
     except UserError as error:
         print(f"build.py: {error}", file=sys.stderr)
@@ -149,13 +149,13 @@ def build(
         timing_cache=options.cache,
         **extra,
     )
-    sidecar = tensorrt.build(model, target, tensorrt.Origin(engine["model"]), wanted)
+    sidecar = export.build(model, target, export.Origin(engine["model"]), wanted)
     print(f"{target}\n  {sidecar['trtexec']}")
     if options.triton is not None:
         print(f"  Triton: {write_model(target, options.triton / here, name)}")
     if options.benchmark:
         largest = wanted.batches.largest
-        runner = tensorrt.open_engine(target)
+        runner = export.open_engine(target)
         timings = benchmark(runner, [batch for batch in TIMED if batch <= largest])
         rows: dict[str, Any] = {"gpu": device._asdict(), "tensorrt": here, "engine": name}
         rows["timings"] = [asdict(timing) for timing in timings]

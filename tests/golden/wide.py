@@ -13,9 +13,9 @@ import torch
 
 import amesh
 from amesh.geometry import roi
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.pipeline.images import crop_image, list_images, read_image
+from amesh.weights import store
 
 SIZE = 192
 TOLERANCE = 1e-3  # [px of the crop]
@@ -61,7 +61,7 @@ def cut(folder: Path, output: Path, most: int) -> None:
 
 def compare(crops: Path, answers: Path) -> int:
     """Prints the worst distance of each output [px]; 1 where one exceeds the tolerance."""
-    net = weights.load("released-192")
+    net = store.load("released-192")
     assert isinstance(net, AttentionMesh)
     released = np.load(answers)
     images = torch.from_numpy(np.load(crops)["crops"]).permute(0, 3, 1, 2).float() / 255

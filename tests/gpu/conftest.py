@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from amesh.deploy import tensorrt_engine
+from amesh.deploy.tensorrt import library
 from amesh.errors import UserError
 
 HERE = Path(__file__).resolve().parent
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.gpu)
         lacks: list[str | None] = []
         if item.path.name == "test_tensorrt.py":
-            lacks = [reason(tensorrt_engine.version), reason(tensorrt_engine.gpu)]
+            lacks = [reason(library.version), reason(library.gpu)]
         elif DEVICE == "cuda" and not torch.cuda.is_available():
             lacks = ["needs an NVIDIA GPU"]
         if any(lacks):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from amesh.data.augment import Augment
-from amesh.data.augment_config import NO_AUGMENTATION, AugmentConfig
-from amesh.data.sample import Canvas
+from amesh.data.augment.config import NO_AUGMENTATION, AugmentConfig
+from amesh.data.augment.geometric import Augment
+from amesh.data.loading.sample import Canvas
 from amesh.topology.scheme import Topology, load
 
 COUNT = 16

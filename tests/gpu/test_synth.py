@@ -1,6 +1,6 @@
 import torch
 
-from amesh.data.synth.faces import SyntheticFaces
+from amesh.synth.faces import SyntheticFaces
 from amesh.topology import load
 
 

@@ -13,18 +13,18 @@ import onnxruntime
 import pytest
 import torch
 
-from amesh.deploy import quantise, tensorrt, tensorrt_engine
-from amesh.deploy.onnx import export_onnx
+from amesh.deploy.onnx import quantise
+from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.sidecar import sidecar_file
 from amesh.deploy.signature import INPUT, Precision
-from amesh.deploy.tensorrt_build import BuildOptions
-from amesh.deploy.tensorrt_engine import Batches
-from amesh.deploy.tensorrt_runner import TensorRTRunner
-from amesh.deploy.tensorrt_sidecar import read_sidecar
-from amesh.deploy.tensorrt_timing import benchmark
-from amesh.deploy.tensorrt_triton import write_model
+from amesh.deploy.tensorrt import export, library
+from amesh.deploy.tensorrt.library import Batches
+from amesh.deploy.tensorrt.plan import BuildOptions
+from amesh.deploy.tensorrt.runner import TensorRTRunner, benchmark
+from amesh.deploy.tensorrt.sidecar import read_sidecar
+from amesh.deploy.tensorrt.triton import write_model
 from amesh.errors import UserError
-from amesh.nn import weights
+from amesh.weights import store
 
 SIZE = 128
 BATCHES = Batches(1, 4, 8)
@@ -50,7 +50,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory, crops: np.ndarray) -> dict[
     """tiny-128 with fixed random weights in every precision, batch dynamic."""
     folder = tmp_path_factory.mktemp("onnx")
     torch.manual_seed(0)
-    net = weights.untrained("tiny-128")
+    net = store.untrained("tiny-128")
     for name, parameter in net.named_parameters():
         if name.endswith("points.weight"):  # else every picture gives the mean face
             parameter.data.mul_(20)
@@ -77,7 +77,7 @@ def build(graphs: dict[Precision, Path], tmp_path_factory: pytest.TempPathFactor
             timing_cache=cache,
             **options,
         )
-        sidecar = tensorrt.build(graphs[precision], engine, tensorrt.Origin("tiny-128"), wanted)
+        sidecar = export.build(graphs[precision], engine, export.Origin("tiny-128"), wanted)
         return engine, sidecar
 
     return make
@@ -104,21 +104,21 @@ def test_parity_with_onnx_runtime(
     build: Build, graphs: dict[Precision, Path], crops: np.ndarray, precision: Precision
 ):
     engine, sidecar = build(precision)
-    runner = tensorrt.open_engine(engine)
+    runner = export.open_engine(engine)
     expected = reference(graphs["fp32"], crops)
     for batch in (8, 3, 1):
         found = runner(crops[:batch])
         assert found.landmarks.shape == (batch, 478, 3)
         assert worst(found.landmarks, expected[:batch]) <= TOLERANCE[precision]
     assert sidecar["precision"] == precision
-    tensorrt_engine.assert_precision(sidecar["numbers"], precision)
+    library.assert_precision(sidecar["numbers"], precision)
     for other in {"fp32", "fp16", "int8"} - {precision}:
         with pytest.raises(UserError, match=f"asked for {other}"):
-            tensorrt_engine.assert_precision(sidecar["numbers"], other)
+            library.assert_precision(sidecar["numbers"], other)
 
 
 def test_a_replayed_graph_gives_the_same(half: Path, crops: np.ndarray):
-    replayed, launched = (tensorrt.open_engine(half, cuda_graphs=on) for on in (True, False))
+    replayed, launched = (export.open_engine(half, cuda_graphs=on) for on in (True, False))
     for batch in (1, 8, 1, 5, 8):  # back and forth: each batch keeps its own graph and buffers
         first, second = replayed(crops[:batch]), launched(crops[:batch])
         np.testing.assert_array_equal(first.landmarks, second.landmarks)
@@ -128,7 +128,7 @@ def test_a_replayed_graph_gives_the_same(half: Path, crops: np.ndarray):
 
 
 def test_more_batches_than_are_kept(half: Path, crops: np.ndarray):
-    runner = tensorrt.open_engine(half)
+    runner = export.open_engine(half)
     alone = runner(crops[:1]).landmarks
     for batch in (2, 3, 4, 5, 6, 7, 8):
         runner(crops[:batch])
@@ -137,7 +137,7 @@ def test_more_batches_than_are_kept(half: Path, crops: np.ndarray):
 
 
 def test_profiles(half: Path, crops: np.ndarray):
-    runner = tensorrt.open_engine(half)
+    runner = export.open_engine(half)
     assert runner.profiles == (BATCHES, Batches(1, 1, 1))
     with pytest.raises(UserError, match=r"batch 9 is outside .*\(1 to 8 and 1\)"):
         runner(np.concatenate([crops, crops[:1]]))
@@ -155,8 +155,8 @@ def test_a_stripped_engine_is_smaller_and_the_same(
 ):
     engine, _ = build("fp16", strip_weights=True)
     assert engine.stat().st_size < half.stat().st_size
-    runner = tensorrt.open_engine(engine, model=graphs["fp16"])
-    expected = tensorrt.open_engine(half)(crops).landmarks
+    runner = export.open_engine(engine, model=graphs["fp16"])
+    expected = export.open_engine(half)(crops).landmarks
     assert worst(runner(crops).landmarks, expected) <= TOLERANCE["fp16"]
 
 
@@ -165,12 +165,12 @@ def test_a_stripped_engine_is_smaller_and_the_same(
 )
 def test_compatible_engines_run(build: Build, half: Path, crops: np.ndarray, options: Any):
     engine, _ = build("fp16", **options)
-    expected = tensorrt.open_engine(half)(crops).landmarks
-    assert worst(tensorrt.open_engine(engine)(crops).landmarks, expected) <= TOLERANCE["fp16"]
+    expected = export.open_engine(half)(crops).landmarks
+    assert worst(export.open_engine(engine)(crops).landmarks, expected) <= TOLERANCE["fp16"]
 
 
 def test_inspect(half: Path):
-    found = tensorrt.inspect(half)
+    found = export.inspect(half)
     assert found["engine"]["layers"] > 0
     assert found["engine"]["numbers"]["fp16"] > found["engine"]["numbers"]["fp32"]
 
@@ -185,17 +185,17 @@ def test_an_engine_of_another_version_or_gpu(half: Path, tmp_path: Path):
         sidecar = read_sidecar(half) | {key: value}
         sidecar_file(engine).write_text(json.dumps(sidecar))
         with pytest.raises(UserError, match=message):
-            tensorrt.open_engine(engine)
+            export.open_engine(engine)
 
 
 def test_bytes_that_are_no_engine():
     with pytest.raises(UserError, match="cannot load the engine: "):
-        tensorrt_engine.deserialise(b"no engine at all" * 100, tensorrt_engine.Log())
+        library.deserialise(b"no engine at all" * 100, library.Log())
 
 
 def test_the_parser_tells_every_error(tmp_path: Path, graphs: dict[Precision, Path]):
-    from amesh.deploy import readiness
-    from amesh.deploy.tensorrt_build import build_plan
+    from amesh.deploy.tensorrt import readiness
+    from amesh.deploy.tensorrt.plan import build_plan
 
     model = onnx.load(graphs["fp16"])
     convolution = next(node for node in model.graph.node if node.op_type == "Conv")
@@ -205,7 +205,7 @@ def test_the_parser_tells_every_error(tmp_path: Path, graphs: dict[Precision, Pa
 
 
 def test_benchmark_and_triton(half: Path, tmp_path: Path):
-    runner: TensorRTRunner = tensorrt.open_engine(half)
+    runner: TensorRTRunner = export.open_engine(half)
     timings = benchmark(runner, [1, 8], repeats=20, warm_up=5)
     assert [timing.batch for timing in timings] == [1, 8]
     for timing in timings:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.nn.config import NAMED
 from amesh.nn.template import template_in_crop
 

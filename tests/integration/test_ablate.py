@@ -11,8 +11,8 @@ from training_runs import CONFIG, data
 
 pytest.importorskip("pytorch_lightning")
 
+from amesh.ablation import cost
 from amesh.cli import main
-from amesh.evaluation import cost
 
 pytestmark = pytest.mark.slow
 

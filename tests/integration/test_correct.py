@@ -10,11 +10,11 @@ from PIL import Image
 import amesh
 from amesh.cli import main
 from amesh.data.correction import Correction, face_axes, load_correction
-from amesh.data.records import Problems
+from amesh.data.sources.records import Problems
 from amesh.data.sources.shards import ShardSource
-from amesh.nn import weights
 from amesh.nn.config import NAMED
 from amesh.topology import load
+from amesh.weights import store
 
 pytestmark = pytest.mark.weights
 
@@ -39,7 +39,7 @@ def test_labels_move_to_where_people_put_their_points(astronaut: np.ndarray, tmp
     found = load_correction(written)
     about = {"faces": 1, "turned": 0, "measures": [], "network": "released-192"}
     about |= {"licences": {"CC0": 1}}
-    assert found.about == about | {"sha256": weights.file_hash("released-192")}
+    assert found.about == about | {"sha256": store.file_hash("released-192")}
     assert 0.015 < found.shifts[lids, 1].mean() < 0.035
     assert abs(found.shifts[152]).max() < 0.02
 
@@ -69,7 +69,7 @@ def test_formats_other_networks_and_pictures_that_cannot_be_read(
         (folder / f"{name}.pts").write_text(text)
     (folder / "bad.png").write_bytes((folder / "bad.png").read_bytes()[:5000])
     mine, written = tmp_path / "mine.safetensors", tmp_path / "correction.json"
-    weights.save(weights.load("released-192"), mine, {}, half=True)
+    store.save(store.load("released-192"), mine, {}, half=True)
     words = ["correct", "--data", folder, "--format", "pts", "--scheme", "ibug68"]
     words += ["--model", mine, "--output", written]
     assert main([str(word) for word in words]) == 1
@@ -82,7 +82,7 @@ def test_formats_other_networks_and_pictures_that_cannot_be_read(
         "turned": 0,
         "measures": [],
         "network": NAMED["released-192"].name,  # not where it lay
-        "sha256": weights.file_hash(mine),
+        "sha256": store.file_hash(mine),
     }
 
     label = ["label", str(folder / "good.png"), "--output", str(tmp_path / "out")]
@@ -107,7 +107,7 @@ def test_each_network_of_an_ensemble_has_its_own_correction(
     for model in models:
         files.append(tmp_path / f"{model}.json")
         shifts = rng.normal(0, 0.01, (topology.points, 2)).round(6)
-        Correction(topology.name, shifts, {"sha256": weights.file_hash(model)}).save(files[-1])
+        Correction(topology.name, shifts, {"sha256": store.file_hash(model)}).save(files[-1])
     label = ["label", str(picture), "--cut", "0", "--output"]
 
     def labels(name: str, *words: str) -> np.ndarray:

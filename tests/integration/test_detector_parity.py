@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from amesh.nn import weights
+from amesh.weights import store
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "detectors.npz")
 
@@ -20,7 +20,7 @@ def test_raw_outputs(name: str):
     Boxes are pixels of the input and logits reach 260 on noise; there single precision itself ends:
     both runtimes lie 0.6e-4 to 2.8e-4 from the same network in double precision.
     """
-    net = weights.load(f"detector-{name}")
+    net = store.load(f"detector-{name}")
     pixels = torch.from_numpy(GOLDEN[f"{name}_inputs"]).permute(0, 3, 1, 2).float()
     with torch.inference_mode():
         output = net(pixels / 127.5 - 1)

@@ -15,9 +15,9 @@ from PIL import Image
 
 import amesh
 from amesh.cli.label import add_label
-from amesh.data.dataset import make_sample
-from amesh.data.pictures import decode
-from amesh.data.records import Problems
+from amesh.data.loading.dataset import make_sample
+from amesh.data.loading.pictures import decode
+from amesh.data.sources.records import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.topology import load

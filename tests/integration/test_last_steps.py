@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def test_the_last_step_is_validated_whatever_the_interval(tmp_path: Path):
-    from amesh.nn import weights
+    from amesh.weights import store
 
     faces = data(write_faces(tmp_path / "eight", 8))
     interval = ["--trainer.check_val_every_n_epoch=null", "--trainer.val_check_interval=3"]
@@ -29,7 +29,7 @@ def test_the_last_step_is_validated_whatever_the_interval(tmp_path: Path):
 
     errors = logged(first, "val/nme")
     best = min(errors, key=errors.__getitem__)
-    written = weights.header(first / "checkpoints" / "network.safetensors")["origin"]
+    written = store.header(first / "checkpoints" / "network.safetensors")["origin"]
     assert written["checkpoint"] == "best.ckpt"
     assert written["steps"] == best + 1
     saved = torch.load(first / "checkpoints" / "best.ckpt", weights_only=True)
@@ -46,5 +46,5 @@ def test_the_last_step_is_validated_whatever_the_interval(tmp_path: Path):
     second = fit(tmp_path / "second", *faces, *interval, *resume)
     assert sorted(logged(second, "val/nme")) == [7]
     assert not (second / "checkpoints" / "best.ckpt").exists()
-    resumed = weights.header(second / "checkpoints" / "network.safetensors")["origin"]
+    resumed = store.header(second / "checkpoints" / "network.safetensors")["origin"]
     assert (resumed["checkpoint"], resumed["steps"]) == ("best.ckpt", best + 1)

@@ -10,18 +10,18 @@ import pytest
 import torch
 
 from amesh.deploy import parity
-from amesh.deploy.litert import export_for_task, export_litert, export_parts
-from amesh.deploy.litert_runner import LitertFile, LitertRunner
-from amesh.deploy.parts import take_part
+from amesh.deploy.litert.export import export_for_task, export_litert, export_parts
+from amesh.deploy.litert.runner import LitertFile, LitertRunner
+from amesh.deploy.network.cascade_parts import take_part
+from amesh.deploy.network.prepare import Network
 from amesh.deploy.signature import Precision
-from amesh.deploy.wrapper import Network
 from amesh.errors import UserError
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, RegionConfig
 from amesh.nn.mesh_only import MeshOnly
-from amesh.nn.runner import TorchRunner
+from amesh.runner import TorchRunner
+from amesh.weights import store
 
 pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'amesh[litert]'")
 
@@ -49,7 +49,7 @@ def lively(net: Network) -> Network:
 
 
 NETWORKS: dict[str, Callable[[], Network]] = {
-    "paper-256": lambda: weights.untrained("paper-256"),  # type: ignore[return-value]
+    "paper-256": lambda: store.untrained("paper-256"),  # type: ignore[return-value]
     "batch norm": lambda: AttentionMesh(replace(TINY, batch_norm=True)),
     "corners": lambda: AttentionMesh(replace(TINY, theta_rule="corners")),
     "regressed": lambda: AttentionMesh(replace(TINY, crop_source="regressed")),

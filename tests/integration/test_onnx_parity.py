@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from amesh.deploy import parity
-from amesh.deploy.onnx_runner import OnnxFile, OnnxRunner
+from amesh.deploy.onnx.runner import OnnxFile, OnnxRunner
 from amesh.geometry import roi
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.runner import TorchRunner
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.runner import TorchRunner
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "released_192.npz")
 CROPS = GOLDEN["crops"].astype(np.float32) / np.float32(255)
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 EXPORT = """
 from pathlib import Path
-from amesh.deploy.onnx import export_onnx
-from amesh.deploy.onnx_picture import export_onnx_picture
+from amesh.deploy.onnx.export import export_onnx
+from amesh.deploy.onnx.picture import export_onnx_picture
 from amesh.nn import weights
 folder, net = Path({folder!r}), weights.load("released-192")
 (folder / "fp32.onnx").write_bytes(export_onnx(net))

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from amesh.geometry import affine
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.output import MeshOutput
+from amesh.weights import store
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "released_192.npz")
 TOLERANCE = 1e-3  # [px of the 192-px crop]
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.weights
 
 @pytest.fixture(scope="module")
 def net() -> AttentionMesh:
-    loaded = weights.load("released-192")
+    loaded = store.load("released-192")
     assert isinstance(loaded, AttentionMesh)
     return loaded
 

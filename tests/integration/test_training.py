@@ -134,10 +134,10 @@ def test_fast_dev_run_leaves_nothing_behind(train, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("architecture", ["MeshOnly", "Cascade"])
 def test_baselines_train_and_validate_by_the_same_command(train, architecture):
-    from amesh.nn import weights
+    from amesh.weights import store
 
     run = train(f"--model.architecture={architecture}", "--trainer.max_epochs=1")
-    net = weights.load(run / "checkpoints" / "network.safetensors")
+    net = store.load(run / "checkpoints" / "network.safetensors")
     assert type(net).__name__ == architecture
     checkpoint = run / "checkpoints" / "best.ckpt"
     options = [f"--model.architecture={architecture}", f"--ckpt_path={checkpoint}"]

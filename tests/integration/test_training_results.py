@@ -26,20 +26,20 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_network_that_is_written_is_the_best_one_and_not_the_last(five, tmp_path):
-    from amesh.nn import weights
+    from amesh.weights import store
 
     spoil = ["--trainer.callbacks+=drawn_faces.SpoilAt", "--trainer.callbacks.step=4"]
     run = fit(tmp_path, *data(five), *spoil, "--averaging.decay=0")
     errors = logged(run, "val/nme")
     assert min(errors, key=errors.__getitem__) < 4  # the spoilt network is worse
     path = run / "checkpoints" / "network.safetensors"
-    written = weights.load(path).state_dict()
+    written = store.load(path).state_dict()
     best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     assert best["global_step"] <= 4
     for name, tensor in written.items():
         assert torch.equal(tensor, best["state_dict"][f"net.{name}"]), name
     assert any(not torch.equal(t, last(run)["state_dict"][f"net.{n}"]) for n, t in written.items())
-    origin = weights.header(path)["origin"]
+    origin = store.header(path)["origin"]
     assert origin["checkpoint"] == "best.ckpt"
     assert origin["licences"] == {"CC0": 5}
     assert "warm_start" not in origin
@@ -51,7 +51,7 @@ def test_the_network_that_is_written_is_the_best_one_and_not_the_last(five, tmp_
     checkpoint = tuned / "checkpoints" / "last.ckpt"
     resumed = fit(tmp_path / "on", *data(five), f"--ckpt_path={checkpoint}", "--data.hold_out=0.5")
     for one in (tuned, resumed):
-        found = weights.header(one / "checkpoints" / "network.safetensors")["origin"]
+        found = store.header(one / "checkpoints" / "network.safetensors")["origin"]
         assert found["warm_start"] == {"weights": "network", **origin}
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from amesh.deploy.litert import export_litert
-from amesh.deploy.litert_runner import LitertFile
-from amesh.nn import weights
+from amesh.deploy.litert.export import export_litert
+from amesh.deploy.litert.runner import LitertFile
+from amesh.weights import store
 
 WORKER = Path(__file__).with_name("mediapipe_worker.py")
 BURST = 25
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32")
     parser.add_argument("--output", type=Path, help="JSON")
     options = parser.parse_args()
-    net = weights.load("released-192")
+    net = store.load("released-192")
     file = LitertFile(export_litert(net, options.precision))  # type: ignore[arg-type]
     file.run = None  # the signature's runner keeps views that the calls here would trip over
     crop = np.random.default_rng(0).random((1, 192, 192, 3), np.float32)

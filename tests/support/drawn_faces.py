@@ -9,8 +9,8 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from amesh.data.records import Record
-from amesh.data.shards import ShardWriter
+from amesh.data.sources.records import Record
+from amesh.data.sources.shard_files import ShardWriter
 from amesh.nn.config import MeshConfig
 from amesh.nn.template import template_in_crop
 

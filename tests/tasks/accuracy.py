@@ -18,7 +18,7 @@ from pathlib import Path
 
 from amesh.cli import main as amesh
 from amesh.deploy.export import open_network
-from amesh.deploy.task import export_task
+from amesh.deploy.litert.task import export_task
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

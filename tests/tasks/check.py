@@ -25,14 +25,13 @@ from skimage import data
 from torch import nn
 
 from amesh.deploy.export import open_network
-from amesh.deploy.litert import TASK_SIZE
+from amesh.deploy.litert.export import TASK_SIZE
+from amesh.deploy.litert.task import export_task
 from amesh.deploy.signature import Precision
-from amesh.deploy.task import export_task
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
-from amesh.pipeline.cutting import as_mediapipe_cuts
 from amesh.pipeline.detector import Detector
-from amesh.pipeline.images import crop_image
+from amesh.pipeline.images import as_mediapipe_cuts, crop_image
 
 CASES: list[tuple[str, Precision]] = [
     ("released-192", "fp32"),

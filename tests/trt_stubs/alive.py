@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorrt as trt
 
-from amesh.deploy.tensorrt_engine import Log, release, version
+from amesh.deploy.tensorrt.library import Log, release, version
 
 # Enumerations of Python's own kind carry these.
 PRIVATE = {"name", "value"}

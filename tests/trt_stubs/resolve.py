@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-MODULES = sorted((CHECKOUT / "amesh" / "deploy").glob("tensorrt*.py"))
+MODULES = sorted((CHECKOUT / "amesh" / "deploy" / "tensorrt").glob("*.py"))
 LIBRARIES = ("nvinfer", "nvonnxparser", "nvinfer_plugin")
 # Of our own or of the standard library, though a class of TensorRT has the name too.
 OTHERS = {"name", "errors", "flags", "log"}

@@ -5,16 +5,16 @@ import pytest
 from amesh.deploy.cache import exported
 from amesh.errors import UserError
 from amesh.face_mesh import open_runner
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
-from amesh.nn.runner import TorchRunner
+from amesh.runner import TorchRunner
+from amesh.weights import store
 
 
 @pytest.fixture
 def mine(empty_cache: Path) -> Path:
     path = empty_cache / "weights" / "mine.safetensors"
-    weights.save(AttentionMesh(NAMED["tiny-128"]), path, {})
+    store.save(AttentionMesh(NAMED["tiny-128"]), path, {})
     return path
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.records import ListSource, Problems, Record, check_points, finish
 from amesh.data.sources.files import OFFSETS, Coordinates, read_text
+from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
 from amesh.errors import UserError
 
 # In COCO-WholeBody the face's points have a key of their own.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amesh.data.records import ListSource, Problems, Record, check_points, finish
 from amesh.data.sources.files import OFFSETS, Coordinates, beside, list_files, read_text
+from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
 
 _SUFFIX = "_ldmks.txt"
 _POINTS = 70

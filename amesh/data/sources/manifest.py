@@ -1,9 +1,9 @@
-"""Plain `landmarks.jsonl` manifests, the format of `amesh.data.labels`."""
+"""Plain `landmarks.jsonl` manifests, the format of `amesh.data.sources.manifest_lines`."""
 
 from pathlib import Path
 
-from amesh.data.labels import Coordinates, Label, label_key, read_labels
-from amesh.data.records import ListSource, Problems, Record, finish
+from amesh.data.sources.manifest_lines import Coordinates, Label, label_key, read_labels
+from amesh.data.sources.records import ListSource, Problems, Record, finish
 from amesh.errors import UserError
 
 

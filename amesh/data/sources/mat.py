@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.records import ListSource, Problems, Record, check_points, finish
 from amesh.data.sources.files import OFFSETS, Coordinates, beside, list_files
+from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
 from amesh.errors import UserError
 
 _POINTS = 68

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from amesh.data.mixture import listed
-from amesh.data.records import Problems, Source
 from amesh.data.sources.coco import read_coco
 from amesh.data.sources.face_synthetics import read_face_synthetics
 from amesh.data.sources.files import Coordinates
 from amesh.data.sources.manifest import read_manifest
 from amesh.data.sources.mat import read_mat_folder
 from amesh.data.sources.pts import read_pts_folder
+from amesh.data.sources.records import Problems, Source
 from amesh.data.sources.shards import ShardSource
+from amesh.data.sources.subset import listed
 from amesh.data.sources.wflw import read_wflw
 from amesh.errors import UserError
 

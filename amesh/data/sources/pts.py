@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from amesh.data.records import ListSource, Problems, Record, check_points, finish
 from amesh.data.sources.files import beside, list_files, read_text
+from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
 
 _OFFSET = -0.5
 

@@ -1,4 +1,4 @@
-"""Reads the shards of `amesh.data.shards`: any face by one read."""
+"""Reads the shards of `amesh.data.sources.shard_files`: any face by one read."""
 
 import io
 import json
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.records import Entry, Problems, Record, check_points
-from amesh.data.shards import COLUMNS, INDEX_SUFFIX, read_index
+from amesh.data.sources.records import Entry, Problems, Record, check_points
+from amesh.data.sources.shard_files import COLUMNS, INDEX_SUFFIX, read_index
 from amesh.errors import UserError
 
 

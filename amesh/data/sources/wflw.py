@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amesh.data.records import ListSource, Problems, Record, check_points, finish
 from amesh.data.sources.files import OFFSETS, Coordinates, read_text
+from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
 from amesh.errors import UserError
 
 _POINTS = 98

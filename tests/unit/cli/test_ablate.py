@@ -11,14 +11,14 @@ from drawn_faces import write_faces
 
 pytest.importorskip("pytorch_lightning")
 
+from amesh.ablation import cost
+from amesh.ablation import runs as ablation_runs
+from amesh.ablation.plan import plan, read_ablation
+from amesh.ablation.runs import Job
 from amesh.cli import main
-from amesh.evaluation import cost
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import MeshConfig
-from amesh.training import ablation_runs
-from amesh.training.ablation import plan, read_ablation
-from amesh.training.ablation_runs import Job
+from amesh.weights import store
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def _train(job: Job) -> None:
     torch.manual_seed(job.seed)
     version = job.folder / "logs" / "version_0"
     net = AttentionMesh(MeshConfig.from_dict(job.settings["model"]["network"]))
-    weights.save(net, version / "checkpoints" / "network.safetensors", {"version": "1"})
+    store.save(net, version / "checkpoints" / "network.safetensors", {"version": "1"})
     (version / "config.yaml").write_text(yaml.safe_dump(job.settings))
 
 

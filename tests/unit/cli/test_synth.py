@@ -5,7 +5,7 @@ import cv2
 import pytest
 
 from amesh.cli.synth import add_synth
-from amesh.data.records import Problems
+from amesh.data.sources.records import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 

@@ -3,13 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from labelled_pictures import Pose
 
 from amesh.data.posing import fit_pose
 from amesh.data.schemes import known_schemes, label_map, place_template, to_landmarks
 from amesh.errors import UserError
 from amesh.topology.scheme import Topology, load
-
-from .conftest import Pose
 
 FOREIGN = ["ibug68", "aflw2000_3d68", "wflw98", "lapa106", "face_synthetics70"]
 

@@ -23,9 +23,9 @@ def small_graph() -> GraphMaker:
 @pytest.fixture
 def tensorrt(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The stand-in for TensorRT, importable as `tensorrt`, on a GPU that is none."""
-    from amesh.deploy import tensorrt as entry
-    from amesh.deploy import tensorrt_build, tensorrt_engine
-    from amesh.deploy.tensorrt_runner import TensorRTRunner
+    from amesh.deploy.tensorrt import export as entry
+    from amesh.deploy.tensorrt import library, plan
+    from amesh.deploy.tensorrt.runner import TensorRTRunner
 
     class Idle(TensorRTRunner):
         def __init__(self, *_: object) -> None:
@@ -40,8 +40,8 @@ def tensorrt(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     spec.loader.exec_module(fake)
     fake.reset()
     monkeypatch.setitem(sys.modules, "tensorrt", fake)
-    for module in (entry, tensorrt_build):
-        monkeypatch.setattr(module, "gpu", lambda: tensorrt_engine.Gpu("Test GPU 9000", "9.0"))
+    for module in (entry, plan):
+        monkeypatch.setattr(module, "gpu", lambda: library.Gpu("Test GPU 9000", "9.0"))
     # What runs on a GPU only; test_tensorrt_runner.py has a runner without one.
     monkeypatch.setattr(entry, "TensorRTRunner", Idle)
     monkeypatch.setattr(entry, "against_onnx", lambda *_: lambda _run: {"max": 0.0})

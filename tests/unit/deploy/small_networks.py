@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from amesh.deploy.parts import take_part
+from amesh.deploy.network.cascade_parts import take_part
 from amesh.errors import UserError
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.blocks import PointHead
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig, RegionConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.weights import store
 
 SMALL: dict[str, Any] = {
     "input_size": 64,
@@ -81,12 +81,12 @@ class Wave(nn.Module):
 
 def main(folder: Path) -> None:
     """Writes weights, and ONNX files named NETWORK-PRECISION-BATCH."""
-    from amesh.deploy.onnx import export_onnx
-    from amesh.deploy.onnx_picture import export_onnx_picture
+    from amesh.deploy.onnx.export import export_onnx
+    from amesh.deploy.onnx.picture import export_onnx_picture
 
     nets = networks()
     for name, net in nets.items():
-        weights.save(net, folder / f"{name}.safetensors", {})
+        store.save(net, folder / f"{name}.safetensors", {})
     cascade = nets["cascade"]
     nets |= {f"cascade.{part}": take_part(cascade, part) for part in ("mesh", "right_eye")}
     # An export takes seconds: each of these shows several things.
@@ -107,7 +107,7 @@ def main(folder: Path) -> None:
     strange.shared.stem.activation = Wave()
     try:
         # The exporter's own copy would build a PReLU again: traced as it stands.
-        from amesh.deploy import onnx as onnx_file
+        from amesh.deploy.onnx import export as onnx_file
 
         class Alone(nn.Module):
             def __init__(self) -> None:

@@ -9,16 +9,16 @@ from amesh.deploy import cache, sidecar
 from amesh.deploy.sidecar import Sidecar
 from amesh.errors import UserError
 from amesh.face_mesh import open_runner
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
-from amesh.nn.runner import TorchRunner
+from amesh.runner import TorchRunner
+from amesh.weights import store
 
 
 @pytest.fixture
 def mine(empty_cache: Path) -> Path:
     path = empty_cache / "weights" / "mine.safetensors"
-    weights.save(AttentionMesh(NAMED["tiny-128"]), path, {}, half=True)
+    store.save(AttentionMesh(NAMED["tiny-128"]), path, {}, half=True)
     return path
 
 
@@ -27,7 +27,7 @@ def _export(name: str, runtime: str) -> Path:
     path = cache.exported(name, runtime)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"a graph")
-    net = weights.load(name)
+    net = store.load(name)
     described = Sidecar(
         kind=runtime,
         sha256=sidecar.sha256(b"a graph"),
@@ -54,13 +54,13 @@ def test_a_files_hash_is_that_of_its_network(tmp_path: Path, batch_norm: bool):
     net = AttentionMesh(replace(NAMED["tiny-128"], batch_norm=batch_norm))
     path = tmp_path / "net.safetensors"
     for half in (False, True):
-        weights.save(net, path, {}, half)
-        found = sidecar.tensors_hash(weights.tensors(path))
-        assert found == sidecar.weights_hash(weights.load(path))
+        store.save(net, path, {}, half)
+        found = sidecar.tensors_hash(store.tensors(path))
+        assert found == sidecar.weights_hash(store.load(path))
     with torch.no_grad():
         net.shared.stem.convolution.weight[0, 0, 0, 0] += 0.1
-    weights.save(net, path, {}, half=True)
-    assert sidecar.tensors_hash(weights.tensors(path)) != found
+    store.save(net, path, {}, half=True)
+    assert sidecar.tensors_hash(store.tensors(path)) != found
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "litert"])
@@ -71,7 +71,7 @@ def test_other_weights_under_the_name_put_the_exported_file_out_of_use(mine: Pat
     with pytest.raises(UserError, match=path.name):  # it is taken, and is no graph
         open_runner("mine")
 
-    weights.save(AttentionMesh(NAMED["tiny-128"]), mine, {})
+    store.save(AttentionMesh(NAMED["tiny-128"]), mine, {})
     assert not cache.is_current("mine", runtime)
     assert isinstance(open_runner("mine"), TorchRunner)
     message = f"made from other weights than mine has now; `amesh export {runtime} --model mine "

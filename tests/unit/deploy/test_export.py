@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from amesh.blazeface import DetectorConfig, build_detector
 from amesh.deploy import export as verb
-from amesh.deploy import makers, sidecar
+from amesh.deploy import sidecar
 from amesh.deploy.cache import exported, keep
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.export import export
-from amesh.deploy.makers import Made, Request
+from amesh.deploy.onnx import make as onnx
+from amesh.deploy.request import Made, Request
 from amesh.deploy.sidecar import Tensor
 from amesh.errors import UserError
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
-from amesh.nn.detector import DetectorConfig, build_detector
-from amesh.nn.runner import TorchRunner
+from amesh.runner import TorchRunner
+from amesh.weights import store
 
 Error = float
 
@@ -48,7 +49,7 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
             inputs = {"image": Tensor((None, 3, 128, 128))}
             return Made(b"content", run, inputs, {}, "nchw", ("onnx",))
 
-        monkeypatch.setattr(makers, "make_onnx", make)
+        monkeypatch.setattr(onnx, "make_onnx", make)
 
     install(0.0)
     return install
@@ -141,7 +142,7 @@ def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_p
 
 def test_a_detector_is_no_landmark_network(empty_cache: Path, tmp_path: Path):
     path = tmp_path / "detector.safetensors"
-    weights.save(build_detector(DetectorConfig("short")), path, {})
+    store.save(build_detector(DetectorConfig("short")), path, {})
     with pytest.raises(UserError, match="predicts no landmarks to export"):
         export(path)
 
@@ -154,7 +155,7 @@ def test_untrained_networks_are_the_same_whenever_they_are_made():
 def test_the_cache_is_filled_once_and_again_when_weights_change(
     empty_cache: Path, net: AttentionMesh, maker: Callable[[float], None]
 ):
-    weights.save(net, weights.weights_folder() / "mine.safetensors", {"source": "here"})
+    store.save(net, store.weights_folder() / "mine.safetensors", {"source": "here"})
     said: list[str] = []
     path = keep("mine", "onnx", said.append)
     assert path == exported("mine", "onnx") == empty_cache / "onnx" / "mine.onnx"
@@ -163,7 +164,7 @@ def test_the_cache_is_filled_once_and_again_when_weights_change(
     assert keep("mine", "onnx", said.append) == path
     assert said == []
     other = AttentionMesh(NAMED["tiny-128"])
-    weights.save(other, weights.weights_folder() / "mine.safetensors", {"source": "there"})
+    store.save(other, store.weights_folder() / "mine.safetensors", {"source": "there"})
     keep("mine", "onnx", said.append)
     assert said
     assert sidecar.read(path).weights == {"source": "there"}
@@ -184,7 +185,7 @@ def test_int8_is_calibrated_on_the_crops_given_and_judged_on_upright_faces(
 
         return Made(b"content", run, {}, {}, "nchw", ("onnx",))
 
-    monkeypatch.setattr(makers, "make_onnx", make)
+    monkeypatch.setattr(onnx, "make_onnx", make)
     own = np.zeros((3, 128, 128, 3), np.float32)
     said: list[str] = []
     for crops in (own, None):

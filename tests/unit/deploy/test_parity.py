@@ -7,7 +7,7 @@ from amesh.deploy.parity import Figures, Parity
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
-from amesh.nn.runner import RunnerOutput, TorchRunner
+from amesh.runner import RunnerOutput, TorchRunner
 from amesh.topology import load
 
 FACE = load("face478")

@@ -9,9 +9,9 @@ import pytest
 from amesh.data.correction import Correction, face_axes, load_correction
 from amesh.errors import UserError
 from amesh.evaluation.correction import fit_correction
-from amesh.evaluation.labels import Label
-from amesh.evaluation.measures import face_errors
-from amesh.evaluation.schemes import label_scheme
+from amesh.evaluation.labels.label_schemes import label_scheme
+from amesh.evaluation.labels.measures import face_errors
+from amesh.evaluation.labels.read import Label
 from amesh.topology.scheme import Topology
 
 Make = Callable[..., np.ndarray]

@@ -2,14 +2,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from evaluated_faces import Finder
 
 from amesh.errors import UserError
-from amesh.evaluation.labels import Label
+from amesh.evaluation.labels.read import Label
+from amesh.evaluation.misplacement import changes
 from amesh.evaluation.models import run_models
-from amesh.evaluation.robustness import changes
 from amesh.topology.scheme import Topology
-
-from .conftest import Finder
 
 Pose = Callable[..., np.ndarray]
 MakeLabel = Callable[..., Label]

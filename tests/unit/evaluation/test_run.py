@@ -6,14 +6,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from evaluated_faces import Finder
 
 from amesh.errors import UserError
-from amesh.evaluation.labels import LabelledData
+from amesh.evaluation.labels.read import LabelledData
 from amesh.evaluation.options import Evaluation
 from amesh.evaluation.run import evaluate
 from amesh.topology.scheme import Topology
-
-from .conftest import Finder
 
 Pose = Callable[..., np.ndarray]
 
@@ -268,7 +267,7 @@ def test_pictures_alone_are_not_needed_for_jitter(
     tmp_path: Path, opened: Callable[..., Finder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = [np.zeros((200, 220, 3), np.uint8)] * 8
-    monkeypatch.setattr("amesh.evaluation.jitter.read_frames", lambda path: iter(frames))
+    monkeypatch.setattr("amesh.evaluation.tables.jitter.read_frames", lambda path: iter(frames))
     wanted = Evaluation(
         models=("right-by-0", "right-by-1"), videos=(tmp_path / "a.mp4",), output=tmp_path
     )

@@ -9,17 +9,17 @@ import pytest
 import torch
 from drawn_faces import draw, write_faces
 
-from amesh.evaluation.labels import LabelledData
+from amesh.evaluation.labels.read import LabelledData
 from amesh.evaluation.options import Evaluation
 from amesh.evaluation.run import evaluate
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import from_landmarks
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, MeshConfig
 from amesh.nn.mesh_only import MeshOnly
 from amesh.pipeline.images import crop_image
+from amesh.weights import store
 
 NETWORKS = {"Attention mesh": AttentionMesh, "Mesh": MeshOnly, "Cascade": Cascade}
 
@@ -34,7 +34,7 @@ def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
     models = []
     for name, kind in NETWORKS.items():
         file = tmp_path / kind.__name__ / "last.safetensors"  # runs give their files one name
-        weights.save(kind(config), file, {"source": "a test"})
+        store.save(kind(config), file, {"source": "a test"})
         models.append(f"{name}={file}")
     write_faces(tmp_path / "shards", 12, size=128, negatives=6)
     wanted = Evaluation(
@@ -76,7 +76,7 @@ def test_errors_in_table_2_are_those_of_the_network(tmp_path: Path) -> None:
     """The whole path from a shard to the table, against the network called by hand."""
     config = MeshConfig.from_dict({**NAMED["tiny-128"].to_dict(), "mesh_irises": True})
     net = Cascade(config).eval()
-    weights.save(net, tmp_path / "net.safetensors", {})
+    store.save(net, tmp_path / "net.safetensors", {})
     write_faces(tmp_path / "shards", 1, size=128)
     data = LabelledData((tmp_path / "shards",))
     file = str(tmp_path / "net.safetensors")

@@ -13,9 +13,9 @@ from PIL import Image
 
 from amesh.labelling.teacher import Teacher
 from amesh.labelling.views import ViewConfig
-from amesh.nn.runner import RunnerOutput
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.runner import RunnerOutput
 from amesh.topology.scheme import load
 
 TOPOLOGY = load()

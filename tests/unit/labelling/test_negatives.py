@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amesh.data.records import Problems
 from amesh.data.sources.manifest import read_manifest
+from amesh.data.sources.records import Problems
 from amesh.errors import UserError
-from amesh.labelling.facts import Manifest
-from amesh.labelling.inputs import find_inputs
+from amesh.labelling.manifest import Manifest
 from amesh.labelling.negatives import find_negatives, write_negatives
+from amesh.labelling.sources import find_inputs
 from amesh.labelling.teacher import Teacher
 from amesh.pipeline.face_pipeline import FacePipeline
 

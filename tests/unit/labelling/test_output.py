@@ -4,15 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amesh.data.labelled_folder import read_lines, skipped
-from amesh.data.records import Problems, Record
-from amesh.data.shards import INDEX_SUFFIX
+from amesh.data.sources.labelled_folder import read_lines, skipped
+from amesh.data.sources.records import Problems, Record
+from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
-from amesh.labelling.inputs import Share
 from amesh.labelling.ledger import SkippedFile, clear_leftovers, finished, locked
-from amesh.labelling.output import Output
-from amesh.labelling.storing import encode
+from amesh.labelling.output import Output, encode
+from amesh.labelling.sources import Share
 
 from .conftest import coloured, face
 

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from amesh.data.correction import Correction
-from amesh.data.dataset import make_sample
-from amesh.data.records import Problems
+from amesh.data.loading.dataset import make_sample
+from amesh.data.sources.records import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
-from amesh.labelling.facts import Manifest
-from amesh.labelling.inputs import Share, find_inputs
+from amesh.labelling.manifest import Manifest
 from amesh.labelling.run import Counts, LabelConfig, label
+from amesh.labelling.sources import Share, find_inputs
 from amesh.labelling.summary import claim, summarise
 from amesh.labelling.teacher import Teacher
 

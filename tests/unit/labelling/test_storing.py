@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amesh.data.pictures import decode
+from amesh.data.loading.pictures import decode
 from amesh.errors import UserError
-from amesh.labelling.storing import encode, open_picture, store
-from amesh.labelling.video import count_frames, read_frames
+from amesh.labelling.output import encode, open_picture, store
+from amesh.pipeline.video import count_frames, read_frames
 
 from .conftest import coloured, face
 

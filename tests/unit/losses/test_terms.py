@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.losses.config import LossConfig
 from amesh.losses.errors import normalised_errors
 from amesh.losses.reduction import Weighted, combined, means

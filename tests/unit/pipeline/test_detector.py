@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from amesh.nn.detector import DetectorConfig, DetectorOutput, build_detector
+from amesh.blazeface import DetectorConfig, DetectorOutput, build_detector
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
 from amesh.pipeline.detector import Detector, letterbox, square_tiles
 from amesh.pipeline.images import crop_image

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from amesh.errors import UserError
-from amesh.nn.runner import RunnerOutput
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.face_crops import face_crops
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.runner import RunnerOutput
 from amesh.topology import load
 
 

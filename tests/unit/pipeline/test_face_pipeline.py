@@ -6,11 +6,10 @@ import torch
 from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
-from amesh.nn.runner import RunnerOutput
-from amesh.pipeline.cutting import as_mediapipe_cuts
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.face_pipeline import FacePipeline
-from amesh.pipeline.images import crop_image
+from amesh.pipeline.images import as_mediapipe_cuts, crop_image
+from amesh.runner import RunnerOutput
 from amesh.topology import load
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from drawn_faces import write_faces
 
-from amesh.data.records import Problems
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.data.sources.opening import SourceConfig, open_source
-from amesh.data.synth.write import make
+from amesh.data.sources.records import Problems
 from amesh.nn.config import NAMED
+from amesh.synth.write import make
 from amesh.training import cli
 from amesh.training.data_module import FaceData
 from amesh.training.synthetic import SyntheticData, maker

@@ -8,9 +8,9 @@ import torch
 from drawn_faces import write_faces
 
 from amesh.data.sources.opening import SourceConfig
-from amesh.data.synth.config import SynthConfig
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
+from amesh.synth.config import SynthConfig
 from amesh.training.data_module import FaceData
 from amesh.training.synthetic import SyntheticData
 

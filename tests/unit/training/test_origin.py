@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from amesh.errors import UserError
-from amesh.nn import weights
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.training.origin import check_release, refused_terms, started_from
+from amesh.weights import store
 
 FREE = {"licences": {"CC0-1.0": 10}}
 BOUND = {"licences": {"CC0": 3, "research only": 2}}
@@ -38,9 +38,9 @@ def test_the_terms_of_every_averaged_network_bind():
 def test_a_release_is_refused_by_what_a_file_says(tmp_path):
     net = AttentionMesh(NAMED["tiny-128"])
     path = tmp_path / "mine.safetensors"
-    weights.save(net, path, FREE)
+    store.save(net, path, FREE)
     check_release(path)
-    weights.save(net, path, {**FREE, "warm_start": BOUND})
+    store.save(net, path, {**FREE, "warm_start": BOUND})
     with pytest.raises(UserError, match=r"mine\.safetensors: not released.*: research only$"):
         check_release(path)
     torch.save({"amesh": BOUND}, tmp_path / "best.ckpt")
@@ -52,5 +52,5 @@ def test_a_release_is_refused_by_what_a_file_says(tmp_path):
 
 def test_weights_to_start_from_are_named_without_their_folder(tmp_path):
     path = tmp_path / "mine.safetensors"
-    weights.save(AttentionMesh(NAMED["tiny-128"]), path, {"source": "here", **FREE})
+    store.save(AttentionMesh(NAMED["tiny-128"]), path, {"source": "here", **FREE})
     assert started_from(str(path)) == {"weights": "mine", "source": "here", **FREE}

@@ -3,9 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from amesh.training.callbacks import Progress
 from amesh.training.cli import BuildingOnly, named_configs, quieten
-from amesh.training.epochs import data_epoch
-from amesh.training.progress import Progress
+from amesh.training.data_module import data_epoch
 
 pytest.importorskip("rich")
 RUN = ["fit", "--config", "quick", "--trainer.logger=false"]

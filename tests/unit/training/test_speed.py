@@ -9,10 +9,10 @@ from drawn_faces import write_faces
 from torch.utils.data import DataLoader
 
 from amesh.cli import main
-from amesh.data.augment import Augment
-from amesh.data.dataset import FaceDataset, collate
-from amesh.data.records import ListSource, Record
-from amesh.data.sample import Batch
+from amesh.data.augment.geometric import Augment
+from amesh.data.loading.dataset import FaceDataset, collate
+from amesh.data.loading.sample import Batch
+from amesh.data.sources.records import ListSource, Record
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig, RegionConfig
 from amesh.nn.template import template_in_crop

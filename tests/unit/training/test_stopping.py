@@ -8,7 +8,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from amesh.training.stopping import StopTogether
+from amesh.training.callbacks import StopTogether
 
 MODULE = pl.LightningModule()
 Make = Callable[..., pl.Trainer]

@@ -5,7 +5,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from amesh.data.sample import Batch
+from amesh.data.loading.sample import Batch
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.nn.template import template_in_crop

@@ -1,0 +1,184 @@
+"""An ablation as it is asked for: variants of one configuration, trained with several seeds."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from amesh.ablation.runs import Job
+from amesh.errors import UserError
+from amesh.training.cli import ParsingOnly, quieten
+from amesh.training.settings import conf_folder, named_configs
+
+_KEYS = ("common", "reference", "variants")
+# What each training is given here; a variant that set it would only seem to.
+_OURS = ("--seed_everything", "--trainer.default_root_dir", "--ckpt_path")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is varied.
+
+    Attributes:
+        name: Of its file.
+        common: Words of `amesh fit` that every variant has.
+        reference: Name of the variant that the others are compared with.
+        variants: Name to the words that come after the common ones, in the order of the table.
+    """
+
+    name: str
+    common: tuple[str, ...]
+    reference: str
+    variants: Mapping[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be compared.
+
+        Raises:
+            UserError: No variants, a reference that is none, names that would share a folder, or
+                words that are not the file's to say.
+        """
+        if not self.variants:
+            raise UserError("no variants")
+        if self.reference not in self.variants:
+            raise UserError(
+                f"reference {self.reference!r} is none of the variants: {', '.join(self.variants)}"
+            )
+        folders = Counter(map(slug, self.variants))
+        for name in self.variants:
+            if not slug(name) or folders[slug(name)] > 1:
+                raise UserError(f"variant {name!r}: give it letters or digits that no other has")
+        for word in (word for words in (self.common, *self.variants.values()) for word in words):
+            if word.split("=")[0] in _OURS:
+                raise UserError(f"{word}: `amesh ablate` sets that itself; leave it out")
+
+
+def read_ablation(name: str) -> Ablation:
+    """Reads an ablation.
+
+    Args:
+        name: A file, or the name of a shipped one: `paper` is `conf/ablation/paper.yaml`.
+
+    Raises:
+        UserError: There is none, or it is not one.
+    """
+    path = _file(name)
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: expected {', '.join(_KEYS)}")
+    if unknown := [str(key) for key in found if key not in _KEYS]:
+        raise UserError(f"{path}: unknown {', '.join(unknown)}; expected {', '.join(_KEYS)}")
+    variants = found.get("variants") or {}
+    if not isinstance(variants, dict):
+        raise UserError(f"{path}: variants: expected a mapping from name to words of `amesh fit`")
+    try:
+        return Ablation(
+            path.stem,
+            _words(found.get("common"), "common"),
+            str(found.get("reference")),
+            {str(name): _words(words, f"variant {name!r}") for name, words in variants.items()},
+        )
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
+    """All trainings, all variants of the first seed first: then a part of them is a table, too.
+
+    Args:
+        ablation: What is varied.
+        seeds: So many trainings of each variant, with seeds from 0 on.
+        runs: The folder of all trainings.
+
+    Raises:
+        UserError: Words of a variant that `amesh fit` refuses, or that would void its trainings.
+    """
+    quieten()
+    jobs = []
+    for seed in range(seeds):
+        for name, own in ablation.variants.items():
+            words = (*ablation.common, *own, f"--seed_everything={seed}")
+            try:
+                settings = settings_of(words)
+                _check(settings, seed)
+            except UserError as error:
+                raise UserError(f"variant {name!r}: {error}") from None
+            folder = runs / slug(name) / f"seed-{seed}"
+            jobs.append(Job(name, seed, words, settings, folder))
+    return jobs
+
+
+def _check(settings: Mapping[str, Any], seed: int) -> None:
+    """Refuses what would show after hours only: files elsewhere, or one seed for all trainings."""
+    own = {
+        "trainer.logger=false": settings["trainer"]["logger"] is False,
+        f"save.name={settings['save']['name']}": settings["save"]["name"] != "network",
+        f"last.folder={settings['last']['folder']}": settings["last"]["folder"] is not None,
+    } | {
+        f"{part}.seed={settings[part]['seed']}": settings[part]["seed"] != seed
+        for part in ("data", "model")
+    }
+    for word, wrong in own.items():
+        if wrong:
+            raise UserError(f"{word}: files and seeds are the ablation's to say; leave it out")
+
+
+def settings_of(words: Sequence[str]) -> dict[str, Any]:
+    """Every setting of `amesh fit` with these words, as a run writes it to its config.yaml.
+
+    Raises:
+        UserError: `amesh fit` would refuse them.
+    """
+    cli = ParsingOnly(named_configs(["fit", *words]))
+    parser = cli._subcommand_parsers["fit"]
+    text = parser.dump(cli.config["fit"], skip_none=False, format="json")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def budget(settings: Mapping[str, Any]) -> str:
+    """How long settings train, in words: equal words are equal budgets."""
+    trainer, batch = settings["trainer"], settings["data"]["batch_size"]
+    steps, epochs = trainer["max_steps"], trainer["max_epochs"]
+    ends = [f"{steps:,} steps"] if steps and steps > 0 else []
+    ends += [f"{epochs} epochs"] if epochs and epochs > 0 else []
+    ends += [f"{trainer['max_time']} of time"] if trainer["max_time"] else []
+    faces = f"{batch} faces"
+    if trainer["accumulate_grad_batches"] > 1:
+        faces += f", {trainer['accumulate_grad_batches']} times,"
+    if trainer["devices"] != 1:
+        faces += f" on each of {trainer['devices']} devices"
+    if trainer["num_nodes"] > 1:
+        faces += f" on {trainer['num_nodes']} machines"
+    joint = "of" if len(ends) == 1 and steps and steps > 0 else "in batches of"
+    return f"{' or '.join(ends) or 'no end'} {joint} {faces}"
+
+
+def slug(name: str) -> str:
+    """What a variant's folder is called."""
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _words(found: Any, where: str) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise UserError(f"{where}: expected a list of words of `amesh fit`, found {found!r}")
+    return tuple(found)
+
+
+def _file(name: str) -> Path:
+    if Path(name).is_file():
+        return Path(name)
+    shipped = {path.stem: path for path in sorted((conf_folder() / "ablation").glob("*.yaml"))}
+    if name in shipped:
+        return shipped[name]
+    raise UserError(f"no ablation {name!r}: shipped are {', '.join(shipped)}, or give a file")

@@ -1,0 +1,259 @@
+"""Trainings one after the other or side by side, each a process; what is done is not done again.
+
+A run's folder is `RUNS/VARIANT/seed-N`, its log `log.txt`. Lightning puts each attempt into a
+`logs/version_N` of its own: config.yaml with every setting, and in `checkpoints` `last.ckpt` while
+it trains and `network.safetensors` when it is done.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from amesh.errors import UserError
+from amesh.files import as_user_error
+
+FIT = (sys.executable, "-m", "amesh", "fit")
+# How often it is looked whether a training has ended, and how long one may take to save [s].
+_LOOK, _PATIENCE = 0.2, 120.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        variant: What it is a training of.
+        seed: Of its random numbers.
+        words: Of `amesh fit`.
+        settings: What they mean, in full.
+        folder: Where it goes.
+    """
+
+    variant: str
+    seed: int
+    words: tuple[str, ...]
+    settings: Mapping[str, Any]
+    folder: Path
+
+
+def network(job: Job) -> Path | None:
+    """The trained network, if it is done.
+
+    Raises:
+        UserError: What is in the folder was trained with other settings.
+    """
+    return _newest(job, "network.safetensors")
+
+
+def train(
+    jobs: Sequence[Job],
+    parallel: int,
+    runs: Path,
+    program: Sequence[str] = FIT,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Trains what is not trained yet; what was stopped goes on from its last checkpoint.
+
+    Args:
+        jobs: In their order.
+        parallel: So many at a time; each has its share of the cores, or of OMP_NUM_THREADS where
+            that is less.
+        runs: The folder of all of them; one call at a time trains there.
+        program: What trains, without its words.
+        say: Is told of each start and end.
+
+    Raises:
+        UserError: A folder holds another training, or a training failed. Whatever ends this early
+            stops the trainings under way; they save where they are.
+    """
+    done = [network(job) for job in jobs]  # a folder of another training shows here, not in hours
+    if None not in done:
+        return
+    running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
+    with _alone(runs, say) as lock:
+        waiting = deque(job for job in jobs if network(job) is None)
+        ended, total = 0, len(waiting)
+        try:
+            while waiting or running:
+                while waiting and len(running) < parallel:
+                    job = waiting.popleft()
+                    checkpoint = _newest(job, "last.ckpt")
+                    threads = _cores() // (parallel * _processes(job))
+                    process = _start(job, checkpoint, threads, program, lock)
+                    running[process] = (job, time.monotonic())
+                    say(f"{_title(job)}: {'goes on' if checkpoint else 'starts'}")
+                time.sleep(_LOOK)
+                for process in [one for one in running if one.poll() is not None]:
+                    job, since = running.pop(process)
+                    if process.returncode:
+                        _kill(process)
+                    _check(job, process.returncode)
+                    ended += 1
+                    minutes = (time.monotonic() - since) / 60
+                    say(f"{_title(job)}: done in {minutes:.1f} minutes ({ended} of {total})")
+        finally:
+            _stop({process: _title(job) for process, (job, _) in running.items()}, say)
+
+
+def _newest(job: Job, name: str) -> Path | None:
+    """A file of the newest attempt that has one; all attempts have to be of these settings."""
+    found = None
+    logs = job.folder / "logs"
+    versions = [path for path in logs.glob("version_*") if path.name[8:].isdigit()]
+    for version in sorted(versions, key=lambda path: int(path.name[8:])):
+        checkpoints = version / "checkpoints"
+        if not checkpoints.is_dir():  # it did not come far enough to save anything
+            continue
+        for key, (ours, theirs) in differences(job.settings, _settings(version)).items():
+            raise UserError(
+                f"{job.folder}: trained with {key} {theirs}, now it is {ours}; "
+                "remove that folder, or give another one with --runs"
+            )
+        if (checkpoints / name).is_file():
+            found = checkpoints / name
+    return found
+
+
+def _settings(version: Path) -> dict[str, Any]:
+    path = version / "config.yaml"
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: does not say how this was trained; remove {version}")
+    return found
+
+
+def _start(
+    job: Job, checkpoint: Path | None, threads: int, program: Sequence[str], lock: int
+) -> subprocess.Popen[bytes]:
+    words = [*program, *job.words, f"--trainer.default_root_dir={job.folder}"]
+    words += ["--trainer.enable_progress_bar=false"]
+    words += [f"--ckpt_path={checkpoint}"] if checkpoint else []
+    own = os.environ.get("OMP_NUM_THREADS", "")
+    threads = max(1, min(threads, int(own) if own.isdecimal() else threads))
+    log = job.folder / "log.txt"
+    with as_user_error(log):
+        job.folder.mkdir(parents=True, exist_ok=True)
+        file = log.open("ab")
+    with file:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            start_new_session=True,  # Ctrl-C is for us alone: SIGTERM makes a training save
+            pass_fds=(lock,),  # where we are killed, the folder stays taken until it has ended
+        )
+
+
+def _check(job: Job, code: int) -> None:
+    if code == 0 and network(job) is not None:
+        return
+    log = job.folder / "log.txt"
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    last = next((line for line in reversed(lines) if line), "it said nothing")
+    what = "left no network.safetensors" if code == 0 else f"failed with {code}"
+    raise UserError(f"{_title(job)}: {what}: {last.removeprefix('amesh: ')} ({log})")
+
+
+def _stop(running: Mapping[subprocess.Popen[bytes], str], say: Callable[[str], None]) -> None:
+    """Lets trainings save and end; those that take too long are killed."""
+    for process in running:
+        process.terminate()
+    end = time.monotonic() + _PATIENCE
+    try:
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, end - time.monotonic()))
+    finally:  # also where Ctrl-C comes a second time
+        deaf = [title for process, title in running.items() if process.poll() is None]
+        for process in running:
+            _kill(process)
+        for title in deaf:
+            say(f"{title}: did not stop, and was killed; it goes on from its last checkpoint")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends a training with the processes that it started, which outlive it where it died early."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextlib.contextmanager
+def _alone(runs: Path, say: Callable[[str], None]) -> Iterator[int]:
+    """Holds the folder's lock, which the system lets go of when its last holder ends."""
+    path = runs / ".lock"
+    with as_user_error(path):
+        runs.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{runs}: another `amesh ablate` trains there; wait for it, or score what is done "
+                "with --score-only"
+            ) from None
+        except OSError:
+            say(f"{runs}: no locks on this file system; see to it that nothing else trains there")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processes(job: Job) -> int:
+    """Of one training."""
+    devices = job.settings["trainer"].get("devices")
+    return devices if isinstance(devices, int) and devices > 0 else 1
+
+
+def _title(job: Job) -> str:
+    return f"{job.variant}, seed {job.seed}"
+
+
+# Settings that change nothing of the network. A logger's gain the run's id where one goes on.
+_FREE = ("trainer.default_root_dir", "trainer.enable_progress_bar", "trainer.logger", "ckpt_path")
+
+
+def differences(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Settings that two trainings do not share: name to the wanted and the held value.
+
+    Settings that only one of them knows are those of another version of amesh, and pass.
+    """
+    ours, theirs = _flat(wanted), _flat(held)
+    # A training that went on took its weights from the checkpoint, and says so.
+    free = (*_FREE, *(("model.warm_start",) if theirs.get("ckpt_path") else ()))
+    return {
+        key: (ours[key], theirs[key])
+        for key in ours
+        if key in theirs and not key.startswith(free) and ours[key] != theirs[key]
+    }
+
+
+def _flat(settings: Any, name: str = "") -> dict[str, Any]:
+    if not isinstance(settings, Mapping) or not settings:
+        return {name: settings}
+    parts = [_flat(value, f"{name}.{key}".lstrip(".")) for key, value in settings.items()]
+    return {key: value for part in parts for key, value in part.items()}

@@ -1,0 +1,236 @@
+"""How long the networks take: the paper's Table 1 on the runtimes at hand.
+
+Everything is timed in turn, round after round, so that what else the machine does falls on all
+alike; a figure is the median over the rounds.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from amesh.deploy.network.cascade_parts import Part, take_part
+from amesh.deploy.network.prepare import Network
+from amesh.deploy.request import Request
+from amesh.deploy.signature import INPUT, Precision
+from amesh.errors import UserError
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import MeshConfig
+from amesh.pipeline.images import crop_image
+
+TimedRuntime = Literal["torch", "onnx", "litert"]
+
+# The rows of the paper's Table 1, and how its cascade is put together from them.
+ATTENTION, CASCADE = "Attention Mesh", "Cascade (mesh + lips + 2 x eye)"
+PARTS = {"Mesh": "mesh", "Lips": "lips", "Eye & iris": "right_eye"}
+CASCADE_OF = ("Mesh", "Lips", "Eye & iris", "Eye & iris")
+_WARM_UP = 5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a network is run.
+
+    Attributes:
+        runtime: What runs it.
+        precision: Of the exported file.
+        threads: Of one run.
+        batch: Faces per run.
+    """
+
+    runtime: TimedRuntime
+    precision: Precision
+    threads: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of one call.
+
+    Attributes:
+        name: What was called.
+        setting: How.
+        median: Over the rounds [ms].
+        low: First quartile [ms].
+        high: Third quartile [ms].
+    """
+
+    name: str
+    setting: Setting
+    median: float
+    low: float
+    high: float
+
+
+Call = Callable[[], object]
+
+
+def table_1(
+    config: MeshConfig, settings: Sequence[Setting], rounds: int, google: Path | None = None
+) -> list[Timing]:
+    """Times the networks of Table 1; fresh weights, since time does not depend on them.
+
+    Args:
+        config: The member of the family.
+        settings: How to run them.
+        rounds: How often each is called.
+        google: Folder of the unpacked wheel's `mediapipe/modules`: also times the cascade that
+            Google shipped, in LiteRT.
+
+    Raises:
+        UserError: A runtime is not installed, or a file cannot be made for it.
+    """
+    calls: dict[tuple[str, Setting], Call] = {}
+    torch.manual_seed(0)
+    attention, cascade = AttentionMesh(config).eval(), Cascade(config).eval()
+    for setting in settings:
+        for name, part in PARTS.items():
+            calls[name, setting] = prepare(cascade, part, setting)
+        calls[ATTENTION, setting] = prepare(attention, None, setting)
+        if google is not None and setting.runtime == "litert" and setting.batch == 1:
+            for name, file in GOOGLE.items():
+                calls[name, setting] = _litert((google / file).read_bytes(), setting)
+    timings = measure(calls, rounds)
+    for setting in settings:
+        timings.append(_sum(CASCADE, CASCADE_OF, setting, timings))
+        if ("Google's mesh", setting) in calls:
+            timings.append(_sum(GOOGLE_CASCADE, GOOGLE_CASCADE_OF, setting, timings))
+    return timings
+
+
+GOOGLE = {
+    "Google's mesh": "face_landmark/face_landmark.tflite",
+    "Google's iris": "iris_landmark/iris_landmark.tflite",
+}
+GOOGLE_CASCADE = "Google's cascade (mesh + 2 x iris)"
+GOOGLE_CASCADE_OF = ("Google's mesh", "Google's iris", "Google's iris")
+
+
+def cutting(config: MeshConfig, rounds: int) -> dict[str, float]:
+    """Milliseconds of cutting crops out of a picture: one crop, and a cascade's other three.
+
+    A cascade cuts the face and then lips and eyes, each at four times the attention crop's size.
+    """
+    random = np.random.default_rng(0)
+    image = random.integers(0, 255, (720, 1280, 3), np.uint8)
+    side = 4 * config.crop_size
+
+    def cut(size: int, extent: float) -> np.ndarray:
+        scale = extent / size
+        return crop_image(image, np.array([[scale, 0.1, 300.0], [-0.1, scale, 120.0]]), size)
+
+    def regions() -> None:
+        for _ in range(3):
+            cut(side, 130.0)
+
+    empty = Setting("torch", "fp32", 1, 1)
+    calls: Mapping[tuple[str, Setting], Call] = {
+        ("face", empty): lambda: cut(config.input_size, 400.0),
+        ("regions", empty): regions,
+    }
+    return {timing.name: timing.median for timing in measure(calls, rounds)}
+
+
+def prepare(net: AttentionMesh | Cascade, part: str | None, setting: Setting) -> Call:
+    """One call of a network on a runtime, its input ready."""
+    if setting.runtime == "torch":
+        target = take_part(net, part) if part else net
+        return _torch(target, setting)
+    request = Request(net, part, setting.precision, setting.batch)
+    if setting.runtime == "onnx":
+        from amesh.deploy.onnx.export import export_onnx
+        from amesh.deploy.onnx.runner import OnnxFile
+
+        content = export_onnx(request.target, setting.precision, setting.batch)
+        file = OnnxFile(content, setting.threads)
+        image = np.random.default_rng(0).random(file.inputs[INPUT], np.float32)
+        return lambda: file(**{INPUT: image})
+    from amesh.deploy.litert import export
+
+    if part:
+        assert isinstance(net, Cascade)
+        return _litert(export.export_parts(net, setting.precision, setting.batch)[part], setting)
+    return _litert(export.export_litert(net, setting.precision, setting.batch), setting)
+
+
+def measure(calls: Mapping[tuple[str, Setting], Call], rounds: int) -> list[Timing]:
+    """Calls everything in turn, round after round."""
+    if rounds < 1:
+        raise UserError(f"rounds is {rounds}; expected 1 or more")
+    for call in calls.values():
+        for _ in range(_WARM_UP):
+            call()
+    taken: dict[tuple[str, Setting], list[float]] = {key: [] for key in calls}
+    for _ in range(rounds):
+        for key, call in calls.items():
+            start = time.perf_counter()
+            call()
+            taken[key].append(1e3 * (time.perf_counter() - start))
+    return [
+        Timing(name, setting, *(float(np.quantile(times, q)) for q in (0.5, 0.25, 0.75)))
+        for (name, setting), times in taken.items()
+    ]
+
+
+def settings_of(
+    runtimes: Sequence[TimedRuntime],
+    precisions: Sequence[Precision],
+    threads: Sequence[int],
+    batches: Sequence[int],
+) -> list[Setting]:
+    """Every combination that exists: PyTorch on the CPU has one precision."""
+    return [
+        Setting(*each)
+        for each in product(runtimes, precisions, threads, batches)
+        if not (each[0] == "torch" and each[1] != "fp32")
+    ]
+
+
+def _torch(target: Network | Part, setting: Setting) -> Call:
+    size = target.input_size if isinstance(target, Part) else target.config.input_size
+    image = torch.rand(setting.batch, 3, size, size)
+    image = image.contiguous(memory_format=torch.channels_last)
+    ready: nn.Module = target
+    ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def call() -> object:
+        torch.set_num_threads(setting.threads)
+        with torch.inference_mode():
+            return ready(image)
+
+    return call
+
+
+def _litert(content: bytes, setting: Setting) -> Call:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise UserError("timing LiteRT needs it: pip install 'amesh[litert]'") from error
+
+    interpreter = Interpreter(model_content=content, num_threads=setting.threads)
+    interpreter.allocate_tensors()
+    detail = interpreter.get_input_details()[0]
+    image = np.random.default_rng(0).random(tuple(detail["shape"]), np.float32)
+
+    def call() -> None:
+        # As a phone's program would: into the input's own memory, then run.
+        interpreter.set_tensor(detail["index"], image)
+        interpreter.invoke()
+
+    return call
+
+
+def _sum(name: str, parts: Sequence[str], setting: Setting, timings: Sequence[Timing]) -> Timing:
+    of = {timing.name: timing for timing in timings if timing.setting == setting}
+    values = (
+        sum(getattr(of[part], field) for part in parts) for field in ("median", "low", "high")
+    )
+    return Timing(name, setting, *values)

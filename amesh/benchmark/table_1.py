@@ -1,0 +1,177 @@
+"""`amesh benchmark`: the paper's Table 1 on this machine, as Markdown, JSON and a chart."""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from amesh.benchmark.latency import (
+    ATTENTION,
+    CASCADE,
+    GOOGLE,
+    GOOGLE_CASCADE,
+    Setting,
+    TimedRuntime,
+    Timing,
+    cutting,
+    settings_of,
+    table_1,
+)
+from amesh.deploy.signature import Precision
+from amesh.errors import UserError
+from amesh.evaluation.report.chart import Panel, line_chart
+from amesh.files import write_atomically
+from amesh.metrics.bootstrap import Interval
+from amesh.nn.config import NAMED, MeshConfig
+from amesh.version import __version__
+
+PAPER_RATIO = 0.741  # Table 1: 16.6 ms of 22.4 ms
+
+
+def benchmark(
+    model: str = "paper-256",
+    runtimes: Sequence[TimedRuntime] = ("torch", "onnx"),
+    precisions: Sequence[Precision] = ("fp32",),
+    threads: Sequence[int] = (1,),
+    batches: Sequence[int] = (1,),
+    rounds: int = 50,
+    google: Path | None = None,
+    output: Path = Path("benchmark"),
+) -> int:
+    """Times the networks of Table 1 and writes benchmark.md, benchmark.json and benchmark.svg.
+
+    Args:
+        model: A named member of the family; its weights do not matter for time.
+        runtimes: What runs the networks.
+        precisions: Of the exported files.
+        threads: Of one run.
+        batches: Faces per run.
+        rounds: How often each network is called; the median counts.
+        google: The wheel of mediapipe: also times the cascade that Google shipped, in LiteRT.
+        output: Folder for the files.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: There is no such member or runtime, or the wheel is another.
+    """
+    if model not in NAMED:
+        raise UserError(f"no network named {model!r}; there is: {', '.join(NAMED)}")
+    config = MeshConfig.from_dict({**NAMED[model].to_dict(), "mesh_irises": True})
+    settings = settings_of(runtimes, precisions, threads, batches)
+    with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
+        modules = None if google is None else _unpack(google, Path(folder))
+        timings = table_1(config, settings, rounds, modules)
+    cuts = cutting(config, rounds)
+    about = _about(model, rounds)
+    text = markdown(timings, settings, cuts, about)
+    write_atomically(output / "benchmark.md", text.encode())
+    content = {"about": about, "cutting_ms": cuts, "timings": [asdict(one) for one in timings]}
+    write_atomically(output / "benchmark.json", json.dumps(content, indent=1).encode())
+    if len(batches) > 1:
+        write_atomically(output / "benchmark.svg", throughput_chart(timings).encode())
+    print(text)
+    return 0
+
+
+def markdown(
+    timings: Sequence[Timing],
+    settings: Sequence[Setting],
+    cuts: dict[str, float],
+    about: dict[str, Any],
+) -> str:
+    """The tables."""
+    lines = ["# Benchmark: the paper's Table 1", ""]
+    lines += [f"* {key}: {value}" for key, value in about.items()]
+    lines += [
+        "",
+        "Milliseconds of one call, median over the rounds, quartiles in brackets; all networks are",
+        "called in turn. The cascade is the sum of its four calls. Its networks have the attention",
+        "mesh's structure: each region network is the region's submodel behind a stem of its own.",
+        f"The paper's ratio of attention mesh to cascade is {PAPER_RATIO}.",
+        "",
+    ]
+    for setting in settings:
+        rows = {t.name: t for t in timings if t.setting == setting}
+        title = f"{setting.runtime}, {setting.precision}, threads {setting.threads}"
+        lines += [f"## {title}, batch {setting.batch}", "", "| network | ms |", "| --- | --- |"]
+        for name, row in rows.items():
+            lines.append(f"| {name} | {row.median:.2f} ({row.low:.2f} to {row.high:.2f}) |")
+        ratio = rows[ATTENTION].median / rows[CASCADE].median
+        lines.append(f"| **Attention Mesh / Cascade** | **{ratio:.3f}** |")
+        if setting.batch == 1:
+            # End to end: what a caller waits for, crops included.
+            whole = rows[ATTENTION].median + cuts["face"]
+            parts = rows[CASCADE].median + cuts["face"] + cuts["regions"]
+            lines.append(f"| with the cutting of crops | {whole / parts:.3f} |")
+        if GOOGLE_CASCADE in rows:
+            shipped = rows[ATTENTION].median / rows[GOOGLE_CASCADE].median
+            lines.append(f"| Attention Mesh / Google's cascade | {shipped:.3f} |")
+        lines.append("")
+    lines += [
+        f"Cutting crops on the CPU, one thread: the face {cuts['face']:.2f} ms, lips and two eyes",
+        f"{cuts['regions']:.2f} ms.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def throughput_chart(timings: Sequence[Timing]) -> str:
+    """Faces per second of the attention mesh against the batch: an SVG, a panel each runtime."""
+    panels: dict[str, dict[str, list[tuple[float, Interval]]]] = {}
+    for timing in sorted(timings, key=lambda one: one.setting.batch):
+        if timing.name == ATTENTION:
+            s = timing.setting
+            rate = [1e3 * s.batch / value for value in (timing.median, timing.high, timing.low)]
+            name = f"{s.precision}, {s.threads} thread{'s' if s.threads > 1 else ''}"
+            lines = panels.setdefault(s.runtime, {})
+            lines.setdefault(name, []).append((float(s.batch), Interval(*rate)))
+    drawn = [Panel(runtime, "batch", lines) for runtime, lines in panels.items()]
+    return line_chart(drawn, "faces per second")
+
+
+def _about(model: str, rounds: int) -> dict[str, Any]:
+    return {
+        "network": model,
+        "processor": f"{_processor()}, {os.cpu_count()} cores visible",
+        "system": platform.platform(terse=True),
+        "amesh": f"{__version__}, commit {_commit()}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "rounds": rounds,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def _unpack(wheel: Path, folder: Path) -> Path:
+    prefix = "mediapipe/modules"
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for file in GOOGLE.values():
+                archive.extract(f"{prefix}/{file}", folder)
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise UserError(f"{wheel}: not a mediapipe wheel with its cascade ({error})") from error
+    return folder / prefix

@@ -1,0 +1,76 @@
+"""How far training pictures are changed. Every range is bounded: 0 switches a change off."""
+
+import math
+from dataclasses import dataclass, fields, replace
+
+from amesh.errors import UserError
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Ranges of the augmentation; see `amesh.data.augment.geometric`.
+
+    Attributes:
+        rotation: Largest roll of the crop either way [degrees]; values crowd around 0.
+        scale: Largest change of its size, as a logarithm: 0.2 is a fifth larger or smaller.
+        shift: Largest shift along each axis [sides of the crop].
+        perspective: Largest difference in scale between the crop's middle and an edge.
+        mirror: Chance of a mirrored face.
+        gain: Largest change of exposure (a factor, as a logarithm) and half that of each colour.
+        curve: Largest bend of the intensity curve, towards both ends and into an S.
+        grey: Chance of a picture without colour.
+        noise: Largest standard deviation of camera noise, on the darkest pixel [of full scale];
+            bright pixels get more.
+        blur_chance: Chance of a blurred picture.
+        blur: Largest standard deviation of the blur along each axis [crop px].
+        compression_chance: Chance of block compression.
+        compression: Four times its coarsest step for the mean of a block [of full scale].
+        occluder_chance: Chance of each of two occluders.
+        occluder: Largest radius of an occluder [sides of the crop].
+    """
+
+    rotation: float = 25.0
+    scale: float = 0.2
+    shift: float = 0.12
+    perspective: float = 0.08
+    mirror: float = 0.5
+    gain: float = 0.3
+    curve: float = 0.3
+    grey: float = 0.05
+    noise: float = 0.03
+    blur_chance: float = 0.25
+    blur: float = 2.0
+    compression_chance: float = 0.25
+    compression: float = 0.15
+    occluder_chance: float = 0.2
+    occluder: float = 0.25
+
+    def __post_init__(self) -> None:
+        limits = {"rotation": 180.0, "scale": 1.0, "shift": 0.5, "perspective": 0.2, "curve": 0.5}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            highest = limits.get(field.name, 4.0 if field.name == "blur" else 1.0)
+            if not 0.0 <= value <= highest:
+                raise UserError(f"augmentation: {field.name} is {value}, expected 0 to {highest:g}")
+
+    @property
+    def reach(self) -> float:
+        """Side of the upright square that every crop stays in, over the side of the crop.
+
+        The cut that a sample carries has this size, so that no augmentation looks past it. A
+        head may be rolled by any angle, and the crop with it: hence the diagonal.
+        """
+        stretched = math.exp(self.scale) / (1.0 - 2.0 * self.perspective)
+        return math.sqrt(2.0) * stretched + 2.0 * self.shift
+
+    @property
+    def geometry_only(self) -> "AugmentConfig":
+        """The same movements of the crop, without any change of the pixels."""
+        still = {field.name: 0.0 for field in fields(self)}
+        for name in ("rotation", "scale", "shift", "perspective", "mirror"):
+            still.pop(name)
+        return replace(self, **still)
+
+
+# Crops exactly around the labelled face: for validation, and for the ideal crops of phase 1.
+NO_AUGMENTATION = AugmentConfig(**{field.name: 0.0 for field in fields(AugmentConfig)})

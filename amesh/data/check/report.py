@@ -1,0 +1,180 @@
+"""What `amesh data check` keeps of each face, and its report in words."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from amesh.data.check.duplicates import Thumbnail
+from amesh.data.licences import releasable
+
+_SHOWN = 20  # lines of each kind
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of the set.
+
+    Attributes:
+        name: Source and key.
+        source: Of the record.
+        split: The record's, or the place it was opened from.
+        licence: Terms of its picture.
+        person: Who it is, where known; source included.
+        group: As the source states it.
+        scheme: Of its points; None for a region without a face.
+        side: Longer side of the labels' box [px]; NaN without labels.
+        outside: Share of its labels outside the picture.
+        deep: It has z.
+        misfit: Distance of its labels to the posed mean face, over their spread; NaN where that
+            cannot be told.
+        mirrored: Its labels are those of a face seen from behind: left and right are exchanged.
+        fraction: Of its coordinates, 0 or 0.5 where nearly all have this one; else NaN.
+        thumb: Its crop, small.
+        place: Numbers of its source and of it in there.
+    """
+
+    name: str
+    source: str
+    split: str
+    licence: str | None
+    person: str | None
+    group: str
+    scheme: str | None
+    side: float
+    outside: float
+    deep: bool
+    misfit: float
+    mirrored: bool
+    fraction: float
+    thumb: Thumbnail
+    place: tuple[int, int]
+
+
+@dataclass
+class Report:
+    """What the check found.
+
+    Attributes:
+        faces: All that can be used.
+        problems: A line for each record that cannot.
+        outliers: Numbers of faces whose labels are far from any face's shape, worst first.
+        mirrored: Numbers of faces with left and right exchanged.
+        copies: Pairs of faces in the same picture.
+        leaks: Those of them in two splits, or under the names of two persons.
+    """
+
+    faces: list[Face]
+    problems: list[str]
+    outliers: list[int] = field(default_factory=list)
+    mirrored: list[int] = field(default_factory=list)
+    copies: list[tuple[int, int]] = field(default_factory=list)
+    leaks: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing was found that somebody should look at."""
+        return not (self.problems or self.outliers or self.mirrored or self.leaks)
+
+    def worth_a_look(self, count: int) -> list[int]:
+        """Faces for a sheet: up to half suspicious ones, then others spread over the set."""
+        pairs = [number for pair in self.leaks for number in pair]
+        odd = list(dict.fromkeys([*self.mirrored, *self.outliers, *pairs]))[: count // 2]
+        others = [i for i in range(len(self.faces)) if i not in set(odd)]
+        room = min(count - len(odd), len(others))
+        return odd + [others[i * len(others) // room] for i in range(room)]
+
+
+def describe(report: Report) -> str:
+    """The report as text."""
+    faces = report.faces
+    labelled = [face for face in faces if face.scheme is not None]
+    lines = [
+        f"{len(faces)} usable records: {len(labelled)} labelled faces, "
+        f"{len(faces) - len(labelled)} regions without a face",
+        _counts("sources", (face.source for face in faces)),
+        _counts("splits", (face.split for face in faces)),
+        _counts("schemes", (face.scheme for face in labelled)),
+        _counts("groups", (face.group or "not stated" for face in faces)),
+        _persons(faces),
+        "",
+        *_coordinates(labelled),
+        "",
+        _counts("licences", (face.licence or "NOT STATED" for face in faces)),
+        *_licences(faces),
+        "",
+        f"cannot be used: {len(report.problems)}",
+        *_some(report.problems),
+        f"left and right exchanged: {len(report.mirrored)}",
+        *_some([faces[i].name for i in report.mirrored]),
+        f"labels far from a face's shape: {len(report.outliers)}",
+        *_some([f"{faces[i].name} (misfit {faces[i].misfit:.3f})" for i in report.outliers]),
+        f"pairs of the same picture: {len(report.copies)}, of them across splits or persons: "
+        f"{len(report.leaks)}",
+        *_some([_pair(faces[i], faces[k]) for i, k in report.leaks]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _persons(faces: list[Face]) -> str:
+    known = {face.person for face in faces if face.person is not None}
+    named = sum(face.person is not None for face in faces)
+    shared = {
+        person
+        for person in known
+        if len({face.split for face in faces if face.person == person}) > 1
+    }
+    text = f"persons: {len(known)} in {named} records, unknown in {len(faces) - named}"
+    return text + (f"; IN SEVERAL SPLITS: {', '.join(sorted(shared)[:5])}" if shared else "")
+
+
+def _coordinates(labelled: list[Face]) -> list[str]:
+    if not labelled:
+        return ["coordinates: no labels"]
+    sides = np.percentile([face.side for face in labelled], [0, 50, 100])
+    misfits = np.array([face.misfit for face in labelled])
+    lines = [
+        "labels' box [px]: smallest {:.0f}, median {:.0f}, largest {:.0f}".format(*sides),
+        f"with depth: {sum(face.deep for face in labelled)}",
+        f"partly outside their picture: {sum(face.outside > 0 for face in labelled)}",
+    ]
+    if np.isfinite(misfits).any():
+        lines.append(f"misfit to the mean face, median: {np.nanmedian(misfits):.3f} of the box")
+    for value, hint in (
+        (0.0, "whole pixel corners: pixel indices that should have been read as 'index'?"),
+        (0.5, "pixel centres: labels were made to the whole pixel"),
+    ):
+        share = float(np.mean([face.fraction == value for face in labelled]))
+        if share > 0:
+            lines.append(f"coordinates of {share:.0%} of the faces are {hint}")
+    return lines
+
+
+def _licences(faces: list[Face]) -> list[str]:
+    closed = Counter(f.licence or "not stated" for f in faces if not releasable(f.licence))
+    return [
+        f"  {number} under {name!r}: weights trained on them are not to be released "
+        "unless these terms allow it"
+        for name, number in closed.most_common()
+    ]
+
+
+def _pair(one: Face, two: Face) -> str:
+    def name(face: Face) -> str:
+        person = f", person {face.person}" if face.person else ""
+        return f"{face.name} ({face.split}{person})"
+
+    return f"{name(one)} = {name(two)}"
+
+
+def _counts(title: str, values: Iterable[object]) -> str:
+    counts = Counter(map(str, values)).most_common()
+    shown = ", ".join(f"{value} {number}" for value, number in counts[:12])
+    more = f", and {len(counts) - 12} more" if len(counts) > 12 else ""
+    return f"{title}: {shown or 'none'}{more}"
+
+
+def _some(lines: list[str]) -> list[str]:
+    more = [f"  ... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return [f"  {line}" for line in lines[:_SHOWN]] + more

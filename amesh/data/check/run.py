@@ -1,0 +1,159 @@
+"""`amesh data check`: what is in a labelled set, and what is wrong with it, before training.
+
+Nothing is changed. What is looked for: records that cannot be used, labels far from any face's
+shape, labels with left and right exchanged, the same picture in two splits or under two names,
+coordinates that look like another convention, licences that forbid a release.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from amesh.data.check.duplicates import find_copies, thumbnail
+from amesh.data.check.report import Face, Report
+from amesh.data.loading.dataset import make_sample
+from amesh.data.loading.sample import Sample
+from amesh.data.posing import fit_pose
+from amesh.data.schemes import LabelMap, label_map
+from amesh.data.sources.records import Problems, Record, Source
+from amesh.errors import UserError
+from amesh.topology.scheme import Topology
+
+# A face is looked at in a crop of this side [px].
+_LOOK = 128
+# Fewer labelled points than this fit any pose.
+_ENOUGH = 8
+# An outlier is farther from the posed mean face than the median, by so many median deviations, and
+# by this share of its own size: expressions and profiles are farther than others, and no mistake.
+_DEVIATIONS, _SHARE = 8.0, 0.10
+# A face that looks so far away from the camera has its left and right exchanged.
+_AWAY = -0.3
+
+
+def check(
+    sources: Sequence[Source],
+    topology: Topology,
+    problems: Problems,
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> Report:
+    """Reads every record of the sources and judges them.
+
+    Args:
+        sources: The sets, together: duplicates are looked for across them.
+        topology: What would be trained.
+        problems: Collects records that cannot be used; those that opening found are in it.
+        progress: Wraps the numbers that are worked through, for a progress bar.
+
+    Raises:
+        UserError: A scheme this topology cannot be trained on, or nothing usable at all.
+    """
+    for source in sources:
+        for scheme in source.schemes:
+            label_map(scheme, topology)
+    faces: list[Face] = []
+    places = [(s, i) for s, source in enumerate(sources) for i in range(len(source))]
+    for number in progress(range(len(places))):
+        s, i = places[number]
+        with problems.guard():
+            faces.append(_face(sources[s], sources[s][i], topology, places[number]))
+    if not faces:
+        first = f"; the first problem: {problems.messages[0]}" if problems.messages else ""
+        raise UserError(f"no usable face{first}")
+    copies = find_copies([face.thumb for face in faces])
+    return Report(
+        faces,
+        problems.messages,
+        outliers=_outliers(np.array([face.misfit for face in faces])),
+        mirrored=[i for i, face in enumerate(faces) if face.mirrored],
+        copies=copies,
+        leaks=[(i, k) for i, k in copies if _leak(faces[i], faces[k])],
+    )
+
+
+def look(sources: Sequence[Source], face: Face, topology: Topology) -> Sample:
+    """The face again, its picture included."""
+    s, i = face.place
+    return make_sample(sources[s][i], topology, _LOOK, 1.0)
+
+
+def _face(source: Source, record: Record, topology: Topology, place: tuple[int, int]) -> Face:
+    sample = make_sample(record, topology, _LOOK, 1.0)
+    side = misfit = fraction = float("nan")
+    mirrored, outside = False, 0.0
+    if record.scheme is not None:
+        known = label_map(record.scheme, topology)
+        used = known.weights > 0
+        if record.weight_xy is not None:
+            used = used & (record.weight_xy > 0)
+        points = record.points[used, :2].astype(np.float64)
+        side = float(np.ptp(points, axis=0).max())
+        fraction = _common_fraction(points)
+        outside = _outside(sample)
+        if topology.template.any() and len(points) >= _ENOUGH:
+            misfit, facing = _fit(points, known, used, topology)
+            mirrored = facing < _AWAY
+    return Face(
+        name=f"{record.source}: {record.key}",
+        source=record.source,
+        split=record.split or source.name,
+        licence=record.licence,
+        person=None if record.person is None else f"{record.source}: {record.person}",
+        group=record.group,
+        scheme=record.scheme,
+        side=side,
+        outside=outside,
+        deep=bool((sample.weight_z > 0).any()),
+        misfit=misfit,
+        mirrored=mirrored,
+        fraction=fraction,
+        thumb=thumbnail(sample.image),
+        place=place,
+    )
+
+
+def _fit(
+    points: Float[np.ndarray, "p 2"],
+    known: LabelMap,
+    used: Bool[np.ndarray, " k"],
+    topology: Topology,
+) -> tuple[float, float]:
+    """How far the labels are from the posed mean face, and whether that looks at the camera.
+
+    The distance is the root of the mean square, over the labels' spread.
+    """
+    matrix, weights = known.matrix[used], known.weights[used]
+    pose = fit_pose(topology.template, matrix, points)
+    posed = matrix @ pose.apply(topology.template)[:, :2]
+    squared = ((posed - points) ** 2).sum(1)
+    size = float(np.ptp(points, axis=0).max())
+    return float(np.sqrt(np.average(squared, weights=weights))) / size, pose.facing
+
+
+def _outside(sample: Sample) -> float:
+    """Share of the labelled landmarks outside the cut: outside the picture, for it is generous."""
+    points = sample.landmarks[sample.weight_xy > 0, :2]
+    height, width = sample.image.shape[:2]
+    return float(((points < 0) | (points > (width, height))).any(1).mean())
+
+
+def _common_fraction(points: Float[np.ndarray, "p 2"]) -> float:
+    for value in (0.0, 0.5):
+        if (np.abs(points - np.round(points - value) - value) < 1e-3).mean() > 0.9:
+            return value
+    return float("nan")
+
+
+def _outliers(misfit: Float[np.ndarray, " n"]) -> list[int]:
+    known = misfit[np.isfinite(misfit)]
+    if not len(known):
+        return []
+    middle = float(np.median(known))
+    spread = float(np.median(np.abs(known - middle)))
+    far = np.flatnonzero(np.nan_to_num(misfit) > max(middle + _DEVIATIONS * spread, _SHARE))
+    return [int(i) for i in far[np.argsort(-misfit[far], kind="stable")]]
+
+
+def _leak(one: Face, two: Face) -> bool:
+    persons = one.person is not None and two.person is not None and one.person != two.person
+    return one.split != two.split or persons

@@ -1,0 +1,222 @@
+"""The operators that exported networks are written with; all run on the mobile GPU delegate.
+
+Maps are NHWC, as everywhere in TFLite. Constants that a method needs besides its inputs (axes,
+shapes, numbers) are added by it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tflite
+
+from amesh.deploy.litert.flatbuffer import Graph, Value
+
+_FLOAT16_DEQUANTIZE = 3
+_GROUPED_CONVOLUTION = 6
+Operand = Value | float
+
+
+class OperatorGraph(Graph):
+    """A graph with a method per operator."""
+
+    def __init__(self, half: bool = False) -> None:
+        """Starts an empty graph.
+
+        Args:
+            half: Kernels are stored in half precision; runtimes expand them when they load.
+        """
+        super().__init__()
+        self.half = half
+
+    def kernel(self, array: np.ndarray) -> Value:
+        """A convolution's kernel. Everything else stays in single precision: it weighs nothing."""
+        if not self.half:
+            return self.constant(array.astype(np.float32), "kernel")
+        stored = self.constant(array.astype(np.float16), "kernel_fp16")
+        return self.operator(
+            *("DEQUANTIZE", [stored], stored.shape),
+            options="DequantizeOptions",
+            version=_FLOAT16_DEQUANTIZE,
+            dtype=np.dtype(np.float32),
+        )
+
+    def convolution(
+        self,
+        x: Value,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        stride: int = 1,
+        valid: bool = False,
+    ) -> Value:
+        """A convolution with SAME padding, or with none.
+
+        Args:
+            x: Map, (b h w c).
+            kernel: (out, height, width, c / groups); groups follow from the shapes.
+            bias: (out).
+            stride: Step in both directions.
+            valid: No padding.
+        """
+        groups = x.shape[3] // kernel.shape[3]
+        return self.operator(
+            "CONV_2D",
+            [x, self.kernel(kernel), self.constant(bias, "bias")],
+            _map_shape(x, kernel.shape[1], kernel.shape[0], stride, valid),
+            options="Conv2DOptions",
+            version=_GROUPED_CONVOLUTION if groups > 1 else 1,
+            Padding=_padding(valid),
+            StrideW=stride,
+            StrideH=stride,
+            DilationWFactor=1,
+            DilationHFactor=1,
+        )
+
+    def depthwise(self, x: Value, kernel: np.ndarray, bias: np.ndarray, stride: int = 1) -> Value:
+        """A depthwise convolution with SAME padding; its kernel is (1, height, width, c)."""
+        return self.operator(
+            "DEPTHWISE_CONV_2D",
+            [x, self.kernel(kernel), self.constant(bias, "bias")],
+            _map_shape(x, kernel.shape[1], kernel.shape[3], stride, False),
+            options="DepthwiseConv2DOptions",
+            Padding=_padding(False),
+            StrideW=stride,
+            StrideH=stride,
+            DepthMultiplier=1,
+            DilationWFactor=1,
+            DilationHFactor=1,
+        )
+
+    def max_pool(self, x: Value) -> Value:
+        """The largest of each 2 x 2 block."""
+        return self.operator(
+            "MAX_POOL_2D",
+            [x],
+            _map_shape(x, 2, x.shape[3], 2, True),
+            options="Pool2DOptions",
+            Padding=_padding(True),
+            StrideW=2,
+            StrideH=2,
+            FilterWidth=2,
+            FilterHeight=2,
+        )
+
+    def prelu(self, x: Value, slopes: np.ndarray) -> Value:
+        """x, or where it is negative its product with the channel's slope."""
+        slope = self.constant(slopes.reshape(1, 1, -1), "slopes")
+        return self.operator("PRELU", [x, slope], x.shape)
+
+    def pad_channels(self, x: Value, count: int) -> Value:
+        """Adds channels of zeros at the end."""
+        rows = [[0, 0]] * (len(x.shape) - 1) + [[0, count]]
+        padding = self.constant(np.array(rows, dtype=np.int32), "padding")
+        shape = (*x.shape[:-1], x.shape[-1] + count)
+        return self.operator("PAD", [x, padding], shape, options="PadOptions")
+
+    def add(self, a: Operand, b: Operand) -> Value:
+        """A + b."""
+        return self._binary("ADD", a, b, "AddOptions")
+
+    def subtract(self, a: Operand, b: Operand) -> Value:
+        """A - b."""
+        return self._binary("SUB", a, b, "SubOptions")
+
+    def multiply(self, a: Operand, b: Operand) -> Value:
+        """A * b."""
+        return self._binary("MUL", a, b, "MulOptions")
+
+    def minimum(self, a: Operand, b: Operand) -> Value:
+        """The smaller one."""
+        return self._binary("MINIMUM", a, b, "MaximumMinimumOptions")
+
+    def maximum(self, a: Operand, b: Operand) -> Value:
+        """The larger one."""
+        return self._binary("MAXIMUM", a, b, "MaximumMinimumOptions")
+
+    def floor(self, x: Value) -> Value:
+        """The whole number below."""
+        return self.operator("FLOOR", [x], x.shape)
+
+    def rsqrt(self, x: Value) -> Value:
+        """1 / sqrt(x)."""
+        return self.operator("RSQRT", [x], x.shape)
+
+    def to_int(self, x: Value) -> Value:
+        """Whole numbers as int32."""
+        dtype = np.dtype(np.int32)
+        fields = {"InDataType": tflite.TensorType.FLOAT32, "OutDataType": tflite.TensorType.INT32}
+        return self.operator("CAST", [x], x.shape, options="CastOptions", dtype=dtype, **fields)
+
+    def reduce(self, name: str, x: Value, axis: int) -> Value:
+        """SUM, REDUCE_MIN or REDUCE_MAX along an axis, which stays as 1."""
+        axes = self.constant(np.array([axis], dtype=np.int32), "axes")
+        shape = [1 if i == axis else n for i, n in enumerate(x.shape)]
+        return self.operator(name, [x, axes], shape, options="ReducerOptions", KeepDims=True)
+
+    def concatenate(self, values: Sequence[Value], axis: int) -> Value:
+        """Values after each other along an axis; one alone stays as it is."""
+        if len(values) == 1:
+            return values[0]
+        shape = list(values[0].shape)
+        shape[axis] = sum(value.shape[axis] for value in values)
+        return self.operator(
+            "CONCATENATION", values, shape, options="ConcatenationOptions", Axis=axis
+        )
+
+    def slice(self, x: Value, axis: int, start: int, stop: int) -> Value:
+        """Part of a tensor along an axis; all of it costs nothing."""
+        if (start, stop) == (0, x.shape[axis]):
+            return x
+        begin, size = [0] * len(x.shape), list(x.shape)
+        begin[axis], size[axis] = start, stop - start
+        limits = [self.constant(np.array(a, dtype=np.int32), "limits") for a in (begin, size)]
+        return self.operator("SLICE", [x, *limits], size, options="SliceOptions")
+
+    def reshape(self, x: Value, shape: Sequence[int]) -> Value:
+        """The same values in another shape."""
+        if tuple(shape) == x.shape:
+            return x
+        if np.prod(shape) != np.prod(x.shape):
+            raise ValueError(f"{x.shape} does not reshape to {tuple(shape)}")
+        wanted = self.constant(np.array(shape, dtype=np.int32), "shape")
+        return self.operator("RESHAPE", [x, wanted], shape, options="ReshapeOptions")
+
+    def transpose(self, x: Value, order: Sequence[int]) -> Value:
+        """The axes in another order."""
+        wanted = self.constant(np.array(order, dtype=np.int32), "order")
+        shape = [x.shape[i] for i in order]
+        return self.operator("TRANSPOSE", [x, wanted], shape, options="TransposeOptions")
+
+    def gather(self, x: Value, indices: Value, axis: int) -> Value:
+        """Rows along an axis by int32 indices of one dimension."""
+        shape = [*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]]
+        return self.operator("GATHER", [x, indices], shape, options="GatherOptions", Axis=axis)
+
+    def resize_bilinear(self, x: Value, size: int) -> Value:
+        """A map in another size, pixel centres where pictures have them."""
+        wanted = self.constant(np.array([size, size], dtype=np.int32), "size")
+        return self.operator(
+            "RESIZE_BILINEAR",
+            [x, wanted],
+            (x.shape[0], size, size, x.shape[3]),
+            options="ResizeBilinearOptions",
+            version=3,
+            HalfPixelCenters=True,
+        )
+
+    def _binary(self, name: str, a: Operand, b: Operand, options: str) -> Value:
+        left, right = (
+            v if isinstance(v, Value) else self.constant(np.array([v], np.float32), "number")
+            for v in (a, b)
+        )
+        shape = np.broadcast_shapes(left.shape, right.shape)
+        return self.operator(name, [left, right], shape, options=options)
+
+
+def _padding(valid: bool) -> int:
+    return int(tflite.Padding.VALID if valid else tflite.Padding.SAME)
+
+
+def _map_shape(x: Value, kernel: int, channels: int, stride: int, valid: bool) -> tuple[int, ...]:
+    lost = kernel - 1 if valid else 0
+    height, width = ((n - lost + stride - 1) // stride for n in x.shape[1:3])
+    return (x.shape[0], height, width, channels)

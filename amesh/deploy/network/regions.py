@@ -1,0 +1,105 @@
+"""All regions of a network as one, and its mesh head as one matrix product: for exported graphs."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amesh.deploy.network.stacking import stack
+from amesh.nn.blocks import PointHead
+from amesh.nn.mesh_submodel import MeshSubmodel
+from amesh.nn.region_submodel import Branch, RegionSubmodel
+
+
+class JointMesh(nn.Module):
+    """A mesh submodel whose points and face flag come out of one matrix product."""
+
+    def __init__(self, mesh: MeshSubmodel) -> None:
+        """Takes over a submodel's parts."""
+        super().__init__()
+        head = mesh.head
+        self.stages = mesh.stages
+        self.head = nn.Sequential(head.reduce, head.activation, head.block)
+        last = [_flat(head.points), _flat(mesh.face_flag)]
+        weights, biases = (torch.cat(parts) for parts in zip(*last, strict=True))
+        self.points = nn.Linear(weights.shape[1], len(weights))
+        self.points.weight, self.points.bias = nn.Parameter(weights), nn.Parameter(biases)
+
+    def forward(
+        self, shared: Float[Tensor, "b c h w"]
+    ) -> tuple[Float[Tensor, "b m 3"], Float[Tensor, " b"]]:
+        """The mesh [px of the input] and the face flag's logit."""
+        features = self.head(self.stages(shared)).flatten(1)  # b c k k -> b c*k*k
+        numbers = self.points(features.to(self.points.weight.dtype))
+        return numbers[:, :-1].reshape(-1, numbers.shape[1] // 3, 3), numbers[:, -1]
+
+
+class JointRegions(nn.Module):
+    """Region submodels of one capacity, side by side."""
+
+    def __init__(self, submodels: Sequence[RegionSubmodel]) -> None:
+        """Stacks their parts.
+
+        Raises:
+            ValueError: Their capacities differ.
+        """
+        super().__init__()
+        self.regions = len(submodels)
+        self.trunk = stack([submodel.trunk for submodel in submodels])
+        own = [[b for b in s.branches.values() if isinstance(b, Branch)] for s in submodels]
+        branches = [branch for of_region in own for branch in of_region]
+        # The region that each branch belongs to; those of one region read the same features.
+        self.sources = [region for region, of_region in enumerate(own) for _ in of_region]
+        self.blocks = stack([branch.blocks for branch in branches])
+        heads = [branch.head for branch in branches]
+        self.head = nn.Sequential(
+            stack([head.reduce for head in heads]),
+            stack([head.activation for head in heads]),
+            stack([head.block for head in heads]),
+        )
+        # Heads have unlike numbers of points: here all have as many as the largest.
+        self.counts = [head.points.out_channels // 2 for head in heads]
+        self.most = max(self.counts)
+        weight, bias = _padded(heads, 2 * self.most)
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def rows(self) -> list[range]:
+        """Where the points of each branch are found in the output."""
+        return [range(i * self.most, i * self.most + n) for i, n in enumerate(self.counts)]
+
+    def forward(self, crops: Float[Tensor, "b rc k k"]) -> Float[Tensor, "b p 2"]:
+        """Points of all branches, equally many for each [px of the crop's extent].
+
+        Args:
+            crops: The channels of all crops, one crop after the other.
+        """
+        split = self.trunk(crops)
+        if len(self.sources) > self.regions:
+            parts = split.chunk(self.regions, dim=1)
+            split = torch.cat([parts[source] for source in self.sources], dim=1)
+        features = self.head(self.blocks(split)).to(self.weight.dtype)
+        heads, inputs, _ = self.weight.shape
+        flat = features.reshape(-1, heads, inputs).transpose(0, 1)  # b h*c k k -> h b c*k*k
+        numbers = (flat @ self.weight + self.bias).transpose(0, 1)  # b h 2*most
+        points: Tensor = numbers.reshape(-1, heads * self.most, 2)
+        return points
+
+
+def _padded(
+    heads: Sequence[PointHead], numbers: int
+) -> tuple[Float[Tensor, "h c n"], Float[Tensor, "h 1 n"]]:
+    parts = [_flat(head.points) for head in heads]
+    weight = torch.zeros(len(heads), parts[0][0].shape[1], numbers)
+    bias = torch.zeros(len(heads), 1, numbers)
+    for i, (own_weight, own_bias) in enumerate(parts):
+        weight[i, :, : len(own_weight)] = own_weight.T
+        bias[i, 0, : len(own_bias)] = own_bias
+    return weight, bias
+
+
+def _flat(convolution: nn.Conv2d) -> tuple[Float[Tensor, "n c"], Float[Tensor, " n"]]:
+    """A convolution over a whole map as a matrix."""
+    if convolution.bias is None:
+        raise ValueError("a last convolution has a bias")
+    return convolution.weight.detach().flatten(1), convolution.bias.detach()

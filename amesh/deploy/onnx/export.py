@@ -1,0 +1,210 @@
+"""ONNX files: one file, opset 19, plain operators, the same bytes whenever they are written."""
+
+import json
+import logging
+import warnings
+from collections import Counter
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+
+from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart
+from amesh.deploy.network.prepare import Network
+from amesh.deploy.network.traced import OnnxNetwork, Target
+from amesh.deploy.signature import INPUT, Precision
+from amesh.errors import UserError
+
+# The only opset with half-precision scales for Q/DQ and without the GridSample that TensorRT's
+# parser takes for nearest.
+OPSET = 19
+METADATA = "amesh"
+_BATCH = "batch"
+
+# What the networks of this package need. An operator outside the list is a surprise, and surprises
+# are what runtimes differ in.
+ALLOWED_OPERATORS = frozenset(
+    (
+        *("Add", "And", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "Div", "Equal", "Exp"),
+        *("Expand", "Flatten", "Floor", "Gather", "GatherND", "Gemm", "GreaterOrEqual", "Less"),
+        *("LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Pad", "Pow"),
+        *("PRelu", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"),
+        *("Relu", "Reshape", "Round", "Shape", "Slice", "Softmax", "Split", "Sqrt", "Squeeze"),
+        *("Sub", "Transpose", "Unsqueeze", "Where"),
+    )
+)
+
+
+def export_onnx(
+    net: Network | Part,
+    precision: Precision = "fp32",
+    batch: int | None = None,
+    target: Target | None = None,
+) -> bytes:
+    """A network as an ONNX file: `image` (b 3 s s) to `landmarks` (b n 3) and `face_flag` (b).
+
+    Args:
+        net: A network of the family, or a part of a cascade with outputs of its own.
+        precision: `fp16`: blocks in half precision; coordinates, inputs and outputs stay single.
+        batch: Faces per run; any number by default.
+        target: Where it runs fastest. `cpu` writes PReLU in two convolutions that ONNX Runtime's
+            fast kernels know, `gpu` as the operator. By default `gpu` for half precision.
+
+    Raises:
+        UserError: A weight is not finite, the precision is another one, or the network has
+            an operator that is not on the list.
+    """
+    if precision not in ("fp32", "fp16"):
+        raise UserError(
+            f"export_onnx writes fp32 and fp16, not {precision}; int8 needs crops to calibrate on: "
+            "amesh.deploy.onnx.quantise.export_int8"
+        )
+    if batch is not None and batch < 1:
+        raise UserError(f"batch {batch}: expected 1 or more, or any number by leaving it out")
+    half = precision == "fp16"
+    network = OnnxNetwork(net, half, target or ("gpu" if half else "cpu"))
+    model = trace(
+        network,
+        {INPUT: (batch, 3, network.input_size, network.input_size)},
+        network.outputs,
+    )
+    about = {
+        "model": net.config.name,
+        "architecture": type(net).__name__,
+        "topology": net.config.topology,
+        "precision": precision,
+    }
+    if isinstance(net, MeshPart | RegionPart):
+        about["part"] = net.outputs[0]
+    return finish(model, about)
+
+
+def trace(
+    module: torch.nn.Module,
+    inputs: dict[str, tuple[int | None, ...]],
+    outputs: tuple[str, ...],
+    dynamic: dict[str, dict[int, torch.export.Dim]] | None = None,
+    example: tuple[torch.Tensor, ...] | None = None,
+) -> onnx.ModelProto:
+    """The graph of a module as torch writes it.
+
+    Args:
+        module: To trace.
+        inputs: Names and shapes; None is a dynamic batch.
+        outputs: Names.
+        dynamic: Further dynamic axes, by input.
+        example: What to trace with, where zeros will not do.
+
+    Raises:
+        UserError: torch cannot export the module.
+    """
+    axes = {
+        name: {0: torch.export.Dim(_BATCH)} if shape[:1] == (None,) else {}
+        for name, shape in inputs.items()
+    }
+    axes = {name: {**own, **(dynamic or {}).get(name, {})} for name, own in axes.items()}
+    # Two: a batch of one would be taken for a constant.
+    tensors = example or tuple(
+        torch.zeros([2 if length is None else length for length in shape])
+        for shape in inputs.values()
+    )
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    try:
+        registration.setLevel(logging.ERROR)  # torchvision's operators are not missed
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module.eval(),
+                tensors,
+                dynamo=True,
+                opset_version=OPSET,
+                external_data=False,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=axes if any(axes.values()) else None,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise UserError(f"this network cannot be exported to ONNX: {reason}") from error
+    finally:
+        registration.setLevel(level)
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    model = program.model_proto
+    # Where the code pins a dynamic axis, torch falls back to a graph without it, and says nothing.
+    for value in model.graph.input:
+        for axis in axes[value.name]:
+            if not value.type.tensor_type.shape.dim[axis].dim_param:
+                raise RuntimeError(f"torch exported axis {axis} of {value.name} as a constant")
+    return model
+
+
+def finish(
+    model: onnx.ModelProto, about: dict[str, str], also: frozenset[str] = frozenset()
+) -> bytes:
+    """Cleans a graph, checks it, and turns it into bytes.
+
+    Args:
+        model: Is changed.
+        about: Facts that the file carries, as JSON under `amesh` in its metadata.
+        also: Operators to allow beside `ALLOWED_OPERATORS`.
+
+    Raises:
+        UserError: An operator is not on the list.
+    """
+    clean(model)
+    check_operators(model, also)
+    del model.metadata_props[:]
+    helper.set_model_props(model, {METADATA: json.dumps(about, sort_keys=True)})
+    onnx.checker.check_model(model, full_check=True)
+    doubles = [w.name for w in model.graph.initializer if w.data_type == TensorProto.DOUBLE]
+    if doubles:
+        raise RuntimeError(f"float64 in the graph: {', '.join(doubles[:6])}")
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def clean(model: onnx.ModelProto) -> None:
+    """Takes out what tells of the machine that wrote it: paths of source files, code, versions."""
+    graph = model.graph
+    model.doc_string = graph.doc_string = ""
+    model.producer_name, model.producer_version = "amesh", ""
+    graph.name = "amesh"
+    del graph.value_info[:]  # shapes that any reader infers again
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
+
+
+def census(model: onnx.ModelProto) -> Counter[str]:
+    """Number of nodes by operator; those of other domains carry its name."""
+    return Counter(f"{n.domain}.{n.op_type}" if n.domain else n.op_type for n in model.graph.node)
+
+
+def check_operators(model: onnx.ModelProto, also: frozenset[str] = frozenset()) -> None:
+    """Compares a graph with the list.
+
+    Args:
+        model: The graph.
+        also: Operators to allow beside the list.
+
+    Raises:
+        UserError: An operator is not on it; the message names all of them.
+    """
+    strange = sorted(set(census(model)) - ALLOWED_OPERATORS - also)
+    strange += [f"function {function.name}" for function in model.functions]
+    if strange:
+        raise UserError(
+            f"the network needs operators that not every runtime has: {', '.join(strange)}"
+        )
+
+
+def about(model: onnx.ModelProto) -> dict[str, str]:
+    """The facts that `finish` wrote; empty for a file of another origin."""
+    for entry in model.metadata_props:
+        if entry.key == METADATA:
+            facts: dict[str, str] = json.loads(entry.value)
+            return facts
+    return {}

@@ -1,0 +1,138 @@
+"""An ONNX file with the crop inside: picture and regions of interest in, landmarks in it out.
+
+For who runs a network without this package: nothing is left to get wrong by half a pixel. The crop
+is bilinear, black outside the picture, as `pipeline.images.crop_image` cuts without antialiasing;
+`samples` does what antialiasing does there.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor, nn
+
+from amesh.deploy.network.prepare import Network
+from amesh.deploy.network.traced import OnnxNetwork, Target
+from amesh.deploy.onnx.export import finish, trace
+from amesh.deploy.signature import OUTPUTS, Precision
+from amesh.errors import UserError
+from amesh.geometry import affine, roi
+from amesh.geometry.coordinates import denormalise, pixel_centres
+
+PICTURE, ROIS = "picture", "rois"
+# Turning a crop needs these two beside what the networks do.
+ROTATION = frozenset(("Cos", "Sin"))
+
+
+class PictureNetwork(nn.Module):
+    """(picture, rois) -> (landmarks in the picture, face_flag)."""
+
+    def __init__(self, network: OnnxNetwork, samples: int = 1) -> None:
+        """Wraps an exported network.
+
+        Args:
+            network: From crops to landmarks.
+            samples: Samples along each side of a crop pixel, whose mean it takes.
+        """
+        super().__init__()
+        self.network, self.size, self.samples = network, network.input_size, samples
+
+    def forward(
+        self, picture: UInt8[Tensor, "h w 3"], rois: Float[Tensor, "b 4"]
+    ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
+        """Landmarks [picture px], z in the same unit, and the face flags' logits.
+
+        Args:
+            picture: RGB.
+            rois: Per face: centre x and y, side [px], angle [radians, clockwise on the screen].
+        """
+        square = roi.Roi(rois[:, :2], rois[:, 2], rois[:, 3])
+        image_from_crop = roi.image_from_crop(square, self.size)
+        landmarks, flag = self.network(cut(picture, image_from_crop, self.size, self.samples))
+        xy = affine.apply(image_from_crop, landmarks[..., :2])
+        z = landmarks[..., 2:] * (rois[:, 2] / self.size)[:, None, None]
+        return torch.cat([xy, z], dim=-1), flag
+
+
+def cut(
+    picture: UInt8[Tensor, "h w 3"],
+    image_from_crop: Float[Tensor, "b 2 3"],
+    size: int,
+    samples: int,
+) -> Float32[Tensor, "b 3 k k"]:
+    """Crops in [0, 1], bilinear; pixels outside the picture are black.
+
+    Args:
+        picture: To cut from.
+        image_from_crop: Where to cut.
+        size: Side of a crop [px].
+        samples: Samples along each side of a crop pixel.
+    """
+    h, w = picture.shape[:2]
+    fine = size * samples
+    grid = denormalise(pixel_centres(fine, image_from_crop), size).reshape(1, -1, 2)
+    points = affine.apply(image_from_crop, grid.expand(image_from_crop.shape[0], -1, -1))
+    position = points - 0.5  # b k*k 2, pixel indices: centres at integers
+    corner = position.floor()
+    share = position - corner
+    rows = picture.reshape(-1, 3)
+    crop: Tensor | float = 0.0
+    for down in (0, 1):
+        for right in (0, 1):
+            x, y = corner[..., 0] + right, corner[..., 1] + down
+            inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
+            # Clamped by comparison: a far ROI would overflow the integers, and reads black anyway.
+            index = torch.where(inside, y, 0).int() * w + torch.where(inside, x, 0).int()
+            along = share[..., 0] if right else 1 - share[..., 0]
+            across = share[..., 1] if down else 1 - share[..., 1]
+            tap = rows.index_select(0, index.reshape(-1)).float()
+            crop = crop + tap * (along * across * inside).reshape(-1, 1)
+    assert isinstance(crop, Tensor)
+    # From b k*k samples, samples x samples to a pixel, to pixels.
+    parts = crop.reshape(-1, size, samples, size, samples, 3)
+    return parts.mean((2, 4)).permute(0, 3, 1, 2) / 255.0
+
+
+def export_onnx_picture(
+    net: Network, precision: Precision = "fp32", samples: int = 1, target: Target | None = None
+) -> bytes:
+    """A network as an ONNX file that cuts its own crops.
+
+    Inputs: `picture` (h w 3) uint8 RGB of any size, `rois` (b 4): centre x and y, side [px], angle
+    [radians, clockwise on the screen]. Outputs: `landmarks` (b n 3) [picture px], `face_flag` (b).
+
+    Args:
+        net: A network of the family.
+        precision: Of the network; the crop is cut in single precision.
+        samples: Samples along each side of a crop pixel; as many as the crop shrinks the picture
+            avoid aliasing.
+        target: As for `export_onnx`.
+
+    Raises:
+        UserError: As for `export_onnx`; or `samples` is out of range.
+    """
+    if precision not in ("fp32", "fp16"):
+        raise UserError(f"ONNX files come in fp32 and fp16, not {precision}")
+    if not 1 <= samples <= 8:
+        raise UserError(f"samples {samples}: expected 1 to 8")
+    half = precision == "fp16"
+    network = OnnxNetwork(net, half, target or ("gpu" if half else "cpu"))
+    height, width = torch.export.Dim("height", min=2), torch.export.Dim("width", min=2)
+    model = trace(
+        PictureNetwork(network, samples),
+        {PICTURE: (37, 41, 3), ROIS: (None, 4)},
+        OUTPUTS,
+        dynamic={PICTURE: {0: height, 1: width}},
+        example=(
+            torch.zeros(37, 41, 3, dtype=torch.uint8),
+            torch.tensor([[20.0, 18.0, 30.0, math.pi / 8], [15.0, 12.0, 20.0, 0.0]]),
+        ),
+    )
+    about = {
+        "model": net.config.name,
+        "architecture": type(net).__name__,
+        "topology": net.config.topology,
+        "precision": precision,
+        "samples": str(samples),
+    }
+    return finish(model, about, also=ROTATION)

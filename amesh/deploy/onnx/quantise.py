@@ -1,0 +1,197 @@
+"""int8 for TensorRT: explicit Q/DQ on a half-precision ONNX graph. Experimental: gate it on px.
+
+Only convolutions that gain are quantised: those of 128 input channels (of a group) or more, in
+multiples of 32. Depthwise convolutions, heads and the path of the coordinates stay as they are.
+Everything is symmetric, scales are half precision: per tensor for what flows, per output channel
+for weights.
+Before that, channels between a depthwise convolution and the pointwise one behind it are brought to
+one range, which changes nothing but how well they quantise.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+import onnx
+from jaxtyping import Float32
+from onnx import helper, numpy_helper
+
+from amesh.deploy.network.cascade_parts import Part
+from amesh.deploy.network.prepare import Network
+from amesh.deploy.onnx.calibration import (
+    PERCENTILE,
+    Method,
+    Ranges,
+    activations,
+    calibrate,
+    targets,
+)
+from amesh.deploy.onnx.export import about, export_onnx, finish
+from amesh.errors import UserError
+
+OPERATORS = frozenset(("QuantizeLinear", "DequantizeLinear"))
+_LEVELS = 127
+# Crops that go through the graph together in calibration.
+_BATCH = 16
+# A smaller scale would round to zero in half precision.
+_SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
+
+
+def export_int8(
+    net: Network | Part, crops: Float32[np.ndarray, "b s s 3"], batch: int | None = None
+) -> bytes:
+    """A network as an ONNX file with Q/DQ, for TensorRT; ONNX Runtime computes it, too.
+
+    Args:
+        net: As for `amesh.deploy.onnx.export.export_onnx`.
+        crops: RGB in [0, 1] to take the ranges from: faces as the network will see them.
+        batch: Faces per run; any number by default.
+
+    Raises:
+        UserError: There is no crop, or they are of another size; or nothing can be quantised.
+    """
+    half = onnx.load_from_string(export_onnx(net, "fp16", batch, target="gpu"))
+    size = half.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
+    if not len(crops) or crops.shape[1] != size:
+        raise UserError(
+            f"int8: expected crops of {size} px, found {len(crops)} of {crops.shape[1]}"
+        )
+    step = batch or _BATCH
+    starts = range(0, len(crops), step)
+    # A graph of fixed batch takes no less: the last batch is filled up with the first crops.
+    fill = np.arange(len(starts) * step if batch else len(crops)) % len(crops)
+    quantised = quantise(half, [crops[fill[start : start + step]] for start in starts])
+    return finish(quantised, about(half) | {"precision": "int8"}, OPERATORS)
+
+
+def equalise(
+    model: onnx.ModelProto, crops: Iterable[Float32[np.ndarray, "_ s s 3"]]
+) -> onnx.ModelProto:
+    """The same function, with channels of like range where a depthwise feeds a quantised one.
+
+    Nothing stands between the two, so a factor per channel moves from one's weights to the other's:
+    each channel's activations and weights get the same range, sqrt(activations x weights).
+    """
+    equal = onnx.ModelProto()
+    equal.CopyFrom(model)
+    weights = {weight.name: weight for weight in equal.graph.initializer}
+    made_by = {output: node for node in equal.graph.node for output in node.output}
+    readers = Counter(name for node in equal.graph.node for name in node.input)
+    pairs = []
+    for target in targets(equal):
+        source = made_by.get(target.activation)
+        if source is None or source.op_type != "Conv" or readers[target.activation] > 1:
+            continue
+        own = [weights[name] for name in source.input[1:]]
+        if own[0].dims[1] == 1:
+            pairs.append((target, own))
+    names = [target.activation for target, _ in pairs]
+    tops: list[np.ndarray] = []
+    for tensors in activations(model, names, list(crops)):
+        found = [np.abs(tensor).max((0, 2, 3)) for tensor in tensors]
+        tops = [np.maximum(a, b) for a, b in zip(tops, found, strict=True)] if tops else found
+    for (target, own), top in zip(pairs, tops, strict=True):
+        after = numpy_helper.to_array(weights[target.weight]).astype(np.float32)  # o i k k
+        groups = len(top) // after.shape[1]
+        grouped = after.reshape(groups, -1, *after.shape[1:])  # g o/g i k k
+        reach = np.abs(grouped).max((1, 3, 4)).reshape(-1)  # by input channel
+        alive = (top > 0) & (reach > 0)
+        factor = np.sqrt(np.divide(top, reach, out=np.ones_like(top), where=alive))
+        grouped = grouped * factor.reshape(groups, 1, -1, 1, 1)
+        _replace(weights[target.weight], grouped.reshape(after.shape))
+        for weight in own:
+            values = numpy_helper.to_array(weight).astype(np.float32)
+            _replace(weight, values / factor.reshape(-1, *(1,) * (values.ndim - 1)))
+    return equal
+
+
+def _replace(weight: onnx.TensorProto, values: np.ndarray) -> None:
+    weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), weight.name))
+
+
+def insert(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
+    """The graph with Q/DQ in front of the targets; the original stays as it was.
+
+    Args:
+        model: The half-precision graph.
+        ranges: Magnitude of each quantised tensor; see `calibrate`.
+
+    Raises:
+        UserError: A tensor was never seen in calibration, or was not finite there.
+    """
+    quantised = onnx.ModelProto()
+    quantised.CopyFrom(model)
+    graph = quantised.graph
+    weights = {weight.name: weight for weight in graph.initializer}
+    chosen = {target.node: target for target in targets(model)}
+    # A zero point of its type says int8; without one, ONNX would take uint8.
+    graph.initializer.append(numpy_helper.from_array(np.zeros((), np.int8), "int8.zero"))
+    nodes, done = [], set()
+    for node in graph.node:
+        target = chosen.get(node.name)
+        if target is not None:
+            name = target.activation
+            if name not in done:
+                nodes += _around(graph, name, ranges)
+                done.add(name)
+            nodes.append(_weight(graph, weights[target.weight]))
+            node.input[0], node.input[1] = f"{name}.dequantised", f"{target.weight}.dequantised"
+        nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    used = {name for node in graph.node for name in node.input}
+    kept = [weight for weight in graph.initializer if weight.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    onnx.checker.check_model(quantised)
+    return quantised
+
+
+def quantise(
+    model: onnx.ModelProto,
+    crops: Iterable[Float32[np.ndarray, "_ s s 3"]],
+    method: Method = "max",
+    percentile: float = PERCENTILE,
+) -> onnx.ModelProto:
+    """Equalises, calibrates on crops and inserts Q/DQ.
+
+    Raises:
+        UserError: There is no crop, or nothing to quantise.
+    """
+    batches = list(crops)
+    if not batches:
+        raise UserError("int8: calibration needs crops")
+    equal = equalise(model, batches)
+    return insert(equal, calibrate(equal, batches, method, percentile))
+
+
+def _around(graph: onnx.GraphProto, name: str, ranges: Ranges) -> list[onnx.NodeProto]:
+    """Q and DQ of a tensor that flows."""
+    top = ranges.get(name, float("nan"))
+    if not np.isfinite(top):
+        raise UserError(f"int8: no finite range for {name}; calibrate on this very graph")
+    scale = np.asarray(max(top / _LEVELS, _SMALLEST), np.float16)
+    graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
+    ends = (f"{name}.scale", "int8.zero")
+    return [
+        helper.make_node("QuantizeLinear", [name, *ends], [f"{name}.int8"], f"{name}.q"),
+        helper.make_node(
+            "DequantizeLinear", [f"{name}.int8", *ends], [f"{name}.dequantised"], f"{name}.dq"
+        ),
+    ]
+
+
+def _weight(graph: onnx.GraphProto, weight: onnx.TensorProto) -> onnx.NodeProto:
+    """Replaces a weight by int8 numbers and their DQ, one scale per output channel."""
+    values = numpy_helper.to_array(weight).astype(np.float32)
+    axes = tuple(range(1, values.ndim))
+    scale = np.maximum(np.abs(values).max(axes) / _LEVELS, _SMALLEST).astype(np.float16)
+    # Divided by the scale as it is stored, so that its own rounding costs nothing.
+    steps = values / scale.astype(np.float32).reshape(-1, *(1 for _ in axes))
+    numbers = np.clip(np.rint(steps), -_LEVELS, _LEVELS).astype(np.int8)
+    zeros = np.zeros(len(scale), np.int8)
+    for suffix, array in (("int8", numbers), ("scale", scale), ("zero", zeros)):
+        graph.initializer.append(numpy_helper.from_array(array, f"{weight.name}.{suffix}"))
+    inputs = [f"{weight.name}.{suffix}" for suffix in ("int8", "scale", "zero")]
+    outputs = [f"{weight.name}.dequantised"]
+    return helper.make_node("DequantizeLinear", inputs, outputs, f"{weight.name}.dq", axis=0)

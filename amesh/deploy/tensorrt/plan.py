@@ -1,0 +1,198 @@
+"""From an ONNX graph to a TensorRT plan: strongly typed, no precision flag, 10.12+ and 11 alike."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from amesh.deploy.signature import INPUT, Precision
+from amesh.deploy.tensorrt.library import Batches, Gpu, Log, gpu, version
+from amesh.deploy.tensorrt.readiness import Readiness
+from amesh.errors import UserError
+from amesh.files import write_atomically
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+_MIB = 1 << 20
+ANY_BATCH = Batches(1, 8, 64)
+Hardware = Literal["this", "capability", "ampere"]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How an engine is built.
+
+    Attributes:
+        precision: What the ONNX file is in; checked against the file and against the engine.
+        batches: The dynamic profile; ignored where the graph's batch is fixed.
+        hardware: `this` GPU only, every GPU of its compute `capability`, or `ampere` and newer.
+        version_compatible: Also runs in later minor versions of TensorRT.
+        strip_weights: Leaves weights out of the engine; it is refitted from its ONNX file.
+        optimisation_level: 0 builds fastest, 5 searches longest.
+        workspace: Most scratch memory of a layer [MiB].
+        timing_cache: Folder of timing caches, one per TensorRT version and GPU; none without.
+
+    Raises:
+        UserError: The batches are not in order, or the level does not exist.
+    """
+
+    precision: Precision = "fp16"
+    batches: Batches = ANY_BATCH
+    hardware: Hardware = "this"
+    version_compatible: bool = False
+    strip_weights: bool = False
+    optimisation_level: int = 3
+    workspace: int = 1024
+    timing_cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what TensorRT would refuse later and less clearly."""
+        smallest, typical, largest = self.batches
+        if not 1 <= smallest <= typical <= largest:
+            raise UserError(
+                f"batches {smallest}, {typical}, {largest}: expected 1 <= smallest <= typical "
+                "<= largest"
+            )
+        if not 0 <= self.optimisation_level <= 5:
+            raise UserError(f"optimisation level {self.optimisation_level} is not one of 0 to 5")
+
+
+def wanted_profiles(graph: Readiness, options: BuildOptions) -> tuple[Batches, ...]:
+    """The dynamic profile, then one for batch 1 alone; just the one that a fixed batch allows."""
+    if graph.batch is not None:
+        return (Batches(graph.batch, graph.batch, graph.batch),)
+    alone = Batches(1, 1, 1)
+    return (options.batches,) if options.batches == alone else (options.batches, alone)
+
+
+def build_plan(model: bytes, graph: Readiness, options: BuildOptions) -> bytes:
+    """Builds the plan; minutes at high levels without a timing cache.
+
+    Args:
+        model: The ONNX file.
+        graph: Its census; see `amesh.deploy.tensorrt.readiness.require`.
+        options: How to build.
+
+    Raises:
+        UserError: No TensorRT, no GPU, a graph that cannot be parsed (every reason is listed), or
+            no kernel that fits.
+    """
+    found = version()
+    device = gpu()
+    import tensorrt as trt
+
+    log = Log()
+    builder = trt.Builder(log.sink)
+    # Needed by 10.12+, ignored by 11, where every network is strongly typed.
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parse(network, model, log)
+    config = configure(builder, options)
+    for batches in wanted_profiles(graph, options):
+        inner = tuple(int(n) for n in graph.shapes[INPUT][1:])
+        profile = builder.create_optimization_profile()
+        low, middle, high = (trt.Dims([batch, *inner]) for batch in batches)
+        profile.set_shape(INPUT, low, middle, high)
+        if config.add_optimization_profile(profile) < 0:
+            raise UserError(f"TensorRT refuses the profile {tuple(batches)}: {log.last()}")
+    store = cache_file(options.timing_cache, found, device)
+    cache = attach_cache(config, store)
+    plan: trt.IHostMemory | None = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise UserError(f"TensorRT {found} cannot build the engine: {log.last()}")
+    if store is not None and cache is not None:
+        write_atomically(store, bytes(memoryview(cache.serialize())))
+    return bytes(memoryview(plan))
+
+
+def parse(network: "trt.INetworkDefinition", model: bytes, log: Log) -> None:
+    """Fills the network from an ONNX file.
+
+    Raises:
+        UserError: It cannot be; the message holds every error of the parser, nodes named.
+    """
+    import tensorrt as trt
+
+    parser = trt.OnnxParser(network, log.sink)
+    if parser.parse(model):
+        return
+    reasons = []
+    for index in range(parser.num_errors):
+        error: trt.ParserError = parser.get_error(index)
+        reasons.append(f"{error.node_name()} ({error.node_operator()}): {error.desc()}")
+    raise UserError(f"TensorRT cannot parse the graph: {'; '.join(reasons) or log.last()}")
+
+
+def configure(builder: "trt.Builder", options: BuildOptions) -> "trt.IBuilderConfig":
+    """Everything but the profiles. There is no precision here: the graph holds it."""
+    import tensorrt as trt
+
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace * _MIB)
+    config.builder_optimization_level = options.optimisation_level
+    # Types in the engine, for the check of its precision.
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    # On by default; its 10-bit mantissas would put single-precision coordinates 0.1 px off.
+    config.clear_flag(trt.BuilderFlag.TF32)
+    if options.hardware == "capability":
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY
+    elif options.hardware == "ampere":
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+    if options.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if options.strip_weights:
+        config.set_flag(trt.BuilderFlag.STRIP_PLAN)
+        # Identical weights come back, so nothing may depend on others: REFIT of 11.3 drops a bias.
+        config.set_flag(trt.BuilderFlag.REFIT_IDENTICAL)
+    return config
+
+
+def cache_file(folder: Path | None, found: str, device: Gpu) -> Path | None:
+    """Where the timings of this version on this GPU are kept."""
+    if folder is None:
+        return None
+    name = re.sub(r"[^a-z0-9.]+", "-", f"{device.name}-sm{device.capability}".lower())
+    return folder / f"trt{found}-{name}.timing"
+
+
+def attach_cache(config: "trt.IBuilderConfig", store: Path | None) -> "trt.ITimingCache | None":
+    """Takes earlier timings along; damaged or foreign ones are started afresh."""
+    if store is None:
+        return None
+    content = store.read_bytes() if store.is_file() else b""
+    cache = config.create_timing_cache(content)
+    if content and (cache is None or not config.set_timing_cache(cache, False)):
+        cache = config.create_timing_cache(b"")
+        config.set_timing_cache(cache, False)
+    elif not content:
+        config.set_timing_cache(cache, False)
+    return cache
+
+
+def trtexec(model: Path, engine: Path, graph: Readiness, options: BuildOptions) -> str:
+    """The line that builds the same engine where NVIDIA's tool is installed; no precision flag.
+
+    The pip packages do not carry it. `--stronglyTyped` is what 10 needs and 11 ignores.
+    """
+    inner = "x".join(str(n) for n in graph.shapes[INPUT][1:])
+    words = ["trtexec", f"--onnx={model}", f"--saveEngine={engine}", "--stronglyTyped", "--noTF32"]
+    if graph.batch is None:
+        for index, batches in enumerate(wanted_profiles(graph, options)):
+            words.append(f"--profile={index}")
+            for kind, batch in zip(("min", "opt", "max"), batches, strict=True):
+                words.append(f"--{kind}Shapes={INPUT}:{batch}x{inner}")
+    words.append(f"--builderOptimizationLevel={options.optimisation_level}")
+    words.append(f"--memPoolSize=workspace:{options.workspace}M")
+    words.append("--profilingVerbosity=detailed")
+    levels = {"capability": "sameComputeCapability", "ampere": "ampere+"}
+    if options.hardware in levels:
+        words.append(f"--hardwareCompatibilityLevel={levels[options.hardware]}")
+    if options.version_compatible:
+        words.append("--versionCompatible")
+    if options.strip_weights:
+        words.append("--stripWeights")
+    if options.timing_cache is not None:
+        words.append(f"--timingCacheFile={options.timing_cache / 'trtexec.timing'}")
+    words.append("--skipInference")
+    return shlex.join(words)

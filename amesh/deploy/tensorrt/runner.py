@@ -1,0 +1,260 @@
+"""Runs an engine: fixed addresses, one context and one CUDA graph per batch."""
+
+import statistics
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from amesh.deploy.signature import INPUT, OUTPUTS
+from amesh.deploy.tensorrt.library import Batches, profiles
+from amesh.errors import UserError
+from amesh.runner import RunnerOutput
+from amesh.topology import load
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+# Batches that keep their context, buffers and graph; the one used longest ago makes room.
+_KEPT = 8
+
+
+@dataclass
+class Prepared:
+    """Everything that one batch size needs, at addresses that stay.
+
+    Attributes:
+        context: Its own, because a captured graph is tied to its context's shapes.
+        image: Input on the GPU.
+        outputs: Outputs on the GPU by name.
+        graph: The captured launch, where graphs are on.
+    """
+
+    context: "trt.IExecutionContext"
+    image: Tensor
+    outputs: dict[str, Tensor]
+    graph: torch.cuda.CUDAGraph | None = None
+
+
+def choose_profile(batch: int, ranges: Sequence[Batches]) -> int:
+    """The profile for a batch: the narrowest that holds it, so that batch 1 gets its own.
+
+    Raises:
+        UserError: None does.
+    """
+    fitting = [
+        (r.largest - r.smallest, i)
+        for i, r in enumerate(ranges)
+        if r.smallest <= batch <= r.largest
+    ]
+    if not fitting:
+        have = " and ".join(
+            f"{r.smallest} to {r.largest}" if r.smallest < r.largest else str(r.largest)
+            for r in ranges
+        )
+        raise UserError(
+            f"batch {batch} is outside the engine's profiles ({have}); split it, or build another "
+            "engine with `amesh export tensorrt --batch`"
+        )
+    return min(fitting)[1]
+
+
+class TensorRTRunner:
+    """An engine behind the contract of `amesh.runner.Runner`, on the current GPU."""
+
+    def __init__(
+        self,
+        engine: "trt.ICudaEngine",
+        name: str,
+        topology: str,
+        cuda_graphs: bool = True,
+        device: torch.device | None = None,
+    ) -> None:
+        """Takes over an engine; `amesh.deploy.tensorrt.export.open_engine` loads one from disk.
+
+        Args:
+            engine: Deserialised, weights in it.
+            name: What the network is called.
+            topology: Name of its landmark scheme.
+            cuda_graphs: Replay a captured launch instead of launching each kernel.
+            device: Where the buffers lie; the current GPU.
+        """
+        self.engine = engine
+        self.name = name
+        self.topology = load(topology)
+        self.input_size = int(engine.get_tensor_shape(INPUT)[2])
+        self.profiles = profiles(engine)
+        self.cuda_graphs = cuda_graphs
+        self.device = device or torch.device("cuda", torch.cuda.current_device())
+        # Graphs cannot be captured on the default stream.
+        self.stream = torch.cuda.Stream(self.device)
+        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+
+    def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
+        """Landmarks of RGB crops in [0, 1].
+
+        Raises:
+            UserError: The batch is outside the profiles, or TensorRT gives up.
+        """
+        found = self.run(crops)
+        return RunnerOutput(*(found[name] for name in OUTPUTS))
+
+    @torch.inference_mode()
+    def run(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
+        """All outputs by name; those of a part of a cascade are no landmarks.
+
+        Raises:
+            UserError: The batch is outside the profiles, or TensorRT gives up.
+        """
+        with torch.cuda.stream(self.stream):
+            prepared = self.prepare(len(crops))
+            pixels = torch.from_numpy(crops).to(self.device)
+            prepared.image.copy_(pixels.permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
+            self.launch(prepared)
+            # The copy waits for this stream, and the buffers are free for the next batch.
+            return {
+                name: tensor.to("cpu", copy=True).numpy()
+                for name, tensor in prepared.outputs.items()
+            }
+
+    def run_any(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
+        """All outputs of any number of crops, in runs of a batch that the engine takes.
+
+        Raises:
+            UserError: TensorRT gives up.
+        """
+        most, fewest = self.profiles[0].largest, min(one.smallest for one in self.profiles)
+        parts = []
+        for start in range(0, len(crops), most):
+            part = crops[start : start + most]
+            missing = max(0, fewest - len(part))
+            if missing:
+                part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
+            kept = len(part) - missing
+            parts.append({name: found[:kept] for name, found in self.run(part).items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def prepare(self, batch: int) -> Prepared:
+        """Context, buffers and graph for a batch; made once, then kept.
+
+        Raises:
+            UserError: The batch is outside the profiles, or TensorRT gives up.
+        """
+        if batch in self._prepared:
+            self._prepared.move_to_end(batch)
+            return self._prepared[batch]
+        index = choose_profile(batch, self.profiles)
+        context = self.engine.create_execution_context()
+        size = self.input_size
+        with torch.cuda.stream(self.stream):
+            done = context.set_optimization_profile_async(index, self.stream.cuda_stream)
+            self.stream.synchronize()
+            if not done or not context.set_input_shape(INPUT, (batch, 3, size, size)):
+                raise UserError(f"TensorRT refuses batch {batch} in profile {index}")
+            image = torch.zeros(batch, 3, size, size, device=self.device)
+            outputs = {}
+            for i in range(self.engine.num_io_tensors):
+                name = self.engine.get_tensor_name(i)
+                if name != INPUT:
+                    shape = tuple(context.get_tensor_shape(name)[:])
+                    outputs[name] = torch.zeros(shape, device=self.device)
+            for name, buffer in {INPUT: image, **outputs}.items():
+                context.set_tensor_address(name, buffer.data_ptr())
+            prepared = Prepared(context, image, outputs)
+            if self.cuda_graphs:
+                prepared.graph = self._capture(prepared)
+        self._prepared[batch] = prepared
+        if len(self._prepared) > _KEPT:
+            self._prepared.popitem(last=False)
+        return prepared
+
+    def _capture(self, prepared: Prepared) -> torch.cuda.CUDAGraph:
+        self.launch(prepared)  # the first run allocates, which a capture must not
+        self.stream.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self.stream):
+            self.launch(prepared)
+        return graph
+
+    def launch(self, prepared: Prepared) -> None:
+        """Runs what lies in the buffers, on the runner's stream, without waiting.
+
+        Raises:
+            UserError: TensorRT gives up.
+        """
+        if prepared.graph is not None:
+            prepared.graph.replay()
+        elif not prepared.context.execute_async_v3(self.stream.cuda_stream):
+            raise UserError(f"TensorRT cannot run a batch of {len(prepared.image)}")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a batch takes.
+
+    Attributes:
+        batch: Crops at once.
+        median: The engine alone, by CUDA events [ms].
+        low: 10th percentile [ms].
+        high: 90th percentile [ms].
+        with_copies: Median with crops from and landmarks to the host, by the clock [ms].
+        crops_per_second: From the median of the engine alone.
+    """
+
+    batch: int
+    median: float
+    low: float
+    high: float
+    with_copies: float
+    crops_per_second: float
+
+
+def benchmark(
+    runner: TensorRTRunner, batches: Sequence[int], repeats: int = 200, warm_up: int = 50
+) -> list[Timing]:
+    """Times an engine for several batches.
+
+    Args:
+        runner: The engine.
+        batches: Crops at once; each within the profiles.
+        repeats: Timed runs per batch.
+        warm_up: Runs before them: clocks rise, caches fill.
+    """
+    timings = []
+    rng = np.random.default_rng(0)
+    for batch in batches:
+        crops = rng.random((batch, runner.input_size, runner.input_size, 3), np.float32)
+        for _ in range(warm_up):
+            runner.run(crops)
+        prepared = runner.prepare(batch)
+        alone = []
+        with torch.cuda.stream(runner.stream):
+            for _ in range(repeats):
+                start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                start.record(runner.stream)
+                runner.launch(prepared)
+                end.record(runner.stream)
+                end.synchronize()
+                alone.append(start.elapsed_time(end))
+        whole = []
+        for _ in range(repeats):
+            begin = time.perf_counter()
+            runner.run(crops)
+            whole.append(1e3 * (time.perf_counter() - begin))
+        timings.append(summarise(batch, alone, whole))
+    return timings
+
+
+def summarise(batch: int, alone: Sequence[float], whole: Sequence[float]) -> Timing:
+    """Median and spread of runs [ms]."""
+    median = statistics.median(alone)
+    tenths = statistics.quantiles(alone, n=10, method="inclusive")
+    return Timing(
+        batch, median, tenths[0], tenths[-1], statistics.median(whole), 1e3 * batch / median
+    )

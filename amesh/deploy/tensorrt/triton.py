@@ -1,0 +1,114 @@
+"""A model repository for NVIDIA's Triton server, made from engines and their sidecars."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from amesh.deploy.sidecar import sidecar_file
+from amesh.deploy.signature import INPUT
+from amesh.deploy.tensorrt.sidecar import check, read_sidecar
+from amesh.errors import UserError
+from amesh.files import write_atomically
+
+
+def write_model(
+    engine: Path,
+    repository: Path,
+    name: str | None = None,
+    instances: int = 1,
+    queue_delay: int = 500,
+) -> Path:
+    """Puts an engine into a repository: `NAME/config.pbtxt` and `NAME/1/model.plan`.
+
+    Args:
+        engine: The engine, its sidecar beside it.
+        repository: The folder that Triton is started on.
+        name: What clients ask for; the engine's file name without its suffix.
+        instances: Execution instances per GPU.
+        queue_delay: How long a request may wait for others to share its batch [us].
+
+    Returns:
+        The model's folder.
+
+    Raises:
+        UserError: The engine is missing or damaged, is stripped of weights (Triton does not
+            refit), or the name cannot be one.
+    """
+    sidecar = read_sidecar(engine)
+    content = engine.read_bytes()
+    check(sidecar, content, engine)
+    if sidecar["stripped"]:
+        raise UserError(f"{engine}: stripped of weights; Triton needs a whole engine")
+    name = engine.stem if name is None else name
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        raise UserError(f"model name {name!r}: only letters, digits, '_', '.' and '-'")
+    folder = repository / name
+    write_atomically(folder / "1" / "model.plan", content)
+    description = sidecar_file(engine).read_bytes()
+    write_atomically(sidecar_file(folder / "1" / "model.plan"), description)
+    text = config(sidecar, name, instances, queue_delay)
+    write_atomically(folder / "config.pbtxt", text.encode())
+    return folder
+
+
+def config(sidecar: Mapping[str, Any], name: str, instances: int, queue_delay: int) -> str:
+    """The text of `config.pbtxt`.
+
+    Args:
+        sidecar: The engine's.
+        name: The model's.
+        instances: Execution instances per GPU.
+        queue_delay: Longest wait for a fuller batch [us].
+    """
+    image, outputs = sidecar["inputs"][INPUT]["shape"], sidecar["outputs"]
+    dynamic = image[0] is None
+    lines = [
+        f"# {sidecar['model']}, {sidecar['precision']}, TensorRT {sidecar['tensorrt']}, "
+        f"{sidecar['gpu']['name']}; {INPUT}: {sidecar['normalisation']}",
+        f"name: {json.dumps(name)}",
+        'platform: "tensorrt_plan"',
+        f"max_batch_size: {sidecar['profiles'][0][2] if dynamic else 0}",
+        *_tensor("input", INPUT, image, dynamic),
+    ]
+    for output, tensor in outputs.items():
+        lines += _tensor("output", output, tensor["shape"], dynamic)
+    profiles = ", ".join(f'"{i}"' for i in range(len(sidecar["profiles"])))
+    lines += [
+        "instance_group [",
+        f"  {{ count: {instances} kind: KIND_GPU profile: [ {profiles} ] }}",
+        "]",
+    ]
+    if dynamic:
+        _, typical, largest = sidecar["profiles"][0]
+        sizes = sorted({1, typical, largest})
+        preferred = ", ".join(str(size) for size in sizes if size > 1) or "1"
+        lines += [
+            "dynamic_batching {",
+            f"  preferred_batch_size: [ {preferred} ]",
+            f"  max_queue_delay_microseconds: {queue_delay}",
+            "}",
+        ]
+    else:
+        sizes = [0]
+    inner = ", ".join(str(length) for length in (image[1:] if dynamic else image))
+    lines += ["optimization {", "  cuda {", "    graphs: true", "    output_copy_stream: true"]
+    for size in sizes:
+        shape = f'input {{ key: "{INPUT}" value: {{ dim: [ {inner} ] }} }}'
+        lines.append(f"    graph_spec {{ batch_size: {size} {shape} }}")
+    lines += ["  }", "}", "model_warmup ["]
+    warm = []
+    for size in sizes:
+        value = f"data_type: TYPE_FP32 dims: [ {inner} ] zero_data: true"
+        tensor = f'inputs {{ key: "{INPUT}" value: {{ {value} }} }}'
+        warm.append(f'  {{ name: "batch {size or image[0]}" batch_size: {size} {tensor} }}')
+    return "\n".join([*lines, ",\n".join(warm), "]", ""])
+
+
+def _tensor(kind: str, name: str, shape: list[int | None], dynamic: bool) -> list[str]:
+    inner = shape[1:] if dynamic else shape
+    # Triton knows no tensors without axes: one number per crop travels as a list of one.
+    dims = f"dims: [ {', '.join(str(length) for length in inner) or '1'} ]"
+    reshape = "" if inner else " reshape: { shape: [ ] }"
+    return [f'{kind} [ {{ name: "{name}" data_type: TYPE_FP32 {dims}{reshape} }} ]']

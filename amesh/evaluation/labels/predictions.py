@@ -1,0 +1,182 @@
+"""Predicted faces of many pictures: from a run, a file of records, or a folder of labels."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+
+import numpy as np
+from jaxtyping import Float
+
+from amesh.data.loading.pictures import decode
+from amesh.data.sources.labelled_folder import LABELLED_BY, skipped
+from amesh.data.sources.records import Problems
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+from amesh.evaluation.labels.read import Label
+from amesh.pipeline.records import Record, read_jsonl
+
+Landmarks = Float[np.ndarray, "n 3"]
+
+
+class Predictions:
+    """What one network, or another program, found in a set of pictures."""
+
+    def __init__(
+        self,
+        name: str,
+        faces: Mapping[str, Sequence[Landmarks]],
+        sizes: Mapping[str, tuple[int, int]] | None = None,
+        failed: Mapping[str, str] | None = None,
+    ) -> None:
+        """Indexes the pictures by file name.
+
+        Args:
+            name: What tables call it.
+            faces: All faces of each picture, by the picture's path.
+            sizes: Width and height of each picture [px], where known.
+            failed: Why a picture could not be read, by its path; such a picture has no faces.
+        """
+        self.name = name
+        self.faces = dict(faces)
+        self.sizes = dict(sizes or {})
+        self.failed = dict(failed or {})
+        for source in self.failed:
+            self.faces.setdefault(source, [])
+        self._by_file: dict[str, list[str]] = defaultdict(list)
+        for source in self.faces:
+            self._by_file[PurePath(source).name].append(source)
+
+    def find(self, image: str | PurePath) -> str | None:
+        """The source that is this picture, or None.
+
+        Folders need not be the same on both sides, as one may be relative: the shorter path has to
+        be the end of the longer one.
+
+        Raises:
+            UserError: Two sources may be meant.
+        """
+        if str(image) in self.faces:
+            return str(image)
+        path = PurePath(image)
+        found = [name for name in self._by_file.get(path.name, ()) if _same(PurePath(name), path)]
+        if len(found) > 1:
+            raise UserError(
+                f"{self.name}: {image} may be {found[0]} or {found[1]}; give longer paths"
+            )
+        return found[0] if found else None
+
+    def of(self, label: Label) -> Sequence[Landmarks]:
+        """The faces in a labelled picture.
+
+        Raises:
+            UserError: The picture is not among the predictions, or has another size.
+        """
+        source = self.find(label.image)
+        if source is None:
+            raise UserError(f"{self.name}: no record of {label.image} ({label.where})")
+        size = self.sizes.get(source)
+        if size and label.size and size != label.size:
+            raise UserError(
+                f"{self.name}: {source} is {size[0]} x {size[1]} px, but the label says "
+                f"{label.size[0]} x {label.size[1]} ({label.where})"
+            )
+        return self.faces[source]
+
+
+def parse_predictions(argument: str, points: int) -> Predictions:
+    """Reads `NAME=FILE.jsonl` or `NAME=FOLDER`, as given on the command line; the name may be left
+    out.
+
+    Raises:
+        UserError: The file is missing or wrong, or its faces have another number of landmarks.
+    """
+    name, separator, file = argument.partition("=")
+    path = Path(file if separator else argument)
+    name = name if separator and name else path.stem
+    if path.is_dir():
+        return from_labels(name, path, points)
+    return from_records(name, read_jsonl(path), points)
+
+
+def from_records(name: str, records: Iterable[Record], points: int) -> Predictions:
+    """Predictions from records of the JSONL contract.
+
+    Raises:
+        UserError: A picture comes twice, or a face has another number of landmarks.
+    """
+    faces: dict[str, list[Landmarks]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    failed: dict[str, str] = {}
+    for record in records:
+        source = record["source"]
+        if source in faces:
+            raise UserError(
+                f"{name}: two records of {source}; give predictions on pictures, not video"
+            )
+        faces[source] = [
+            np.array(face["landmarks"], dtype=np.float64) for face in record.get("faces", [])
+        ]
+        for face in faces[source]:
+            if face.shape != (points, 3):
+                raise UserError(
+                    f"{name}: {source} has {len(face)} landmarks, expected {points} of [x, y, z]"
+                )
+        if "error" in record:
+            failed[source] = record["error"]
+        if record["size"] is not None:
+            sizes[source] = (record["size"][0], record["size"][1])
+    return Predictions(name, faces, sizes, failed)
+
+
+def from_labels(name: str, folder: Path, points: int) -> Predictions:
+    """Predictions that are the labels of `amesh label --cut 0`: how good these are.
+
+    Raises:
+        UserError: The folder is none of its, may hold cut pictures, or holds frames of a clip or
+            faces of another number of landmarks.
+    """
+    _check_uncut(folder)
+    faces: dict[str, list[Landmarks]] = {}
+    failed: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    for key, line in skipped(folder).items():
+        picture = key.rpartition("#")[0] or key
+        faces[picture] = []
+        if line["reason"] == "unreadable":
+            failed[picture] = line["detail"]
+    source = ShardSource(folder, Problems())
+    for i in range(len(source)):
+        record = source[i]
+        picture, _, number = record.key.rpartition("#")
+        if not picture or not number.startswith("0:"):
+            raise UserError(
+                f"{name}: {record.key} is no face that `amesh label` found in a picture; give a "
+                "folder of labels of pictures, not of video"
+            )
+        if record.points.shape != (points, 3):
+            raise UserError(
+                f"{name}: {record.key} has {len(record.points)} landmarks, expected {points}"
+            )
+        faces.setdefault(picture, []).append(record.points.astype(np.float64))
+        if picture not in sizes:  # tells where a copy of another size was labelled
+            sizes[picture] = decode(record.read_picture(), record.where, shrink=8)[1]
+            failed.pop(picture, None)
+    return Predictions(name, faces, sizes, failed)
+
+
+def _check_uncut(folder: Path) -> None:
+    path = folder / LABELLED_BY
+    if not path.is_file():
+        raise UserError(f"{folder}: not a folder that `amesh label` wrote (no {LABELLED_BY})")
+    try:
+        cut = dict(json.loads(path.read_text(encoding="utf-8"))).get("rules", {}).get("cut")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: damaged ({error})") from None
+    if cut != 0:  # older folders do not say
+        raise UserError(f"{folder}: its pictures may be cut; label them again with --cut 0")
+
+
+def _same(first: PurePath, second: PurePath) -> bool:
+    shorter = min(len(first.parts), len(second.parts))
+    return first.parts[-shorter:] == second.parts[-shorter:]

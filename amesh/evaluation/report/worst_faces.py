@@ -1,0 +1,90 @@
+"""The worst faces of a network on a sheet, labels and prediction drawn.
+
+It shows the pictures themselves: made only where it was asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from amesh.evaluation.labels.label_schemes import label_scheme
+from amesh.evaluation.labels.read import Label
+from amesh.evaluation.labels.template_fit import label_roi
+from amesh.evaluation.tables.scores import Scores
+from amesh.geometry import affine, roi
+from amesh.pipeline.draw import Style, draw_faces, draw_sheet
+from amesh.pipeline.images import crop_image
+from amesh.topology.scheme import Topology
+
+_CELL = 360  # [px]
+_LABEL = (60, 255, 60)
+
+
+def worst_sheet(
+    labels: Sequence[Label],
+    scores: Scores,
+    landmarks: Sequence[Float[np.ndarray, "n 3"] | None],
+    count: int,
+    topology: Topology,
+    read: Callable[[Path], UInt8[np.ndarray, "h w 3"]],
+) -> bytes | None:
+    """The faces of the largest error by the first measure of their scheme, as PNG.
+
+    Args:
+        labels: What is known.
+        scores: In the regions of interest of the labels.
+        landmarks: What was predicted there.
+        count: How many faces.
+        topology: Of the predictions.
+        read: Reads a picture.
+
+    Returns:
+        None where no face was measured.
+    """
+    ranked = []
+    for i, label in enumerate(labels):
+        if label.scheme is None or landmarks[i] is None:
+            continue
+        measure = next(iter(label_scheme(label.scheme, topology).measures), None)
+        if measure is not None and np.isfinite(error := scores.errors[measure][i]):
+            ranked.append((-float(error), i, measure))
+    tiles, captions = [], []
+    for error, i, measure in sorted(ranked)[:count]:
+        face = landmarks[i]
+        assert face is not None
+        tiles.append(_tile(labels[i], face, topology, read))
+        captions.append(f"{-error:.2f} % {measure}, {labels[i].source}: {labels[i].image.name}")
+    if not tiles:
+        return None
+    sheet = draw_sheet(tiles, min(4, len(tiles)), captions, _CELL)
+    _, content = cv2.imencode(".png", sheet[..., ::-1])
+    return content.tobytes()
+
+
+def _tile(
+    label: Label,
+    face: Float[np.ndarray, "n 3"],
+    topology: Topology,
+    read: Callable[[Path], UInt8[np.ndarray, "h w 3"]],
+) -> UInt8[np.ndarray, "k k 3"]:
+    """The region that the network looked at: its lines, and green dots for the labels."""
+    region = label_roi(label, topology)
+    assert region is not None
+    side = 2 * _CELL
+    image_from_crop = roi.image_from_crop(roi.Roi(*(part.double() for part in region)), side)
+    crop_from_image = affine.invert(image_from_crop)
+
+    def inside(points: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k 2"]:
+        xy = torch.from_numpy(points[None, :, :2].astype(np.float64))
+        return np.asarray(affine.apply(crop_from_image, xy)[0].numpy())
+
+    tile = crop_image(read(label.image), image_from_crop[0].numpy(), side)
+    tile = draw_faces(tile, [inside(face)], topology, Style(mesh=False, line=0.004))
+    for x, y in inside(label.points[np.isfinite(label.points[:, :2]).all(1)]).tolist():
+        at = (round(16 * (x - 0.5)), round(16 * (y - 0.5)))
+        cv2.circle(tile, at, 16 * 2, _LABEL, -1, cv2.LINE_AA, 4)
+    return tile

@@ -1,0 +1,115 @@
+"""Pictures and frames one by one: this process's share, less what is done already."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from amesh.data.sources.labelled_folder import skipped
+from amesh.errors import UserError
+from amesh.labelling.ledger import finished, input_key
+from amesh.labelling.output import Opened, open_picture
+from amesh.labelling.sources import Input, Share
+from amesh.pipeline.video import count_frames, read_frames
+
+
+class Item(NamedTuple):
+    """A picture or frame to label, or what went wrong with it.
+
+    Attributes:
+        key: See `amesh.labelling.ledger.input_key`; of a clip that cannot be read its name.
+        source: Where it comes from.
+        picture: None where it cannot be read.
+        problem: One line in that case.
+    """
+
+    key: str
+    source: Input
+    picture: Opened | None
+    problem: str = ""
+
+
+class Work:
+    """What is left to do.
+
+    Attributes:
+        before: Pictures and frames that were found to be done.
+        skipped: Those, and clips, that are known to give no face, by reason.
+        elsewhere: Pictures of other ranks.
+    """
+
+    def __init__(
+        self, inputs: Sequence[Input], share: Share, every: int, folder: Path, retry: bool
+    ) -> None:
+        """Reads what earlier runs did.
+
+        Args:
+            inputs: All of them, whatever the rank.
+            share: This rank's.
+            every: Of a clip, each so-manieth frame.
+            folder: With the shards.
+            retry: Also do again what gave no face before.
+
+        Raises:
+            UserError: An index in the folder is damaged.
+        """
+        self.inputs, self.share, self.every = inputs, share, every
+        self.before = self.elsewhere = 0
+        self.skipped: Counter[str] = Counter()
+        self._done = finished(folder)
+        self._skipped = {} if retry else skipped(folder)
+
+    def __iter__(self) -> Iterator[Item]:
+        """The items; a bar on a terminal counts them, and those that are done."""
+        with tqdm(total=self._total(), unit="picture", disable=not sys.stderr.isatty()) as bar:
+            for one in self.inputs:
+                yield from self._frames(one, bar) if one.video else self._picture(one, bar)
+
+    def _picture(self, one: Input, bar: "tqdm[Any]") -> Iterator[Item]:
+        key = input_key(one.name, 0)
+        if not self.share.has(key):
+            self.elsewhere += 1
+            return
+        if not self._is_known(key):
+            try:
+                item = Item(key, one, open_picture(one.path))
+            except UserError as error:
+                item = Item(key, one, None, str(error))
+            yield item
+        bar.update()
+
+    def _frames(self, one: Input, bar: "tqdm[Any]") -> Iterator[Item]:
+        def wanted(frame: int) -> bool:
+            key = input_key(one.name, frame)
+            if not self.share.has(key):
+                return False
+            bar.update()
+            return not self._is_known(key)
+
+        mine = self.share.has(one.name)  # a clip that cannot be read is one rank's to tell
+        if one.name in self._skipped:
+            self.skipped["unreadable"] += mine
+            return
+        try:
+            for frame, pixels in read_frames(one.path, self.every, wanted):
+                yield Item(input_key(one.name, frame), one, Opened(pixels))
+        except UserError as error:
+            if mine:
+                yield Item(one.name, one, None, str(error))
+
+    def _is_known(self, key: str) -> bool:
+        if key in self._done:
+            self.before += 1
+            return True
+        if key in self._skipped:
+            self.skipped[self._skipped[key]["reason"]] += 1
+            return True
+        return False
+
+    def _total(self) -> int:
+        frames = sum(-(-count_frames(one.path) // self.every) for one in self.inputs if one.video)
+        keys = (input_key(one.name, 0) for one in self.inputs if not one.video)
+        return frames // self.share.ranks + sum(map(self.share.has, keys))

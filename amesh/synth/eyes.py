@@ -1,0 +1,215 @@
+"""Eyeballs, gaze, lids.
+
+Convention: an eyeball is a sphere behind its opening; its gaze is the unit vector from its centre
+to the middle of the iris, (0, 0, -1) straight ahead. The iris is a disc cut off the sphere.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from amesh.data import random
+from amesh.synth.noise import Noise
+from amesh.synth.texture_map import eye_lids
+from amesh.topology import Topology
+
+# An iris is 11.7 mm wide in a ball of 24 mm, the outer corners of the eyes 87 mm apart.
+_BALL, _IRIS = 0.140, 0.0685
+_LID = 0.012  # thickness of a lid
+
+
+class Eyes(NamedTuple):
+    """Both eyeballs of each face, right one first, in one frame with the face.
+
+    Attributes:
+        centre: (b, 2, 3).
+        radius: (b,) of the balls.
+        iris: (b,) radius of the irises.
+        axes: (b, 2, 3, 3) rows: to the image's right, up, along the gaze.
+    """
+
+    centre: Float[Tensor, "b 2 3"]
+    radius: Float[Tensor, " b"]
+    iris: Float[Tensor, " b"]
+    axes: Float[Tensor, "b 2 3 3"]
+
+    def points(self) -> Float[Tensor, "b 2 5 3"]:
+        """Middle of each iris, then its right, top, left and bottom edge as the image shows it."""
+        depth = (self.radius**2 - self.iris**2).sqrt()[:, None, None]
+        middle = self.centre + depth * self.axes[:, :, 2]
+        across, up = (self.iris[:, None, None] * self.axes[:, :, i] for i in (0, 1))
+        places = [middle, middle + across, middle + up, middle - across, middle - up]
+        return torch.stack(places, 2)
+
+
+class Lids(nn.Module):
+    """Which landmarks move with the upper lids, and how they close."""
+
+    share: Tensor
+    upper: Tensor
+    lower: Tensor
+    around: Tensor
+    corners: Tensor
+
+    def __init__(self, topology: Topology) -> None:
+        super().__init__()
+        lids = eye_lids(topology)
+        template = topology.template
+        shares = np.zeros((len(lids), topology.points, len(lids[0].upper)))
+        for number, lid in enumerate(lids):
+            level = template[list(lid.corners), 1].mean()
+            x = template[list(lid.corners), 0]
+            between = (template[:, 0] > x.min()) & (template[:, 0] < x.max())
+            moves = between & (template[:, 1] < level) & (template[:, 2] < 0.1)
+            moves[[*lid.corners, *lid.lower]] = False
+            gap = np.linalg.norm(
+                (template[:, None] - template[None, list(lid.upper)])[..., :2], axis=-1
+            )
+            nearest = np.exp(-((gap / 0.035) ** 2))
+            nearest /= nearest.sum(1, keepdims=True).clip(1e-9)
+            fade = np.exp(-((gap.min(1) / 0.07) ** 2)) * moves
+            shares[number] = nearest * fade[:, None]
+            shares[number, list(lid.upper)] = np.eye(len(lid.upper))
+        around = [list(iris.z_from) for iris in topology.irises]
+        for name, value in {
+            "upper": np.array([lid.upper for lid in lids]),
+            "lower": np.array([lid.lower for lid in lids]),
+            "around": np.array(around),
+            "corners": np.array([lid.corners for lid in lids]),
+        }.items():
+            self.register_buffer(name, torch.from_numpy(value), persistent=False)
+        self.register_buffer("share", torch.tensor(shares, dtype=torch.float32), persistent=False)
+
+    def place(self, face: Float[Tensor, "b n 3"], key: Int64[Tensor, " b"]) -> Eyes:
+        """Eyeballs behind the openings, looking straight ahead."""
+        size = 1.0 + 0.05 * random.bell(key, "eyeballs", [2])
+        radius, iris = _BALL * size[:, 0], _IRIS * size[:, 1]
+        around = face[:, self.around]  # b 2 16 3
+        middle = slice(2, -2)
+        lids = [face[:, side[:, middle]][..., 2].mean(2) for side in (self.upper, self.lower)]
+        depth = (lids[0] + lids[1]) / 2 + radius[:, None] - 0.012
+        centre = torch.cat([around[..., :2].mean(2), depth[..., None]], -1)
+        axes = torch.eye(3, device=face.device) * face.new_tensor([1.0, -1.0, -1.0])
+        return Eyes(centre, radius, iris, axes.expand(len(face), 2, 3, 3))
+
+    def close(
+        self, face: Float[Tensor, "b n 3"], eyes: Eyes, amount: Float[Tensor, "b 2"]
+    ) -> Float[Tensor, "b n 3"]:
+        """Draws the upper lids over the eyeballs.
+
+        Args:
+            face: Landmarks.
+            eyes: As `place` gives them.
+            amount: 0 leaves a lid as it is, 1 closes it; the right one first.
+        """
+        upper, lower = face[:, self.upper], face[:, self.lower]  # b 2 7 3
+        target = torch.lerp(upper, lower, amount[..., None, None])
+        arm = target - eyes.centre[:, :, None]
+        length = arm.norm(dim=-1, keepdim=True)
+        least = (eyes.radius + _LID)[:, None, None, None]
+        pushed = eyes.centre[:, :, None] + arm * (least / length).clamp(min=1.0)
+        # The ball bulges through no lid that is on its way, and an open one stays where it is.
+        target = torch.lerp(
+            target, pushed, (4 * amount * (1 - amount)).clamp(0, 1)[..., None, None]
+        )
+        moved = target - upper
+        change = (self.share[None, :, :, :, None] * moved[:, :, None]).sum((1, 3))
+        return face + change
+
+
+def look(eyes: Eyes, yaw: Float[Tensor, "b 2"], pitch: Float[Tensor, "b 2"]) -> Eyes:
+    """Turns the eyes: yaw to the image's right, pitch up [radians]."""
+    zero = torch.zeros_like(yaw)
+    right = torch.stack([yaw.cos(), zero, yaw.sin()], -1)
+    ahead = torch.stack([yaw.sin() * pitch.cos(), -pitch.sin(), -yaw.cos() * pitch.cos()], -1)
+    up = torch.linalg.cross(ahead, right)
+    up = up * torch.where(up[..., 1:2] > 0, -1.0, 1.0)
+    return eyes._replace(axes=torch.stack([right, up, ahead], -2))
+
+
+class IrisColours(NamedTuple):
+    """How the eyes of each face look.
+
+    Attributes:
+        outer: (b, 3) linear RGB at the rim.
+        inner: (b, 3) near the pupil.
+        white: (b, 3) of the white.
+        pupil: (b,) its radius over the iris's.
+        seed: (b, 2) where in the noise its fibres are.
+    """
+
+    outer: Float[Tensor, "b 3"]
+    inner: Float[Tensor, "b 3"]
+    white: Float[Tensor, "b 3"]
+    pupil: Float[Tensor, " b"]
+    seed: Float[Tensor, "b 2"]
+
+
+def draw_colours(key: Int64[Tensor, " b"]) -> IrisColours:
+    """Brown eyes for two thirds, then blue, grey and green ones."""
+    kinds = torch.tensor(
+        [[0.055, 0.025, 0.012], [0.13, 0.06, 0.025], [0.07, 0.10, 0.15], [0.08, 0.095, 0.095],
+         [0.07, 0.08, 0.04]],
+        device=key.device,
+    )  # fmt: skip
+    draw = random.uniform(key, "iris", [6])
+    place = torch.tensor([0.50, 0.74, 0.85, 0.93], device=key.device)
+    base = kinds[torch.bucketize(draw[:, 0].contiguous(), place)]
+    base = base * (0.6 + 0.9 * draw[:, 1:2])
+    inner = base * (0.8 + 1.0 * draw[:, 2:3]) + base.new_tensor([0.03, 0.012, 0.0])
+    white = base.new_tensor([0.43, 0.38, 0.355]) * (0.6 + 0.5 * draw[:, 3:4])
+    return IrisColours(
+        base * 0.75, inner, white, 0.22 + 0.33 * draw[:, 4], random.uniform(key, "fibres", [2])
+    )
+
+
+def shade(
+    direction: Float[Tensor, "p 3"],
+    centre: Float[Tensor, "p 3"],
+    radius: Float[Tensor, " p"],
+    iris: Float[Tensor, " p"],
+    axes: Float[Tensor, "p 3 3"],
+    colours: IrisColours,
+    noise: Noise,
+) -> tuple[Float[Tensor, "p 3"], Float[Tensor, "p 3"], Float[Tensor, " p"]]:
+    """What rays through the opening of an eye see.
+
+    Args:
+        direction: Of the rays, from the camera at the origin.
+        centre: Of the eyeball, in the camera's frame, as all else.
+        radius: Of the eyeball.
+        iris: Radius of the iris.
+        axes: Of the eye.
+        colours: Of the face of each ray.
+        noise: For vessels and fibres.
+
+    Returns:
+        Colour before light, normal, and 1 on the cornea (0 on the white).
+    """
+    unit = nn.functional.normalize(direction, dim=-1)
+    along = (unit * centre).sum(-1)
+    # Rays past the ball, in the corners of the eye, see its rim.
+    half = (radius**2 - (centre**2).sum(-1) + along**2).clamp(min=0).sqrt()
+    normal = nn.functional.normalize(unit * (along - half)[:, None] - centre, dim=-1)
+    local = (axes * normal[:, None]).sum(-1)  # p 3: right, up, along the gaze
+    x, y = local[:, 0] * radius, local[:, 1] * radius
+    distance = (x * x + y * y).sqrt() / iris + (local[:, 2] < 0) * 9.0
+    soft = 0.05
+    on_iris = ((1.0 + soft - distance) / (2 * soft)).clamp(0, 1)
+    on_pupil = ((colours.pupil + soft - distance) / (2 * soft)).clamp(0, 1)
+    angle = torch.atan2(y, x) / (2 * torch.pi)
+    fibres = noise.at(torch.stack([angle * 1.0, 0.05 * distance], -1) + colours.seed)
+    share = ((distance - colours.pupil) / (1 - colours.pupil)).clamp(0, 1)
+    colour = torch.lerp(colours.inner, colours.outer, share[:, None])
+    colour = colour * (1.0 + 0.25 * fibres[:, None]).clamp(0.3, 2)
+    rim = ((distance - 0.78) / 0.2).clamp(0, 1)
+    colour = colour * (1 - 0.65 * rim)[:, None] * (1 - 0.96 * on_pupil)[:, None]
+    aside = local[:, 0].abs() + 0.3 * local[:, 1].abs()
+    red = ((aside - 0.5) / 0.5).clamp(0, 1)[:, None]
+    vessels = noise.at(local[:, :2] * 0.4 + colours.seed)[:, None]
+    white = colours.white * (1 - red * colours.white.new_tensor([0.15, 0.38, 0.40]))
+    white = white * (1 - 0.06 * vessels.clamp(0, 2) * colours.white.new_tensor([0.2, 1, 1]))
+    return torch.lerp(white, colour, on_iris[:, None]), normal, on_iris

@@ -1,0 +1,215 @@
+"""Measures the statistics that synthetic faces are made of, from labelled pictures.
+
+`python -m amesh.synth.measure SHARDS --output face_model.npz`. Shapes and colours are averaged
+over all faces; no picture is kept. Every picture needs a licence that lets weights be shipped.
+"""
+
+import argparse
+import json
+import sys
+import zlib
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from tqdm.auto import tqdm
+
+from amesh.data.licences import releasable
+from amesh.data.loading.pictures import decode
+from amesh.data.sources.records import Problems, Record, Source
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.synth import controls
+from amesh.synth.albedo import Unwrapper, colour_modes
+from amesh.topology import Topology, load
+
+CREDITS = {
+    "fairface": "FairFace (K. Karkkainen and J. Joo, WACV 2021), CC-BY-4.0",
+    "sfhq_t2i": "SFHQ-T2I (D. Beniaguev, 2024), MIT",
+    "us_congress_gpo": "US Government Publishing Office, public domain",
+    "us_congress_hires": "US Government Publishing Office, public domain",
+    "interfaces_cc0": "inter-faces (photographs from Pexels), CC0",
+}
+VERSION = 1
+_SHAPE_MODES, _QUANTILES = 40, 33
+# Beyond this turn [degrees] a labelled face says little about its hidden side.
+_MAX_TURN = 30.0
+_MIN_EYES = 40.0  # [px] between outer eye corners: a smaller face has no texture to speak of
+
+
+class Aligned(NamedTuple):
+    """A face turned to the front.
+
+    Attributes:
+        points: (n, 3) in the template's frame.
+        turn: (3, 3) rotation that takes the template's frame to the picture's.
+        scale: [px] of the template's unit.
+    """
+
+    points: Float[np.ndarray, "n 3"]
+    turn: Float[np.ndarray, "3 3"]
+    scale: float
+
+
+def align(points: Float[np.ndarray, "n 3"], topology: Topology) -> Aligned:
+    """Turns, scales and moves a face onto the template (Umeyama)."""
+    used = np.unique(topology.triangles)
+    target, source = topology.template[used], points[used].astype(np.float64)
+    target_centre, source_centre = target.mean(0), source.mean(0)
+    target, source = target - target_centre, source - source_centre
+    left, strength, right = np.linalg.svd(source.T @ target)
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+    turn = left @ flip @ right  # picture from template
+    scale = float((source**2).sum() / (strength * np.diag(flip)).sum())
+    front = (points - source_centre) @ turn / scale + target_centre
+    return Aligned(front, turn, scale)
+
+
+def check_licence(record: Record) -> str:
+    """The licence of a picture that statistics may be taken from.
+
+    Raises:
+        UserError: It is not stated, or does not allow what weights are shipped under.
+    """
+    if not record.licence:
+        raise UserError(f"{record.where}: no licence is stated; leave this picture out")
+    if not releasable(record.licence):
+        raise UserError(
+            f"{record.where}: licence {record.licence!r} does not let weights be released; "
+            "leave this picture out"
+        )
+    return record.licence
+
+
+def measure(source: Source, topology: Topology, texture_limit: int = 1400) -> dict[str, Any]:
+    """Statistics of labelled faces.
+
+    Args:
+        source: The faces, labelled in the topology's scheme.
+        topology: Face478.
+        texture_limit: At most as many faces as this give colours; bounds the memory.
+
+    Returns:
+        Arrays by name, as `pack` writes them, and `about`: where they come from.
+
+    Raises:
+        UserError: A record without a licence that allows it, or too few usable faces.
+    """
+    shapes, sizes, licences, sources = [], [], Counter[str](), Counter[str]()
+    usable: list[tuple[int, Aligned]] = []
+    for index in range(len(source)):
+        record = source[index]
+        licence = check_licence(record)
+        if record.scheme != topology.name or not record.face:
+            continue
+        face = align(record.points, topology)
+        if np.degrees(np.arccos(np.clip(face.turn[2, 2], -1, 1))) > _MAX_TURN:
+            continue
+        licences[licence] += 1
+        sources[record.source] += 1
+        shapes.append(face.points)
+        if face.scale >= _MIN_EYES:
+            usable.append((index, face))
+            sizes.append(face.scale)
+    if len(usable) < 2:
+        raise UserError(f"{source.name}: {len(usable)} faces of a usable size and pose; need 2")
+    result: dict[str, Any] = dict(shape_statistics(np.stack(shapes), topology))
+    unwrapper = Unwrapper(topology)
+    # The larger half, as it is mixed: the very largest would be those of one source.
+    larger = np.flatnonzero(np.array(sizes) >= np.median(sizes))
+    chosen = larger[np.linspace(0, len(larger) - 1, min(texture_limit, len(larger))).astype(int)]
+    for place in tqdm(chosen.tolist(), desc="colours", unit="face", disable=None):
+        index, face = usable[place]
+        unwrapper.add(_pixels(source[index]), source[index].points, face.turn, face.scale)
+    result |= colour_modes(unwrapper)
+    result["about"] = {
+        "version": VERSION,
+        "topology": topology.name,
+        "faces": len(shapes),
+        "faces_for_colour": len(chosen),
+        "sources": dict(sources.most_common()),
+        "licences": dict(licences.most_common()),
+        "credits": sorted({CREDITS[name] for name in sources if name in CREDITS}),
+        "method": "landmarks by the released network; statistics only, no picture",
+    }
+    return result
+
+
+def shape_statistics(
+    faces: Float[np.ndarray, "b n 3"], topology: Topology
+) -> dict[str, np.ndarray]:
+    """Mean face, what each control does to it, how the controls vary, and modes of the rest."""
+    mirror = faces[:, topology.mirror] * np.array([-1.0, 1.0, 1.0])
+    known = controls.read(faces, topology)
+    both = np.concatenate([faces, mirror])
+    values = np.concatenate([known, controls.mirrored(known)])
+    mean, centre, spread = both.mean(0), values.mean(0), values.std(0)
+    scores = (values - centre) / spread
+    flat = (both - mean).reshape(len(both), -1)
+    # Sides that go together (brows, lids) share their effect unless a ridge parts them.
+    normal = scores.T @ scores + 0.02 * len(scores) * np.eye(scores.shape[1])
+    effects = np.linalg.solve(normal, scores.T @ flat)
+    rest = flat - scores @ effects
+    _, strength, modes = np.linalg.svd(rest, full_matrices=False)
+    kept = min(_SHAPE_MODES, len(modes))
+    deviation = strength[:kept] / np.sqrt(len(rest))
+    steps = np.linspace(0, 1, _QUANTILES)
+    ranks = np.argsort(np.argsort(values, axis=0), axis=0) / (len(values) - 1)
+    return {
+        "mean_shape": mean,
+        "shape_modes": modes[:kept].reshape(kept, -1, 3) * deviation[:, None, None],
+        "control_effects": effects.reshape(len(controls.NAMES), -1, 3) / spread[:, None, None],
+        "control_mean": centre,
+        "control_quantiles": np.quantile(values, steps, axis=0).T,
+        "control_ranks": np.corrcoef(ranks.T),
+    }
+
+
+def pack(result: dict[str, Any]) -> bytes:
+    """The file: small numbers as float16, maps as bytes with their range."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in result.items():
+        if name == "about":
+            text = json.dumps(value, indent=1, ensure_ascii=False).encode()
+            arrays[name] = np.frombuffer(text, np.uint8)
+        elif name.startswith("colour_"):
+            axes = tuple(range(1, value.ndim))
+            top = np.abs(value).max(axes, keepdims=True).clip(1e-9)
+            arrays[name] = np.rint(value / top * 127).astype(np.int8)
+            arrays[f"{name}_scale"] = (top / 127).astype(np.float32)
+        else:
+            arrays[name] = value.astype(np.float16)
+    file = BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def main(args: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("shards", type=Path, help="a folder of labelled shards")
+    parser.add_argument("--output", type=Path, required=True, help="the .npz file")
+    parser.add_argument("--faces", type=int, default=1400, help="at most so many give colours")
+    options = parser.parse_args(args)
+    try:
+        result = measure(ShardSource(options.shards, Problems()), load(), options.faces)
+        content = pack(result)
+        write_atomically(options.output, content)
+    except UserError as error:
+        print(f"measure: {error}", file=sys.stderr)
+        return 2
+    check = zlib.crc32(content)
+    print(f"{options.output}: {len(content)} bytes, crc {check:08x}, {result['about']}")
+    return 0
+
+
+def _pixels(record: Record) -> UInt8[np.ndarray, "h w 3"]:
+    return decode(record.read_picture(), record.where)[0]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,104 @@
+"""Synthetic faces into shards, and onto a sheet to look at."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+
+from amesh.data.loading.sample import Canvas
+from amesh.data.sources.records import Record
+from amesh.data.sources.shard_files import ShardWriter, written_keys
+from amesh.errors import UserError
+from amesh.synth.faces import SyntheticFaces
+from amesh.topology import Topology
+
+SOURCE, LICENCE = "synthetic", "CC0-1.0"
+_AT_ONCE = 8  # few: a CPU keeps them in its cache, and little is lost where the run is stopped
+_QUALITY = 95
+
+
+def write_shards(
+    folder: Path,
+    faces: SyntheticFaces,
+    topology: Topology,
+    count: int,
+    seed: int,
+    rank: int = 0,
+    ranks: int = 1,
+    per_shard: int = 1000,
+    done: Callable[[int], object] = lambda number: None,
+) -> int:
+    """Writes faces 0 to `count` - 1 of a seed; those that are there already are not made again.
+
+    Args:
+        folder: Of the shards.
+        faces: Makes them, on the device it is on.
+        topology: Of the landmarks.
+        count: How many there are to be, of all ranks together.
+        seed: Of the faces.
+        rank: This process, from 0: it makes every `ranks`-th face.
+        ranks: How many processes there are.
+        per_shard: Faces in a shard, at most.
+        done: Told how many more are there.
+
+    Returns:
+        How many were made.
+
+    Raises:
+        UserError: A rank that is not there, or the folder cannot be written to.
+    """
+    if not 0 <= rank < ranks:
+        raise UserError(f"rank {rank} of {ranks}: expected 0 to {ranks - 1}")
+    name = f"synthetic-{rank:04d}"
+    known = written_keys(folder, name)
+    wanted = [i for i in range(rank, count, ranks) if _key(seed, faces.size, i) not in known]
+    done(len(range(rank, count, ranks)) - len(wanted))
+    with ShardWriter(folder, name, per_shard) as writer:
+        for start in range(0, len(wanted), _AT_ONCE):
+            numbers = wanted[start : start + _AT_ONCE]
+            for record in records(make(faces, seed, numbers), topology, seed):
+                writer.add(record)
+            done(len(numbers))
+    return len(wanted)
+
+
+def make(faces: SyntheticFaces, seed: int, numbers: list[int]) -> Canvas:
+    """Faces by number, back on the CPU."""
+    index = torch.tensor(numbers, device=faces.irises.device)
+    canvas: Canvas = faces(seed, 0, index)
+    moved = {name: getattr(canvas, name).cpu() for name in Canvas._fields if name != "problems"}
+    return Canvas(**moved)
+
+
+def pixels(canvas: Canvas) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The pictures one by one, channels last."""
+    for picture in canvas.pictures:
+        yield np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+
+
+def records(canvas: Canvas, topology: Topology, seed: int) -> Iterator[Record]:
+    """The faces as records, encoded as JPEG."""
+    parts = (canvas.landmarks, canvas.visibility)
+    labels = zip(*(part.numpy() for part in parts), canvas.index.tolist(), strict=True)
+    for picture, (points, visibility, number) in zip(pixels(canvas), labels, strict=True):
+        key = _key(seed, len(picture), number)
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        yield Record(
+            picture=file.getvalue(),
+            scheme=topology.name,
+            points=points,
+            source=SOURCE,
+            key=key,
+            where=f"synthetic face {key}",
+            licence=LICENCE,
+            visibility=visibility,
+        )
+
+
+def _key(seed: int, size: int, number: int) -> str:
+    return f"synthetic-{seed}-{size}-{number}"

@@ -1,0 +1,47 @@
+"""The mean of several networks' weights: as fast as one of them, often better than each.
+
+Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
+without increasing inference time" (ICML 2022). It holds for networks that one training led to, or
+that went on from the same weights; the mean of trainings from different beginnings is no network.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from amesh.errors import UserError
+from amesh.version import __version__
+from amesh.weights import store
+
+
+def average(models: Sequence[str | Path]) -> tuple[nn.Module, dict[str, Any]]:
+    """The mean network, each counting the same, and its origin: those of all.
+
+    Args:
+        models: Names or weights files; of one architecture and config, names of members aside.
+
+    Raises:
+        UserError: Fewer than two different ones, two that differ in more than weights, or networks
+            with BatchNorm, whose statistics are no mean.
+    """
+    files = [store.find(model) for model in models]
+    if len({store.file_hash(file) for file in files}) < max(len(files), 2):
+        raise UserError("average: give two or more networks, each once")
+    headers = [store.header(file) for file in files]
+    kinds = [(one["architecture"], one["config"] | {"name": ""}) for one in headers]
+    for file, kind in zip(files, kinds, strict=True):
+        if kind != kinds[0]:
+            raise UserError(f"{file}: of another architecture or config than {files[0]}")
+    net = store.load(files[0])
+    if any(isinstance(part, nn.BatchNorm2d) for part in net.modules()):
+        raise UserError(f"{files[0]}: has BatchNorm, whose statistics are those of one network")
+    found = [store.tensors(file) for file in files]
+    mean = {name: torch.stack([one[name] for one in found]).mean(0) for name in found[0]}
+    net.load_state_dict(mean)
+    about = [
+        {"weights": file.stem, **one["origin"]} for file, one in zip(files, headers, strict=True)
+    ]
+    return net, {"source": "amesh weights average", "version": __version__, "averaged": about}

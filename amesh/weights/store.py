@@ -1,0 +1,198 @@
+"""Weights on disk: one safetensors file that carries its own architecture and config.
+
+The header's metadata holds, under `amesh`, JSON with `architecture`, `config` and `origin`; the
+config carries a landmark scheme that is not shipped as its JSON text. Loading is strict: every
+tensor of the file has its place, every parameter its tensor.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import safetensors
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from amesh.blazeface import DetectorConfig, build_detector
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import DEFAULT, NAMED, MeshConfig
+from amesh.nn.mesh_only import MeshOnly
+from amesh.topology import portable
+
+_ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
+    "AttentionMesh": lambda config: AttentionMesh(MeshConfig.from_dict(config)),
+    "MeshOnly": lambda config: MeshOnly(MeshConfig.from_dict(config)),
+    "Cascade": lambda config: Cascade(MeshConfig.from_dict(config)),
+    "Detector": lambda config: build_detector(DetectorConfig.from_dict(config)),
+}
+_KEY = "amesh"
+_SHIPPED = Path(__file__).parent / "shipped"
+
+
+def cache_folder() -> Path:
+    """Where imported weights live: `AMESH_CACHE`, or the user's cache folder."""
+    return Path(os.environ.get("AMESH_CACHE") or platformdirs.user_cache_dir("amesh"))
+
+
+def weights_folder() -> Path:
+    """The part of the cache that `load` looks names up in."""
+    return cache_folder() / "weights"
+
+
+def installed() -> dict[str, Path]:
+    """Names of the weights that came with the package or are in the cache, with their files."""
+    folders = (weights_folder(), _SHIPPED)
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.safetensors"))}
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file behind a name or a path.
+
+    Raises:
+        UserError: There is none; the message lists what there is.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors":
+        if path.is_file():
+            return path
+        raise UserError(f"no weights file {path}")
+    available = installed()
+    if str(name_or_path) in available:
+        return available[str(name_or_path)]
+    there = ", ".join(available) or "nothing yet"
+    hint = " (run `amesh weights import`)" if "released-192" not in available else ""
+    raise UserError(f"no weights named {str(name_or_path)!r}; installed: {there}{hint}")
+
+
+def save(net: nn.Module, path: Path, origin: Mapping[str, Any], half: bool = False) -> None:
+    """Writes a network's weights, config and origin to one file, whole or not at all.
+
+    Args:
+        net: A network of this package, carrying its `config`.
+        path: The file to write, `.safetensors`.
+        origin: Where the weights come from: source, hash, licence, ...
+        half: Whether numbers are stored with 16 bits. `load` gives float32 either way.
+
+    Raises:
+        UserError: The file cannot be written, or a number does not fit into 16 bits.
+    """
+    config = getattr(net, "config", None)
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"{type(net).__name__} carries no config")
+    architecture = "Detector" if isinstance(config, DetectorConfig) else type(net).__name__
+    fields = asdict(config)
+    if "topology" in fields:
+        fields["topology"] = portable(fields["topology"])
+    header = {"architecture": architecture, "config": fields, "origin": dict(origin)}
+    tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    if half:
+        tensors = {name: _halved(tensor, name) for name, tensor in tensors.items()}
+    write_atomically(path, to_bytes(tensors, {_KEY: json.dumps(header)}))
+
+
+def header(path: Path) -> dict[str, Any]:
+    """Architecture, config and origin of a weights file.
+
+    Raises:
+        UserError: The file is damaged or not one of ours.
+    """
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+    if _KEY not in metadata:
+        raise UserError(f"{path}: not written by amesh (no {_KEY!r} in its metadata)")
+    try:
+        found = json.loads(metadata[_KEY])
+    except json.JSONDecodeError:
+        found = None
+    kinds = {"architecture": str, "config": dict, "origin": dict}
+    if not isinstance(found, dict) or any(
+        not isinstance(found.get(key), kind) for key, kind in kinds.items()
+    ):
+        raise UserError(f"{path}: its header is damaged (expected {', '.join(kinds)})")
+    return found
+
+
+def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
+    """A network with its weights, in evaluation mode.
+
+    Args:
+        name_or_path: A name among the installed weights, or the path of a `.safetensors` file.
+
+    Raises:
+        UserError: There is no such file, it is damaged, or it does not fit its own config.
+    """
+    path = find(name_or_path)
+    about = header(path)
+    if about["architecture"] not in _ARCHITECTURES:
+        known = ", ".join(_ARCHITECTURES)
+        raise UserError(
+            f"{path}: unknown architecture {about['architecture']!r}; this version knows {known}"
+        )
+    net = _ARCHITECTURES[about["architecture"]](about["config"])
+    try:
+        net.load_state_dict(tensors(path), strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise UserError(f"{path}: weights do not fit their own config: {first}") from error
+    return net.eval()
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """What a weights file holds, by name, as `load` puts it into the network: in float32.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    with _opened(path) as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in found.items()
+    }
+
+
+def file_hash(name_or_path: str | Path) -> str:
+    """SHA-256 of the file behind a name or a path; of an exported file, too.
+
+    Raises:
+        UserError: There is none.
+    """
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = find(name_or_path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def untrained(name: str) -> nn.Module:
+    """A named member of the family with fresh weights.
+
+    Raises:
+        UserError: There is no member of that name.
+    """
+    if name not in NAMED:
+        raise UserError(f"no network named {name!r}; there is: {', '.join(NAMED)}")
+    return AttentionMesh(NAMED[name])
+
+
+def _halved(tensor: Tensor, name: str) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    if not half.isfinite().all():
+        raise UserError(f"{name}: holds a number that 16 bits do not hold; nothing was written")
+    return half
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safetensors.safe_open(path, framework="pt")
+    except (safetensors.SafetensorError, OSError) as error:
+        raise UserError(f"{path}: damaged or not a safetensors file ({error})") from error

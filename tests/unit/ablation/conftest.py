@@ -1,0 +1,3 @@
+"""Fixtures of faces to evaluate on."""
+
+from evaluated_faces import label, pose, topology  # noqa: F401

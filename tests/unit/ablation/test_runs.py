@@ -1,0 +1,341 @@
+"""Trainings of an ablation, a small program in the place of `amesh fit`."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from amesh.ablation import runs
+from amesh.ablation.runs import Job, differences, network, train
+from amesh.errors import UserError
+
+# Trains for no time at all; notes what it was called with, and does what its words say.
+PROGRAM = """
+import os, signal, sys, time
+from pathlib import Path
+
+words = dict(word.removeprefix("--").partition("=")[::2] for word in sys.argv[1:])
+root = Path(words["trainer.default_root_dir"])
+notes = root.parents[1] / "notes.txt"
+
+def note(what):
+    with notes.open("a") as file:
+        file.write(f"{what} {root.parent.name} {root.name}\\n")
+
+version = root / "logs" / f"version_{len(list(root.glob('logs/version_*')))}"
+(version / "checkpoints").mkdir(parents=True)
+checkpoint = words.get("ckpt_path")
+(version / "config.yaml").write_text(
+    f"model: {{size: {words['size']}, warm_start: {'null' if checkpoint else 'w'}}}\\n"
+    f"trainer: {{default_root_dir: {root}}}\\nckpt_path: {checkpoint or 'null'}\\n"
+)
+
+def stop(*_):
+    (version / "checkpoints" / "last.ckpt").touch()
+    note("stopped")
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, stop)
+note("start")
+print("OMP_NUM_THREADS", os.environ["OMP_NUM_THREADS"], "from", checkpoint, flush=True)
+if "together" in words:  # until as many others are under way
+    while notes.read_text().count("start") < int(words["together"]):
+        time.sleep(0.01)
+if "wait" in words and not checkpoint:
+    time.sleep(60)
+    sys.exit("nobody stopped it")
+if "fail" in words:
+    print("amesh: no shards here", file=sys.stderr)
+    sys.exit(2)
+if "silent" not in words:
+    (version / "checkpoints" / "network.safetensors").touch()
+note("end")
+"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_LOOK", 0.01)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> list[str]:
+    path = tmp_path / "fit.py"
+    path.write_text(PROGRAM)
+    return [sys.executable, str(path)]
+
+
+def _job(runs: Path, variant: str, seed: int = 0, *words: str, size: int = 1) -> Job:
+    settings: dict[str, Any] = {
+        "model": {"size": size, "warm_start": "w"},
+        "trainer": {"default_root_dir": None},
+        "ckpt_path": None,
+    }
+    return Job(variant, seed, (f"--size={size}", *words), settings, runs / variant / f"seed-{seed}")
+
+
+def _notes(runs: Path) -> list[str]:
+    return (runs / "notes.txt").read_text().splitlines()
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+def test_one_after_the_other_in_their_order(tmp_path: Path, program: Sequence[str]) -> None:
+    jobs = [_job(tmp_path, name, seed) for seed in (0, 1) for name in "ab"]
+    said: list[str] = []
+    train(jobs, 1, tmp_path, program, said.append)
+    whole = [f"{what} {job.variant} seed-{job.seed}" for job in jobs for what in ("start", "end")]
+    assert _notes(tmp_path) == whole
+    assert said[:2] == ["a, seed 0: starts", "a, seed 0: done in 0.0 minutes (1 of 4)"]
+    assert network(jobs[3]) == tmp_path.joinpath(
+        "b", "seed-1", "logs", "version_0", "checkpoints", "network.safetensors"
+    )
+
+
+def test_so_many_at_a_time_and_no_more(
+    tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_cores", lambda: 5)
+    first = [_job(tmp_path, name, 0, "--together=2") for name in "ab"]  # they wait for each other
+    train([*first, *(_job(tmp_path, name) for name in "cdef")], 2, tmp_path, program, _quiet)
+    under_way = 0
+    for line in _notes(tmp_path):
+        under_way += 1 if line.startswith("start") else -1
+        assert 0 <= under_way <= 2
+    assert "OMP_NUM_THREADS 2 " in (tmp_path / "f" / "seed-0" / "log.txt").read_text()
+
+
+def test_more_jobs_than_cores_have_a_thread_each(
+    tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_cores", lambda: 1)
+    train([_job(tmp_path, "a")], 4, tmp_path, program, _quiet)
+    assert "OMP_NUM_THREADS 1 " in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
+
+
+def test_processes_of_one_training_share_its_cores(
+    tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_cores", lambda: 12)
+    job = _job(tmp_path, "a")
+    trainer = {**job.settings["trainer"], "devices": 2}
+    train([replace(job, settings={**job.settings, "trainer": trainer})], 2, tmp_path, program)
+    assert "OMP_NUM_THREADS 3 " in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
+
+
+def test_a_user_who_asks_for_fewer_threads_gets_them(
+    tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_cores", lambda: 12)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    train([_job(tmp_path, "a")], 2, tmp_path, program)
+    assert "OMP_NUM_THREADS 1 " in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_no_process_of_a_training_that_ended_early_is_left(
+    tmp_path: Path, program: Sequence[str], fails: bool
+) -> None:
+    """A training of several processes dies with its first one, before that has told the others."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    # The child holds the gate open for writing; that end closes when it is gone.
+    child = f"import time; g = open({str(gate)!r}, 'w'); time.sleep(60)"
+    code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+    code += "sys.exit('died')" if fails else "time.sleep(60)"
+
+    def interrupt(line: str) -> None:
+        opened.wait(20)  # the child is there
+        if not fails:
+            raise KeyboardInterrupt
+
+    opened, closed = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with gate.open() as file:
+            opened.set()
+            file.read()
+            closed.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    with pytest.raises(UserError if fails else KeyboardInterrupt):
+        train([_job(tmp_path, "a")], 1, tmp_path, [sys.executable, "-c", code], interrupt)
+    assert closed.wait(20)
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path, program: Sequence[str]) -> None:
+    train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
+    train([_job(tmp_path, "a"), _job(tmp_path, "a", 1)], 1, tmp_path, program, _quiet)
+    assert _notes(tmp_path) == ["start a seed-0", "end a seed-0", "start a seed-1", "end a seed-1"]
+    # Nothing to do takes no lock: the table of what is done can be written meanwhile.
+    with runs._alone(tmp_path, _quiet):
+        train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
+
+
+def test_what_was_stopped_goes_on_from_its_checkpoint(
+    tmp_path: Path, program: Sequence[str]
+) -> None:
+    jobs = [_job(tmp_path, "a", 0, "--wait"), _job(tmp_path, "b", 0, "--wait")]
+
+    def interrupt(line: str) -> None:
+        if line.startswith("b"):
+            while len(_notes(tmp_path) if (tmp_path / "notes.txt").exists() else []) < 2:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(jobs, 2, tmp_path, program, interrupt)
+    # Both were asked to stop, saved, and are gone when the call is.
+    assert sorted(_notes(tmp_path)[2:]) == ["stopped a seed-0", "stopped b seed-0"]
+
+    said: list[str] = []
+    train(jobs, 1, tmp_path, program, said.append)
+    assert said[0] == "a, seed 0: goes on"
+    checkpoint = tmp_path.joinpath("a", "seed-0", "logs", "version_0", "checkpoints", "last.ckpt")
+    assert f" from {checkpoint}" in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
+    found = network(jobs[0])
+    assert found is not None
+    assert found.parents[1].name == "version_1"
+
+
+def test_one_that_does_not_end_is_killed(
+    tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_PATIENCE", 0.1)
+    path = tmp_path / "deaf.py"
+    path.write_text(PROGRAM.replace("signal.SIGTERM, stop", "signal.SIGTERM, signal.SIG_IGN"))
+
+    def interrupt(_: str) -> None:
+        while not (tmp_path / "notes.txt").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    job = _job(tmp_path, "a", 0, "--wait")
+    with pytest.raises(KeyboardInterrupt):
+        train([job], 1, tmp_path, [sys.executable, str(path)], interrupt)
+    assert _notes(tmp_path) == ["start a seed-0"]  # it neither stopped nor ended
+    train([_job(tmp_path, "b")], 1, tmp_path, program, _quiet)  # nobody holds the lock
+
+
+def test_a_failure_tells_the_last_line_and_stops_the_others(
+    tmp_path: Path, program: Sequence[str]
+) -> None:
+    jobs = [_job(tmp_path, "a", 0, "--wait"), _job(tmp_path, "b", 0, "--together=2", "--fail")]
+    never = _job(tmp_path, "c")
+    with pytest.raises(UserError, match=r"^b, seed 0: failed with 2: no shards here \(.*log.txt\)"):
+        train([*jobs, never], 2, tmp_path, program, _quiet)
+    assert sorted(_notes(tmp_path)) == ["start a seed-0", "start b seed-0", "stopped a seed-0"]
+
+
+def test_a_training_that_leaves_no_network_has_failed(
+    tmp_path: Path, program: Sequence[str]
+) -> None:
+    with pytest.raises(UserError, match=r"a, seed 0: left no network.safetensors: OMP_NUM"):
+        train([_job(tmp_path, "a", 0, "--silent")], 1, tmp_path, program, _quiet)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_other_settings_in_the_same_folder_are_refused(
+    done: bool, tmp_path: Path, program: Sequence[str]
+) -> None:
+    train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
+    if not done:
+        found = network(_job(tmp_path, "a"))
+        assert found is not None
+        found.rename(found.with_name("last.ckpt"))
+    changed = _job(tmp_path, "a", size=2)
+    expected = r"a/seed-0: trained with model.size 1, now it is 2; remove that folder, or .*--runs"
+    with pytest.raises(UserError, match=expected):
+        train([changed], 1, tmp_path, program, _quiet)
+    with pytest.raises(UserError, match=expected):
+        network(changed)
+    assert len(_notes(tmp_path)) == 2
+
+
+def test_an_attempt_that_saved_nothing_says_nothing(tmp_path: Path, program: Sequence[str]) -> None:
+    version = tmp_path.joinpath("a", "seed-0", "logs", "version_0")
+    version.mkdir(parents=True)
+    (version / "config.yaml").write_text("model: {size: 7")  # cut off
+    train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
+    (version / "checkpoints").mkdir()
+    with pytest.raises(UserError, match=r"version_0.config.yaml: does not say how this was train"):
+        network(_job(tmp_path, "a"))
+
+
+def test_the_tenth_attempt_is_newer_than_the_second(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a")
+    for number in (2, 10):
+        version = job.folder / "logs" / f"version_{number}"
+        (version / "checkpoints").mkdir(parents=True)
+        (version / "checkpoints" / "network.safetensors").touch()
+        (version / "config.yaml").write_text(yaml.safe_dump(dict(job.settings)))
+    found = network(job)
+    assert found is not None
+    assert found.parents[1].name == "version_10"
+
+
+def test_one_call_trains_in_a_folder(tmp_path: Path, program: Sequence[str]) -> None:
+    refused: list[str] = []
+
+    def second(_: str) -> None:
+        if not refused:
+            with pytest.raises(UserError, match=r"another `amesh ablate` trains there; .*--score"):
+                train([_job(tmp_path, "b")], 1, tmp_path, program, refused.append)
+            refused.append("yes")
+
+    train([_job(tmp_path, "a")], 1, tmp_path, program, second)
+    assert refused == ["yes"]
+    train([_job(tmp_path, "b")], 1, tmp_path, program, _quiet)
+
+
+def test_a_training_left_alone_keeps_the_folder(tmp_path: Path) -> None:
+    """Where `amesh ablate` is killed its trainings go on; a second one must not join them."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    code = f"open({str(gate)!r}).read()"
+    with runs._alone(tmp_path, _quiet) as lock:
+        job = _job(tmp_path, "a")
+        process = runs._start(job, None, 1, [sys.executable, "-c", code], lock)
+    with (
+        pytest.raises(UserError, match="another `amesh ablate` trains there"),
+        runs._alone(tmp_path, _quiet),
+    ):
+        pass
+    threading.Thread(target=gate.write_text, args=("go",)).start()
+    assert process.wait() == 0
+    with runs._alone(tmp_path, _quiet):
+        pass
+
+
+def test_a_run_that_a_logger_named_is_the_same_training() -> None:
+    ours = {"trainer": {"logger": {"class_path": "WandbLogger", "init_args": {"id": None}}}}
+    held = {"trainer": {"logger": {"class_path": "WandbLogger", "init_args": {"id": "abc"}}}}
+    assert not differences(ours, held)
+    assert not differences({"trainer": {"logger": [ours]}}, {"trainer": {"logger": [held]}})
+
+
+def test_settings_of_another_version_pass() -> None:
+    ours = {"model": {"size": 1, "new": True}, "data": {"train": [{"path": "a"}]}, "seed": 0}
+    held = {"model": {"size": 1, "old": 3}, "data": {"train": [{"path": "b"}]}, "seed": 0}
+    found = differences(ours, held)
+    assert found == {"data.train": ([{"path": "a"}], [{"path": "b"}])}
+
+
+def test_where_a_run_lies_and_what_it_shows_changes_nothing() -> None:
+    ours = {"trainer": {"default_root_dir": None, "enable_progress_bar": None}, "ckpt_path": None}
+    held = {"trainer": {"default_root_dir": "a", "enable_progress_bar": False}, "ckpt_path": "b"}
+    assert not differences(ours, held)
+    started = {"model": {"warm_start": "released-192"}}
+    assert differences(started, {"model": {"warm_start": None}})
+    assert not differences(started, {"model": {"warm_start": None}, "ckpt_path": "last.ckpt"})

@@ -1,0 +1,67 @@
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from amesh.benchmark import latency
+from amesh.benchmark.latency import ATTENTION, CASCADE, Setting, Timing, measure, settings_of
+from amesh.benchmark.table_1 import benchmark, throughput_chart
+from amesh.errors import UserError
+
+ONE = Setting("torch", "fp32", 1, 1)
+
+
+def test_everything_is_called_in_turn_after_a_warm_up():
+    order: list[str] = []
+    calls = {(name, ONE): (lambda name=name: order.append(name)) for name in "ab"}
+    timings = measure(calls, rounds=3)
+    assert order[-6:] == ["a", "b"] * 3
+    assert order.count("a") > 3
+    assert [timing.name for timing in timings] == ["a", "b"]
+
+
+def test_a_median_and_its_quartiles_come_from_the_clock(monkeypatch: pytest.MonkeyPatch):
+    ticks = iter([0, 1, 10, 12, 20, 23, 30, 34, 40, 45])  # 1 to 5 seconds
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(ticks))
+    [timing] = measure({("a", ONE): lambda: None}, rounds=5)
+    assert (timing.low, timing.median, timing.high) == (2000, 3000, 4000)
+
+
+def test_combinations_leave_out_what_does_not_exist():
+    found = settings_of(["torch", "onnx"], ["fp32", "fp16"], [1, 2], [1])
+    assert len(found) == 6
+    assert not any(s.runtime == "torch" and s.precision == "fp16" for s in found)
+
+
+def test_table_1_of_a_small_member(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert benchmark("tiny-128", ["torch"], rounds=2, batches=[1, 2], output=tmp_path) == 0
+    stored = json.loads((tmp_path / "benchmark.json").read_text())
+    first = {t["name"]: t["median"] for t in stored["timings"] if t["setting"]["batch"] == 1}
+    expected = first["Mesh"] + first["Lips"] + 2 * first["Eye & iris"]
+    assert first[CASCADE] == pytest.approx(expected)
+    text = (tmp_path / "benchmark.md").read_text()
+    assert f"**{first[ATTENTION] / first[CASCADE]:.3f}**" in text
+    assert "with the cutting of crops" in text
+    assert text.strip() in capsys.readouterr().out
+    assert (tmp_path / "benchmark.svg").is_file()
+
+
+def test_the_chart_shows_faces_per_second():
+    timings = [Timing(ATTENTION, Setting("onnx", "fp32", 2, b), 10.0, 9.0, 12.0) for b in (1, 8)]
+    root = ElementTree.fromstring(throughput_chart(timings))
+    words = " ".join("".join(one.itertext()) for one in root.iter())
+    assert "onnx" in words
+    assert "fp32, 2 threads" in words
+    assert "faces per second" in words
+
+
+def test_mistakes_are_told(tmp_path: Path):
+    with pytest.raises(UserError, match="no network named 'big'; there is: paper-256"):
+        benchmark("big", output=tmp_path)
+    with pytest.raises(UserError, match="rounds is 0; expected 1 or more"):
+        measure({}, rounds=0)
+    wheel = tmp_path / "other.whl"
+    wheel.write_bytes(b"no wheel")
+    with pytest.raises(UserError, match=r"other\.whl: not a mediapipe wheel with its cascade"):
+        benchmark("tiny-128", ["torch"], rounds=1, google=wheel, output=tmp_path)

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from amesh.cli import main
+from amesh.evaluation import run
+from amesh.evaluation.labels.read import LabelledData
+from amesh.evaluation.options import Evaluation
+from amesh.nn.config import DEFAULT
+
+
+def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[Evaluation] = []
+
+    def evaluate(options: Evaluation) -> int:
+        wanted.append(options)
+        return 0
+
+    monkeypatch.setattr(run, "evaluate", evaluate)
+    words = "evaluate --data a.jsonl shards --format auto --images pictures --scheme ibug68"
+    words += " --coordinates index --model A=a.safetensors b --predictions p=p.jsonl --reference b"
+    words += " --output out --runtime torch --mediapipe-crop --robustness --video v.mp4 --still 3"
+    words += " --worst 4 --limit 5 --only held_out.txt --without bad.txt"
+    assert main(words.split()) == 0
+    assert wanted == [
+        Evaluation(
+            LabelledData(
+                (Path("a.jsonl"), Path("shards")),
+                "auto",
+                Path("pictures"),
+                "ibug68",
+                "index",
+                only=Path("held_out.txt"),
+                without=Path("bad.txt"),
+            ),
+            models=("A=a.safetensors", "b"),
+            predictions=("p=p.jsonl",),
+            output=Path("out"),
+            runtime="torch",
+            mediapipe_crop=True,
+            reference="b",
+            robustness=True,
+            videos=(Path("v.mp4"),),
+            still=3,
+            worst=4,
+            limit=5,
+        )
+    ]
+    assert main(["evaluate", "--data", "a.jsonl", "--no-detector"]) == 0
+    assert not wanted[1].detector
+    assert wanted[1].model_names == (DEFAULT,)
+
+
+def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["evaluate", "--output", str(tmp_path)]) == 2
+    assert "no data: give at least one labelled set with --data" in capsys.readouterr().err

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from amesh.blazeface import DetectorConfig, build_detector
+from amesh.cli import main
+from amesh.cli.options import MODEL
+from amesh.deploy import cache
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.config import DEFAULT, NAMED
+from amesh.weights import install, store
+
+
+@pytest.fixture(autouse=True)
+def shipped(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that comes without weights, and an empty cache."""
+    monkeypatch.setattr(store, "_SHIPPED", tmp_path / "shipped")
+    return tmp_path / "shipped"
+
+
+def _save(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.safetensors"
+    store.save(AttentionMesh(NAMED["tiny-128"]), path, {"source": f"test of {name}"})
+    return path
+
+
+def test_the_default_of_the_help_is_that_of_the_package() -> None:
+    assert MODEL == DEFAULT
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_import_exports_the_default_network_where_there_is_one(
+    shipped: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    if there:
+        _save(shipped, DEFAULT)
+    kept: list[str] = []
+    monkeypatch.setattr(cache, "keep_all", kept.append)
+    monkeypatch.setattr(install, "import_released", lambda _: [Path("released-192.safetensors")])
+    assert main(["weights", "import"]) == 0
+    assert kept == ["released-192", *([DEFAULT] if there else [])]
+
+
+def test_list_says_where_no_detector_is(
+    shipped: Path, empty_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _save(shipped, DEFAULT)
+    assert main(["weights", "list"]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{DEFAULT}  test of {DEFAULT}\n"
+    assert err == "amesh: no face detector yet; `amesh weights import` brings it\n"
+    _save(empty_cache / "weights", "detector-short")
+    assert main(["weights", "list"]) == 0
+    out, err = capsys.readouterr()
+    assert "detector-short  test of" in out
+    assert err == ""
+
+
+def test_pack_halves_a_file_and_says_what_that_moves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, packed = _save(tmp_path, "mine"), tmp_path / "packed.safetensors"
+    assert main(["weights", "pack", str(path), "--output", str(packed)]) == 0
+    assert packed.stat().st_size < 0.6 * path.stat().st_size
+    assert store.header(packed) == store.header(path)
+    line = capsys.readouterr().err.strip()
+    moved = float(line.split("move by up to ")[1].split(" px of 128 (")[0])
+    assert 0 < moved < 0.5
+
+
+def test_a_detector_is_packed_without_such_a_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, packed = tmp_path / "detector.safetensors", tmp_path / "packed.safetensors"
+    store.save(build_detector(DetectorConfig("short")), path, {})
+    assert main(["weights", "pack", str(path), "--output", str(packed)]) == 0
+    assert "landmarks" not in capsys.readouterr().err
+    assert packed.stat().st_size < path.stat().st_size

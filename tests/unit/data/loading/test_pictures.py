@@ -1,0 +1,52 @@
+import io
+
+import numpy as np
+import pytest
+from labelled_pictures import encode, photo
+from PIL import Image
+
+from amesh.data.loading.pictures import decode
+from amesh.errors import UserError
+
+
+def stored(orientation: int, kind: str, **options: object) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encode(photo(120, 90), kind, exif=exif, **options)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_pictures_are_upright_as_pillow_shows_them(orientation: int, kind: str) -> None:
+    from PIL import ImageOps
+
+    data = stored(orientation, kind)
+    shown = np.array(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    pixels, size, shrunk = decode(data, "here")
+    np.testing.assert_array_equal(pixels, shown)
+    assert pixels.flags.c_contiguous
+    assert (size, shrunk) == (shown.shape[1::-1], 1)
+    assert size == ((90, 120) if orientation in (5, 6, 7, 8) else (120, 90))
+
+
+def test_a_large_jpeg_is_shrunk_and_its_whole_size_is_told() -> None:
+    pixels, size, shrunk = decode(stored(6, "JPEG", quality=95), "here", shrink=3)
+    assert pixels.shape == (60, 45, 3)
+    assert (size, shrunk) == ((90, 120), 2)
+
+
+def test_damaged_exif_does_not_make_a_picture_unreadable() -> None:
+    data = encode(photo(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff garbage")
+    assert decode(data, "here")[0].shape == (110, 120, 3)
+
+
+def test_what_is_transparent_is_white() -> None:
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[:2, :, 3] = 255
+    assert decode(encode(pixels), "here")[0][:, 0, 0].tolist() == [0, 0, 255, 255]
+
+
+def test_more_than_8_bits_are_refused() -> None:
+    data = encode(np.full((4, 4), 300, np.uint16))
+    with pytest.raises(UserError, match=r"here: pixels of more than 8 bits \(I;16\); convert"):
+        decode(data, "here")

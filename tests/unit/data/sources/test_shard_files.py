@@ -1,0 +1,180 @@
+import errno
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labelled_pictures import photo, save
+
+from amesh.data.sources.records import Problems, Record
+from amesh.data.sources.shard_files import INDEX_SUFFIX, ShardWriter, next_number, written_keys
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+
+Make = Callable[..., Record]
+
+
+def write(folder: Path, records: list[Record], faces: int = 2) -> list[Path]:
+    with ShardWriter(folder, faces=faces) as writer:
+        for record in records:
+            writer.add(record)
+    return sorted(folder.glob("*.tar"))
+
+
+def test_what_is_written_comes_back(tmp_path: Path, record: Make) -> None:
+    rich = record(
+        1,
+        weight_xy=np.full(478, 0.5),
+        weight_z=np.full(478, 0.25),
+        visibility=np.zeros(478),
+        group="a",
+        person="b",
+        split="train",
+        licence=None,
+    )
+    flat = record(2, scheme="ibug68", points=np.random.default_rng(0).random((68, 2)))
+    none = record(3, scheme=None, points=np.zeros((0, 2)), face=False, box=(1.0, 2.0, 3.0, 4.0))
+    tars = write(tmp_path, [record(0), rich, flat, none])
+    assert [tar.name for tar in tars] == ["faces-000000.tar", "faces-000001.tar"]
+    source = ShardSource(tmp_path, Problems())
+    assert len(source) == 4
+    assert source.schemes == {"face478", "ibug68"}
+    for i, written in enumerate([record(0), rich, flat, none]):
+        read = source[i]
+        assert read.picture == written.picture
+        for name in ("scheme", "source", "key", "licence", "face", "box", "group", "person"):
+            assert getattr(read, name) == getattr(written, name), name
+        d = written.points.shape[1]
+        np.testing.assert_allclose(read.points[:, :d], written.points, rtol=1e-6)
+    assert (source[1].weight_xy == 0.5).all()
+    assert (source[1].weight_z == 0.25).all()
+    assert (source[1].visibility == 0).all()
+    assert (source[2].weight_z == 0).all(), "two dimensions have no depth to train on"
+
+
+def test_shards_are_plain_tars_as_webdataset_groups_them(tmp_path: Path, record: Make) -> None:
+    picture = save(tmp_path / "in" / "a.jpg", photo())
+    [tar] = write(tmp_path / "out", [record(0), record(1, picture=picture)])
+    with tarfile.open(tar) as content:
+        names = content.getnames()
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            stem, _, suffix = name.partition(".")
+            groups.setdefault(stem, []).append(suffix)
+        assert list(groups.values()) == [["png", "json", "npy"], ["jpg", "json", "npy"]]
+        file = content.extractfile(names[4])
+        assert file is not None
+        assert json.load(file)["key"] == "face 1"
+
+
+def test_same_faces_same_bytes(tmp_path: Path, record: Make) -> None:
+    [one] = write(tmp_path / "a", [record(0), record(1)])
+    [two] = write(tmp_path / "b", [record(0), record(1)])
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_failure_leaves_the_finished_shards_and_resuming_goes_on(
+    tmp_path: Path, record: Make
+) -> None:
+    def interrupted() -> None:
+        with ShardWriter(tmp_path, faces=2) as writer:
+            for i in range(3):
+                writer.add(record(i))
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        interrupted()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "faces-000000.tar",
+        "faces-000000.tar.index.json",
+    ]
+    done = written_keys(tmp_path)
+    assert done == {"face 0", "face 1"}
+    write(tmp_path, [r for r in map(record, range(5)) if r.key not in done])
+    source = ShardSource(tmp_path, Problems())
+    assert [source[i].key for i in range(5)] == [f"face {i}" for i in range(5)]
+
+
+def test_disk_full_is_one_line_and_loses_nothing(
+    tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, [record(0)])
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with ShardWriter(tmp_path) as writer:
+        writer.add(record(1))
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match=r"faces-000001\.tar: cannot be written \(No space"):
+            writer.flush()
+        monkeypatch.undo()
+        writer._tar = None
+    assert [p.name for p in tmp_path.glob("*.tar")] == ["faces-000000.tar"]
+    assert len(ShardSource(tmp_path, Problems())) == 1
+
+
+def test_bad_points_are_not_written(tmp_path: Path, record: Make) -> None:
+    with (
+        pytest.raises(UserError, match=r"line 1: point 0 is .*nan.*, not finite"),
+        ShardWriter(tmp_path) as writer,
+    ):
+        writer.add(record(0, points=np.full((478, 3), np.nan)))
+
+
+def test_bad_shards(tmp_path: Path, record: Make) -> None:
+    with pytest.raises(UserError, match="none: no such file or folder"):
+        ShardSource(tmp_path / "none", Problems())
+    with pytest.raises(UserError, match=r"no \.tar file in it"):
+        ShardSource(tmp_path, Problems())
+    first, second = write(tmp_path, [record(i) for i in range(4)])
+    whole = second.read_bytes()
+    second.write_bytes(whole[:-2000])
+    message = rf"{second.name}: has {len(whole) - 2000} bytes, its index says {len(whole)}: cut"
+    with pytest.raises(UserError, match=message):
+        ShardSource(tmp_path, Problems())
+    problems = Problems("skip")
+    assert len(ShardSource(tmp_path, problems)) == 2
+    assert len(problems.messages) == 1
+    second.unlink()
+    first.with_name(first.name + INDEX_SUFFIX).unlink()
+    with pytest.raises(UserError, match=rf"{first.name}\.index\.json: no such file"):
+        ShardSource(tmp_path, Problems())
+    first.with_name(first.name + INDEX_SUFFIX).write_text("{")
+    with pytest.raises(UserError, match="a damaged index"):
+        ShardSource(first, Problems())
+    first.with_name(first.name + INDEX_SUFFIX).write_text('{"version": 9}')
+    with pytest.raises(UserError, match="version 9, this program reads 1"):
+        ShardSource(first, Problems())
+
+
+def test_damage_inside_a_shard_is_found_when_it_is_read(tmp_path: Path, record: Make) -> None:
+    [tar] = write(tmp_path, [record(0), record(1)])
+    index = json.loads((tmp_path / f"{tar.name}.index.json").read_text())
+    content = bytearray(tar.read_bytes())
+    start = index["faces"][1]["json"][0]
+    content[start : start + 4] = b"\0\0\0\0"
+    tar.write_bytes(content)
+    source = ShardSource(tmp_path, Problems())
+    assert source[0].key == "face 0"
+    with pytest.raises(UserError, match=r"faces-000000\.tar, face at byte \d+: damaged labels"):
+        source[1]
+
+
+def test_a_shard_is_never_written_over_although_an_earlier_one_is_gone(
+    tmp_path: Path, record: Make
+) -> None:
+    first, second = write(tmp_path, [record(i) for i in range(4)])
+    before = second.read_bytes()
+    for path in tmp_path.glob(f"{first.name}*"):
+        path.unlink()
+    [_, third] = write(tmp_path, [record(4)])
+    assert third.name == "faces-000002.tar"
+    assert second.read_bytes() == before
+    assert written_keys(tmp_path) == {"face 2", "face 3", "face 4"}
+    # Names that begin alike do not count: nor does one that is no number.
+    (tmp_path / "faces-0001-000007.tar.index.json").write_text("{}")
+    assert next_number(tmp_path, "faces") == 3

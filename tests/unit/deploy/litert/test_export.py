@@ -1,0 +1,177 @@
+"""What exported TFLite files are made of; no runtime needed. Parity is in tests/integration."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from amesh.deploy.litert.export import METADATA, export_for_task, export_litert, export_parts
+from amesh.deploy.litert.flatbuffer import read_metadata
+from amesh.deploy.litert.runner import LitertFile
+from amesh.deploy.network.prepare import Network
+from amesh.errors import UserError
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import NAMED, RegionConfig
+from amesh.nn.mesh_only import MeshOnly
+from amesh.weights import tflite_file
+
+TINY = NAMED["tiny-128"]
+
+# All of them run on LiteRT's GPU accelerator (`nox -s litert_gpu`). GATHER_ND, BROADCAST_TO and
+# EMBEDDING_LOOKUP, which converters make of indexing, do not.
+ALLOWED = {
+    *("CONV_2D", "DEPTHWISE_CONV_2D", "PRELU", "ADD", "SUB", "MUL", "MAX_POOL_2D", "PAD"),
+    *("CONCATENATION", "SLICE", "RESHAPE", "TRANSPOSE", "GATHER", "CAST", "FLOOR", "RSQRT"),
+    *("MINIMUM", "MAXIMUM", "SUM", "REDUCE_MIN", "REDUCE_MAX", "RESIZE_BILINEAR"),
+}
+NETWORKS: dict[str, Callable[[], Network]] = {
+    "attention": lambda: AttentionMesh(TINY),
+    "without mesh irises": lambda: AttentionMesh(replace(TINY, mesh_irises=False)),
+    "batch norm": lambda: AttentionMesh(replace(TINY, batch_norm=True)),
+    "corners": lambda: AttentionMesh(replace(TINY, theta_rule="corners")),
+    "regressed": lambda: AttentionMesh(replace(TINY, crop_source="regressed")),
+    "uneven": lambda: AttentionMesh(replace(TINY, regions={"lips": RegionConfig(depth=1)})),
+    "mesh only": lambda: MeshOnly(TINY),
+    "cascade": lambda: Cascade(TINY),
+}
+
+
+def census(content: bytes) -> Counter[str]:
+    return Counter(op.name for op in tflite_file.read(content).operators)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_operators_and_shapes(name: str, batch: int):
+    content = export_litert(NETWORKS[name]().eval(), "fp32", batch)
+    file = tflite_file.read(content)
+    assert {op.name for op in file.operators} <= ALLOWED
+    assert max(len(shape) for shape in file.shapes.values()) <= 4
+    assert [file.shapes[i] for i in file.inputs] == [(batch, 128, 128, 3)]
+    assert [file.shapes[i] for i in file.outputs] == [(batch, 478, 3), (batch,)]
+
+
+def test_layout_changes_once():
+    counts = census(export_litert(AttentionMesh(TINY).eval()))
+    assert counts["TRANSPOSE"] == 1  # regions become channels, where the crops are cut
+    assert census(export_litert(MeshOnly(TINY).eval()))["TRANSPOSE"] == 0
+
+
+def test_prelu_is_one_operator():
+    net = MeshOnly(TINY).eval()
+    wanted = sum(isinstance(module, torch.nn.PReLU) for module in net.modules())
+    assert census(export_litert(net))["PRELU"] == wanted
+
+
+def test_regions_share_operators():
+    """Three regions and two irises: 295 operators; each on its own they would be above 400."""
+    assert sum(census(export_litert(AttentionMesh(TINY).eval())).values()) <= 300
+
+
+def test_groups_of_convolutions_are_fours_of_channels():
+    """The GPU delegate ends its process over others."""
+    for name in ("attention", "cascade"):
+        file = tflite_file.read(export_litert(NETWORKS[name]().eval()))
+        for op in file.operators:
+            if op.name == "CONV_2D":
+                kernel, inputs = op.constants[0], file.shapes[op.inputs[0]][3]
+                groups = inputs // kernel.shape[3]
+                assert groups == 1 or (kernel.shape[3] % 4, kernel.shape[0] // groups % 4) == (0, 0)
+
+
+def test_half_precision_halves_the_file():
+    net = AttentionMesh(TINY).eval()
+    single, half = export_litert(net), export_litert(net, "fp16")
+    assert len(half) < 0.53 * len(single)
+    assert census(half) == census(single)
+
+
+def test_equal_networks_give_equal_bytes():
+    def file() -> bytes:
+        torch.manual_seed(0)
+        return export_litert(AttentionMesh(TINY).eval())
+
+    assert file() == file()
+
+
+def test_the_file_says_what_it_is():
+    facts = json.loads(read_metadata(export_litert(AttentionMesh(TINY).eval(), "fp16"), METADATA))
+    assert facts == {"model": "tiny-128", "topology": "face478", "precision": "fp16"}
+
+
+def test_parts_of_a_cascade():
+    files = {
+        name: tflite_file.read(content) for name, content in export_parts(Cascade(TINY)).items()
+    }
+    shapes = {
+        name: [file.shapes[i] for i in (*file.inputs, *file.outputs)]
+        for name, file in files.items()
+    }
+    assert shapes == {
+        "mesh": [(1, 128, 128, 3), (1, 478, 3), (1,)],
+        "lips": [(1, 64, 64, 3), (1, 80, 2)],
+        "right_eye": [(1, 64, 64, 3), (1, 71, 2), (1, 5, 2)],
+        "left_eye": [(1, 64, 64, 3), (1, 71, 2), (1, 5, 2)],
+    }
+    assert {op.name for file in files.values() for op in file.operators} <= ALLOWED
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_contract_of_face_landmarker(precision: str):
+    content = export_for_task(AttentionMesh(TINY).eval(), precision)  # type: ignore[arg-type]
+    file = tflite_file.read(content)
+    assert [file.shapes[i] for i in file.inputs] == [(1, 256, 256, 3)]
+    assert [file.shapes[i] for i in file.outputs] == [(1, 1, 1, 1434), (1, 1, 1, 1)]
+    assert census(content)["RESIZE_BILINEAR"] == 1
+
+
+def test_exporting_leaves_the_network_as_it_was():
+    net = AttentionMesh(replace(TINY, batch_norm=True)).eval()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    export_litert(net)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_weights_that_are_not_finite_are_refused():
+    net = AttentionMesh(TINY)
+    with torch.no_grad():
+        net.mesh.head.points.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"mesh\.head\.points\.weight is not finite"):
+        export_litert(net)
+
+
+@pytest.mark.parametrize(
+    ("net", "precision", "batch", "message"),
+    [
+        (AttentionMesh(TINY), "int8", 1, "come in fp32 and fp16"),
+        (AttentionMesh(TINY), "fp32", 0, "batch 0: expected 1 or more"),
+        (AttentionMesh(replace(TINY, sampler="gaussian")), "fp32", 1, "gaussian sampler has no"),
+    ],
+)
+def test_what_has_no_tflite_form_is_refused(net, precision, batch, message):
+    with pytest.raises(UserError, match=message):
+        export_litert(net, precision, batch)
+
+
+def test_running_without_litert_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(UserError, match=r"pip install 'amesh\[litert\]'"):
+        LitertFile(b"")
+
+
+def test_exporting_needs_no_extra(run_python: Callable[[str], str]):
+    print_modules = (
+        "import sys, numpy as np\n"
+        "from amesh.deploy.litert.export import export_litert\n"
+        "from amesh.nn.config import NAMED\n"
+        "from amesh.nn.mesh_only import MeshOnly\n"
+        "export_litert(MeshOnly(NAMED['tiny-128']).eval())\n"
+        "print([m for m in ('ai_edge_litert', 'litert_torch', 'tensorflow') if m in sys.modules])"
+    )
+    assert run_python(print_modules).strip() == "[]"

@@ -1,0 +1,279 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from amesh.deploy import parity
+from amesh.deploy.crops import parity_crops
+from amesh.deploy.network.cascade_parts import take_part
+from amesh.deploy.onnx import export as onnx_file
+from amesh.deploy.onnx.runner import OnnxFile, OnnxRunner
+from amesh.deploy.tensorrt import readiness
+from amesh.errors import UserError
+from amesh.geometry import roi
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import NAMED
+from amesh.nn.mesh_only import MeshOnly
+from amesh.pipeline.images import crop_image
+from amesh.runner import TorchRunner
+from amesh.weights import store
+
+pytestmark = pytest.mark.slow  # a dozen exports of some seconds, in one interpreter
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("onnx")
+    script = Path(__file__).parents[1] / "small_networks.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def network(exported: Path, name: str) -> nn.Module:
+    return store.load(exported / f"{name}.safetensors")
+
+
+def graph(exported: Path, name: str) -> onnx.ModelProto:
+    return onnx.load(exported / f"{name}.onnx")
+
+
+@pytest.mark.parametrize("name", ["released-fp32-None", "released-fp32-2", "soft-fp32-None"])
+def test_whole_networks_agree_with_pytorch(exported: Path, name: str):
+    net = network(exported, name.split("-")[0])
+    found = parity.measure(OnnxRunner(exported / f"{name}.onnx"), net)
+    assert found.all.max < 1e-3, found.lines()  # ten times better than what is promised
+    assert found.face_flag is not None
+    assert found.face_flag < 1e-3
+    # The figures mean nothing where a network says the same of every crop.
+    spread = parity.reference(net, parity_crops(64).images)["landmarks"].std(axis=0)
+    assert spread.max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("part", "batch"), [("mesh", None), ("right_eye", 2)], ids=["mesh", "right_eye"]
+)
+def test_parts_of_a_cascade_agree_with_pytorch(exported: Path, part: str, batch: int | None):
+    net = take_part(network(exported, "cascade"), part)
+    file = OnnxFile(exported / f"cascade.{part}-fp32-{batch}.onnx")
+    assert tuple(file.outputs) == net.outputs
+    found = parity.measure(file.run_crops, net)
+    assert found.all.max < 1e-3, found.lines()
+    assert file.about["part"] == part
+
+
+def test_half_precision_is_half_and_near(exported: Path):
+    found = parity.measure(
+        OnnxRunner(exported / "cascade-fp16-None.onnx"), network(exported, "cascade")
+    )
+    # These weights are wild: trained networks are held to the real tolerance where they are there.
+    assert found.all.max < 0.2, found.lines()
+    assert found.all.max > 1e-3, "so exact that it cannot be half precision"
+
+
+def test_prelu_is_one_operator_on_a_gpu_and_none_on_a_cpu(exported: Path):
+    net = network(exported, "released")
+    gpu, cpu = (onnx_file.census(graph(exported, f"released-fp32-{batch}")) for batch in (2, None))
+    assert cpu["PRelu"] == 0
+    # Side by side, the regions need as many as one of them, and their branches as one of those.
+    activations = {
+        "backbone": [*net.shared.modules(), *net.mesh.modules()],
+        "regions": [*net.regions["lips"].modules()],
+    }
+    expected = sum(isinstance(m, nn.PReLU) for part in activations.values() for m in part)
+    assert gpu["PRelu"] == expected
+    assert cpu["Relu"] == expected
+
+
+def test_operators_are_on_the_list_and_opset_is_19(exported: Path):
+    for path in sorted(exported.glob("*.onnx")):
+        model = onnx.load(path)
+        also = {"Cos", "Sin"} if path.stem == "picture" else set()
+        assert set(onnx_file.census(model)) <= onnx_file.ALLOWED_OPERATORS | also, path.name
+        assert [(o.domain, o.version) for o in model.opset_import] == [("", 19)], path.name
+        onnx.checker.check_model(model, full_check=True)
+    assert "GridSample" not in onnx_file.ALLOWED_OPERATORS
+
+
+def test_graphs_are_ready_for_tensorrt(exported: Path):
+    for name in ("released-fp32-2", "cascade-fp16-None"):
+        found = readiness.check(graph(exported, name))
+        assert found.problems == ()
+        assert found.precision == ("fp16" if "fp16" in name else "fp32")
+
+
+def test_batch_is_dynamic_or_fixed(exported: Path):
+    dynamic, fixed = graph(exported, "released-fp32-None"), graph(exported, "released-fp32-2")
+    for model, expected in ((dynamic, "batch"), (fixed, 2)):
+        for value in (*model.graph.input, *model.graph.output):
+            first = value.type.tensor_type.shape.dim[0]
+            assert (first.dim_param or first.dim_value) == expected
+            assert value.type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def test_blocks_are_half_and_coordinates_single(exported: Path):
+    model = graph(exported, "cascade-fp16-None")
+    kinds = {w.name: w.data_type for w in model.graph.initializer}
+    convolutions = [n for n in model.graph.node if n.op_type == "Conv"]
+    assert {kinds[n.input[1]] for n in convolutions} == {TensorProto.FLOAT16}
+    [points] = [n for n in model.graph.node if n.op_type == "Gemm"]
+    assert kinds[points.input[1]] == TensorProto.FLOAT
+    assert "points" in points.input[1]
+
+
+def test_bytes_are_the_same_and_tell_nothing_of_the_machine(exported: Path):
+    content = (exported / "cascade.right_eye-fp32-2.onnx").read_bytes()
+    assert content == (exported / "again.onnx").read_bytes()
+    for trace in (b".py", b"site-packages", b"torch", str(Path(__file__).parents[4]).encode()):
+        assert trace not in content, trace
+    model = onnx.load_from_string(content)
+    assert all(not node.metadata_props and not node.doc_string for node in model.graph.node)
+    assert onnx_file.about(model) == {
+        "model": "cascade",
+        "architecture": "RegionPart",
+        "part": "right_eye",
+        "topology": "face478",
+        "precision": "fp32",
+    }
+
+
+def test_weights_lie_in_the_file(exported: Path):
+    model = onnx.load(exported / "released-fp32-2.onnx", load_external_data=False)
+    assert all(w.data_location != TensorProto.EXTERNAL for w in model.graph.initializer)
+
+
+def test_file_that_cuts_its_own_crops_agrees_with_the_pipeline(
+    exported: Path, astronaut: np.ndarray
+):
+    file = OnnxFile(exported / "picture.onnx")
+    rois = np.array([[225, 128, 141, 0.17], [30, 100, 300, 0.5], [500, 500, 90, -2.0]], np.float32)
+    # An odd size that the file was not traced with, and regions that leave the picture.
+    picture = np.ascontiguousarray(astronaut[:, :499])
+    found = file(picture=picture, rois=rois)
+    squares = roi.Roi(*(torch.from_numpy(rois[:, i]).double() for i in ([0, 1], 2, 3)))
+    affines = roi.image_from_crop(squares, 128).numpy()
+    fine = np.stack(
+        [crop_image(picture.astype(np.float32), affine, 128, antialias=False) for affine in affines]
+    )
+    crops = fine.reshape(-1, 64, 2, 64, 2, 3).mean((2, 4)) / np.float32(255)
+    expected = TorchRunner(network(exported, "released"))(crops)
+    image_from_crop = roi.image_from_crop(squares, 64).numpy()
+    xy = np.einsum("bij,bnj->bni", image_from_crop[..., :2], expected.landmarks[..., :2])
+    xy += image_from_crop[..., 2][:, None]
+    scale = rois[:, 2:3] / 64
+    assert np.abs(found["landmarks"][..., :2] - xy).max() < 0.01
+    assert np.abs(found["landmarks"][..., 2] - expected.landmarks[..., 2] * scale).max() < 0.01
+    assert np.abs(found["face_flag"] - expected.face_flag).max() < 1e-3
+
+
+def test_unsupported_operator_is_named(exported: Path):
+    message = json.loads((exported / "strange.json").read_text())
+    assert message == "the network needs operators that not every runtime has: Sin"
+
+
+def test_every_unsupported_operator_is_named():
+    nodes = [
+        helper.make_node("GridSample", ["x", "g"], ["a"]),
+        helper.make_node("Gelu", ["a"], ["b"], domain="com.microsoft"),
+    ]
+    model = helper.make_model(helper.make_graph(nodes, "g", [], []))
+    with pytest.raises(UserError, match=r"not every runtime has: GridSample, com\.microsoft\.Gelu"):
+        onnx_file.check_operators(model)
+
+
+def test_weights_that_are_not_finite_are_refused():
+    net = MeshOnly(NAMED["tiny-128"])
+    with torch.no_grad():
+        net.shared.stem.convolution.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"shared\.stem\.convolution\.weight is not finite"):
+        onnx_file.export_onnx(net)
+    cascade = Cascade(NAMED["tiny-128"])
+    with torch.no_grad():
+        cascade.regions["lips"].shared.stem.convolution.bias[3] = torch.inf
+    with pytest.raises(UserError, match=r"stem\.convolution\.bias is not finite"):
+        onnx_file.export_onnx(take_part(cascade, "lips"))
+
+
+def test_weights_without_a_finite_half_are_refused():
+    net = MeshOnly(NAMED["tiny-128"])
+    with torch.no_grad():
+        net.shared.stem.convolution.weight[0, 0, 0, 0] = 1e6
+    with pytest.raises(UserError, match=r"in half precision: weight .* is not finite"):
+        onnx_file.export_onnx(net, "fp16")
+
+
+def test_precision_and_batch_out_of_range_are_refused():
+    net = MeshOnly(NAMED["tiny-128"])
+    with pytest.raises(UserError, match="fp32 and fp16, not int8"):
+        onnx_file.export_onnx(net, "int8")
+    with pytest.raises(UserError, match="batch 0: expected 1 or more"):
+        onnx_file.export_onnx(net, batch=0)
+
+
+def test_parts_are_named_when_one_is_not_there():
+    with pytest.raises(
+        UserError, match="no part 'nose'; there is: mesh, lips, right_eye, left_eye"
+    ):
+        take_part(Cascade(NAMED["tiny-128"]), "nose")
+    with pytest.raises(UserError, match="a MeshOnly has no parts"):
+        take_part(MeshOnly(replace(NAMED["tiny-128"])), "mesh")
+
+
+def test_runner_takes_any_number_of_crops(exported: Path):
+    fixed = OnnxRunner(exported / "released-fp32-2.onnx")
+    dynamic = OnnxRunner(exported / "released-fp32-None.onnx", threads=2)
+    assert (fixed.name, fixed.input_size, fixed.topology.name) == ("released", 64, "face478")
+    assert (fixed.file.batch, dynamic.file.batch) == (2, None)
+    crops = np.random.default_rng(0).uniform(size=(19, 64, 64, 3)).astype(np.float32)
+    for count in (0, 1, 2, 3, 19):
+        one, other = fixed(crops[:count]), dynamic(crops[:count])
+        assert one.landmarks.shape == other.landmarks.shape == (count, 478, 3)
+        assert one.face_flag.shape == other.face_flag.shape == (count,)
+        np.testing.assert_allclose(one.landmarks, other.landmarks, atol=1e-3)
+
+
+def test_runner_refuses_what_is_no_landmark_network(exported: Path, tmp_path: Path):
+    with pytest.raises(UserError, match=r"no exported landmark network \(inputs image; outputs ri"):
+        OnnxRunner(exported / "cascade.right_eye-fp32-2.onnx")
+    with pytest.raises(UserError, match=r"no ONNX file .*missing\.onnx"):
+        OnnxRunner(tmp_path / "missing.onnx")
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes((exported / "released-fp32-2.onnx").read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"damaged\.onnx: ONNX Runtime cannot load it"):
+        OnnxRunner(damaged)
+    with pytest.raises(UserError, match="predicts 478 landmarks, but topology ibug68 has 68"):
+        OnnxRunner(exported / "released-fp32-2.onnx", topology="ibug68")
+
+
+def test_runner_says_where_cuda_is_missing(exported: Path):
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("ONNX Runtime has CUDA here")
+    with pytest.raises(UserError, match=r"has no CUDAExecutionProvider here.*onnxruntime-gpu"):
+        OnnxRunner(exported / "released-fp32-2.onnx", device="cuda")
+
+
+def test_graph_weights_are_those_of_the_network(exported: Path):
+    net = network(exported, "released")
+    values = {
+        w.name: numpy_helper.to_array(w)
+        for w in graph(exported, "released-fp32-2").graph.initializer
+    }
+    [stem] = [v for k, v in values.items() if k.endswith("shared.stem.convolution.weight")]
+    np.testing.assert_array_equal(stem, net.shared.stem.convolution.weight.detach().numpy())

@@ -1,0 +1,129 @@
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import onnx
+import pytest
+import torch
+
+from amesh.deploy.tensorrt import library, readiness
+from amesh.deploy.tensorrt.library import Batches, Gpu
+from amesh.deploy.tensorrt.plan import BuildOptions, build_plan, cache_file, trtexec
+from amesh.errors import UserError
+
+GraphMaker = Callable[..., onnx.ModelProto]
+
+
+def build(model: onnx.ModelProto, **options: object) -> bytes:
+    graph = readiness.check(model)
+    return build_plan(model.SerializeToString(), graph, BuildOptions(**options))
+
+
+def test_profiles_for_many_and_for_one(tensorrt: ModuleType, small_graph: GraphMaker):
+    build(small_graph(), batches=Batches(2, 4, 16))
+    rest = (3, 64, 64)
+    assert tensorrt.built["profiles"] == [
+        ("image", (2, *rest), (4, *rest), (16, *rest)),
+        ("image", (1, *rest), (1, *rest), (1, *rest)),
+    ]
+
+
+def test_a_fixed_batch_has_one_profile(tensorrt: ModuleType, small_graph: GraphMaker):
+    build(small_graph(batch=2))
+    assert [profile[1][0] for profile in tensorrt.built["profiles"]] == [2]
+    tensorrt.reset()
+    build(small_graph(), batches=Batches(1, 1, 1))
+    assert len(tensorrt.built["profiles"]) == 1
+
+
+def test_strongly_typed_without_a_precision_flag(tensorrt: ModuleType, small_graph: GraphMaker):
+    build(small_graph(), workspace=2, optimisation_level=5)
+    config = tensorrt.built["config"]
+    assert tensorrt.built["network_flags"] == 1 << 1
+    # TF32, on by default, is off; nothing else is on.
+    assert config.on == set()
+    assert config.profiling_verbosity is tensorrt.ProfilingVerbosity.DETAILED
+    assert config.builder_optimization_level == 5
+    assert tensorrt.built["workspace"] == 2 * 1024 * 1024
+
+
+def test_options_become_flags(tensorrt: ModuleType, small_graph: GraphMaker):
+    build(small_graph(), hardware="capability", version_compatible=True, strip_weights=True)
+    config, flags = tensorrt.built["config"], tensorrt.BuilderFlag
+    assert config.on == {flags.VERSION_COMPATIBLE, flags.STRIP_PLAN, flags.REFIT_IDENTICAL}
+    levels = tensorrt.HardwareCompatibilityLevel
+    assert config.hardware_compatibility_level is levels.SAME_COMPUTE_CAPABILITY
+    build(small_graph(), hardware="ampere")
+    assert tensorrt.built["config"].hardware_compatibility_level is levels.AMPERE_PLUS
+
+
+def test_all_errors_of_the_parser(tensorrt: ModuleType, small_graph: GraphMaker):
+    tensorrt.will["errors"] = [("a", "Pad", "odd"), ("b", "GatherND", "batch dims")]
+    with pytest.raises(UserError, match=r"cannot parse .*a \(Pad\): odd; b \(GatherND\): batch"):
+        build(small_graph())
+
+
+def test_no_plan_says_why(tensorrt: ModuleType, small_graph: GraphMaker):
+    tensorrt.will["plan"] = None
+    with pytest.raises(UserError, match=r"TensorRT 10\.13\.3\.9 cannot build .*no kernel fits"):
+        build(small_graph())
+
+
+def test_timings_are_kept_by_version_and_gpu(
+    tensorrt: ModuleType, small_graph: GraphMaker, tmp_path: Path
+):
+    file = tmp_path / "trt10.13.3.9-test-gpu-9000-sm9.0.timing"
+    assert cache_file(tmp_path, "10.13.3.9", Gpu("Test GPU 9000", "9.0")) == file
+    build(small_graph(), timing_cache=tmp_path)
+    assert tensorrt.built["cache"] == b""
+    assert file.read_bytes() == b"+timed"
+    build(small_graph(), timing_cache=tmp_path)
+    assert tensorrt.built["cache"] == b"+timed"
+    assert file.read_bytes() == b"+timed+timed"
+
+
+def test_timings_that_do_not_fit_are_started_afresh(
+    tensorrt: ModuleType, small_graph: GraphMaker, tmp_path: Path
+):
+    build(small_graph(), timing_cache=tmp_path)
+    tensorrt.will["cache_fits"] = False
+    build(small_graph(), timing_cache=tmp_path)
+    assert tensorrt.built["cache"] == b""
+
+
+def test_an_old_tensorrt(tensorrt: ModuleType, small_graph: GraphMaker):
+    tensorrt.__version__ = "10.11.0.33"
+    with pytest.raises(UserError, match=r"TensorRT 10\.11\.0\.33 is too old, 10\.12 is the oldest"):
+        build(small_graph())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="shows what happens without a GPU")
+def test_no_gpu(tensorrt: ModuleType, small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch):
+    module = importlib.import_module("amesh.deploy.tensorrt.plan")
+    monkeypatch.setattr(module, "gpu", library.gpu)
+    with pytest.raises(UserError, match=r"needs an NVIDIA GPU.*sees no GPU"):
+        build(small_graph())
+
+
+def test_the_line_for_trtexec(small_graph: GraphMaker, tmp_path: Path):
+    graph = readiness.check(small_graph())
+    options = BuildOptions(
+        batches=Batches(1, 2, 4), hardware="capability", version_compatible=True, strip_weights=True
+    )
+    line = trtexec(Path("a b.onnx"), Path("c.engine"), graph, options)
+    assert line == (
+        "trtexec '--onnx=a b.onnx' --saveEngine=c.engine --stronglyTyped --noTF32 "
+        "--profile=0 --minShapes=image:1x3x64x64 --optShapes=image:2x3x64x64 "
+        "--maxShapes=image:4x3x64x64 --profile=1 --minShapes=image:1x3x64x64 "
+        "--optShapes=image:1x3x64x64 --maxShapes=image:1x3x64x64 --builderOptimizationLevel=3 "
+        "--memPoolSize=workspace:1024M --profilingVerbosity=detailed "
+        "--hardwareCompatibilityLevel=sameComputeCapability --versionCompatible --stripWeights "
+        "--skipInference"
+    )
+    fixed = trtexec(
+        Path("a.onnx"), Path("c"), readiness.check(small_graph(batch=1)), BuildOptions()
+    )
+    assert "Shapes" not in fixed
+    for gone in ("--fp16", "--int8", "--best"):
+        assert gone not in line

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from amesh.data.loading.pictures import decode
+from amesh.data.sources.records import Problems
+from amesh.data.sources.shards import ShardSource
+from amesh.errors import UserError
+from amesh.synth.faces import SyntheticFaces
+from amesh.synth.write import write_shards
+from amesh.topology import Topology
+
+
+def test_shards_hold_the_faces(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
+    assert write_shards(tmp_path, faces, topology, 5, seed=3, per_shard=3) == 5
+    source = ShardSource(tmp_path, Problems())
+    assert len(source) == 5
+    canvas = faces(3, 0, torch.arange(5))
+    for i in range(5):
+        read = source[i]
+        np.testing.assert_allclose(read.points, canvas.landmarks[i].numpy(), atol=1e-3)
+        assert read.visibility is not None
+        assert (read.visibility == canvas.visibility[i].numpy()).all()
+        assert (read.scheme, read.source, read.licence) == ("face478", "synthetic", "CC0-1.0")
+        pixels = decode(read.read_picture(), read.where)[0].astype(int)
+        apart = np.abs(pixels - canvas.pictures[i].permute(1, 2, 0).numpy().astype(int))
+        assert apart.mean() < 4
+
+
+def test_a_stopped_run_goes_on(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
+    told: list[int] = []
+    write_shards(tmp_path, faces, topology, 2, seed=3)
+    made = write_shards(tmp_path, faces, topology, 5, seed=3, done=told.append)
+    assert made == 3
+    assert sum(told) == 5
+    keys = {entry.key for entry in ShardSource(tmp_path, Problems()).entries}
+    assert keys == {f"synthetic-3-{faces.size}-{i}" for i in range(5)}
+
+
+def test_ranks_share_the_work(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
+    made = [write_shards(tmp_path, faces, topology, 5, 3, rank, 2) for rank in (0, 1)]
+    assert made == [3, 2]
+    assert len({entry.key for entry in ShardSource(tmp_path, Problems()).entries}) == 5
+    with pytest.raises(UserError, match="rank 2 of 2: expected 0 to 1"):
+        write_shards(tmp_path, faces, topology, 5, 3, 2, 2)

@@ -1,0 +1,55 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from amesh.cli import main
+from amesh.errors import UserError
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.config import NAMED, MeshConfig
+from amesh.weights import store
+from amesh.weights.averaging import average
+
+TINY = NAMED["tiny-128"]
+
+
+def saved(folder: Path, seed: int, config: MeshConfig = TINY) -> Path:
+    torch.manual_seed(seed)
+    path = folder / f"{seed}.safetensors"
+    store.save(AttentionMesh(config), path, {"source": f"seed {seed}"})
+    return path
+
+
+def test_every_weight_is_the_mean_and_every_origin_is_named(tmp_path: Path):
+    files = [saved(tmp_path, 0), saved(tmp_path, 1), saved(tmp_path, 2, replace(TINY, name="mine"))]
+    written = tmp_path / "mean.safetensors"
+    assert main(["weights", "average", *map(str, files), "--output", str(written)]) == 0
+    parts = [store.tensors(file) for file in files]
+    for name, tensor in store.tensors(written).items():
+        expected = (parts[0][name] + parts[1][name] + parts[2][name]) / 3
+        torch.testing.assert_close(tensor, expected)
+    origin = store.header(written)["origin"]
+    assert [one["source"] for one in origin["averaged"]] == ["seed 0", "seed 1", "seed 2"]
+    assert [one["weights"] for one in origin["averaged"]] == ["0", "1", "2"]
+    assert store.load(written).config == TINY
+
+
+def test_what_has_no_mean_is_refused(tmp_path: Path):
+    one, other = saved(tmp_path, 0), saved(tmp_path, 1, replace(TINY, crop_size=8))
+    with pytest.raises(UserError, match=r"1\.safetensors: of another architecture or config than"):
+        average([one, other])
+    for few in ([one], [one, one]):
+        with pytest.raises(UserError, match="two or more networks, each once"):
+            average(few)
+    normed = replace(TINY, batch_norm=True)
+    with pytest.raises(UserError, match="has BatchNorm"):
+        average([saved(tmp_path, seed, normed) for seed in (2, 3)])
+    with pytest.raises(UserError, match="no weights file"):
+        average([one, tmp_path / "none.safetensors"])
+
+
+def test_its_file_is_one_of_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["weights", "average", str(tmp_path / "a.safetensors"), "--output", "mean.onnx"]
+    assert main(words) == 2
+    assert "mean.onnx: give a name that ends with .safetensors" in capsys.readouterr().err

@@ -1,0 +1,213 @@
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+import amesh.topology
+from amesh.blazeface import DetectorConfig
+from amesh.errors import UserError
+from amesh.nn.attention_mesh import AttentionMesh
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import NAMED
+from amesh.nn.mesh_only import MeshOnly
+from amesh.weights import store
+from amesh.weights.info import describe, macs_by_part, parameters_by_part
+
+TINY = NAMED["tiny-128"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AMESH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that comes without weights."""
+    monkeypatch.setattr(store, "_SHIPPED", tmp_path / "shipped")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.safetensors"
+    store.save(AttentionMesh(TINY), path, {"source": "a test"})
+    return path
+
+
+@pytest.mark.parametrize("kind", [AttentionMesh, MeshOnly, Cascade])
+def test_a_network_survives_the_disk(kind, tmp_path: Path):
+    net = kind(replace(TINY, batch_norm=True)).eval()
+    path = tmp_path / "net.safetensors"
+    store.save(net, path, {"source": "a test"})
+    again = store.load(path)
+    assert type(again) is kind
+    assert again.config == net.config
+    assert not again.training
+    image = torch.rand(1, 3, 128, 128)
+    assert torch.equal(net(image).landmarks, again(image).landmarks)
+    assert store.header(path)["origin"] == {"source": "a test"}
+
+
+def test_a_scheme_of_its_own_travels_with_the_weights(tmp_path: Path, monkeypatch):
+    scheme = tmp_path / "here" / "own.json"
+    scheme.parent.mkdir()
+    shipped = Path(amesh.topology.__file__).parent / "schemes" / "ibug68.json"
+    scheme.write_text(shipped.read_text().replace('"name": "ibug68"', '"name": "own68"'))
+    monkeypatch.chdir(scheme.parent)
+    net = AttentionMesh(replace(TINY, topology="own.json"))
+    path = tmp_path / "own.safetensors"
+    store.save(net, path, {})
+    monkeypatch.chdir(tmp_path)
+    scheme.unlink()
+    assert store.load(path).config.scheme.name == "own68"
+
+
+def test_half_precision_weights_load_as_single(saved: Path, tmp_path: Path):
+    net = store.load(saved)
+    small = tmp_path / "half.safetensors"
+    store.save(net, small, {}, half=True)
+    assert small.stat().st_size < 0.6 * saved.stat().st_size
+    loaded = store.load(small)
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor.half().float()), name
+    assert {p.dtype for p in net.parameters()} == {torch.float32}  # as it was
+
+
+def test_counters_are_not_halved(tmp_path: Path):
+    net = AttentionMesh(replace(TINY, batch_norm=True))
+    counters = {name for name, value in net.state_dict().items() if value.dtype == torch.int64}
+    assert counters
+    for name in counters:
+        net.get_buffer(name).fill_(70_001)  # beyond 16 bits
+    path = tmp_path / "half.safetensors"
+    store.save(net, path, {}, half=True)
+    state = store.load(path).state_dict()
+    assert {int(state[name]) for name in counters} == {70_001}
+
+
+def test_a_number_beyond_16_bits_is_refused(saved: Path, tmp_path: Path):
+    net = store.load(saved)
+    with torch.no_grad():
+        net.shared.stem.convolution.weight[0, 0, 0, 0] = 1e5
+    path = tmp_path / "half.safetensors"
+    with pytest.raises(UserError, match=r"shared\.stem\.convolution\.weight: holds a number that"):
+        store.save(net, path, {}, half=True)
+    assert not path.exists()
+
+
+def test_the_hash_is_that_of_the_file(cache: Path, saved: Path):
+    expected = hashlib.sha256(saved.read_bytes()).hexdigest()
+    assert store.file_hash(saved) == expected
+    target = cache / "weights" / "mine.safetensors"
+    target.parent.mkdir(parents=True)
+    saved.rename(target)
+    assert store.file_hash("mine") == expected
+    with pytest.raises(UserError, match="no weights named 'yours'"):
+        store.file_hash("yours")
+
+
+def test_names_are_looked_up_in_the_cache(cache: Path, saved: Path, nothing_shipped: None):
+    with pytest.raises(UserError, match=r"no weights named 'mine'; installed: nothing yet \(run"):
+        store.load("mine")
+    target = cache / "weights" / "mine.safetensors"
+    target.parent.mkdir(parents=True)
+    saved.rename(target)
+    assert store.load("mine").config == TINY
+    with pytest.raises(UserError, match="no weights named 'yours'; installed: mine"):
+        store.load("yours")
+
+
+def test_weights_that_came_with_the_package_need_no_cache(
+    cache: Path, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(store, "_SHIPPED", tmp_path)
+    assert store.installed() == {"mine": saved}
+    assert store.load("mine").config == TINY
+    cached = cache / "weights" / "other.safetensors"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(saved.read_bytes())
+    assert store.installed() == {"other": cached, "mine": saved}
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"no weights file .*none\.safetensors"):
+        store.load(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("kept", [0, 6, 1000, -1000])
+def test_a_truncated_file_is_damaged(saved: Path, kept: int):
+    saved.write_bytes(saved.read_bytes()[:kept])
+    with pytest.raises(UserError, match=r"mine\.safetensors: damaged or not a safetensors file"):
+        store.load(saved)
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path):
+    path = tmp_path / "foreign.safetensors"
+    safetensors.torch.save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match="not written by amesh"):
+        store.load(path)
+
+
+@pytest.mark.parametrize("text", ["{not json", "{}", "[]", '{"architecture": "AttentionMesh"}'])
+def test_a_damaged_header_is_named(tmp_path: Path, text: str):
+    path = tmp_path / "odd.safetensors"
+    safetensors.torch.save_file({"x": torch.zeros(1)}, path, {"amesh": text})
+    with pytest.raises(UserError, match=r"odd\.safetensors: its header is damaged"):
+        store.header(path)
+
+
+def test_a_detector_config_is_checked():
+    with pytest.raises(UserError, match="detector config: "):
+        DetectorConfig.from_dict({"nam": "short"})
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path):
+    net = AttentionMesh(TINY)
+    net.config = replace(TINY, depth=1)
+    path = tmp_path / "net.safetensors"
+    store.save(net, path, {})
+    with pytest.raises(UserError, match="weights do not fit their own config"):
+        store.load(path)
+
+
+def test_an_unwritable_folder_is_named(saved: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=r"net\.safetensors: cannot be written"):
+        store.save(store.load(saved), tmp_path / "file" / "net.safetensors", {})
+
+
+def test_an_interrupted_save_leaves_the_old_file_whole(saved: Path, monkeypatch):
+    before = saved.read_bytes()
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(store.load(saved), saved, {})
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir() if p.is_file()] == ["mine.safetensors"]
+
+
+def test_counts_of_the_released_member():
+    net = AttentionMesh(NAMED["released-192"])
+    assert sum(parameters_by_part(net).values()) == 1_189_277
+    macs = macs_by_part(net, torch.zeros(1, 3, 192, 192))
+    assert sum(macs.values()) == pytest.approx(43.5e6, rel=2e-3)
+    # By hand: stem 96 * 96 * 16 * 27, two residual blocks, one down block to 48 x 48 x 32.
+    residual = 96 * 96 * 16 * (9 + 16)
+    assert macs["shared"] == 96 * 96 * 16 * 27 + 2 * residual + 48 * 48 * 16 * (9 + 32)
+
+
+def test_info_describes_files_and_members(saved: Path):
+    assert "source      a test" in describe(str(saved))
+    text = describe("tiny-128")  # a member that has no weights
+    assert "not trained" in text
+    assert f'"crop_size": {TINY.crop_size}' in text
+    with pytest.raises(UserError, match=r"no network 'big'; there is: paper-256, released-192"):
+        describe("big")
