@@ -200,7 +200,7 @@ def test_the_parser_tells_every_error(tmp_path: Path, graphs: dict[Precision, Pa
     model = onnx.load(graphs["fp16"])
     convolution = next(node for node in model.graph.node if node.op_type == "Conv")
     convolution.op_type = "NoSuchOperator"
-    with pytest.raises(UserError, match=r"cannot parse the graph: .*NoSuchOperator"):
+    with pytest.raises(UserError, match="NoSuchOperator"):
         build_plan(model.SerializeToString(), readiness.check(model), BuildOptions())
 
 

@@ -151,5 +151,5 @@ def test_other_files_are_refused(tmp_path: Path):
     with pytest.raises(UserError, match="no TFLite file"):
         LitertRunner(tmp_path / "missing.tflite")
     part = export_parts(Cascade(TINY))["lips"]
-    with pytest.raises(UserError, match=r"no exported landmark network .*outputs lips"):
+    with pytest.raises(UserError, match="outputs lips"):
         LitertRunner(part)

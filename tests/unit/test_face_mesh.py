@@ -27,13 +27,13 @@ def test_without_an_exported_file_pytorch_runs_it(mine: Path):
 
 @pytest.mark.parametrize("runtime", ["onnx", "litert", "tensorrt"])
 def test_a_runtime_without_its_file_says_how_to_write_one(mine: Path, runtime: str):
-    with pytest.raises(UserError, match=f"`amesh export {runtime} --model mine --output FILE`"):
+    with pytest.raises(UserError, match=f"`amesh export {runtime} --model mine"):
         open_runner("mine", runtime)
 
 
 @pytest.mark.parametrize("runtime", ["auto", "torch", "onnx"])
 def test_a_misspelt_name_is_told_as_such(mine: Path, runtime: str):
-    with pytest.raises(UserError, match="no weights named 'yours'; installed: mine"):
+    with pytest.raises(UserError, match=r"'yours'.*mine"):
         open_runner("yours", runtime)
 
 

@@ -112,20 +112,20 @@ def test_budgets_say_all_that_decides_them(tmp_path: Path, words: list[str], exp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": 3}, "unknown seeds; expected common, reference, variants"),
+        ({"seeds": 3}, "unknown seeds"),
         ({"variants": {}}, "no variants"),
         ({"variants": None}, "no variants"),
-        ({"variants": ["a"]}, "variants: expected a mapping from name to words"),
-        ({"reference": "none"}, "reference 'none' is none of the variants: As it is, Crop 24"),
-        ({"variants": {"As it is": "--x=1"}}, "variant 'As it is': expected a list of words"),
-        ({"variants": {"As it is": [1]}}, "variant 'As it is': expected a list of words"),
+        ({"variants": ["a"]}, "variants: expected a mapping"),
+        ({"reference": "none"}, "'none' is none.*: As it is, Crop 24"),
+        ({"variants": {"As it is": "--x=1"}}, "variant 'As it is': expected a list"),
+        ({"variants": {"As it is": [1]}}, "variant 'As it is': expected a list"),
         ({"common": "--config=quick"}, "common: expected a list of words"),
         ({"variants": {"As it is": [], "as it is!": []}}, "give it letters or digits that no oth"),
         ({"variants": {"As it is": [], "?!": []}}, r"variant '\?!': give it letters or digits"),
-        ({"common": ["--seed_everything=3"]}, "--seed_everything=3: `amesh ablate` sets that"),
+        ({"common": ["--seed_everything=3"]}, "--seed_everything=3: `amesh ablate`"),
         (
             {"variants": {"As it is": ["--trainer.default_root_dir", "here"]}},
-            "--trainer.default_root_dir: `amesh ablate` sets that itself",
+            "default_root_dir: `amesh ablate`",
         ),
     ],
 )
@@ -151,14 +151,14 @@ def test_a_file_that_is_none(text: str, message: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UserError, match=r"no ablation 'papr': shipped are .*paper.*, or give a fi"):
+    with pytest.raises(UserError, match=r"'papr'.*paper"):
         read_ablation("papr")
 
 
 def test_words_that_fit_refuses_are_told_before_anything_is_trained(tmp_path: Path) -> None:
     variants = {"As it is": [], "Typo": ["--model.network.crop_sise=8"]}
     wrong = read_ablation(_written(tmp_path, variants=variants))
-    with pytest.raises(UserError, match=r"variant 'Typo': no setting 'model.network.crop_sise'"):
+    with pytest.raises(UserError, match=r"'Typo'.*model\.network\.crop_sise"):
         plan(wrong, 1, tmp_path)
 
 
@@ -170,5 +170,5 @@ def test_words_that_would_void_the_trainings_are_refused_before_them(
 ) -> None:
     variants = {"As it is": [], "Crop 24": [word]}
     wrong = read_ablation(_written(tmp_path, variants=variants))
-    with pytest.raises(UserError, match=f"variant 'Crop 24': {word[2:]}: .*leave it out"):
+    with pytest.raises(UserError, match=f"'Crop 24': {word[2:]}"):
         plan(wrong, 1, tmp_path)

@@ -115,7 +115,7 @@ def test_a_face_without_a_region_is_left_out_and_a_broken_network_is_told(
     [found] = face_sets(labels, scores, "a", topology, resamples=10)
     assert found.columns[0].faces == 2
     broken = score_matched(labels, [face + 1, face * np.nan, None], topology)
-    with pytest.raises(UserError, match="b: its network number 1 predicts what is not a number"):
+    with pytest.raises(UserError, match="b: its network number 1"):
         face_sets(labels, {**scores, "b": [broken]}, "a", topology)
 
 
@@ -129,7 +129,7 @@ def test_faces_that_say_nothing_are_refused_before_anything_is_trained(
         read_faces(LabelledData((path,), coordinates="corner"), topology)
     line |= {"scheme": "ibug68", "points": [[1.0, 2.0]] * 5}
     path.write_text(json.dumps(line) + "\n")
-    with pytest.raises(UserError, match=r"faces.jsonl.*5 points, but ibug68 has 68"):
+    with pytest.raises(UserError, match=r"faces\.jsonl.*5 points.*ibug68"):
         read_faces(LabelledData((path,), coordinates="corner"), topology)
 
 

@@ -57,11 +57,11 @@ def test_the_chart_shows_faces_per_second():
 
 
 def test_mistakes_are_told(tmp_path: Path):
-    with pytest.raises(UserError, match="no network named 'big'; there is: paper-256"):
+    with pytest.raises(UserError, match=r"'big'.*paper-256"):
         benchmark("big", output=tmp_path)
     with pytest.raises(UserError, match="rounds is 0; expected 1 or more"):
         measure({}, rounds=0)
     wheel = tmp_path / "other.whl"
     wheel.write_bytes(b"no wheel")
-    with pytest.raises(UserError, match=r"other\.whl: not a mediapipe wheel with its cascade"):
+    with pytest.raises(UserError, match=r"other\.whl: .*mediapipe"):
         benchmark("tiny-128", ["torch"], rounds=1, google=wheel, output=tmp_path)

@@ -44,7 +44,7 @@ def test_shards_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "say where to: --output DIR for shards, --sheet FILE.png"),
+        ((), "--output DIR .*--sheet FILE.png"),
         (("--sheet", "faces.jpg", "--device", "cpu"), "the sheet is a PNG file"),
         (("--sheet", "a.png", "--device", "nowhere"), "--device nowhere: not to be had here"),
         (("--sheet", "a.png", "--size", "8", "--device", "cpu"), "size is 8, expected 32 or more"),

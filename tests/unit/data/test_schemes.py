@@ -106,9 +106,9 @@ def test_another_topology_trains_on_its_own_scheme(pose: Pose, topology: Topolog
 
 
 def test_two_topologies_mixed_are_refused() -> None:
-    with pytest.raises(UserError, match=r"'face478' cannot train topology 'ibug68'.*trains on: "):
+    with pytest.raises(UserError, match=r"'face478'.*'ibug68'"):
         label_map("face478", load("ibug68"))
-    with pytest.raises(UserError, match=r"'imm73' cannot train topology 'face478'.*wflw98"):
+    with pytest.raises(UserError, match=r"'imm73'.*'face478'.*wflw98"):
         label_map("imm73", load())
 
 
@@ -122,7 +122,7 @@ def test_wrong_count_and_too_few_points(topology: Topology, pose: Pose) -> None:
     known = label_map("ibug68", topology)
     with pytest.raises(UserError, match="5 points, but scheme 'ibug68' has 68"):
         to_landmarks(np.zeros((5, 2)), known, topology)
-    with pytest.raises(UserError, match="68 labelled points; a face needs 3 that lie apart"):
+    with pytest.raises(UserError, match=r"68 .*points.* 3 "):
         to_landmarks(np.ones((68, 2)), known, topology)
     weights = np.zeros(68)
     weights[:2] = 1

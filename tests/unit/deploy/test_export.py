@@ -76,7 +76,7 @@ def test_a_file_that_fails_is_not_left(
 ):
     path = tmp_path / "net.onnx"
     maker(0.02)
-    with pytest.raises(UserError, match=r"net\.onnx: differs from PyTorch by up to 0\.02 px"):
+    with pytest.raises(UserError, match=r"net\.onnx: .*PyTorch.*0\.02 px"):
         export(net, "onnx", path, say=lambda _: None)
     assert not list(tmp_path.iterdir())
     path.write_bytes(b"earlier")
@@ -128,13 +128,13 @@ def test_litert_names_its_extra(
 
 def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_path: Path):
     # Not through `export` itself: the type checker of the tests would be there first.
-    with pytest.raises(UserError, match="no format 'coreml'; there is: onnx, litert, tensorrt"):
+    with pytest.raises(UserError, match=r"'coreml'.*onnx, litert, tensorrt"):
         verb._check("coreml", ("onnx", "litert", "tensorrt"), "format")
     with pytest.raises(UserError, match=f"{tmp_path}: a folder; name a file"):
         export(net, output=tmp_path)
     with pytest.raises(UserError, match="a AttentionMesh has no parts"):
         export(net, part="lips")
-    with pytest.raises(UserError, match="no network named 'huge'; there is: paper-256"):
+    with pytest.raises(UserError, match=r"'huge'.*paper-256"):
         export("huge", untrained="cascade")
     with pytest.raises(UserError, match="released-192: its mesh has no irises"):
         export("released-192", untrained="mesh_only")

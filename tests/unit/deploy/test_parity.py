@@ -64,9 +64,7 @@ def test_tolerances(precision: parity.Precision, size: int, largest: float, p999
 
 
 def test_what_is_out_of_tolerance_is_refused_with_its_figures():
-    with pytest.raises(
-        UserError, match=r"a\.onnx: differs .* 0\.7 px .*worst: mesh.*allowed in fp1"
-    ):
+    with pytest.raises(UserError, match=r"a\.onnx: .*0\.7 px .*mesh.*fp1"):
         parity.require(figures(0.7, 0.1), "fp16", "a.onnx")
 
 
@@ -82,10 +80,10 @@ def test_nan_fails():
 def test_outputs_of_another_shape_or_name_are_refused():
     found = outputs()
     found["landmarks"] = found["landmarks"][:, :468]
-    with pytest.raises(UserError, match=r"landmarks: expected shape \(2, 478, 3\), found \(2, 468"):
+    with pytest.raises(UserError, match=r"\(2, 478, 3\).*\(2, 468"):
         parity.compare(found, outputs(), FACE, 192, "mine")
     del found["landmarks"]
-    with pytest.raises(UserError, match=r"landmarks: expected shape \(2, 478, 3\), found None"):
+    with pytest.raises(UserError, match=r"landmarks: .*\(2, 478, 3\).*None"):
         parity.compare(found, outputs(), FACE, 192, "mine")
 
 

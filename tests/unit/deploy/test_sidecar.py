@@ -50,13 +50,13 @@ def test_what_was_written_is_read(artefact: Path):
 
 def test_another_hash_is_refused(artefact: Path):
     artefact.write_bytes(b"something else")
-    with pytest.raises(UserError, match=r"net\.onnx: SHA-256 \w{12}, but its sidecar says \w{12};"):
+    with pytest.raises(UserError, match=r"net\.onnx: SHA-256 .*sidecar"):
         sidecar.read(artefact)
 
 
 def test_another_topology_is_refused(artefact: Path):
     sidecar.write(artefact, replace(described(), topology_sha256="f" * 64))
-    with pytest.raises(UserError, match=r"another version of topology face478 \(f{12}, here is"):
+    with pytest.raises(UserError, match=r"topology face478.*\(f{12}"):
         sidecar.read(artefact)
     sidecar.write(artefact, replace(described(), topology="mine"))
     with pytest.raises(UserError, match="no topology 'mine'"):
@@ -65,7 +65,7 @@ def test_another_topology_is_refused(artefact: Path):
 
 def test_missing_files_are_named(artefact: Path):
     sidecar.sidecar_file(artefact).unlink()
-    with pytest.raises(UserError, match=r"net\.onnx: no net\.onnx\.json beside it"):
+    with pytest.raises(UserError, match=r"no net\.onnx\.json"):
         sidecar.read(artefact)
     artefact.unlink()
     with pytest.raises(UserError, match=r"no file .*net\.onnx"):
@@ -86,7 +86,7 @@ def test_missing_files_are_named(artefact: Path):
 )
 def test_a_damaged_sidecar_is_refused(artefact: Path, content: bytes):
     sidecar.sidecar_file(artefact).write_bytes(content)
-    with pytest.raises(UserError, match=r"net\.onnx\.json: damaged, or not written by"):
+    with pytest.raises(UserError, match=r"net\.onnx\.json: damaged"):
         sidecar.read(artefact)
 
 

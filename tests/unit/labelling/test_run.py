@@ -203,7 +203,7 @@ def test_a_cut_moves_the_labels_with_the_picture(folder: Path, tmp_path: Path, m
 
 
 def test_too_small_a_cut_is_refused():
-    with pytest.raises(UserError, match=r"cut is 1\.5 faces.*expected 0 \(never\), or 2 and more"):
+    with pytest.raises(UserError, match=r"1\.5 faces.*0 \(never\)"):
         LabelConfig(cut=1.5)
 
 
@@ -257,7 +257,7 @@ def test_the_summary_says_what_lies_there_and_who_made_it(run, tmp_path: Path):
     assert summary["sources"]["photos"]["faces"] == 5
     assert 0 < summary["disagreement"]["mean"] < 0.01
     claim(out, teacher, CONFIG.rules)
-    with pytest.raises(UserError, match="labelled by a teacher with sha256 ab, this one has cd"):
+    with pytest.raises(UserError, match=r"sha256 ab.*cd"):
         claim(out, {"network": "colours", "sha256": "cd"}, CONFIG.rules)
     for text in ("{", '{"teacher": 5}', '{"teacher": {}, "rules": 5}'):
         (out / "labels.json").write_text(text)

@@ -34,13 +34,13 @@ def test_a_folder_and_its_files_one_by_one_have_the_same_names(
 
 def test_two_inputs_of_one_name(tmp_path: Path):
     touch(tmp_path / "x" / "photos" / "a.jpg", tmp_path / "y" / "photos" / "a.jpg")
-    with pytest.raises(UserError, match=r"x/photos/a\.jpg and .*y/photos/a\.jpg would both be"):
+    with pytest.raises(UserError, match=r"x/photos/a\.jpg.*y/photos/a\.jpg"):
         find_inputs([str(tmp_path / "x" / "photos"), str(tmp_path / "y" / "photos")])
 
 
 def test_sources_that_hold_nothing(tmp_path: Path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="empty: no picture and no video in this folder"):
+    with pytest.raises(UserError, match="empty: no picture and no video"):
         find_inputs([str(tmp_path / "empty")])
     with pytest.raises(UserError, match="gone: no such file or folder"):
         find_inputs([str(tmp_path / "gone")])
@@ -80,7 +80,7 @@ def test_ranks_that_make_no_sense():
         find_share(1, None, {})
     with pytest.raises(UserError, match="rank 4 of 4: expected 0 to 3"):
         find_share(4, 4, {})
-    with pytest.raises(UserError, match="environment RANK and WORLD_SIZE: invalid literal"):
+    with pytest.raises(UserError, match="RANK and WORLD_SIZE: invalid literal"):
         find_share(None, None, {"RANK": "first", "WORLD_SIZE": "4"})
 
 
@@ -121,10 +121,10 @@ def test_without_a_manifest_the_folder_is_the_source(tmp_path: Path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", r"m\.jsonl, line 2: not JSON \(Expecting property name"),
-        ("[]", "line 2: expected an object with the text 'image'"),
-        ('{"source": "a"}', "line 2: expected an object with the text 'image'"),
-        ('{"image": "a.jpg", "licence": []}', r"line 2: 'licence' must be a text, found \[\]"),
+        ("{", r"m\.jsonl, line 2: not JSON"),
+        ("[]", "line 2: expected an object"),
+        ('{"source": "a"}', "line 2: expected an object"),
+        ('{"image": "a.jpg", "licence": []}', r"line 2: 'licence' must be .* \[\]"),
     ],
 )
 def test_a_wrong_line_of_a_manifest_is_named(tmp_path: Path, line: str, message: str):

@@ -12,7 +12,7 @@ from amesh.labelling.summary import claim, summarise
     [
         (
             {"max_disagreement": 0.1},
-            r"--max-disagreement 0\.025, now it is 0\.1; give the same",
+            r"--max-disagreement 0\.025, now it is 0\.1",
         ),
         ({"min_face": 60.0}, r"with --min-face 48\.0, now it is 60\.0"),
         ({"min_score": 0.6}, r"with --min-score 0\.5, now it is 0\.6"),

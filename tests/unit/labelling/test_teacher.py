@@ -202,7 +202,7 @@ def test_what_labelled_a_folder_names_all_members(
     assert other["correction"] is None
     claim(tmp_path, describe_teacher(files[:1], alone), {})
     colours = r"colours \([0-9a-f]{12}, correction None\)"
-    with pytest.raises(UserError, match=f"with others None, this one has {colours}; label"):
+    with pytest.raises(UserError, match=f"others None.*{colours}"):
         claim(tmp_path, describe_teacher(files, both), {})
     # Their order is of no account.
     three = [*files, tmp_path / "three.safetensors"]
@@ -215,5 +215,5 @@ def test_what_labelled_a_folder_names_all_members(
 def test_a_member_of_another_topology_is_refused(network: ColourReader, make_teacher: Make):
     other = ColourReader(network.faces)
     other.topology = replace(TOPOLOGY, name="face10")
-    with pytest.raises(UserError, match=r"colours: a network for face10, colours is for face478"):
+    with pytest.raises(UserError, match=r"colours: .*face10.*face478"):
         Teacher(make_teacher(network).pipeline, others=[Member(other)])

@@ -26,7 +26,7 @@ def test_convention_every_pair_of_factors_is_balanced(count: int):
 
 @pytest.mark.parametrize("count", [0, 1, 4, 12, 64])
 def test_a_number_of_looks_that_cannot_be_balanced(count: int):
-    with pytest.raises(UserError, match=f"{count} views: expected one of 8, 16, 32"):
+    with pytest.raises(UserError, match=f"{count} views.*8, 16, 32"):
         ViewConfig(count=count)
 
 

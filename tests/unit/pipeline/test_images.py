@@ -372,9 +372,7 @@ class TestCropImage:
 
     def test_bad_arguments(self) -> None:
         image = np.zeros((4, 4, 3), np.uint8)
-        with pytest.raises(
-            ValueError, match="expected a size >= 1 and a finite affine, found size 0"
-        ):
+        with pytest.raises(ValueError, match=r"finite affine.*size 0"):
             crop_image(image, turn(0, 1, 0, 0), 0)
         with pytest.raises(ValueError, match=r"a finite affine, found size 2, .*nan"):
             crop_image(image, turn(0, 1, np.nan, 0), 2)

@@ -59,7 +59,7 @@ def test_negative_zero_is_written_as_zero() -> None:
     [{}, {"faces": [], "error": "x", "size": (1, 1)}, {"faces": []}, {"size": (1, 1)}],
 )
 def test_exactly_one_of_faces_and_error(given: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"a.jpg: expected size and faces, or an error"):
+    with pytest.raises(ValueError, match=r"a\.jpg: .*size and faces"):
         record("a.jpg", **given)  # type: ignore[arg-type]
 
 
@@ -103,7 +103,7 @@ def test_a_full_disk_is_the_users_to_know(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"out.jsonl: cannot be written \(No space left"):
+    with pytest.raises(UserError, match=r"out\.jsonl: .*No space left"):
         write_jsonl(tmp_path / "out.jsonl", some(1))
     assert list(tmp_path.iterdir()) == []
 
@@ -114,7 +114,7 @@ def test_an_unwritable_place_is_named_before_any_work(tmp_path: Path) -> None:
         yield
 
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"out.jsonl: cannot be written \(.*exists|Not a dir"):
+    with pytest.raises(UserError, match=r"out\.jsonl: .*(exists|Not a dir)"):
         write_jsonl(tmp_path / "file" / "out.jsonl", work())
     with pytest.raises(UserError, match="a folder; name a file"):
         write_jsonl(tmp_path, work())
@@ -142,13 +142,13 @@ FACE = {"id": 0, "score": 0.5, "landmarks": [[1, 2, 3]]}
     ("line", "message"),
     [
         ('{"source": "a.jp', "line 3: not JSON"),
-        ("[1]", "line 3: not a record: expected an object with source, frame, time and size"),
+        ("[1]", "line 3: not a record"),
         (json.dumps(GOOD | {"time": float("nan")}), "line 3: not JSON .NaN is not a number"),
         (json.dumps(GOOD | {"size": [4]}), r"line 3: .* are not a text"),
         (json.dumps(GOOD | {"size": [4, 0]}), r"line 3: .* are not a text"),
         (json.dumps(GOOD | {"frame": True}), r"line 3: .* are not a text"),
         (json.dumps(GOOD | {"source": None}), r"line 3: .* are not a text"),
-        (json.dumps(GOOD | {"error": "both"}), "line 3: expected either faces or an error"),
+        (json.dumps(GOOD | {"error": "both"}), "line 3: expected either"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "faces"}), "line 3: expected either"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "size"}), "line 3: not a record"),
         (json.dumps(GOOD | {"faces": [{}]}), "line 3: a face is not"),
@@ -172,5 +172,5 @@ def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none.jsonl: cannot be read \(No such file"):
+    with pytest.raises(UserError, match=r"none\.jsonl: .*No such file"):
         list(read_jsonl(tmp_path / "none.jsonl"))

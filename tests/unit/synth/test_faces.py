@@ -180,9 +180,9 @@ def test_no_state_is_kept_and_nothing_is_saved(faces: SyntheticFaces) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"yaw": 100.0}, r"yaw is 100.0, expected a number from 0 to 85"),
-        ({"hair": -0.1}, r"hair is -0.1, expected a number from 0 to 1"),
-        ({"fov": (60.0, 10.0)}, r"fov is \(60.0, 10.0\), expected two numbers, the smaller first"),
+        ({"yaw": 100.0}, r"yaw is 100.0, .*0 to 85"),
+        ({"hair": -0.1}, r"hair is -0.1.* 0 to 1"),
+        ({"fov": (60.0, 10.0)}, r"fov is \(60.0, 10.0\).*two numbers"),
         ({"face": (0.01, 0.5)}, r"face is .* from 0.05 to 1"),
     ],
 )

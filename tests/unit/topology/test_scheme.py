@@ -131,21 +131,21 @@ def test_an_own_scheme_is_a_file(tmp_path):
 
 
 def test_unknown_scheme_lists_the_shipped_ones():
-    with pytest.raises(UserError, match=r"no topology 'dog': shipped are face478, ibug68"):
+    with pytest.raises(UserError, match=r"'dog'.*face478, ibug68"):
         load("dog")
 
 
 def test_unknown_map_lists_the_known_ones():
-    with pytest.raises(UserError, match=r"no map to scheme 'dog106'; it has: .*ibug68"):
+    with pytest.raises(UserError, match=r"'dog106'.*ibug68"):
         load("face478").map_matrix("dog106")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mirror": [1, 2, 0]}, "mirror is not a list of 3 landmarks that undoes itself"),
+        ({"mirror": [1, 2, 0]}, "mirror is not a list of 3 landmarks"),
         ({"mirror": [1, 0]}, "mirror is not a list of 3"),
-        ({"contours": {"eye": [[0, 3]]}}, "contour eye names landmark 3, but there are 3"),
+        ({"contours": {"eye": [[0, 3]]}}, "contour eye names landmark 3"),
         ({"template": [[0, 0, 0]]}, "template has 1 points, expected 3"),
         ({"normalisers": {"eye": [0, -1]}}, "normaliser eye names landmark -1"),
         ({"triangles": [[0, 1, 7]]}, "triangles names landmark 7"),
@@ -159,7 +159,7 @@ def test_a_scheme_that_does_not_hang_together_is_refused(change: dict, message: 
 def test_names_of_regions_are_plain_words():
     data = minimal()
     data["regions"][0]["name"] = "left.eye"
-    with pytest.raises(ValueError, match=r"region name 'left\.eye' is not a plain word"):
+    with pytest.raises(ValueError, match=r"'left\.eye' is not a plain word"):
         parse(data)
 
 

@@ -31,11 +31,11 @@ def test_a_checkpoint_of_another_topology_is_refused():
 
 
 def test_a_checkpoint_of_another_network_is_refused_by_what_differs():
-    with pytest.raises(UserError, match=r"another network: its crop_size is 32, .* 16"):
+    with pytest.raises(UserError, match=r"crop_size is 32, .* 16"):
         check_fits(held(crop_size=32), describe("AttentionMesh", TINY))
-    with pytest.raises(UserError, match=r"another architecture: it holds AttentionMesh, .*Cascade"):
+    with pytest.raises(UserError, match=r"AttentionMesh.*Cascade"):
         check_fits(held(), describe("Cascade", TINY))
-    with pytest.raises(UserError, match=r"its sampler is gaussian, the configuration's affine"):
+    with pytest.raises(UserError, match=r"sampler is gaussian.*affine"):
         check_fits(held(sampler="gaussian"), describe("AttentionMesh", TINY))
 
 
@@ -43,7 +43,7 @@ def test_a_foreign_checkpoint_is_refused():
     with pytest.raises(UserError, match="not written by amesh fit"):
         check_fits({"state_dict": {}}, describe("AttentionMesh", TINY))
 
-    with pytest.raises(UserError, match=r"incomplete: it does not say its network, topology"):
+    with pytest.raises(UserError, match=r"incomplete: .*network, topology"):
         check_fits({"amesh": {"architecture": "AttentionMesh"}}, describe("AttentionMesh", TINY))
 
 
@@ -53,13 +53,13 @@ def test_a_truncated_or_missing_file_is_refused_by_name(tmp_path):
         read(path)
     torch.save({"a": torch.zeros(1000)}, path)
     path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(UserError, match=r"last\.ckpt: damaged or not a checkpoint"):
+    with pytest.raises(UserError, match=r"last\.ckpt: damaged"):
         read(path)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     torch.save({"a": Path("x")}, tmp_path / "evil.ckpt")
-    with pytest.raises(UserError, match=r"evil\.ckpt: damaged or not a checkpoint"):
+    with pytest.raises(UserError, match=r"evil\.ckpt: damaged"):
         read(tmp_path / "evil.ckpt")
 
 
@@ -85,7 +85,7 @@ def test_torch_s_own_error_on_a_full_disk_is_one_line_too(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:  # the kernel refuses to write more, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-        with pytest.raises(UserError, match=r"last\.ckpt: .*(not saved|cannot be written)"):
+        with pytest.raises(UserError, match=r"last\.ckpt: .*(not saved|written)"):
             writer.save_checkpoint({"a": torch.zeros(100_000)}, path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -96,12 +96,12 @@ def test_nothing_to_validate_on_is_no_error_but_nothing_to_test_on_is(shards):
 
 
 def test_nothing_to_train_on_is_refused():
-    with pytest.raises(UserError, match=r"no face to train on: give sets in data\.train"):
+    with pytest.raises(UserError, match=r"no face to train on.*data\.train"):
         prepared().train_dataloader()
 
 
 def test_more_ranks_than_samples_are_refused(shards):
-    with pytest.raises(UserError, match="12 samples are too few for 4 ranks with batches of 4"):
+    with pytest.raises(UserError, match=r"12 samples .*4 ranks.*of 4"):
         prepared(train=[shards], world=4).train_dataloader()
 
 

@@ -26,7 +26,7 @@ def test_frozen_parts_have_no_gradients_and_keep_their_statistics():
 
 
 def test_an_unknown_part_is_refused_with_those_there_are():
-    with pytest.raises(UserError, match=r"no part 'lips' .*: shared, mesh, .*regions\.lips"):
+    with pytest.raises(UserError, match=r"'lips'.*shared, mesh, .*regions\.lips"):
         LandmarkTraining(network=TINY, freeze=["lips"])
 
 
@@ -59,7 +59,7 @@ def test_half_precision_moves_coordinates_little_and_stays_out_of_the_heads():
 
 
 def test_mesh_only_without_irises_is_refused():
-    with pytest.raises(UserError, match="MeshOnly predicts all points; set mesh_irises"):
+    with pytest.raises(UserError, match=r"MeshOnly.*mesh_irises"):
         LandmarkTraining("MeshOnly", NAMED["released-192"])
 
 

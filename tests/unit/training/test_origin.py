@@ -41,12 +41,12 @@ def test_a_release_is_refused_by_what_a_file_says(tmp_path):
     store.save(net, path, FREE)
     check_release(path)
     store.save(net, path, {**FREE, "warm_start": BOUND})
-    with pytest.raises(UserError, match=r"mine\.safetensors: not released.*: research only$"):
+    with pytest.raises(UserError, match=r"mine\.safetensors: .*research only$"):
         check_release(path)
     torch.save({"amesh": BOUND}, tmp_path / "best.ckpt")
-    with pytest.raises(UserError, match=r"best\.ckpt: not released.*: research only$"):
+    with pytest.raises(UserError, match=r"best\.ckpt: .*research only$"):
         check_release(tmp_path / "best.ckpt")
-    with pytest.raises(UserError, match=r"net\.onnx: does not say .* release the \.safetensors"):
+    with pytest.raises(UserError, match=r"net\.onnx: .*\.safetensors"):
         check_release(tmp_path / "net.onnx")
 
 

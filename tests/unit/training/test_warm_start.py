@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_said():
 
 
 def test_another_kind_of_network_is_refused():
-    with pytest.raises(UserError, match="warm start: Linear is not a landmark network"):
+    with pytest.raises(UserError, match="Linear is not a landmark network"):
         warm_start(AttentionMesh(SMALL), torch.nn.Linear(2, 2))
 
 

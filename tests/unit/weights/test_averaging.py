@@ -37,7 +37,7 @@ def test_every_weight_is_the_mean_and_every_origin_is_named(tmp_path: Path):
 
 def test_what_has_no_mean_is_refused(tmp_path: Path):
     one, other = saved(tmp_path, 0), saved(tmp_path, 1, replace(TINY, crop_size=8))
-    with pytest.raises(UserError, match=r"1\.safetensors: of another architecture or config than"):
+    with pytest.raises(UserError, match=r"1\.safetensors: .*architecture"):
         average([one, other])
     for few in ([one], [one, one]):
         with pytest.raises(UserError, match="two or more networks, each once"):

@@ -28,7 +28,7 @@ def test_no_network_says_what_to_bring(tmp_path: Path, monkeypatch: pytest.Monke
     # pip itself, kept from every index: what a machine without a network does.
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"cannot download mediapipe-.*amesh weights import --from"):
+    with pytest.raises(UserError, match=r"cannot download mediapipe-.*--from"):
         install.import_released(say=lambda _: None)
 
 
@@ -57,7 +57,7 @@ def test_a_damaged_file_is_brought_again(cache: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(UserError, match=r"no file .*gone\.whl; expected mediapipe-0\.10\.21"):
+    with pytest.raises(UserError, match=r"gone\.whl.*mediapipe-0\.10\.21"):
         install.import_released(tmp_path / "gone.whl")
 
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_no_wheel(tmp_path: Path):
 
 def test_a_wheel_of_another_version_has_another_hash(tmp_path: Path, cache: Path):
     contents = {network.member: b"newer" for network in install.NETWORKS.values()}
-    with pytest.raises(UserError, match=r"has SHA-256 [0-9a-f]{64}, expected e06a804e"):
+    with pytest.raises(UserError, match=r"SHA-256 [0-9a-f]{64}.*e06a804e"):
         install.import_released(wheel(tmp_path / "newer.whl", contents))
     assert not cache.exists()
 
@@ -80,7 +80,7 @@ def test_a_wheel_of_another_version_has_another_hash(tmp_path: Path, cache: Path
 def test_a_foreign_tflite_file_is_refused(tmp_path: Path):
     path = tmp_path / "other.tflite"
     path.write_bytes(b"\0\0\0\0TFL3 and so on")
-    with pytest.raises(UserError, match=r"is none of the known networks \(face_landmark_with"):
+    with pytest.raises(UserError, match=r"known networks.*face_landmark_with"):
         install.import_released(path)
 
 

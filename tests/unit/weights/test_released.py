@@ -20,9 +20,7 @@ def test_a_truncated_tflite_file_is_damaged(content: bytes):
 
 def test_a_foreign_network_is_refused_with_the_first_difference():
     foreign = TfliteFile((Operator("RELU", (0,), (1,)),), (0,), (1,), {0: (1, 4), 1: (1, 4)})
-    with pytest.raises(
-        UserError, match=r"other\.tflite: .*expected CONV_2D after tensor 0, found RELU"
-    ):
+    with pytest.raises(UserError, match=r"other\.tflite: .*CONV_2D.*RELU"):
         released.convert(foreign, "other.tflite")
 
 

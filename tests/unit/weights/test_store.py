@@ -95,7 +95,7 @@ def test_a_number_beyond_16_bits_is_refused(saved: Path, tmp_path: Path):
     with torch.no_grad():
         net.shared.stem.convolution.weight[0, 0, 0, 0] = 1e5
     path = tmp_path / "half.safetensors"
-    with pytest.raises(UserError, match=r"shared\.stem\.convolution\.weight: holds a number that"):
+    with pytest.raises(UserError, match=r"shared\.stem\.convolution\.weight"):
         store.save(net, path, {}, half=True)
     assert not path.exists()
 
@@ -112,13 +112,13 @@ def test_the_hash_is_that_of_the_file(cache: Path, saved: Path):
 
 
 def test_names_are_looked_up_in_the_cache(cache: Path, saved: Path, nothing_shipped: None):
-    with pytest.raises(UserError, match=r"no weights named 'mine'; installed: nothing yet \(run"):
+    with pytest.raises(UserError, match=r"'mine'.*nothing yet"):
         store.load("mine")
     target = cache / "weights" / "mine.safetensors"
     target.parent.mkdir(parents=True)
     saved.rename(target)
     assert store.load("mine").config == TINY
-    with pytest.raises(UserError, match="no weights named 'yours'; installed: mine"):
+    with pytest.raises(UserError, match=r"'yours'.*mine"):
         store.load("yours")
 
 
@@ -142,7 +142,7 @@ def test_a_missing_file_is_named(tmp_path: Path):
 @pytest.mark.parametrize("kept", [0, 6, 1000, -1000])
 def test_a_truncated_file_is_damaged(saved: Path, kept: int):
     saved.write_bytes(saved.read_bytes()[:kept])
-    with pytest.raises(UserError, match=r"mine\.safetensors: damaged or not a safetensors file"):
+    with pytest.raises(UserError, match=r"mine\.safetensors: damaged"):
         store.load(saved)
 
 
@@ -157,7 +157,7 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path):
 def test_a_damaged_header_is_named(tmp_path: Path, text: str):
     path = tmp_path / "odd.safetensors"
     safetensors.torch.save_file({"x": torch.zeros(1)}, path, {"amesh": text})
-    with pytest.raises(UserError, match=r"odd\.safetensors: its header is damaged"):
+    with pytest.raises(UserError, match=r"odd\.safetensors: .*header"):
         store.header(path)
 
 
@@ -209,5 +209,5 @@ def test_info_describes_files_and_members(saved: Path):
     text = describe("tiny-128")  # a member that has no weights
     assert "not trained" in text
     assert f'"crop_size": {TINY.crop_size}' in text
-    with pytest.raises(UserError, match=r"no network 'big'; there is: paper-256, released-192"):
+    with pytest.raises(UserError, match=r"'big'.*paper-256, released-192"):
         describe("big")

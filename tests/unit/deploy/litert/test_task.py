@@ -164,24 +164,24 @@ def test_a_bundle_is_stored_aligned_and_the_same_each_time(
 
 
 def test_a_missing_or_damaged_detector_says_what_to_do(net: AttentionMesh, empty_cache: Path):
-    with pytest.raises(UserError, match=r"not in the cache; run `amesh weights import` again"):
+    with pytest.raises(UserError, match="`amesh weights import`"):
         task.export_task(net)
     path = install.original_file("detector-short")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half")
-    with pytest.raises(UserError, match=r"short_range\.tflite: damaged; run `amesh weights"):
+    with pytest.raises(UserError, match=r"short_range\.tflite: damaged"):
         task.export_task(net)
 
 
 def test_other_landmarks_do_not_fit(net: AttentionMesh, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(task, "_POINTS", 500)
-    with pytest.raises(UserError, match="takes 500 landmarks, this network has 478"):
+    with pytest.raises(UserError, match=r"500 landmarks.*478"):
         task.export_task(net)
 
 
 def test_a_batch_or_a_part_does_not_fit(net: AttentionMesh, detector: bytes):
     pytest.importorskip("ai_edge_litert")
-    with pytest.raises(UserError, match="holds the whole network, one face per run"):
+    with pytest.raises(UserError, match=r"whole network.*one face"):
         make_task(Request(net, None, "fp32", 2))
 
 

@@ -192,7 +192,7 @@ def test_every_unsupported_operator_is_named():
         helper.make_node("Gelu", ["a"], ["b"], domain="com.microsoft"),
     ]
     model = helper.make_model(helper.make_graph(nodes, "g", [], []))
-    with pytest.raises(UserError, match=r"not every runtime has: GridSample, com\.microsoft\.Gelu"):
+    with pytest.raises(UserError, match=r"GridSample, com\.microsoft\.Gelu"):
         onnx_file.check_operators(model)
 
 
@@ -200,7 +200,7 @@ def test_weights_that_are_not_finite_are_refused():
     net = MeshOnly(NAMED["tiny-128"])
     with torch.no_grad():
         net.shared.stem.convolution.weight[0, 0, 0, 0] = torch.nan
-    with pytest.raises(UserError, match=r"shared\.stem\.convolution\.weight is not finite"):
+    with pytest.raises(UserError, match=r"stem\.convolution\.weight.*finite"):
         onnx_file.export_onnx(net)
     cascade = Cascade(NAMED["tiny-128"])
     with torch.no_grad():
@@ -213,7 +213,7 @@ def test_weights_without_a_finite_half_are_refused():
     net = MeshOnly(NAMED["tiny-128"])
     with torch.no_grad():
         net.shared.stem.convolution.weight[0, 0, 0, 0] = 1e6
-    with pytest.raises(UserError, match=r"in half precision: weight .* is not finite"):
+    with pytest.raises(UserError, match=r"half precision.*finite"):
         onnx_file.export_onnx(net, "fp16")
 
 
@@ -226,9 +226,7 @@ def test_precision_and_batch_out_of_range_are_refused():
 
 
 def test_parts_are_named_when_one_is_not_there():
-    with pytest.raises(
-        UserError, match="no part 'nose'; there is: mesh, lips, right_eye, left_eye"
-    ):
+    with pytest.raises(UserError, match=r"'nose'.*mesh, lips, right_eye"):
         take_part(Cascade(NAMED["tiny-128"]), "nose")
     with pytest.raises(UserError, match="a MeshOnly has no parts"):
         take_part(MeshOnly(replace(NAMED["tiny-128"])), "mesh")
@@ -248,15 +246,15 @@ def test_runner_takes_any_number_of_crops(exported: Path):
 
 
 def test_runner_refuses_what_is_no_landmark_network(exported: Path, tmp_path: Path):
-    with pytest.raises(UserError, match=r"no exported landmark network \(inputs image; outputs ri"):
+    with pytest.raises(UserError, match="inputs image; outputs ri"):
         OnnxRunner(exported / "cascade.right_eye-fp32-2.onnx")
     with pytest.raises(UserError, match=r"no ONNX file .*missing\.onnx"):
         OnnxRunner(tmp_path / "missing.onnx")
     damaged = tmp_path / "damaged.onnx"
     damaged.write_bytes((exported / "released-fp32-2.onnx").read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"damaged\.onnx: ONNX Runtime cannot load it"):
+    with pytest.raises(UserError, match=r"damaged\.onnx: .*cannot load"):
         OnnxRunner(damaged)
-    with pytest.raises(UserError, match="predicts 478 landmarks, but topology ibug68 has 68"):
+    with pytest.raises(UserError, match=r"478 landmarks.*ibug68.*68"):
         OnnxRunner(exported / "released-fp32-2.onnx", topology="ibug68")
 
 
@@ -265,7 +263,7 @@ def test_runner_says_where_cuda_is_missing(exported: Path):
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("ONNX Runtime has CUDA here")
-    with pytest.raises(UserError, match=r"has no CUDAExecutionProvider here.*onnxruntime-gpu"):
+    with pytest.raises(UserError, match=r"CUDAExecutionProvider.*onnxruntime-gpu"):
         OnnxRunner(exported / "released-fp32-2.onnx", device="cuda")
 
 

@@ -131,11 +131,11 @@ def test_max_and_percentile_ranges(small_graph: GraphMaker, crops: list[np.ndarr
 
 
 def test_what_cannot_be_quantised(small_graph: GraphMaker, crops: list[np.ndarray]):
-    with pytest.raises(UserError, match="nothing to quantise; start from an fp16 export"):
+    with pytest.raises(UserError, match=r"quantise.*fp16"):
         quantise.quantise(small_graph(half=False), crops)
     with pytest.raises(UserError, match="calibration needs crops"):
         quantise.quantise(small_graph(), [])
-    with pytest.raises(UserError, match=r"no finite range for blocks\.0\.depthwise"):
+    with pytest.raises(UserError, match=r"range .*blocks\.0\.depthwise"):
         quantise.insert(small_graph(), {"cut": 1.0})
     anonymous = small_graph()
     names = {w.name: f"w{i}" for i, w in enumerate(anonymous.graph.initializer)}
@@ -194,5 +194,5 @@ def test_crops_to_calibrate_on_are_of_the_networks_size(
     small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
 ):
     monkeypatch.setattr(quantise, "export_onnx", lambda *_, **__: small_graph().SerializeToString())
-    with pytest.raises(UserError, match=f"expected crops of 64 px, found {shape[0]} of"):
+    with pytest.raises(UserError, match=f"crops of 64 px.*{shape[0]} of"):
         quantise.export_int8(AttentionMesh(NAMED["tiny-128"]), np.zeros(shape, np.float32))

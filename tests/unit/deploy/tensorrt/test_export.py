@@ -57,7 +57,7 @@ def test_nothing_is_left_of_an_engine_in_another_precision(
 ):
     engine.write_bytes(b"an earlier engine")
     tensorrt.will.update(half=0, single=1000)
-    with pytest.raises(UserError, match=r"asked for fp16, but .*otherwise: fp32 1000, fp16 0"):
+    with pytest.raises(UserError, match=r"asked for fp16.*fp32 1000, fp16 0"):
         engines.build(model, engine, ORIGIN)
     assert engine.read_bytes() == b"an earlier engine"
     assert not sidecar_file(engine).exists()
@@ -66,7 +66,7 @@ def test_nothing_is_left_of_an_engine_in_another_precision(
 def test_a_graph_in_another_precision_is_refused_before_the_build(
     tensorrt: ModuleType, model: Path, engine: Path
 ):
-    with pytest.raises(UserError, match=r"asked for fp32, but the graph is fp16; .*--precision"):
+    with pytest.raises(UserError, match=r"asked for fp32.*fp16; .*--precision"):
         engines.build(model, engine, ORIGIN, BuildOptions(precision="fp32"))
     assert not tensorrt.built
 
@@ -94,7 +94,7 @@ def test_the_comparison_with_onnx_runtime(small_graph: GraphMaker):
         found = run(crops)
         return found | {"landmarks": found["landmarks"] + np.float32(0.02)}
 
-    with pytest.raises(UserError, match=r"small against ONNX Runtime: differs .* by up to 0\.03"):
+    with pytest.raises(UserError, match=r"small.*ONNX Runtime.*0\.03"):
         verify(shifted)
 
 
@@ -143,10 +143,10 @@ def test_a_stripped_engine_gets_its_weights_back(tensorrt: ModuleType, model: Pa
     engines.open_engine(engine)
     assert tensorrt.built["refitted"] == model.read_bytes()
     model.write_bytes(model.read_bytes() + b"\0")
-    with pytest.raises(UserError, match=r"stripped .*small-fp16\.onnx is not the file it was"):
+    with pytest.raises(UserError, match=r"small-fp16\.onnx is not"):
         engines.open_engine(engine)
     model.unlink()
-    with pytest.raises(UserError, match=r"stripped of weights; needs small-fp16\.onnx"):
+    with pytest.raises(UserError, match=r"stripped.*small-fp16\.onnx"):
         engines.open_engine(engine)
 
 
@@ -160,7 +160,7 @@ def test_inspect_asks_the_engine_too(tensorrt: ModuleType, model: Path, engine: 
 def test_a_damaged_engine(tensorrt: ModuleType, model: Path, engine: Path):
     engines.build(model, engine, ORIGIN)
     engine.write_bytes(b"plam")
-    with pytest.raises(UserError, match=r"small\.engine: SHA-256 .* damaged or replaced"):
+    with pytest.raises(UserError, match=r"small\.engine: SHA-256"):
         engines.open_engine(engine)
 
 
@@ -170,12 +170,12 @@ def test_an_engine_of_another_topology(tensorrt: ModuleType, model: Path, engine
     sidecar = json.loads(path.read_bytes())
     sidecar["outputs"]["landmarks"]["shape"] = [None, 468, 3]
     path.write_text(json.dumps(sidecar))
-    with pytest.raises(UserError, match="468 landmarks, but topology face478 has 478"):
+    with pytest.raises(UserError, match=r"468 landmarks.*face478.*478"):
         engines.open_engine(engine)
 
 
 def test_a_missing_engine_or_sidecar(tensorrt: ModuleType, model: Path, engine: Path):
-    with pytest.raises(UserError, match=r"no engine .*small\.engine; `amesh export tensorrt`"):
+    with pytest.raises(UserError, match=r"small\.engine.*`amesh export tensorrt`"):
         engines.open_engine(engine)
     engines.build(model, engine, ORIGIN)
     path = sidecar_file(engine)
@@ -184,14 +184,14 @@ def test_a_missing_engine_or_sidecar(tensorrt: ModuleType, model: Path, engine: 
         with pytest.raises(UserError, match="not the sidecar of a TensorRT engine"):
             engines.open_engine(engine)
     path.unlink()
-    with pytest.raises(UserError, match=r"no sidecar small\.engine\.json beside it"):
+    with pytest.raises(UserError, match=r"sidecar small\.engine\.json"):
         engines.open_engine(engine)
 
 
 def test_an_engine_of_another_version(tensorrt: ModuleType, model: Path, engine: Path):
     engines.build(model, engine, ORIGIN)
     tensorrt.__version__ = "10.16.0.1"
-    with pytest.raises(UserError, match=r"built by TensorRT 10\.13\.3\.9, here is 10\.16\.0\.1"):
+    with pytest.raises(UserError, match=r"10\.13\.3\.9.*10\.16\.0\.1"):
         engines.open_engine(engine)
 
 
@@ -229,15 +229,13 @@ def test_an_engine_of_another_gpu(
     if fits:
         check_place(sidecar, engine, "10.13.3.9", device)
     else:
-        with pytest.raises(
-            UserError, match=rf"built for Test GPU 9000 .9\.0., here is {device[0]}"
-        ):
+        with pytest.raises(UserError, match=rf"Test GPU 9000 .9\.0.*{device[0]}"):
             check_place(sidecar, engine, "10.13.3.9", device)
 
 
 def test_a_missing_extra_says_which(model: Path, engine: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    with pytest.raises(UserError, match=r'not installed; pip install "amesh\[tensorrt\]"'):
+    with pytest.raises(UserError, match=r'not installed.*"amesh\[tensorrt\]"'):
         engines.build(model, engine, ORIGIN)
     assert not engine.exists()
 
@@ -250,12 +248,12 @@ def test_a_graph_that_is_not_ready_names_the_nodes(
     model.graph.node.append(node)
     path = tmp_path / "odd.onnx"
     onnx.save(model, path)
-    with pytest.raises(UserError, match=r"odd\.onnx: not ready.*Erf is not supported: bell_node"):
+    with pytest.raises(UserError, match=r"odd\.onnx: .*Erf .*bell_node"):
         engines.build(path, engine, ORIGIN)
 
 
 def test_batches_out_of_order():
-    with pytest.raises(UserError, match="batches 4, 2, 8: expected 1 <= smallest <= typical"):
+    with pytest.raises(UserError, match="batches 4, 2, 8"):
         BuildOptions(batches=Batches(4, 2, 8))
-    with pytest.raises(UserError, match="optimisation level 6 is not one of 0 to 5"):
+    with pytest.raises(UserError, match=r"level 6 .*0 to 5"):
         BuildOptions(optimisation_level=6)

@@ -57,7 +57,7 @@ def test_census_of_version_11():
 def test_the_precision_that_was_asked_for(wanted: str, counts: dict[str, int]):
     assert_precision(counts, wanted)
     for other in {"fp32", "fp16", "int8"} - {wanted}:
-        with pytest.raises(UserError, match=f"asked for {other}, but the engine was built"):
+        with pytest.raises(UserError, match=f"asked for {other}.*built"):
             assert_precision(counts, other)
 
 
@@ -75,7 +75,7 @@ def test_batch_one_gets_its_own_profile():
 @pytest.mark.parametrize("batch", [0, 65])
 def test_a_batch_outside_the_profiles(batch: int):
     ranges = (Batches(1, 8, 64), Batches(1, 1, 1))
-    with pytest.raises(UserError, match=rf"batch {batch} is outside .*\(1 to 64 and 1\); split it"):
+    with pytest.raises(UserError, match=rf"batch {batch} .*\(1 to 64 and 1\)"):
         choose_profile(batch, ranges)
 
 

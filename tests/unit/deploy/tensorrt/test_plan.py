@@ -60,13 +60,13 @@ def test_options_become_flags(tensorrt: ModuleType, small_graph: GraphMaker):
 
 def test_all_errors_of_the_parser(tensorrt: ModuleType, small_graph: GraphMaker):
     tensorrt.will["errors"] = [("a", "Pad", "odd"), ("b", "GatherND", "batch dims")]
-    with pytest.raises(UserError, match=r"cannot parse .*a \(Pad\): odd; b \(GatherND\): batch"):
+    with pytest.raises(UserError, match=r"a \(Pad\): odd; b \(GatherND\): batch"):
         build(small_graph())
 
 
 def test_no_plan_says_why(tensorrt: ModuleType, small_graph: GraphMaker):
     tensorrt.will["plan"] = None
-    with pytest.raises(UserError, match=r"TensorRT 10\.13\.3\.9 cannot build .*no kernel fits"):
+    with pytest.raises(UserError, match=r"10\.13\.3\.9.*no kernel fits"):
         build(small_graph())
 
 
@@ -94,7 +94,7 @@ def test_timings_that_do_not_fit_are_started_afresh(
 
 def test_an_old_tensorrt(tensorrt: ModuleType, small_graph: GraphMaker):
     tensorrt.__version__ = "10.11.0.33"
-    with pytest.raises(UserError, match=r"TensorRT 10\.11\.0\.33 is too old, 10\.12 is the oldest"):
+    with pytest.raises(UserError, match=r"10\.11\.0\.33.*10\.12"):
         build(small_graph())
 
 

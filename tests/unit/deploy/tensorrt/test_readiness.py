@@ -102,7 +102,7 @@ def test_asymmetric_quantisation_is_named(small_graph: GraphMaker):
 
 
 def test_files_that_are_not_onnx(tmp_path: Path):
-    with pytest.raises(UserError, match=r"no file .*gone\.onnx; `amesh export onnx` writes one"):
+    with pytest.raises(UserError, match=r"gone\.onnx.*`amesh export onnx`"):
         readiness.read(tmp_path / "gone.onnx")
     path = tmp_path / "text.onnx"
     for content in (b"", b"hello, this is text"):
@@ -114,5 +114,5 @@ def test_files_that_are_not_onnx(tmp_path: Path):
 def test_require_lists_the_problems(small_graph: GraphMaker, tmp_path: Path):
     model = small_graph()
     model.opset_import[0].version = 18
-    with pytest.raises(UserError, match=r"a\.onnx: not ready for TensorRT: opset 18, expected 19"):
+    with pytest.raises(UserError, match=r"a\.onnx: .*opset 18.*19"):
         readiness.require(model, tmp_path / "a.onnx")

@@ -81,7 +81,7 @@ def test_what_triton_cannot_serve(
         write_model(engine, tmp_path, "a/b")
     model, path = tmp_path / "small.onnx", tmp_path / "thin.engine"
     engines.build(model, path, engines.Origin("small"), BuildOptions(strip_weights=True))
-    with pytest.raises(UserError, match=r"thin\.engine: stripped of weights; Triton needs"):
+    with pytest.raises(UserError, match=r"thin\.engine: stripped.*Triton"):
         write_model(path, tmp_path)
 
 
@@ -95,10 +95,10 @@ def test_the_matrix_lists_its_jobs(script: ModuleType, capsys: pytest.CaptureFix
 
 def test_a_machine_that_is_not_in_the_matrix(script: ModuleType):
     matrix = script.read_matrix(script.MATRIX)
-    with pytest.raises(UserError, match=r"Test GPU is not in the matrix \(NVIDIA A10G, "):
+    with pytest.raises(UserError, match=r"Test GPU .*\(NVIDIA A10G, "):
         list(script.fitting(matrix, "11.4.0.106", Gpu("Test GPU", "9.0")))
     card = Gpu("NVIDIA L4", "8.9")
-    with pytest.raises(UserError, match=r"TensorRT 10\.12\.0 is not wanted here: tensorrt-cu12=="):
+    with pytest.raises(UserError, match=r"10\.12\.0.*tensorrt-cu12=="):
         list(script.fitting(matrix, "10.12.0", card))
     assert len(list(script.fitting(matrix, "10.13.3.9", card))) == 3
 
@@ -133,7 +133,7 @@ def test_the_script_builds_and_serves(
     assert isinstance(options, argparse.Namespace)
     engine = {"model": "small", "precision": "fp16", "batches": [1, 2, 4], "hardware": "capability"}
     device = Gpu("Test GPU 9000", "9.0")
-    with pytest.raises(UserError, match=r"small-fp16\.onnx; run `amesh export onnx --model small"):
+    with pytest.raises(UserError, match=r"small-fp16\.onnx.*`amesh export onnx"):
         script.build(engine, options, "10.13.3.9", device)
     onnx.save(small_graph(), tmp_path / "small-fp16.onnx")
     sidecar = script.build(engine, options, "10.13.3.9", device)

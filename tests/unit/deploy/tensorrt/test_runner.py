@@ -174,7 +174,7 @@ def test_the_batch_used_longest_ago_makes_room(
 
 def test_a_batch_that_does_not_fit_or_run(engine: Any, gpu: SimpleNamespace, crops: np.ndarray):
     made = runner(engine, False)
-    with pytest.raises(UserError, match=r"batch 17 is outside the engine's profiles \(1 to 16"):
+    with pytest.raises(UserError, match=r"batch 17 .*\(1 to 16"):
         made(np.concatenate([crops, crops[:5]]))
     made(crops[:2])
     gpu.broken = True

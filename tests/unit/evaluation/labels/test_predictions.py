@@ -49,23 +49,23 @@ def test_finds_pictures_by_the_end_of_their_path() -> None:
     assert found.find("c.jpg") == "/data/c.jpg"
     assert found.find("/other/c.jpg") is None
     assert found.find("xb.jpg") is None
-    with pytest.raises(UserError, match=r"a\.jpg may be x/a\.jpg or y/a\.jpg; give longer paths"):
+    with pytest.raises(UserError, match=r"x/a\.jpg or y/a\.jpg"):
         found.find("a.jpg")
 
 
 def test_missing_picture_is_not_taken_for_a_missed_face(pose: Pose, label: MakeLabel) -> None:
-    with pytest.raises(UserError, match=r"theirs: no record of a\.jpg \(labels\.jsonl, line 1\)"):
+    with pytest.raises(UserError, match=r"theirs: .*a\.jpg .*line 1"):
         Predictions("theirs", {"b.jpg": []}).of(label(pose()))
 
 
 def test_picture_of_another_size_is_refused(pose: Pose, label: MakeLabel) -> None:
     found = from_records("theirs", [_record("a.jpg")], 478)
-    with pytest.raises(UserError, match=r"a\.jpg is 640 x 480 px, but the label says 320 x 240"):
+    with pytest.raises(UserError, match=r"a\.jpg is 640 x 480 .*320 x 240"):
         found.of(label(pose(), size=(320, 240)))
 
 
 def test_bad_records(tmp_path: Path, pose: Pose) -> None:
-    with pytest.raises(UserError, match=r"two records of a\.jpg; give predictions on pictures"):
+    with pytest.raises(UserError, match=r"two records of a\.jpg"):
         from_records("theirs", [_record("a.jpg"), _record("a.jpg", frame=1)], 478)
     with pytest.raises(UserError, match=r"a\.jpg has 468 landmarks, expected 478"):
         from_records("theirs", [_record("a.jpg", pose()[:468])], 478)
@@ -114,7 +114,7 @@ def test_a_folder_of_labels_is_read_as_predictions(
     assert found.failed == {"photos/d.jpg": "unreadable!"}
     with pytest.raises(UserError, match=r"Labels: no record of photos/e\.jpg"):
         found.of(label(pose(), "photos/e.jpg"))  # nobody labelled it
-    with pytest.raises(UserError, match=r"b\.jpg is 64 x 48 px, but the label says 640 x 480"):
+    with pytest.raises(UserError, match=r"b\.jpg is 64 x 48 .*640 x 480"):
         found.of(label(pose(), "photos/b.jpg", size=(640, 480)))
 
 

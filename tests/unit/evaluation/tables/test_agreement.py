@@ -64,7 +64,7 @@ def test_no_face_in_common_gives_no_distance(topology: Topology, pose: Pose) -> 
 
 
 def test_no_picture_in_common_is_a_mistake(topology: Topology) -> None:
-    with pytest.raises(UserError, match="ours and theirs have no picture in common"):
+    with pytest.raises(UserError, match="no picture in common"):
         compare(Predictions("ours", {"a.jpg": []}), Predictions("theirs", {"b.jpg": []}), topology)
 
 
