@@ -6,39 +6,48 @@ from typing import TYPE_CHECKING, Any
 from amesh.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from amesh.deploy.export import export
     from amesh.errors import UserError
     from amesh.face_mesh import FaceMesh
     from amesh.geometry.roi import Roi
     from amesh.nn.attention_mesh import AttentionMesh
     from amesh.nn.config import MeshConfig, RegionConfig
     from amesh.nn.output import MeshOutput
+    from amesh.pipeline.draw import draw_faces
     from amesh.pipeline.face_pipeline import Face
     from amesh.pipeline.images import read_image
+    from amesh.topology import load as load_topology
     from amesh.weights.store import load
 
 _PUBLIC = {
-    "AttentionMesh": "amesh.nn.attention_mesh",
-    "Face": "amesh.pipeline.face_pipeline",
-    "FaceMesh": "amesh.face_mesh",
-    "MeshConfig": "amesh.nn.config",
-    "MeshOutput": "amesh.nn.output",
-    "RegionConfig": "amesh.nn.config",
-    "Roi": "amesh.geometry.roi",
-    "UserError": "amesh.errors",
-    "load": "amesh.weights.store",
-    "read_image": "amesh.pipeline.images",
+    "AttentionMesh": ("amesh.nn.attention_mesh", "AttentionMesh"),
+    "Face": ("amesh.pipeline.face_pipeline", "Face"),
+    "FaceMesh": ("amesh.face_mesh", "FaceMesh"),
+    "MeshConfig": ("amesh.nn.config", "MeshConfig"),
+    "MeshOutput": ("amesh.nn.output", "MeshOutput"),
+    "RegionConfig": ("amesh.nn.config", "RegionConfig"),
+    "Roi": ("amesh.geometry.roi", "Roi"),
+    "UserError": ("amesh.errors", "UserError"),
+    "draw_faces": ("amesh.pipeline.draw", "draw_faces"),
+    "export": ("amesh.deploy.export", "export"),
+    "load": ("amesh.weights.store", "load"),
+    "load_topology": ("amesh.topology", "load"),
+    "read_image": ("amesh.pipeline.images", "read_image"),
 }
 
-__all__ = [  # noqa: RUF022 - the networks first
-    "AttentionMesh",
-    "MeshConfig",
-    "RegionConfig",
-    "MeshOutput",
-    "load",
+__all__ = [  # noqa: RUF022 - in the order in which people meet them
     "FaceMesh",
     "Face",
     "Roi",
     "read_image",
+    "draw_faces",
+    "load",
+    "load_topology",
+    "export",
+    "AttentionMesh",
+    "MeshConfig",
+    "RegionConfig",
+    "MeshOutput",
     "UserError",
 ]
 
@@ -46,7 +55,8 @@ __all__ = [  # noqa: RUF022 - the networks first
 def __getattr__(name: str) -> Any:
     # Lazy, so that `import amesh` costs nothing and `amesh --help` answers at once.
     if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+        module, attribute = _PUBLIC[name]
+        return getattr(import_module(module), attribute)
     raise AttributeError(f"module 'amesh' has no attribute {name!r}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from amesh.deploy.cache import exported, is_current
 from amesh.errors import UserError
@@ -78,6 +78,8 @@ def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
     Raises:
         UserError: There is no such network, or the runtime is not installed or cannot run it.
     """
+    if runtime not in get_args(RuntimeName):
+        raise UserError(f"no runtime {runtime!r}; choose one of {', '.join(get_args(RuntimeName))}")
     path = Path(model)
     runtime = _BY_SUFFIX.get(path.suffix, runtime)
     if runtime == "auto":

@@ -25,11 +25,28 @@ class Roi(NamedTuple):
         centre: (b, 2) [image px].
         size: (b,) side [image px].
         angle: (b,) [radians], clockwise on the screen.
+
+    Example:
+        >>> Roi.at(320, 240, size=200).size
+        tensor([200.], dtype=torch.float64)
     """
 
     centre: Float[Tensor, "b 2"]
     size: Float[Tensor, " b"]
     angle: Float[Tensor, " b"]
+
+    @classmethod
+    def at(cls, x: float, y: float, size: float, angle: float = 0.0) -> "Roi":
+        """One region of interest from plain numbers.
+
+        Args:
+            x: Of the centre [image px].
+            y: Of the centre [image px].
+            size: Side of the square [image px].
+            angle: Clockwise on the screen [radians].
+        """
+        numbers = torch.tensor([[x, y, size, angle]], dtype=torch.float64)
+        return cls(numbers[:, :2], numbers[:, 2], numbers[:, 3])
 
 
 def from_detection(box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"]) -> Roi:

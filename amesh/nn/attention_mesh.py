@@ -57,6 +57,7 @@ class AttentionMesh(nn.Module):
             thetas: Where the regions look, instead of where the network itself would: ideal
                 crops in the first phase of training, `self.normaliser(true_landmarks)`.
         """
+        self.config.check_image(image.shape)
         shared = self.shared(image)
         mesh = self.mesh(shared)
         if thetas is None:

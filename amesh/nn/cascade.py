@@ -60,6 +60,7 @@ class Cascade(nn.Module):
             image: RGB crops in [0, 1] of the mesh network's input size.
             thetas: Where to cut instead of where the mesh says: ideal crops, in training.
         """
+        self.config.check_image(image.shape)
         mesh = self.mesh(self.shared(image))
         if thetas is None:
             # The networks are independent: no gradient reaches the mesh through a crop's place.

@@ -114,6 +114,19 @@ class MeshConfig:
         skipped = set() if self.mesh_irises else irises
         return tuple(i for i in range(self.scheme.points) if i not in skipped)
 
+    def check_image(self, shape: Sequence[int]) -> None:
+        """Checks that the network can take images of this shape.
+
+        Raises:
+            UserError: They are not (b, 3, s, s) with s the network's input size.
+        """
+        size = self.input_size
+        if len(shape) != 4 or tuple(shape[1:]) != (3, size, size):
+            raise UserError(
+                f"{self.name} takes images of shape (b, 3, {size}, {size}), found {tuple(shape)}; "
+                f"resize the crops to {size} x {size} px"
+            )
+
     def region(self, name: str) -> RegionConfig:
         """Capacity of one region's submodel."""
         return self.regions.get(name, RegionConfig())

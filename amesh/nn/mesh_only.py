@@ -28,6 +28,7 @@ class MeshOnly(nn.Module):
 
     def forward(self, image: Float[Tensor, "b 3 s s"]) -> MeshOutput:
         """Predicts the landmarks of one face per picture, RGB in [0, 1]."""
+        self.config.check_image(image.shape)
         mesh = self.mesh(self.shared(image))
         no_thetas = mesh.points.new_zeros(image.shape[0], 0, 2, 3)
         return MeshOutput(mesh.points, mesh.face_flag, mesh.points, {}, no_thetas)

@@ -7,7 +7,7 @@ starts to vanish from them. Searching overlapping tiles as well finds faces a th
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from jaxtyping import Float32, Float64, UInt8
 from torch import nn
 
 from amesh.blazeface import DetectorConfig
+from amesh.errors import UserError
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
 from amesh.weights import store
@@ -79,8 +80,11 @@ class Detector:
             mediapipe_crop: As above.
 
         Raises:
-            UserError: They are not installed.
+            UserError: There is no such kind, or the detectors are not installed.
         """
+        if kind not in get_args(DetectorKind):
+            known = ", ".join(get_args(DetectorKind))
+            raise UserError(f"no face detector {kind!r}; choose one of {known}")
         names = (kind,) if kind in ("short", "full") else ("short", "full")
         networks = [store.load(f"detector-{name}") for name in names]
         return cls(networks, mediapipe_crop, tiles=_TILES if kind == "crowd" else 1)

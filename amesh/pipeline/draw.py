@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.strokes import Colour, Layer
-from amesh.topology import Iris, Topology
+from amesh.topology import Iris, Topology, load
 
 MIN_SIDE = 480  # [px]
 
@@ -61,36 +62,49 @@ def drawing_scale(width: int, height: int) -> int:
 
 def draw_faces(
     image: UInt8[np.ndarray, "h w 3"],
-    faces: Sequence[Float[np.ndarray, "n d"]],
-    topology: Topology,
+    faces: Sequence[Face | Float[np.ndarray, "n d"]],
+    topology: Topology | None = None,
     style: Style = Style(),
 ) -> UInt8[np.ndarray, "drawn_h drawn_w 3"]:
-    """Draws mesh, contours and irises of each face on a copy of the picture.
+    """Draws the mesh, contours and irises of each face on a copy of the picture.
 
-    What faces away from the camera is drawn fainter. On a small face (280 down to 80 px, after
-    enlarging) the mesh fades out; the contours remain.
+    Parts that face away from the camera are drawn fainter. On small faces (280 down to 80 px, after
+    enlarging) the mesh fades out and the contours remain.
 
     Args:
         image: RGB.
-        faces: landmarks of each face, x and y first [px of the image]; more columns are ignored.
-        topology: the scheme of the landmarks.
-        style: see `Style`.
+        faces: Faces as `FaceMesh` returns them, or the landmarks of each, x and y first [image px];
+            further columns are ignored.
+        topology: Scheme of the landmarks; by default that of each face, or `face478`.
+        style: What to draw, and how.
+
+    Returns:
+        The drawing; a picture whose longer side is under `MIN_SIDE` is enlarged by
+        `drawing_scale`.
+
+    Example:
+        >>> image = np.zeros((480, 640, 3), np.uint8)
+        >>> face = load().template[:, :2] * 200 + (320, 200)
+        >>> draw_faces(image, [face]).shape
+        (480, 640, 3)
 
     Raises:
-        ValueError: landmarks do not fit the topology, or are not finite.
+        ValueError: Landmarks do not fit the topology, or are not finite.
     """
     scale = drawing_scale(image.shape[1], image.shape[0])
     if scale > 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     image = image.copy()
-    for landmarks in faces:
-        if landmarks.shape[0] != topology.points or landmarks.shape[1] < 2:
+    for face in faces:
+        landmarks = face.landmarks if isinstance(face, Face) else face
+        scheme = topology or (face.topology if isinstance(face, Face) else load())
+        if landmarks.shape[0] != scheme.points or landmarks.shape[1] < 2:
             raise ValueError(
-                f"topology {topology.name} has {topology.points} points, found {landmarks.shape}"
+                f"topology {scheme.name} has {scheme.points} points, found {landmarks.shape}"
             )
         if not np.isfinite(landmarks[:, :2]).all():
             raise ValueError("a face with landmarks that are not finite cannot be drawn")
-        _draw_face(image, landmarks[:, :2].astype(np.float64) * scale, topology, style)
+        _draw_face(image, landmarks[:, :2].astype(np.float64) * scale, scheme, style)
     return image
 
 

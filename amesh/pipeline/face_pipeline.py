@@ -1,18 +1,20 @@
 """From a picture to the faces in it: detect, cut, predict, take back to the picture."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Num, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
+from amesh.pipeline.arguments import BoxesLike, ImageLike, as_image, as_rois, rois_of_boxes
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
 from amesh.runner import Runner
+from amesh.topology import Topology, load
 
 # Crops that go through the network together: bounds the memory that a crowd takes.
 _BATCH = 16
@@ -22,17 +24,38 @@ _BATCH = 16
 class Face:
     """One face in a picture.
 
+    `face["lips_outer"]` gives the landmarks of a part by its name: a contour (`face_oval`,
+    `right_eye`, ...), an iris (`right_iris`: its centre, then its outline), or a region that the
+    network refines (`lips`). `face.topology.names` lists them all. Left and right are the
+    subject's.
+
     Attributes:
         id: Its number in the picture; in a video, the number of its track.
-        score: Probability that the crop shows a face.
+        score: Confidence that the crop shows a face, from 0 to 1.
         landmarks: (n, 3) x and y [image px]; z in the same unit, smaller is nearer.
         roi: The square that the network looked at, a batch of one.
+        topology: The scheme of the landmarks.
+
+    Example:
+        >>> landmarks = np.zeros((478, 3), np.float32)
+        >>> face = Face(0, 0.99, landmarks, Roi.at(100, 100, 200))
+        >>> face["right_iris"].shape
+        (5, 3)
     """
 
     id: int
     score: float
     landmarks: Float32[np.ndarray, "n 3"]
     roi: Roi
+    topology: Topology = field(default_factory=load, repr=False)
+
+    def __getitem__(self, part: str) -> Float32[np.ndarray, "k 3"]:
+        """The landmarks of a named part of the face.
+
+        Raises:
+            UserError: No part has this name; the message lists the names.
+        """
+        return self.landmarks[list(self.topology.indices(part))]
 
 
 class FacePipeline:
@@ -59,8 +82,8 @@ class FacePipeline:
         Raises:
             UserError: A number is out of its range.
         """
-        if max_faces is not None and max_faces < 1:
-            raise UserError(f"max_faces is {max_faces}; expected 1 or more, or None for all")
+        if max_faces is not None and (not isinstance(max_faces, int) or max_faces < 1):
+            raise UserError(f"max_faces is {max_faces}; expected 1, 2, 3, ..., or None for all")
         if not 0 <= min_score < 1:
             raise UserError(f"min_score is {min_score}; expected a probability below 1")
         self.runner = runner
@@ -71,46 +94,46 @@ class FacePipeline:
 
     def __call__(
         self,
-        image: UInt8[np.ndarray, "h w 3"],
-        rois: Roi | None = None,
-        boxes: Num[np.ndarray, "b 4"] | None = None,
+        image: ImageLike,
+        rois: Roi | Sequence[Roi] | None = None,
+        boxes: BoxesLike | None = None,
     ) -> list[Face]:
-        """Finds the faces of a picture and their landmarks.
+        """Finds the faces in a picture and their landmarks.
 
-        With ROIs or boxes the detector is not asked; one face comes back for each, whatever its
-        score.
+        With `rois` or `boxes` the detector is skipped, and one face is returned for each of them,
+        whatever its score.
 
         Args:
-            image: RGB.
-            rois: Look here: squares, turned so that the eyes are level.
-            boxes: Look here: left, top, right, bottom of upright faces [image px].
+            image: A uint8 RGB array (h, w, 3), the path of a file, or a PIL image.
+            rois: Where to look: squares, turned so that the eyes are level.
+            boxes: Where to look: left, top, right, bottom of upright faces [image px], (n, 4) or
+                one box (4,).
 
         Returns:
             Faces in the detector's order, best first.
 
         Raises:
-            UserError: The picture is no uint8 array (h, w, 3), or a ROI is not finite or empty.
+            UserError: The picture cannot be used or read, both `rois` and `boxes` are given, or
+                one of them is empty or not finite.
         """
-        _check_image(image)
+        image = as_image(image)
+        if rois is not None and boxes is not None:
+            raise UserError("both rois and boxes are given; give one of them")
         if boxes is not None:
-            level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]]).expand(len(boxes), 2, 2)
-            rois = roi.from_detection(torch.from_numpy(boxes).double(), level.double())
+            return self._predict(image, rois_of_boxes(boxes))
         if rois is not None:
-            return self._predict(image, rois)
+            return self._predict(image, as_rois(rois))
         detections = self.detector(image)
         if not detections:
             return []
         found = torch.from_numpy(np.stack([each.box for each in detections])).double()
         eyes = torch.from_numpy(np.stack([each.keypoints[:2] for each in detections])).double()
-        faces = self._predict(image, roi.from_detection(found, eyes))
+        faces = self._predict(image, as_rois(roi.from_detection(found, eyes)))
         kept = [face for face in faces if face.score >= self.min_score]
         return [replace(face, id=i) for i, face in enumerate(kept[: self.max_faces])]
 
     def _predict(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> list[Face]:
         size = self.runner.input_size
-        rois = Roi(*(part.double() for part in rois))
-        if not all(part.isfinite().all() for part in rois) or (rois.size <= 0).any():
-            raise UserError("a region of interest is not finite, or its size is not above 0")
         image_from_crop = roi.image_from_crop(rois, size)
         faces: list[Face] = []
         for start in range(0, len(rois.size), _BATCH):
@@ -123,7 +146,8 @@ class FacePipeline:
             landmarks = torch.cat([xy, z], dim=-1).float().numpy()
             scores = torch.from_numpy(output.face_flag).sigmoid().tolist()
             for i, (score, face) in enumerate(zip(scores, landmarks, strict=True), start):
-                faces.append(Face(i, score, face, Roi(*(part[i : i + 1] for part in rois))))
+                region = Roi(*(part[i : i + 1] for part in rois))
+                faces.append(Face(i, score, face, region, self.runner.topology))
         return faces
 
     def cut(
@@ -138,12 +162,3 @@ class FacePipeline:
                 image, as_mediapipe_cuts(image_from_crop), size, border="replicate", antialias=False
             )
         return crop.astype(np.float32) / np.float32(255.0)
-
-
-def _check_image(image: np.ndarray) -> None:
-    """Shapes are not checked outside of tests, and a float picture would just show no face."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise UserError(
-            f"a picture is {image.dtype} {image.shape}; expected uint8 (height, width, 3), RGB, "
-            "as read_image returns it"
-        )

@@ -138,7 +138,7 @@ def _overlay_paths(inputs: Sequence[Picture], draw: Path | None) -> list[Path | 
 def _write_overlay(
     path: Path, image: UInt8[np.ndarray, "h w 3"], faces: Sequence[Face], topology: Topology
 ) -> None:
-    overlay = draw_faces(image, [face.landmarks for face in faces], topology)
+    overlay = draw_faces(image, faces, topology)
     ok, content = cv2.imencode(path.suffix.lower(), cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
     if not ok:
         raise UserError(f"{path}: the overlay cannot be written in this format; use .png")

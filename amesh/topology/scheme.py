@@ -94,6 +94,38 @@ class Topology:
         """The irises, in the order of the regions that hold them."""
         return tuple(region.iris for region in self.regions if region.iris is not None)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that `indices` takes: irises, contours and regions."""
+        irises, regions = ([part.name for part in parts] for parts in (self.irises, self.regions))
+        return tuple(dict.fromkeys([*irises, *self.contours, *regions]))
+
+    def indices(self, name: str) -> tuple[int, ...]:
+        """The landmarks of a named part of the face, each once.
+
+        An iris starts with its centre. A contour's landmarks follow its line; a region's are in
+        the order of the region's output. Where a contour and a region share a name, as
+        `right_eye` does, the contour is meant.
+
+        Example:
+            >>> load().indices("right_iris")
+            (468, 469, 470, 471, 472)
+
+        Raises:
+            UserError: Nothing has this name; the message lists what there is.
+        """
+        for part in self.irises:
+            if part.name == name:
+                return part.indices
+        if name in self.contours:
+            return tuple(dict.fromkeys(i for line in self.contours[name] for i in line))
+        for region in self.regions:
+            if region.name == name:
+                return region.indices
+        raise UserError(
+            f"topology {self.name} has no part {name!r}; it has: {', '.join(self.names)}"
+        )
+
     def map_matrix(self, name: str) -> Float[np.ndarray, "k n"]:
         """The matrix that takes our landmarks to the points of scheme `name`."""
         if name not in self.maps:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_a_misspelt_name_is_told_as_such(mine: Path, runtime: str):
 def test_a_files_suffix_says_its_runtime(tmp_path: Path, name: str, message: str):
     with pytest.raises(UserError, match=message):
         open_runner(tmp_path / name)
+
+
+def test_misspelt_options_name_the_choices(mine: Path, run_python: Callable[[str], str]):
+    printed = run_python(f"""
+import amesh
+for options in ({{"runtime": "tflite"}}, {{"detector": "fulll"}}):
+    try:
+        amesh.FaceMesh({str(mine)!r}, **options)
+    except amesh.UserError as error:
+        print(error)
+""")
+    assert "no runtime 'tflite'; choose one of auto, litert" in printed
+    assert "no face detector 'fulll'; choose one of short, full, both" in printed
 
 
 def test_the_cache_keeps_one_file_for_each_runtime(empty_cache: Path):

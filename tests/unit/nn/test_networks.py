@@ -59,6 +59,29 @@ def test_a_batch_is_its_pictures(kind: type[nn.Module]):
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 96, 96), (1, 1, 128, 128), (3, 128, 128)])
+def test_a_crop_of_another_shape_is_refused(shape: tuple[int, ...]):
+    with pytest.raises(UserError, match=r"tiny-128 takes .*\(b, 3, 128, 128\), found"):
+        NAMED["tiny-128"].check_image(shape)
+    NAMED["tiny-128"].check_image((7, 3, 128, 128))
+
+
+def test_every_network_checks_its_crops_outside_of_tests_too(run_python):
+    printed = run_python("""
+import torch
+from amesh import AttentionMesh, UserError
+from amesh.nn.cascade import Cascade
+from amesh.nn.config import NAMED
+from amesh.nn.mesh_only import MeshOnly
+for kind in (AttentionMesh, MeshOnly, Cascade):
+    try:
+        kind(NAMED["tiny-128"])(torch.zeros(1, 3, 96, 96))
+    except UserError as error:
+        print(error)
+""")
+    assert printed.count("found (1, 3, 96, 96)") == 3
+
+
 @pytest.mark.parametrize("kind", [AttentionMesh, Cascade])
 def test_gather_is_affine_by_other_operators(kind: type[nn.Module]):
     images = pictures(TINY)

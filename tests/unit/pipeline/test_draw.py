@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from amesh.geometry.roi import Roi
 from amesh.pipeline.draw import MIN_SIDE, Style, draw_faces, draw_sheet, drawing_scale
+from amesh.pipeline.face_pipeline import Face
 from amesh.topology import Topology, load
 
 ONLY_IRISES = Style(mesh=False, contours=False)
@@ -178,6 +180,15 @@ def test_the_shipped_topologies_can_be_drawn(topology: Topology) -> None:
     image = np.zeros((600, 600, 3), np.uint8)
     assert changed(image, draw_faces(image, [points], topology)).any()
     assert changed(image, draw_faces(image, [points[:68, :2]], load("ibug68"))).any()
+
+
+def test_a_face_is_drawn_by_its_own_topology() -> None:
+    scheme = load("ibug68")
+    points = (scheme.template * 200 + 300).astype(np.float32)
+    image = np.zeros((600, 600, 3), np.uint8)
+    drawn = draw_faces(image, [Face(0, 1.0, points, Roi.at(300, 300, 400), scheme)])
+    assert np.array_equal(drawn, draw_faces(image, [points], scheme))
+    assert changed(image, drawn).any()
 
 
 def test_landmarks_that_do_not_fit_are_refused() -> None:

@@ -89,8 +89,29 @@ def test_options_out_of_range_are_refused(options: dict):
 
 def test_rois_must_be_finite():
     rois = Roi(torch.tensor([[np.nan, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]))
-    with pytest.raises(UserError, match="a region of interest is not finite"):
+    with pytest.raises(UserError, match="region of interest 0 .* expected finite"):
         FacePipeline(Probe(), lambda _: [])(IMAGE, rois)
+
+
+def test_a_face_gives_its_parts_by_name():
+    [face] = FacePipeline(Probe(), lambda _: [detection(50, 40, 80)])(IMAGE)
+    assert face.topology is Probe.topology
+    contour = next(name for name in face.topology.contours if name != "jaw")
+    np.testing.assert_array_equal(
+        face[contour], face.landmarks[list(face.topology.indices(contour))]
+    )
+    with pytest.raises(UserError, match="no part 'ear'; it has: .*jaw"):
+        face["ear"]
+
+
+def test_boxes_give_one_face_each_whatever_the_score():
+    faces = FacePipeline(Probe([-9.0, 9]), lambda _: [])(
+        IMAGE, boxes=[[50, 40, 130, 120], [10, 10, 30, 30]]
+    )
+    np.testing.assert_allclose(
+        [face.landmarks[4, :2] for face in faces], [[90, 80], [20, 20]], atol=1e-4
+    )
+    assert FacePipeline(Probe(), lambda _: [])(IMAGE, boxes=[]) == []
 
 
 def test_arrays_that_are_no_picture_are_refused_outside_of_tests_too(run_python):

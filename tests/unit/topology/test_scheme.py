@@ -191,3 +191,19 @@ def test_a_missing_key_is_named(tmp_path):
     path.write_text(json.dumps(data))
     with pytest.raises(UserError, match=r"own\.json: missing key 'mirror'"):
         load(str(path))
+
+
+def test_parts_have_names():
+    face = load("face478")
+    assert face.indices("lips_outer")[:3] == (61, 146, 91)
+    assert len(face.indices("lips_outer")) == 20  # closed, but each landmark once
+    assert face.indices("right_iris") == tuple(range(468, 473))  # with its centre
+    assert len(face.indices("right_eye")) == 16  # the contour, not the region's 71 points
+    assert face.indices("lips") == face.regions[0].indices
+    assert len(face.indices("left_eyebrow")) == 10
+    assert all(face.indices(name) for name in face.names)
+
+
+def test_an_unknown_part_lists_the_names():
+    with pytest.raises(UserError, match="no part 'mouth'; it has: .*lips_outer"):
+        load("face478").indices("mouth")

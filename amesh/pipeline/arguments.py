@@ -1,0 +1,148 @@
+"""What callers pass: pictures, boxes and regions of interest in every usual form.
+
+Each function returns the one form that the pipeline works with, or raises a `UserError` that says
+what to give instead.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, UInt8
+from PIL import Image
+from torch import Tensor
+
+from amesh.data.loading.pictures import orientation, to_rgb, upright
+from amesh.errors import UserError
+from amesh.geometry import roi
+from amesh.geometry.roi import Roi
+from amesh.pipeline.images import read_image
+
+ImageLike = np.ndarray | str | os.PathLike[str] | Image.Image
+BoxesLike = np.ndarray | Tensor | Sequence[Any]
+
+_IMAGE = "expected uint8 (height, width, 3), RGB, as read_image returns it"
+_BOXES = "expected left, top, right, bottom [px] for each face"
+
+
+def as_image(value: object) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture as an RGB array.
+
+    Args:
+        value: An array, the path of a file, or a PIL image.
+
+    Raises:
+        UserError: It is none of these, or the file cannot be read.
+    """
+    if isinstance(value, np.ndarray):
+        return _checked(value)
+    if isinstance(value, str | os.PathLike):
+        return read_image(value)
+    if isinstance(value, Image.Image):
+        return _checked(upright(to_rgb(value, "the PIL image"), orientation(value)))
+    if value is None:
+        raise UserError(
+            "the picture is None (cv2.imread returns that if it cannot read a file); "
+            "give the path, an RGB array or a PIL image"
+        )
+    if isinstance(value, list | tuple):
+        raise UserError(
+            f"one picture at a time, found a {type(value).__name__} of {len(value)}; "
+            "call once for each: [face_mesh(picture) for picture in pictures]"
+        )
+    raise UserError(
+        f"a picture cannot be a {type(value).__name__}; give a path, a PIL image, or a NumPy array"
+    )
+
+
+def as_rois(value: object) -> Roi:
+    """Regions of interest as one batch.
+
+    Args:
+        value: A `Roi`, whose fields may be tensors or plain numbers, or a list of them.
+
+    Raises:
+        UserError: It is none, its fields do not belong together, or a region is empty or not
+            finite.
+    """
+    if isinstance(value, list | tuple) and not isinstance(value, Roi):
+        parts = [as_rois(each) for each in value]
+        if not parts:
+            return Roi(torch.zeros(0, 2).double(), torch.zeros(0).double(), torch.zeros(0).double())
+        return Roi(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+    if not isinstance(value, Roi):
+        raise UserError(
+            f"rois is a {type(value).__name__}; give an amesh.Roi, such as Roi.at(x, y, size)"
+        )
+    try:
+        centre, size, angle = (torch.as_tensor(field).detach().cpu().double() for field in value)
+        centre, size, angle = centre.reshape(-1, 2), size.reshape(-1), angle.reshape(-1)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"a Roi holds no numbers ({_first_line(error)}); see Roi.at") from None
+    if not len(centre) == len(size) == len(angle):
+        raise UserError(
+            f"a Roi has {len(centre)} centres, {len(size)} sizes and {len(angle)} angles; "
+            "give one of each for every face"
+        )
+    good = centre.isfinite().all(1) & size.isfinite() & angle.isfinite() & (size > 0)
+    if not good.all():
+        number = int((~good).nonzero()[0, 0])
+        raise UserError(
+            f"region of interest {number} has centre {centre[number].tolist()}, size "
+            f"{size[number].item():g}, angle {angle[number].item():g}; expected finite numbers and "
+            "a size above 0"
+        )
+    return Roi(centre, size, angle)
+
+
+def rois_of_boxes(value: object) -> Roi:
+    """Regions of interest around boxes of upright faces.
+
+    Args:
+        value: Left, top, right, bottom [px] for each face: an array, tensor or list (n, 4), or one
+            box (4,). A fifth column, such as a detector's score, is ignored.
+
+    Raises:
+        UserError: These are not numbers of that shape, or a box has no area.
+    """
+    boxes = torch.from_numpy(_as_boxes(value))
+    level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64).expand(len(boxes), 2, 2)
+    return roi.from_detection(boxes, level)
+
+
+def _as_boxes(value: object) -> Float64[np.ndarray, "n 4"]:
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    try:
+        boxes = np.array(value, dtype=np.float64)  # a copy: PyTorch cannot take reversed views
+    except (TypeError, ValueError):
+        raise UserError(f"boxes are not numbers in rows of equal length; {_BOXES}") from None
+    if boxes.ndim == 1 and boxes.size in (4, 5):
+        boxes = boxes[None]
+    if not boxes.size:
+        return np.zeros((0, 4))
+    if boxes.ndim != 2 or boxes.shape[1] not in (4, 5):
+        raise UserError(f"boxes have the shape {boxes.shape}, not (n, 4); {_BOXES}")
+    boxes = boxes[:, :4]
+    left, top, right, bottom = boxes.T
+    bad = np.flatnonzero(~(np.isfinite(boxes).all(axis=1) & (left < right) & (top < bottom)))
+    if len(bad):
+        found = ", ".join(f"{number:g}" for number in boxes[bad[0]])
+        raise UserError(
+            f"box {bad[0]} is ({found}); {_BOXES}, with right > left and bottom > top "
+            "(not width and height)"
+        )
+    return np.ascontiguousarray(boxes)
+
+
+def _checked(image: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
+    """Shapes are not checked outside of tests, and a float picture would just show no face."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise UserError(f"a picture is {image.dtype} {image.shape}; {_IMAGE}")
+    return image
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
