@@ -28,9 +28,17 @@ class FaceMesh(FacePipeline):
 
     Example:
         >>> face_mesh = FaceMesh()
-        >>> [face] = face_mesh(read_image("portrait.jpg"))
+        >>> [face] = face_mesh("photo.jpg")
         >>> face.landmarks.shape
         (478, 3)
+        >>> face["lips_outer"].shape
+        (20, 3)
+
+        Where the faces are known already, the detector is skipped:
+
+        >>> [face] = face_mesh("photo.jpg", boxes=[[150, 60, 300, 220]])
+        >>> bool(face.score > 0.9)
+        True
     """
 
     def __init__(
@@ -45,16 +53,16 @@ class FaceMesh(FacePipeline):
         """Loads the landmark network and the detector.
 
         Args:
-            model: Installed weights by name, a weights file, or a runner of your own.
-            runtime: What runs the network; `auto` takes the fastest that is installed.
-            detector: `short` for faces near the camera, `full` for small and far ones, or `both`;
-                `crowd` also searches tiles of the picture.
-            max_faces: Return this many faces at most; all by default.
-            min_score: A face that the network is less sure of is dropped.
-            mediapipe_crop: Reproduce MediaPipe's way of cutting crops, half-pixel error included.
+            model: Name of installed weights, a weights file, or a runner of your own.
+            runtime: What runs the network; `auto` picks the fastest that is installed.
+            detector: `short` for faces near the camera, `full` for small and distant ones, or
+                `both`; `crowd` also searches tiles of the picture.
+            max_faces: Maximum number of faces to return; all by default.
+            min_score: Faces below this confidence are dropped.
+            mediapipe_crop: Crop exactly as MediaPipe does, half-pixel error included.
 
         Raises:
-            UserError: The weights are not installed or damaged, or there is no such runtime.
+            UserError: The weights are missing or damaged, or an option is wrong.
         """
         runner = open_runner(model, runtime) if isinstance(model, str | Path) else model
         super().__init__(

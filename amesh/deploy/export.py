@@ -69,6 +69,11 @@ def export(
     Returns:
         The file.
 
+    Example:
+        >>> file = export("paper-256", "onnx", Path("face.onnx"), say=lambda line: None)
+        >>> file.name, Path("face.onnx.json").is_file()
+        ('face.onnx', True)
+
     Raises:
         UserError: There is no such network or format, the format's extra is not installed, or the
             file would not compute what the network does. Nothing is written then; an earlier file

@@ -16,6 +16,12 @@ def apply(affine: Float[Tensor, "*b 2 3"], points: Float[Tensor, "*b n 2"]) -> T
 
     Returns:
         Points of shape (*b, n, 2).
+
+    Example:
+        >>> image_from_crop = torch.tensor([[2.0, 0.0, 108.0], [0.0, 2.0, 8.0]])
+        >>> apply(image_from_crop, torch.tensor([[0.0, 0.0], [96.0, 96.0]]))
+        tensor([[108.,   8.],
+                [300., 200.]])
     """
     linear, shift = affine[..., :2], affine[..., 2]
     return points @ linear.transpose(-1, -2) + shift[..., None, :]
@@ -24,14 +30,28 @@ def apply(affine: Float[Tensor, "*b 2 3"], points: Float[Tensor, "*b n 2"]) -> T
 def compose(
     outer: Float[Tensor, "*b 2 3"], inner: Float[Tensor, "*b 2 3"]
 ) -> Float[Tensor, "*b 2 3"]:
-    """The affine that applies `inner` first and `outer` to its result."""
+    """The affine that applies `inner` first and `outer` to its result.
+
+    Example:
+        >>> double = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+        >>> shift = torch.tensor([[1.0, 0.0, 3.0], [0.0, 1.0, 4.0]])
+        >>> compose(double, shift)
+        tensor([[2., 0., 6.],
+                [0., 2., 8.]])
+    """
     linear = outer[..., :2] @ inner[..., :2]
     shift = outer[..., :2] @ inner[..., 2:] + outer[..., 2:]
     return torch.cat([linear, shift], dim=-1)
 
 
 def invert(affine: Float[Tensor, "*b 2 3"]) -> Float[Tensor, "*b 2 3"]:
-    """The inverse affine; infinite where the matrix is singular."""
+    """The inverse affine; infinite where the matrix is singular.
+
+    Example:
+        >>> image_from_crop = torch.tensor([[2.0, 0.0, 108.0], [0.0, 2.0, 8.0]])
+        >>> apply(invert(image_from_crop), torch.tensor([[300.0, 200.0]]))
+        tensor([[96., 96.]])
+    """
     a, b, c, d = affine[..., 0, 0], affine[..., 0, 1], affine[..., 1, 0], affine[..., 1, 1]
     rows = torch.stack([d, -b, -c, a], dim=-1).unflatten(-1, (2, 2))
     linear = rows / (a * d - b * c)[..., None, None]
@@ -48,6 +68,12 @@ def similarity(
         direction: Unit vector that (1, 0) turns to; (0, 1) turns to its clockwise normal on a
             screen, (-y, x).
         scale: Length of the turned x axis and y axis.
+
+    Example:
+        >>> centre, right = torch.tensor([300.0, 200.0]), torch.tensor([1.0, 0.0])
+        >>> similarity(centre, right, torch.tensor([2.0, 2.0]))
+        tensor([[  2.,  -0., 300.],
+                [  0.,   2., 200.]])
     """
     normal = torch.stack([-direction[..., 1], direction[..., 0]], dim=-1)
     columns = [direction * scale[..., :1], normal * scale[..., 1:], centre]

@@ -13,12 +13,22 @@ from torch import Tensor
 
 
 def normalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2"]:
-    """Pixel coordinates of a square of `size` [px] to normalised coordinates."""
+    """Pixel coordinates of a square of `size` [px] to normalised coordinates.
+
+    Example:
+        >>> normalise(torch.tensor([0.0, 24.0]), 48)
+        tensor([-1.,  0.])
+    """
     return points * (2.0 / size) - 1.0
 
 
 def denormalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2"]:
-    """Normalised coordinates to pixel coordinates of a square of `size` [px]."""
+    """Normalised coordinates to pixel coordinates of a square of `size` [px].
+
+    Example:
+        >>> denormalise(torch.tensor([-1.0, 0.0]), 48)
+        tensor([ 0., 24.])
+    """
     return (points + 1.0) * (size / 2.0)
 
 
@@ -28,6 +38,11 @@ def pixel_centres(size: int, like: Tensor) -> Float[Tensor, "k k 2"]:
     Args:
         size: Number of pixels along a side.
         like: A tensor whose dtype and device the result takes.
+
+    Example:
+        >>> pixel_centres(2, torch.zeros(1))[..., 0]
+        tensor([[-0.5000,  0.5000],
+                [-0.5000,  0.5000]])
     """
     steps = torch.arange(size, dtype=like.dtype, device=like.device)
     steps = (2.0 * steps + 1.0) / size - 1.0

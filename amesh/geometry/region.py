@@ -39,7 +39,12 @@ class CornerFrame(NamedTuple):
 
 
 def horizontal(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, "b 2"]:
-    """Unit vector from the first anchor to the second."""
+    """Unit vector from the first anchor to the second.
+
+    Example:
+        >>> horizontal(torch.tensor([[[0.0, 0.0], [3.0, 4.0]]]))
+        tensor([[0.6000, 0.8000]])
+    """
     line = anchors[:, 1] - anchors[:, 0]
     return line * torch.rsqrt(line.square().sum(-1, keepdim=True) + _TINY)
 
@@ -52,6 +57,12 @@ def theta_from_box(
     Args:
         points: The region's landmarks [normalised].
         anchors: The two landmarks whose line becomes horizontal [normalised].
+
+    Example:
+        >>> points = torch.tensor([[[-0.2, 0.0], [0.2, 0.0], [0.0, 0.1], [0.0, -0.1]]])
+        >>> theta_from_box(points, points[:, :2])  # 0.3 = 1.5 x half the width
+        tensor([[[0.3000, -0.0000, 0.0000],
+                 [0.0000, 0.1500, 0.0000]]])
     """
     x_axis = horizontal(anchors)  # b 2
     y_axis = torch.stack([-x_axis[:, 1], x_axis[:, 0]], dim=-1)

@@ -55,6 +55,12 @@ def from_detection(box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"]) -> R
     Args:
         box: Left, top, right, bottom [image px].
         eyes: The eye at the image's left, then the other [image px].
+
+    Example:
+        >>> box = torch.tensor([[60.0, 50.0, 180.0, 190.0]])
+        >>> eyes = torch.tensor([[[90.0, 100.0], [150.0, 100.0]]])
+        >>> from_detection(box, eyes)
+        Roi(centre=tensor([[120., 120.]]), size=tensor([210.]), angle=tensor([0.]))
     """
     low, high = box[:, :2], box[:, 2:]
     return Roi((low + high) / 2, (high - low).amax(1) * ROI_SCALE, _angle(eyes))
@@ -79,6 +85,10 @@ def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:
     Args:
         roi: The squares.
         crop_size: Side of the crop [px].
+
+    Example:
+        >>> image_from_crop(Roi.at(300, 200, size=384), crop_size=192).tolist()
+        [[[2.0, -0.0, 108.0], [0.0, 2.0, 8.0]]]
     """
     direction = torch.stack([roi.angle.cos(), roi.angle.sin()], dim=-1)
     scale = (roi.size / crop_size)[:, None].expand(-1, 2)

@@ -32,6 +32,13 @@ def affine(
         features: The map to read from.
         theta: Where to read.
         size: Side of the crop [px].
+
+    Example:
+        >>> features = torch.arange(16.0).reshape(1, 1, 4, 4)
+        >>> theta = torch.tensor([[[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]])  # the middle half
+        >>> affine(features, theta, size=2)
+        tensor([[[[ 5.,  6.],
+                  [ 9., 10.]]]])
     """
     # Only the reference sampler needs kornia, which takes a while to import.
     from kornia.geometry.transform import homography_warp
@@ -62,6 +69,13 @@ def gather(
         features: The map to read from.
         theta: Where to read.
         size: Side of the crop [px].
+
+    Example:
+        >>> features = torch.arange(16.0).reshape(1, 1, 4, 4)
+        >>> theta = torch.tensor([[[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]])  # the middle half
+        >>> gather(features, theta, size=2)
+        tensor([[[[ 5.,  6.],
+                  [ 9., 10.]]]])
     """
     b, c, h, w = features.shape
     position = _indices(features, _precise(theta), size)  # b k k 2
@@ -101,6 +115,13 @@ def gaussian(
         theta: Where the kernels' centres lie.
         size: Side of the crop [px].
         sigma: Standard deviation [map px], positive; learned.
+
+    Example:
+        >>> features = torch.ones(1, 1, 8, 8)
+        >>> theta = torch.tensor([[[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]])
+        >>> gaussian(features, theta, size=2, sigma=torch.tensor(0.5))
+        tensor([[[[1., 1.],
+                  [1., 1.]]]])
     """
     b, c, h, w = features.shape
     position = _indices(features, _precise(theta), size)

@@ -18,7 +18,18 @@ from amesh.nn.template import start_at, template_in_crop
 
 
 class AttentionMesh(nn.Module):
-    """Shared features, the mesh submodel, and per region: attention, then its submodel."""
+    """Shared features, the mesh submodel, and per region: attention, then its submodel.
+
+    Example:
+        >>> import torch
+        >>> from amesh.nn.config import NAMED
+        >>> net = AttentionMesh(NAMED["tiny-128"])
+        >>> output = net(torch.rand(4, 3, 128, 128))
+        >>> output.landmarks.shape, output.face_flag.shape, output.thetas.shape
+        (torch.Size([4, 478, 3]), torch.Size([4]), torch.Size([4, 3, 2, 3]))
+        >>> output.regions["lips"].shape
+        torch.Size([4, 80, 2])
+    """
 
     def __init__(self, config: MeshConfig) -> None:
         """Builds the network.

@@ -51,6 +51,17 @@ class MeshConfig:
         batch_norm: BatchNorm after each pointwise convolution, folded for export.
         detach_theta: Keep the regions' gradients from moving the mesh through theta.
 
+    Example:
+        >>> config = MeshConfig(name="mine", input_size=192, crop_size=16)
+        >>> config.widths
+        (16, 32, 64, 128, 128, 128)
+        >>> MeshConfig.from_dict(config.to_dict()) == config
+        True
+        >>> MeshConfig(input_size=200)
+        Traceback (most recent call last):
+        ...
+        amesh.errors.UserError: paper-256: input_size 200 is not a multiple of 64
+
     Raises:
         UserError: The sizes do not divide, or a region is not in the topology.
     """

@@ -38,8 +38,12 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
     The EXIF orientation is applied; 16-bit values are scaled to 8 bits; transparent pixels lie on
     white; an animation gives its first frame. Colour profiles are ignored.
 
+    Example:
+        >>> read_image("photo.jpg").shape
+        (512, 512, 3)
+
     Raises:
-        UserError: there is no such file, it is no picture, it is cut short, or it has more than
+        UserError: There is no such file, it is no picture, it is cut short, or it has more than
             `MAX_PIXELS` pixels.
     """
     path = Path(path)

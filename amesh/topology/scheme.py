@@ -68,6 +68,15 @@ class Topology:
         maps: Named maps to foreign schemes; each point is a weighted mean of landmarks.
         template: A mean face: x right, y down, z away from the camera, outer eye corners at
             distance 1, their middle at the origin.
+
+    Example:
+        >>> topology = load("face478")
+        >>> topology.points, len(topology.triangles)
+        (478, 852)
+        >>> topology.indices("right_eye")[:4]
+        (33, 7, 163, 144)
+        >>> topology.mirror[33]  # the outer corner of the other eye
+        np.int64(263)
     """
 
     name: str
@@ -140,7 +149,13 @@ class Topology:
     def map_points(
         self, landmarks: Float[np.ndarray, "*b n d"], name: str
     ) -> Float[np.ndarray, "*b k d"]:
-        """Landmarks of this topology expressed in the foreign scheme `name`."""
+        """Landmarks of this topology expressed in the foreign scheme `name`.
+
+        Example:
+            >>> topology = load("face478")
+            >>> topology.map_points(topology.template, "ibug68").shape
+            (68, 3)
+        """
         return np.asarray(self.map_matrix(name) @ landmarks)
 
 
@@ -149,6 +164,12 @@ def load(name_or_path: str = "face478") -> Topology:
     """Reads a topology by the name of a shipped scheme, by the path of a JSON file, or from JSON.
 
     The JSON text itself is how a weights file carries a scheme of its own; see `portable`.
+
+    Example:
+        >>> load().name
+        'face478'
+        >>> load("ibug68").points
+        68
 
     Raises:
         UserError: There is no such scheme, or the file breaks a rule of the format.

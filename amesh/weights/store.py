@@ -121,10 +121,19 @@ def header(path: Path) -> dict[str, Any]:
 
 
 def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
-    """A network with its weights, in evaluation mode.
+    """Loads a network with its weights, in evaluation mode.
 
     Args:
-        name_or_path: A name among the installed weights, or the path of a `.safetensors` file.
+        name_or_path: Name of installed weights, or the path of a `.safetensors` file.
+
+    Example:
+        >>> import torch
+        >>> net = load("paper-256")
+        >>> output = net(torch.rand(2, 3, 256, 256))
+        >>> output.landmarks.shape
+        torch.Size([2, 478, 3])
+        >>> list(output.regions)
+        ['lips', 'right_eye', 'right_iris', 'left_eye', 'left_iris']
 
     Raises:
         UserError: There is no such file, it is damaged, or it does not fit its own config.

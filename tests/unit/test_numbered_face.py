@@ -66,7 +66,7 @@ def test_numbers_stand_at_their_landmarks_and_never_overlap(
         half = (0.3 * size * len(text), 0.42 * size)
         assert np.hypot(text_x - x, text_y - y) < 4 * size
         boxes.append((text_x - half[0], text_y - half[1], text_x + half[0], text_y + half[1]))
-        assert 0 < boxes[-1][0]
+        assert boxes[-1][0] > 0
         assert boxes[-1][2] < drawing.width
     left, top, right, bottom = np.array(boxes).T
     meets = (left[:, None] < right - 1e-9) & (left < right[:, None] - 1e-9)

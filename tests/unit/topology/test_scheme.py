@@ -205,5 +205,5 @@ def test_parts_have_names():
 
 
 def test_an_unknown_part_lists_the_names():
-    with pytest.raises(UserError, match="no part 'mouth'; it has: .*lips_outer"):
+    with pytest.raises(UserError, match=r"no part 'mouth'; .*lips_outer"):
         load("face478").indices("mouth")

@@ -1,0 +1,80 @@
+"""The examples in docstrings run, and what people call first has one."""
+
+import doctest
+import inspect
+import json
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import amesh
+from amesh.topology import load
+
+MODULES = [
+    "amesh.deploy.export",
+    "amesh.evaluation.plain",
+    "amesh.face_mesh",
+    *(f"amesh.geometry.{name}" for name in ("affine", "coordinates", "region", "roi", "sampling")),
+    "amesh.nn.attention_mesh",
+    "amesh.nn.config",
+    "amesh.pipeline.draw",
+    "amesh.pipeline.face_pipeline",
+    "amesh.pipeline.images",
+    "amesh.topology.scheme",
+    "amesh.weights.store",
+]
+# Examples that find faces need the detectors, which come with `amesh weights import`.
+NEED_WEIGHTS = {"amesh.face_mesh.FaceMesh"}
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
+
+
+def examples() -> list[doctest.DocTest]:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = [test for name in MODULES for test in finder.find(import_module(name), name)]
+    return [test for test in found if test.examples]
+
+
+EXAMPLES = examples()
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the examples name: a picture, and a manifest of its face."""
+    Image.fromarray(astronaut).save(tmp_path / "photo.jpg", quality=95)
+    face = {
+        "image": "photo.jpg",
+        "source": "example",
+        "licence": "public domain",
+        "scheme": "face478",
+        "coordinates": "corner",
+        "points": (load().template * 90 + (225, 115, 0)).tolist(),
+    }
+    (tmp_path / "landmarks.jsonl").write_text(json.dumps(face) + "\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(
+            test, id=test.name, marks=[pytest.mark.weights] if test.name in NEED_WEIGHTS else []
+        )
+        for test in EXAMPLES
+    ],
+)
+def test_examples_in_docstrings_run(example: doctest.DocTest, workplace: Path) -> None:
+    said: list[str] = []
+    result = doctest.DocTestRunner(optionflags=FLAGS).run(example, out=said.append)
+    assert result.attempted
+    assert not result.failed, "".join(said)
+
+
+@pytest.mark.parametrize("name", amesh.__all__)
+def test_public_names_have_an_example(name: str) -> None:
+    if name in ("MeshOutput", "RegionConfig", "UserError"):  # nobody calls these first
+        return
+    assert ">>> " in (inspect.getdoc(getattr(amesh, name)) or "")
