@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from amesh.deploy.cache import exported, is_current
 from amesh.errors import UserError
-from amesh.nn.config import DEFAULT
+from amesh.nn.names import DEFAULT
 from amesh.pipeline.detector import Detector, DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.runner import Runner, TorchRunner

@@ -14,16 +14,17 @@ from amesh.evaluation.labels.groups import main_sets
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.read import (
     Label,
-    LabelledData,
     Pictures,
     limit_labels,
     persons,
     read_data,
 )
 from amesh.evaluation.models import run_models
+from amesh.evaluation.options import LabelledData
 from amesh.evaluation.tables.scores import Scores, score_matched
 from amesh.evaluation.tables.table_2 import COLUMNS
-from amesh.metrics.bootstrap import RESAMPLES, Interval
+from amesh.metrics.bootstrap import Interval
+from amesh.metrics.confidence import RESAMPLES
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.runner import TorchRunner
 from amesh.topology.scheme import Topology

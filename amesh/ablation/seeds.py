@@ -10,7 +10,8 @@ seeds themselves would not do: of three seeds a bootstrap knows no value outside
 import numpy as np
 from jaxtyping import Float, Int
 
-from amesh.metrics.bootstrap import LEVEL, RESAMPLES, Interval
+from amesh.metrics.bootstrap import Interval
+from amesh.metrics.confidence import LEVEL, RESAMPLES
 
 # Numbers drawn at a time: bounds the memory that many resamples of many faces take.
 _CHUNK = 4_000_000

@@ -1,64 +1,68 @@
-"""The command line. `main` parses the verb and calls it; the only layer that knows all others."""
+"""The command line. `main` parses a command and calls it; the only layer that knows all others."""
 
-import argparse
-import functools
+import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
-from amesh.cli.ablate import add_ablate
-from amesh.cli.benchmark import add_benchmark
-from amesh.cli.correct import add_correct
-from amesh.cli.data import add_data
-from amesh.cli.evaluate import add_evaluate
-from amesh.cli.export import add_export
-from amesh.cli.fit import LIGHTNING, add_training, add_upload, train
-from amesh.cli.label import add_label
-from amesh.cli.negatives import add_negatives
-from amesh.cli.options import DONE, FAILED
-from amesh.cli.run import add_run
-from amesh.cli.synth import add_synth
-from amesh.cli.weights import add_info, add_weights
+from amesh.cli.commands import LIGHTNING, command_parser, main_parser
+from amesh.cli.options import needs_training
+from amesh.cli.parsing import DONE, FAILED
 from amesh.errors import UserError
-from amesh.version import __version__
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-        args: Words after `amesh`; those of the process by default.
+        args: What follows `amesh` on the command line; the process's own arguments by default.
 
     Returns:
         0 all done; 1 some inputs failed and the others are done; 2 bad usage or nothing done.
     """
-    words = list(sys.argv[1:] if args is None else args)
-    if words and words[0] in LIGHTNING:
-        call: Callable[[], int] = functools.partial(train, words)
-    else:
-        options = build_parser().parse_args(words)
-        call = functools.partial(options.call, options)
-        # Not for training: Lightning saves before it stops.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _stop)
+    arguments = list(sys.argv[1:] if args is None else args)
     try:
-        return call()
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout is not None:  # closed by `>&-`
+                sys.stdout.flush()  # a full disk shows here, not when Python exits
     except UserError as error:
         print(f"amesh: {error}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): not our failure, nothing left to say.
-        sys.stderr.close()
+        _drop_output()  # the reader has gone (`| head`): no failure of ours, nothing left to say
         return DONE
     except OSError as error:
-        if error.filename is None:
-            raise
-        print(f"amesh: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = error.filename
+        if where is None:
+            if not _drop_output():
+                raise
+            where = "standard output"
+        print(f"amesh: {where}: {error.strerror}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("amesh: interrupted", file=sys.stderr)
         return 130
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if not arguments:
+        main_parser().print_help(sys.stderr)
+        return FAILED
+    name, *rest = arguments
+    if name in LIGHTNING:
+        return int(needs_training("amesh.training.cli", "main")(arguments))
+    if name.startswith("-"):
+        main_parser().parse_args(arguments)  # --help and --version end here
+        raise UserError("no command before the options; `amesh --help` lists the commands")
+    options = command_parser(name).parse_args(rest)
+    # Not for training: Lightning saves before it stops.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
+    return int(options.call(options))
 
 
 def _stop(_number: int, _frame: object) -> None:
@@ -66,28 +70,14 @@ def _stop(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all verbs."""
-    parser = argparse.ArgumentParser(
-        prog="amesh",
-        description="Attention Mesh: 478 3-D face landmarks, with lips, eyes and irises refined.",
-        epilog="`amesh VERB --help` says more. Exit code: 0 all done; 1 some inputs failed, "
-        "the others are done; 2 bad usage, or nothing could be done.",
-    )
-    parser.add_argument("--version", action="version", version=f"amesh {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    add_run(verbs)
-    add_weights(verbs)
-    add_info(verbs)
-    add_export(verbs)
-    add_evaluate(verbs)
-    add_benchmark(verbs)
-    add_data(verbs)
-    add_correct(verbs)
-    add_label(verbs)
-    add_negatives(verbs)
-    add_synth(verbs)
-    add_training(verbs)
-    add_ablate(verbs)
-    add_upload(verbs)
-    return parser
+def _drop_output() -> bool:
+    """Discards what could not be written to the standard output; says whether there was any."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):  # a stand-in without a descriptor, as in tests
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())  # Python flushes once more at its end
+            os.close(null)
+        return True
+    return False

@@ -4,57 +4,59 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import (
-    DONE,
-    SOME_FAILED,
-    Verbs,
-    add_sets,
-    chosen_sets,
-    count,
-    needs_training,
-    positive,
-    verb,
-)
+from amesh.cli.options import add_sets, chosen_sets, needs_training
+from amesh.cli.parsing import DONE, SOME_FAILED, count, positive
 from amesh.errors import UserError
 
-_TEXT = """train variants of a network at equal budget, and say what each change is worth
+DETAILS = """
+Trains every variant listed in a file such as conf/ablation/paper.yaml for the same budget and with
+several seeds, evaluates all of them on labelled faces, and writes tables as Markdown and JSON:
+errors, differences from the reference with 95 % intervals over faces and seeds, parameters,
+operations and time.
 
-Trains every variant of a file such as conf/ablation/paper.yaml with several seeds, scores all of
-them on labelled faces, and writes tables named after the file, as Markdown and JSON: errors,
-changes against the reference with 95 % intervals over faces and seeds, parameters, operations,
-time.
-
-The file names `common` words of `amesh fit`, `variants` with the words that each has after them,
-and the `reference` among these. All variants of the first seed are trained first, then those of
-the second. The same command again goes on where it was stopped and trains nothing twice; with
-more --seeds it adds to what is there. Trainings lie in --runs, a folder for each variant and
-seed, with a log.txt."""
+The file has `common`, arguments of `amesh fit` for all variants; `variants`, each with its own
+further arguments; and `reference`, one of the variants. All variants are trained with the first
+seed, then with the second, and so on. The same command again resumes where it was interrupted and
+trains nothing twice; more --seeds add to what is there. Each training has a folder in --runs, with
+a log.txt.
+"""
 
 
-def add_ablate(verbs: Verbs) -> None:
-    """Adds `ablate`."""
-    parser = verb(verbs, "ablate", _TEXT)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument(
-        "ablation", metavar="FILE.yaml", help="a file, or the name of a shipped one: paper, table_2"
+        "ablation",
+        metavar="FILE.yaml",
+        help="a file, or the name of one that comes with amesh: paper, table_2",
     )
     add_sets(parser, required=True)
-    parser.add_argument("--limit", type=positive, metavar="N", help="N labels of each source")
+    parser.add_argument(
+        "--limit", type=positive, metavar="N", help="use at most N labels of each source"
+    )
     parser.add_argument(
         "--seeds", type=positive, default=3, metavar="N", help="trainings of each variant"
     )
     parser.add_argument(
-        "--jobs", type=positive, default=1, metavar="N", help="trainings at a time, cores shared"
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="trainings to run at once; they share the cores",
     )
     parser.add_argument(
-        "--runs", type=Path, default=Path("ablation"), metavar="DIR", help="trainings go here"
+        "--runs",
+        type=Path,
+        default=Path("ablation"),
+        metavar="DIR",
+        help="folder for the trainings",
     )
     parser.add_argument(
-        "--output", type=Path, default=Path("ablation"), metavar="DIR", help="the tables' folder"
+        "--output", type=Path, default=Path("ablation"), metavar="DIR", help="folder for the tables"
     )
     parser.add_argument(
         "--score-only",
         action="store_true",
-        help="train nothing: score the seeds that all variants have been trained with",
+        help="train nothing; evaluate the seeds that are complete for all variants",
     )
     parser.set_defaults(call=_ablate)
 
@@ -67,13 +69,14 @@ def _ablate(options: argparse.Namespace) -> int:
     from amesh.ablation.runs import network, train
     from amesh.ablation.score import read_faces, score_variants
     from amesh.evaluation.run import try_folder
-    from amesh.metrics.bootstrap import RESAMPLES
+    from amesh.metrics.confidence import RESAMPLES
     from amesh.topology.scheme import load as load_topology
 
     ablation = read_ablation(options.ablation)
     data = chosen_sets(options)
     topology = load_topology()
-    labels, read = read_faces(data, topology, options.limit)  # its mistakes show before hours
+    # Read first: mistakes show before hours of training.
+    labels, read = read_faces(data, topology, options.limit)
     try_folder(options.output)
     jobs = plan(ablation, options.seeds, options.runs)
     if not options.score_only:
@@ -84,7 +87,7 @@ def _ablate(options: argparse.Namespace) -> int:
     if not seeds:
         first = ", ".join(f"{name}, seed {seed}" for name, seed in sorted(missing)[:1])
         raise UserError(
-            f"{options.runs}: no seed that all variants were trained with ({first} and "
+            f"{options.runs}: no seed is complete for all variants ({first} and "
             f"{count(len(missing) - 1, 'other')} are missing); leave out --score-only"
         )
     variants = {

@@ -3,48 +3,67 @@
 import argparse
 from pathlib import Path
 
-from amesh.cli.options import (
-    Verbs,
-    needs_training,
-    positive,
-    verb,
-)
+from amesh.cli.options import needs_training
+from amesh.cli.parsing import positive
 from amesh.errors import UserError
 
+DETAILS = """
+Times the networks of the paper's Table 1 on this machine: mesh, lips, eye and iris, their cascade,
+and the Attention Mesh, for each runtime, precision, number of threads and batch size. They take
+turns, and medians are reported, as Markdown and JSON, with a chart if there are several batch
+sizes. --training instead times configurations of `amesh fit`: the training step alone, loading the
+data alone, and both together.
+"""
 
-def add_benchmark(verbs: Verbs) -> None:
-    """Adds `benchmark`."""
-    parser = verb(
-        verbs,
-        "benchmark",
-        "time the networks of the paper's Table 1 on this machine, or training\n\n"
-        "Mesh, lips, eye and iris, the cascade of them, and the attention mesh: per runtime,\n"
-        "precision, threads and batch, in turn, as medians. Writes Markdown, JSON, and a chart\n"
-        "where there are several batches. With --training instead: configurations of `amesh fit`,\n"
-        "the step alone, the data alone, and both.",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument("--model", default="paper-256", help="a named member of the family")
     parser.add_argument(
-        "--runtime", nargs="+", default=["torch", "onnx"], choices=["torch", "onnx", "litert"]
-    )
-    parser.add_argument("--precision", nargs="+", default=["fp32"], choices=["fp32", "fp16"])
-    parser.add_argument("--threads", nargs="+", type=positive, default=[1], metavar="N")
-    parser.add_argument("--batch", nargs="+", type=positive, default=[1], metavar="N")
-    parser.add_argument(
-        "--rounds", type=positive, metavar="N", help="calls of each; 50, with --training 7"
+        "--runtime",
+        nargs="+",
+        default=["torch", "onnx"],
+        choices=["torch", "onnx", "litert"],
+        help="runtimes to time",
     )
     parser.add_argument(
-        "--google", type=Path, metavar="WHEEL", help="also time the cascade in mediapipe's wheel"
+        "--precision",
+        nargs="+",
+        default=["fp32"],
+        choices=["fp32", "fp16"],
+        help="precisions of the exported files",
+    )
+    parser.add_argument(
+        "--threads", nargs="+", type=positive, default=[1], metavar="N", help="numbers of threads"
+    )
+    parser.add_argument(
+        "--batch", nargs="+", type=positive, default=[1], metavar="N", help="batch sizes [faces]"
+    )
+    parser.add_argument(
+        "--rounds", type=positive, metavar="N", help="calls of each (default: 50; 7 for --training)"
+    )
+    parser.add_argument(
+        "--google",
+        type=Path,
+        metavar="WHEEL",
+        help="also time the cascade of networks in this wheel of mediapipe",
     )
     parser.add_argument(
         "--training",
         nargs="+",
         metavar="CONFIG",
-        help="time training; fragments join with +: paper+model/tiny_128",
+        help="time the training of these configurations; + adds a fragment to one: "
+        "paper+model/tiny_128",
     )
-    parser.add_argument("--shards", type=Path, metavar="DIR", help="faces for --training")
     parser.add_argument(
-        "--output", type=Path, default=Path("benchmark"), metavar="DIR", help="tables go here"
+        "--shards", type=Path, metavar="DIR", help="shards of faces to train on, for --training"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("benchmark"),
+        metavar="DIR",
+        help="folder for the tables",
     )
     parser.set_defaults(call=_benchmark)
 
@@ -52,7 +71,7 @@ def add_benchmark(verbs: Verbs) -> None:
 def _benchmark(options: argparse.Namespace) -> int:
     if options.training:
         if options.shards is None:
-            raise UserError("benchmark: give faces to train on with --shards")
+            raise UserError("--training needs faces to train on: give --shards")
         time_training = needs_training("amesh.training.speed_run", "benchmark")
         code: int = time_training(
             options.training, options.shards, options.output, options.rounds or 7

@@ -4,39 +4,38 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, RUNTIMES, SOME_FAILED, Verbs, add_sets, chosen_sets, count, verb
+from amesh.cli.options import add_runtime, add_sets, chosen_sets
+from amesh.cli.parsing import DONE, SOME_FAILED, count
+
+DETAILS = """
+Writes how far, on average over faces and their mirror images, people put each landmark from where
+the network puts it. `amesh label --correction` subtracts this from the network's labels. A few
+dozen faces are enough; evaluate on others. Faces turned away by more than about 60 degrees are
+left out.
+"""
 
 
-def add_correct(verbs: Verbs) -> None:
-    """Adds `correct`."""
-    parser = verb(
-        verbs,
-        "correct",
-        "measure a network's habits on faces that people labelled\n\n"
-        "Writes how far people put each landmark from where the network puts it, on the average\n"
-        "over faces, mirrored ones too. `amesh label --correction` takes it out of the labels\n"
-        "that the network makes. A few dozen people do; score on others. Faces turned away by\n"
-        "more than about 60 degrees are left out.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     add_sets(parser, required=True)
     parser.add_argument(
         "--measures",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="labelled parts to go by, as `amesh evaluate` calls them; where not given, all but "
-        "the jaw's, each point once",
+        help="parts of the annotations to use, by their names in `amesh evaluate` (default: all "
+        "but the jaw's, each point once)",
     )
     parser.add_argument(
-        "--model", default="released-192", help="the network: installed weights, or a file"
+        "--model", default="released-192", help="the network: installed weights by name, or a file"
     )
-    parser.add_argument("--runtime", default="auto", choices=RUNTIMES, help="what runs it")
+    add_runtime(parser)
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("correction.json"),
         metavar="FILE.json",
-        help="the correction goes here",
+        help="file for the correction",
     )
     parser.set_defaults(call=_correct)
 
@@ -56,7 +55,7 @@ def _correct(options: argparse.Namespace) -> int:
     labels, read = read_data(chosen_sets(options))
     labels = [label for label in labels if label.face]
     runner = open_runner(options.model, options.runtime)
-    network = FacePipeline(runner, lambda _: [])  # it looks where the labels are
+    network = FacePipeline(runner, lambda _: [])  # the labels say where the faces are
     run = run_models({runner.name: network}, labels, scheme, detect=False, read=read)[runner.name]
     found = fit_correction(labels, run.in_roi, scheme, options.measures)
     found.about["network"] = runner.name
@@ -65,7 +64,7 @@ def _correct(options: argparse.Namespace) -> int:
     largest = 100 * float(np.linalg.norm(found.shifts, axis=1).max())
     print(
         f"{options.output}: from {count(found.about['faces'], 'face')}; the largest shift is "
-        f"{largest:.2f} % of the distance of the eyes",
+        f"{largest:.2f} % of the distance between the eyes",
         file=sys.stderr,
     )
     if found.about["turned"]:

@@ -4,30 +4,40 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, SETS, SOME_FAILED, Verbs, add_formats, positive, verb
+from amesh.cli.options import SETS, add_formats
+from amesh.cli.parsing import DONE, SOME_FAILED, add_action, add_actions, positive
+
+DETAILS = ""
 
 
-def add_data(verbs: Verbs) -> None:
-    """Adds `data`."""
-    parser = verb(verbs, "data", "look at labelled sets before anyone trains on them")
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    check = verb(
-        actions,
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the actions."""
+    check = add_action(
+        add_actions(parser),
         "check",
-        "report what is in labelled sets and what is wrong with them\n\n"
-        "Counts, schemes, coordinates, labels far from a face's shape, left and right exchanged,\n"
-        "the same picture in two splits or of two persons, licences. Sets are looked at together.\n"
-        "Exit code 1 where something was found.",
+        "report what labelled sets contain and what is wrong with them\n\n"
+        "The report gives counts, schemes, coordinates and licences, and finds labels that are "
+        "not shaped like a face, left and right exchanged, and the same picture in two splits or "
+        "under two persons. Sets are checked together. The exit code is 1 if anything is wrong.",
     )
     check.add_argument("sets", nargs="+", type=Path, metavar="SET", help=SETS)
-    check.add_argument("--topology", default="face478", metavar="NAME|FILE", help="what trains")
+    check.add_argument(
+        "--topology",
+        default="face478",
+        metavar="NAME|FILE",
+        help="topology of the network to be trained",
+    )
     add_formats(check)
     check.add_argument(
-        "--stop", action="store_true", help="end at the first record that cannot be used"
+        "--stop", action="store_true", help="stop at the first record that cannot be used"
     )
-    check.add_argument("--sheet", type=Path, metavar="FILE.png", help="a contact sheet goes here")
-    check.add_argument("--faces", type=positive, default=36, metavar="N", help="on the sheet")
-    check.add_argument("--output", type=Path, metavar="FILE.txt", help="the report goes here, too")
+    check.add_argument("--sheet", type=Path, metavar="FILE.png", help="picture for a contact sheet")
+    check.add_argument(
+        "--faces", type=positive, default=36, metavar="N", help="number of faces on the sheet"
+    )
+    check.add_argument(
+        "--output", type=Path, metavar="FILE.txt", help="also write the report to this file"
+    )
     check.set_defaults(call=_data_check)
 
 

@@ -4,32 +4,39 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, Verbs, add_face_mesh, count, open_face_mesh, positive, verb
+from amesh.cli.options import add_face_mesh, open_face_mesh
+from amesh.cli.parsing import DONE, count, positive
+
+DETAILS = """
+Writes a manifest of regions, to train on together with shards, or to pass to `amesh evaluate
+--data`. A network trained on faces alone takes everything for a face.
+"""
 
 
-def add_negatives(verbs: Verbs) -> None:
-    """Adds `negatives`."""
-    parser = verb(
-        verbs,
-        "negatives",
-        "find regions without a face, to train the face flag on, or to judge it\n\n"
-        "Writes a manifest, which trains beside shards, and which `evaluate --data` takes. A\n"
-        "network that is trained on faces alone takes everything for a face.",
-    )
-    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a picture, or a folder")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a picture or a folder")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE.jsonl", help="the manifest"
+        "--output", type=Path, required=True, metavar="FILE.jsonl", help="manifest to write"
     )
     parser.add_argument(
-        "--per-picture", type=positive, default=1, metavar="N", help="regions of each, at most"
+        "--per-picture", type=positive, default=1, metavar="N", help="at most N regions per picture"
     )
-    parser.add_argument("--manifest", type=Path, metavar="FILE.jsonl", help="facts about pictures")
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE.jsonl",
+        help="what is known about the pictures: source, licence, person, ...",
+    )
     parser.add_argument(
         "--keep-doubtful",
         action="store_true",
-        help="also keep what the network takes for a face: to judge flags, not to teach them",
+        help="also keep regions that the network takes for a face: to evaluate the face flag, not "
+        "to train it",
     )
-    add_face_mesh(parser, "released-192", "finds faces to keep away from: weights, or a file")
+    add_face_mesh(
+        parser, "released-192", "network that finds the faces to avoid: installed weights or a file"
+    )
     parser.set_defaults(call=_negatives)
 
 

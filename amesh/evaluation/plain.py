@@ -11,8 +11,7 @@ from typing import Any
 from amesh.data.sources.files import Coordinates
 from amesh.errors import UserError
 from amesh.evaluation import run
-from amesh.evaluation.labels.read import LabelledData
-from amesh.evaluation.options import Evaluation
+from amesh.evaluation.options import Evaluation, LabelledData
 
 PathLike = str | os.PathLike[str]
 

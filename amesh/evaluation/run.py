@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import amesh
 from amesh.errors import UserError
 from amesh.evaluation import scoring
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.predictions import Predictions, parse_predictions
-from amesh.evaluation.labels.read import Label, LabelledData, Pictures, limit_labels, read_data
+from amesh.evaluation.labels.read import Label, Pictures, limit_labels, read_data
 from amesh.evaluation.markdown import plain_name
 from amesh.evaluation.models import FaceFinder, run_models
-from amesh.evaluation.options import Evaluation
+from amesh.evaluation.options import Evaluation, LabelledData
 from amesh.evaluation.report.worst_faces import worst_sheet
 from amesh.evaluation.report.write import Report, markdown, write
 from amesh.evaluation.tables.accuracy import Comparison
@@ -33,7 +33,7 @@ from amesh.topology.scheme import load as load_topology
 _MEDIAPIPE = ", MediaPipe's crop"
 
 # Opens a network: its name or file, the runtime, and whether to cut crops as MediaPipe does.
-OpenModel = Callable[[str, RuntimeName, bool], FaceFinder]
+OpenModel = Callable[[str, str, bool], FaceFinder]
 
 
 def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
@@ -124,16 +124,17 @@ def _measure(
 
 
 def open_face_mesh(
-    model: str, runtime: RuntimeName, mediapipe_crop: bool, detector: bool = True
+    model: str, runtime: str, mediapipe_crop: bool, detector: bool = True
 ) -> FaceFinder:
     """A network in its pipeline, or in one that cuts crops and finds faces as MediaPipe does.
 
     Without a detector it sees only what it is shown, and needs no detector's weights.
     """
+    known = cast(RuntimeName, runtime)
     if not detector:
-        return FacePipeline(open_runner(model, runtime), lambda _: [])
+        return FacePipeline(open_runner(model, known), lambda _: [])
     kind: Any = "short" if mediapipe_crop else "both"
-    return FaceMesh(model, runtime, detector=kind, mediapipe_crop=mediapipe_crop)
+    return FaceMesh(model, known, detector=kind, mediapipe_crop=mediapipe_crop)
 
 
 def _read(

@@ -10,9 +10,9 @@ import numpy as np
 
 from amesh.data.licences import joined
 from amesh.data.sources.records import Record
-from amesh.errors import UserError
 from amesh.labelling.ledger import Reason
 from amesh.labelling.manifest import Facts, Manifest
+from amesh.labelling.options import LabelConfig
 from amesh.labelling.output import Output, store
 from amesh.labelling.sources import Input, Share
 from amesh.labelling.teacher import LabelledFace, Teacher
@@ -20,46 +20,6 @@ from amesh.labelling.work import Item, Work
 
 # Training refuses labels that reach farther than this out of their picture [face sizes].
 _OUTSIDE = 1.0
-# Anything less than the network's own region, turned, is no use.
-_SMALLEST_CUT = 2.0
-
-
-@dataclass(frozen=True)
-class LabelConfig:
-    """What becomes of the faces.
-
-    Attributes:
-        faces_per_shard: A shard ends with the picture that reaches it.
-        every: Of a clip, each so-manieth frame.
-        cut: See `amesh.labelling.output.store`.
-        min_score: Faces that the looks are less sure of are dropped.
-        min_face: Smaller faces are dropped [px], by the longer side of the landmarks' box. Below
-            about 50 px, looks agree on landmarks that a larger picture shows to be elsewhere.
-        max_disagreement: Faces whose looks disagree more are dropped [face sizes]: mostly
-            profiles, of which the network guesses the hidden half.
-        retry: Also try again what gave no face before.
-    """
-
-    faces_per_shard: int = 1000
-    every: int = 10
-    cut: float = 4.0
-    min_score: float = 0.5
-    min_face: float = 48.0
-    max_disagreement: float = 0.025
-    retry: bool = False
-
-    @property
-    def rules(self) -> dict[str, float]:
-        """What a folder's faces have in common: which are kept, and how much around them."""
-        names = ("cut", "min_score", "min_face", "max_disagreement")
-        return {name: float(getattr(self, name)) for name in names}
-
-    def __post_init__(self) -> None:
-        if 0 < self.cut < _SMALLEST_CUT:
-            raise UserError(
-                f"cut is {self.cut:g} faces, which would leave too little around them; "
-                f"expected 0 (never), or {_SMALLEST_CUT:g} and more"
-            )
 
 
 @dataclass

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-RESAMPLES = 2000
-LEVEL = 0.95
+from amesh.metrics.confidence import LEVEL, RESAMPLES
 
 # Numbers drawn at a time: bounds the memory that many resamples of many values take.
 _CHUNK = 4_000_000

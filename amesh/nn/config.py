@@ -175,9 +175,6 @@ def _check_capacity(
         raise UserError(f"{where}: depth {depth}, head_width {head_width}; expected 0, 1 or more")
 
 
-# What is taken where nobody says which; its weights come with the package.
-DEFAULT = "paper-256"
-
 NAMED = {
     config.name: config
     for config in (

@@ -23,8 +23,9 @@ from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
-from amesh.nn.config import DEFAULT, NAMED, MeshConfig
+from amesh.nn.config import NAMED, MeshConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.names import DEFAULT
 from amesh.topology import portable
 
 _ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {

@@ -1,6 +1,5 @@
 """`amesh label` on a real picture, by the released weights."""
 
-import argparse
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 import amesh
-from amesh.cli.label import add_label
+from amesh.cli.commands import command_parser
 from amesh.data.loading.dataset import make_sample
 from amesh.data.loading.pictures import decode
 from amesh.data.sources.records import Problems
@@ -25,19 +24,15 @@ from amesh.topology import load
 pytestmark = pytest.mark.weights
 
 CALL = """
-import argparse, sys
-from amesh.cli.label import add_label
-parser = argparse.ArgumentParser()
-add_label(parser.add_subparsers())
-options = parser.parse_args(sys.argv[1:])
+import sys
+from amesh.cli.commands import command_parser
+options = command_parser("label").parse_args(sys.argv[2:])
 sys.exit(options.call(options))
 """
 
 
 def run(*words: object) -> int:
-    parser = argparse.ArgumentParser()
-    add_label(parser.add_subparsers())
-    options = parser.parse_args(["label", *map(str, words)])
+    options = command_parser("label").parse_args([*map(str, words)])
     code: int = options.call(options)
     return code
 
@@ -138,5 +133,5 @@ def test_the_help_says_what_it_writes(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         run("--help")
     text = " ".join(capsys.readouterr().out.split())
-    for words in ("labels.json", "manifest.jsonl", "by srun", "JPEG of quality 95"):
+    for words in ("labels.json", "manifest.jsonl", "srun starts them", "JPEG of quality 95"):
         assert words in text

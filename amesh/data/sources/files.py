@@ -7,6 +7,7 @@ from amesh.errors import UserError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
 Coordinates = Literal["corner", "index", "one"]
+Format = Literal["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"]
 
 # What takes coordinates that count from a pixel's corner, from its centre at 0, or from its
 # centre at 1 to corner coordinates [px].

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from amesh.data.sources.coco import read_coco
 from amesh.data.sources.face_synthetics import read_face_synthetics
-from amesh.data.sources.files import Coordinates
+from amesh.data.sources.files import Coordinates, Format
 from amesh.data.sources.manifest import read_manifest
 from amesh.data.sources.mat import read_mat_folder
 from amesh.data.sources.pts import read_pts_folder
@@ -16,8 +16,6 @@ from amesh.data.sources.shards import ShardSource
 from amesh.data.sources.subset import listed
 from amesh.data.sources.wflw import read_wflw
 from amesh.errors import UserError
-
-Format = Literal["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"]
 
 
 @dataclass(frozen=True)

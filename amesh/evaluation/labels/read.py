@@ -7,45 +7,22 @@ trained on by `amesh.data.sources`.
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from amesh.data.loading.pictures import decode
-from amesh.data.sources.files import Coordinates
 from amesh.data.sources.manifest_lines import Label, label_key, read_labels
-from amesh.data.sources.opening import Format, SourceConfig, detect_format, open_source
+from amesh.data.sources.opening import SourceConfig, detect_format, open_source
 from amesh.data.sources.records import Entry, ListSource, Problems, Record, Source
 from amesh.data.sources.subset import Subset, listed
 from amesh.errors import UserError
+from amesh.evaluation.options import LabelledData
 from amesh.pipeline.images import read_image
 
-__all__ = ["Label", "LabelledData", "Pictures", "limit_labels", "persons", "read_data"]
-
-
-@dataclass(frozen=True)
-class LabelledData:
-    """Sets to be read, and what their formats leave open.
-
-    Attributes:
-        paths: Manifests (JSONL), folders of shards, of .pts, of .mat, COCO files, WFLW lists.
-        format: Of all of them; `auto` looks.
-        images: Folder of the pictures (wflw, coco).
-        scheme: Of the points (pts, coco).
-        coordinates: What labels count from where the format is silent.
-        only: A text file with a face's key on each line: no other face of the sets is taken.
-        without: Another one: none of these faces is taken.
-    """
-
-    paths: tuple[Path, ...] = ()
-    format: Format = "auto"
-    images: Path | None = None
-    scheme: str | None = None
-    coordinates: Coordinates | None = None
-    only: Path | None = None
-    without: Path | None = None
+__all__ = ["Label", "Pictures", "limit_labels", "persons", "read_data"]
 
 
 class Sets:

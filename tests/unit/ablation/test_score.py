@@ -11,7 +11,8 @@ from amesh.ablation.cost import Cost, costs
 from amesh.ablation.report import Made, about, markdown, write
 from amesh.ablation.score import Column, Effect, FaceSet, face_sets, read_faces, score_variants
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import Label, LabelledData, Pictures
+from amesh.evaluation.labels.read import Label, Pictures
+from amesh.evaluation.options import LabelledData
 from amesh.evaluation.tables.scores import Scores, score_matched
 from amesh.metrics.bootstrap import Interval
 from amesh.nn.attention_mesh import AttentionMesh

@@ -92,7 +92,7 @@ def test_a_seed_that_not_all_variants_have_is_not_scored(
     empty = str(tmp_path / "nothing")
     assert main([*words, "--runs", empty, "--seeds", "2", "--score-only"]) == 2
     error = capsys.readouterr().err
-    assert "no seed that all variants were trained with (As it is, seed 0 and 3 others" in error
+    assert "no seed is complete for all variants (As it is, seed 0 and 3 others" in error
 
 
 def test_mistakes_are_told_before_anything_is_trained(

@@ -4,9 +4,8 @@ import pytest
 
 from amesh.cli import main
 from amesh.evaluation import run
-from amesh.evaluation.labels.read import LabelledData
-from amesh.evaluation.options import Evaluation
-from amesh.nn.config import DEFAULT
+from amesh.evaluation.options import Evaluation, LabelledData
+from amesh.nn.names import DEFAULT
 
 
 def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:

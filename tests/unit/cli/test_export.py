@@ -18,7 +18,7 @@ def test_calibration_is_for_int8_of_a_trained_network(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", *words, "--calibrate", "no such folder"]) == 2
-    assert "--calibrate goes with --precision int8" in capsys.readouterr().err
+    assert "--calibrate is for --precision int8" in capsys.readouterr().err
 
 
 def test_pictures_to_calibrate_on_have_to_be_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,19 +1,16 @@
-import argparse
 from pathlib import Path
 
 import cv2
 import pytest
 
-from amesh.cli.synth import add_synth
+from amesh.cli.commands import command_parser
 from amesh.data.sources.records import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 
 
 def run(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    add_synth(parser.add_subparsers())
-    options = parser.parse_args(["synth", *words])
+    options = command_parser("synth").parse_args(words)
     code: int = options.call(options)
     return code
 
@@ -37,7 +34,7 @@ def test_shards_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert run(*words, "--count", "2") == 0
     assert run(*words, "--count", "3") == 0
     assert "3 faces in" in (said := capsys.readouterr().err)
-    assert "2 of them were there" in said
+    assert "2 of them from before" in said
     assert len(ShardSource(tmp_path, Problems())) == 3
 
 
@@ -46,7 +43,7 @@ def test_shards_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
     [
         ((), "--output DIR .*--sheet FILE.png"),
         (("--sheet", "faces.jpg", "--device", "cpu"), "the sheet is a PNG file"),
-        (("--sheet", "a.png", "--device", "nowhere"), "--device nowhere: not to be had here"),
+        (("--sheet", "a.png", "--device", "nowhere"), "--device nowhere: not available"),
         (("--sheet", "a.png", "--size", "8", "--device", "cpu"), "size is 8, expected 32 or more"),
         (("--output", "x", "--rank", "2", "--device", "cpu"), "rank 2 of 1: expected 0 to 0"),
     ],

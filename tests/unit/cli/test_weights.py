@@ -4,10 +4,10 @@ import pytest
 
 from amesh.blazeface import DetectorConfig, build_detector
 from amesh.cli import main
-from amesh.cli.options import MODEL
 from amesh.deploy import cache
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.config import DEFAULT, NAMED
+from amesh.nn.config import NAMED
+from amesh.nn.names import DEFAULT
 from amesh.weights import install, store
 
 
@@ -22,10 +22,6 @@ def _save(folder: Path, name: str) -> Path:
     path = folder / f"{name}.safetensors"
     store.save(AttentionMesh(NAMED["tiny-128"]), path, {"source": f"test of {name}"})
     return path
-
-
-def test_the_default_of_the_help_is_that_of_the_package() -> None:
-    assert MODEL == DEFAULT
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -48,7 +44,7 @@ def test_list_says_where_no_detector_is(
     assert main(["weights", "list"]) == 0
     out, err = capsys.readouterr()
     assert out == f"{DEFAULT}  test of {DEFAULT}\n"
-    assert err == "amesh: no face detector yet; `amesh weights import` brings it\n"
+    assert err == "amesh: no face detector installed; `amesh weights import` downloads one\n"
     _save(empty_cache / "weights", "detector-short")
     assert main(["weights", "list"]) == 0
     out, err = capsys.readouterr()

@@ -9,8 +9,7 @@ import pytest
 from evaluated_faces import Finder
 
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import LabelledData
-from amesh.evaluation.options import Evaluation
+from amesh.evaluation.options import Evaluation, LabelledData
 from amesh.evaluation.run import evaluate
 from amesh.topology.scheme import Topology
 
@@ -238,7 +237,7 @@ def test_mistakes_are_told_before_the_work(
     refused("leave out --no-detector", detector=False, videos=(tmp_path / "a.mp4",))
     refused("give --data", data=LabelledData(), videos=(tmp_path / "a.mp4",), still=2)
     only = LabelledData(only=tmp_path / "held_out.txt")
-    refused("lists of keys are about labelled sets", data=only, videos=(tmp_path / "a.mp4",))
+    refused("--only and --without choose faces", data=only, videos=(tmp_path / "a.mp4",))
     refused("no model 'left'", models=("left",))
     refused("two sets of predictions are called 'right-by-0'", models=("right-by-0",) * 2)
     refused("no set 'x' to compare with; there is: right-by-0", reference="x")

@@ -9,8 +9,7 @@ import pytest
 import torch
 from drawn_faces import draw, write_faces
 
-from amesh.evaluation.labels.read import LabelledData
-from amesh.evaluation.options import Evaluation
+from amesh.evaluation.options import Evaluation, LabelledData
 from amesh.evaluation.run import evaluate
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import from_landmarks

@@ -13,7 +13,8 @@ from amesh.data.sources.records import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.labelling.manifest import Manifest
-from amesh.labelling.run import Counts, LabelConfig, label
+from amesh.labelling.options import LabelConfig
+from amesh.labelling.run import Counts, label
 from amesh.labelling.sources import Share, find_inputs
 from amesh.labelling.summary import claim, summarise
 from amesh.labelling.teacher import Teacher
@@ -200,11 +201,6 @@ def test_a_cut_moves_the_labels_with_the_picture(folder: Path, tmp_path: Path, m
     red, green = sample.image[int(y), int(x), :2].astype(float)
     np.testing.assert_allclose([red, green], points[1, :2], atol=3)
     assert record.points[:, :2].max() < 150
-
-
-def test_too_small_a_cut_is_refused():
-    with pytest.raises(UserError, match=r"1\.5 faces.*0 \(never\)"):
-        LabelConfig(cut=1.5)
 
 
 def test_a_clip_gives_frames_and_is_gone_on_with(folder: Path, tmp_path: Path, make_teacher: Make):

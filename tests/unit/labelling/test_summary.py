@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from amesh.errors import UserError
-from amesh.labelling.run import LabelConfig
+from amesh.labelling.options import LabelConfig
 from amesh.labelling.summary import claim, summarise
 
 

@@ -115,4 +115,4 @@ def test_the_command_times_configurations(tmp_path: Path):
 
 def test_the_command_needs_faces(capsys: pytest.CaptureFixture[str]):
     assert main(["benchmark", "--training", "quick"]) == 2
-    assert "give faces to train on with --shards" in capsys.readouterr().err
+    assert "--training needs faces to train on: give --shards" in capsys.readouterr().err

@@ -52,4 +52,4 @@ def test_what_has_no_mean_is_refused(tmp_path: Path):
 def test_its_file_is_one_of_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     words = ["weights", "average", str(tmp_path / "a.safetensors"), "--output", "mean.onnx"]
     assert main(words) == 2
-    assert "mean.onnx: give a name that ends with .safetensors" in capsys.readouterr().err
+    assert "mean.onnx: give a name that ends in .safetensors" in capsys.readouterr().err

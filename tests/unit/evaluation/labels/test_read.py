@@ -11,7 +11,8 @@ from amesh.data.sources.manifest import read_manifest
 from amesh.data.sources.records import Problems, Record
 from amesh.data.sources.shard_files import ShardWriter
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import LabelledData, limit_labels, persons, read_data, read_labels
+from amesh.evaluation.labels.read import limit_labels, persons, read_data, read_labels
+from amesh.evaluation.options import LabelledData
 
 GOOD: dict[str, Any] = {
     "image": "images/a.jpg",
