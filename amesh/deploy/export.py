@@ -172,7 +172,7 @@ def _describe(
         architecture=type(net).__name__,
         part=request.part or "",
         topology=net.config.topology,
-        topology_sha256=sidecar.topology_hash(net.config.scheme),
+        topology_sha256=sidecar.topology_hash(net.config.load_topology()),
         precision=request.precision,
         layout=made.layout,
         inputs=made.inputs,

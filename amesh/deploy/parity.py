@@ -1,12 +1,12 @@
 """Whether a runtime computes what PyTorch computes: one comparison for all of them, in pixels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from torch import nn
 
 from amesh.deploy import crops as crop_sets
@@ -16,7 +16,6 @@ from amesh.deploy.signature import OUTPUTS, Precision
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
 from amesh.runner import RunnerOutput
-from amesh.topology import Topology, load
 
 Images = Float32[np.ndarray, "b s s 3"]
 Outputs = Mapping[str, np.ndarray]
@@ -114,7 +113,7 @@ def measure(run: Run, net: nn.Module, images: Images | None = None, name: str = 
     size = input_size(net)
     if images is None:
         images, name = parity_crops(size).images, crop_sets.NAME
-    return compare(run(images), reference(net, images), _topology(net), size, name or "own")
+    return compare(run(images), reference(net, images), _config(net).outputs, size, name or "own")
 
 
 def require(parity: Parity, precision: Precision, what: str) -> Parity:
@@ -140,7 +139,7 @@ def reference(net: nn.Module, images: Images) -> dict[str, np.ndarray]:
 def compare(
     found: RunnerOutput | Outputs,
     expected: Outputs,
-    topology: Topology,
+    outputs: Mapping[str, Sequence[int]],
     size: int,
     name: str,
 ) -> Parity:
@@ -149,7 +148,7 @@ def compare(
     Args:
         found: Of the runtime.
         expected: Of PyTorch.
-        topology: Of the landmarks.
+        outputs: The landmarks of each region's outputs, by name.
         size: Side of the crops [px].
         name: Of the crops.
 
@@ -163,17 +162,18 @@ def compare(
         if shape != value.shape:
             raise UserError(f"output {key}: expected shape {value.shape}, found {shape}")
     distances: dict[str, np.ndarray] = {}
+    measured: list[np.ndarray] = []
     for key, value in expected.items():
         if key != _FLAG:
             distance = np.linalg.norm(found[key].astype(np.float64) - value, axis=-1)  # b n
-            distances |= _by_region(distance, topology) if key == OUTPUTS[0] else {key: distance}
+            measured.append(distance.ravel())
+            distances |= _by_region(distance, outputs) if key == OUTPUTS[0] else {key: distance}
     flag = None
     if _FLAG in expected:
         flag = float(np.abs(found[_FLAG].astype(np.float64) - expected[_FLAG]).max())
-    everything = np.concatenate([distance.ravel() for distance in distances.values()])
     regions = {key: _figures(distance) for key, distance in distances.items()}
     count = len(next(iter(expected.values())))
-    return Parity(name, count, size, _figures(everything), regions, flag)
+    return Parity(name, count, size, _figures(np.concatenate(measured)), regions, flag)
 
 
 def input_size(net: nn.Module) -> int:
@@ -182,21 +182,16 @@ def input_size(net: nn.Module) -> int:
 
 
 def _by_region(
-    distance: Float32[np.ndarray, "b n"] | np.ndarray, topology: Topology
+    distance: Float[np.ndarray, "b n"], outputs: Mapping[str, Sequence[int]]
 ) -> dict[str, np.ndarray]:
-    outputs = {r.name: r.indices for r in topology.regions}
-    outputs |= {iris.name: iris.indices for iris in topology.irises}
     taken = {i for indices in outputs.values() for i in indices}
-    outputs[_REST] = tuple(i for i in range(topology.points) if i not in taken)
-    return {name: distance[:, list(indices)] for name, indices in outputs.items() if indices}
+    rest = [i for i in range(distance.shape[1]) if i not in taken]
+    by_region = {**outputs, _REST: rest}
+    return {name: distance[:, list(indices)] for name, indices in by_region.items() if indices}
 
 
 def _figures(distance: np.ndarray) -> Figures:
     return Figures(float(distance.max()), float(np.percentile(distance, 99.9)))
-
-
-def _topology(net: nn.Module) -> Topology:
-    return load(_config(net).topology)
 
 
 def _config(net: nn.Module) -> MeshConfig:

@@ -38,7 +38,7 @@ class Signature:
         cls, config: MeshConfig, layout: Layout = "nchw", batch: int | None = None
     ) -> "Signature":
         """The signature of a network."""
-        return cls(config.input_size, config.scheme.points, config.topology, layout, batch)
+        return cls(config.input_size, config.load_topology().points, config.topology, layout, batch)
 
     @property
     def image_shape(self) -> tuple[int | None, ...]:

@@ -95,11 +95,10 @@ class Teacher:
         self.topology, self.scheme = topology, topology.name
         self.mirror = torch.tensor(topology.mirror)
         self.anchors = list(topology.anchors)
-        eyes = [region for region in topology.regions if region.iris is not None]
         self.eyes = torch.zeros(topology.points, dtype=torch.bool)
-        for region in eyes:
-            assert region.iris is not None
-            self.eyes[[*region.indices, *region.iris.indices]] = True
+        for region in topology.regions:
+            if region.iris is not None:
+                self.eyes[[*region.indices, *region.iris.indices]] = True
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[LabelledFace]:
         """The labelled faces of an RGB picture, in the detector's order, best first."""

@@ -26,12 +26,12 @@ def normalised_errors(
     distance = distance.where(weight > 0, 0.0)
     size = sizes(batch, network)
     found = {"nme": _mean(100 * distance / size[:, None], weight)}
-    for region in network.scheme.regions:
+    for region in network.refined_regions:
         first, second = region.anchors
         line = batch.landmarks[:, second] - batch.landmarks[:, first]
         width = line[:, :2].square().sum(-1).sqrt()
         known = (weight[:, [first, second]].amin(1) > 0) & (width > _TINY)
-        rows = [*region.indices, *(region.iris.indices if region.iris else ())]
+        rows = [landmark for points in region.outputs.values() for landmark in points]
         error = 100 * distance[:, rows] / width.where(known, 1.0)[:, None]
         found[f"nme/{region.name}"] = _mean(error, weight[:, rows] * known[:, None])
     right = ((output.face_flag > 0) == (batch.face > 0.5)).to(distance)

@@ -12,7 +12,6 @@ from amesh.losses.reduction import Weighted
 from amesh.nn.config import MeshConfig
 from amesh.nn.output import MeshOutput
 from amesh.nn.template import template_in_crop
-from amesh.topology import Iris, Region
 
 
 def batch_terms(
@@ -40,7 +39,7 @@ def batch_terms(
     truth = pick(batch.landmarks, rows)
     weight_xy, weight_z = pick(batch.weight_xy, rows), pick(batch.weight_z, rows)
     terms = {"mesh": xy_term(output.mesh[..., :2], truth[..., :2], weight_xy, size, config)}
-    for name, indices in output_indices(network).items():
+    for name, indices in network.outputs.items():
         if name in output.regions:
             xy, weight = pick(batch.landmarks, indices)[..., :2], pick(batch.weight_xy, indices)
             terms[name] = xy_term(output.regions[name], xy, weight, size, config)
@@ -63,17 +62,8 @@ def counted(batch: Batch) -> Batch:
 
 def sizes(batch: Batch, network: MeshConfig) -> Float[Tensor, " b"]:
     """Size of each face [px]; see `amesh.losses.points.face_size`."""
-    first, second = network.scheme.anchors
+    anchors = network.load_topology().anchors
+    first, second = anchors
     template = template_in_crop(network)[0]
     usual = float((template[second] - template[first]).norm())
-    return face_size(
-        batch.landmarks, batch.weight_xy, batch.weight_z, network.scheme.anchors, usual
-    )
-
-
-def output_indices(network: MeshConfig) -> dict[str, list[int]]:
-    """The landmarks of each region's outputs, by output name."""
-    outputs: list[Region | Iris] = []
-    for region in network.scheme.regions:
-        outputs += [region, *([region.iris] if region.iris else [])]
-    return {output.name: list(output.indices) for output in outputs}
+    return face_size(batch.landmarks, batch.weight_xy, batch.weight_z, anchors, usual)

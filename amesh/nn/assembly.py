@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from amesh.geometry.picking import pick
 from amesh.nn.config import MeshConfig
-from amesh.topology import Iris, Region
 
 
 class Assembly(nn.Module):
@@ -21,26 +20,20 @@ class Assembly(nn.Module):
     def __init__(self, config: MeshConfig) -> None:
         """Works out from which prediction each landmark is taken."""
         super().__init__()
-        scheme = config.scheme
         rows = {landmark: row for row, landmark in enumerate(config.mesh_indices)}
-        self.names: list[str] = []
+        self.names = list(config.outputs)
         # Rows of x and y: the mesh, then the regions' outputs in order; a later one wins.
-        xy_rows, next_row = dict(rows), len(rows)
-        for region in scheme.regions:
-            outputs: list[Region | Iris] = [region, *([region.iris] if region.iris else [])]
-            for output in outputs:
-                self.names.append(output.name)
-                for landmark in output.indices:
-                    xy_rows[landmark] = next_row
-                    next_row += 1
+        refined = [landmark for points in config.outputs.values() for landmark in points]
+        xy_rows = rows | {landmark: row for row, landmark in enumerate(refined, start=len(rows))}
         # Rows of z: the mesh, then one mean per iris that the mesh does not predict.
         z_rows = dict(rows)
         self.z_sources: list[list[int]] = []
         if not config.mesh_irises:
-            for row, iris in enumerate(scheme.irises, start=len(rows)):
+            irises = [region.iris for region in config.refined_regions if region.iris]
+            for row, iris in enumerate(irises, start=len(rows)):
                 self.z_sources.append([rows[landmark] for landmark in iris.z_from])
                 z_rows |= dict.fromkeys(iris.indices, row)
-        order = range(scheme.points)
+        order = range(config.load_topology().points)
         self.register_buffer("xy_rows", torch.tensor([xy_rows[i] for i in order]), persistent=False)
         self.register_buffer("z_rows", torch.tensor([z_rows[i] for i in order]), persistent=False)
 

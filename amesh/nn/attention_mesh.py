@@ -39,7 +39,7 @@ class AttentionMesh(nn.Module):
         """
         super().__init__()
         self.config = config
-        regions = config.scheme.regions
+        regions = config.refined_regions
         self.shared = SharedFeatures(config)
         self.mesh = MeshSubmodel(config)
         self.normaliser = RegionNormaliser(config)

@@ -39,7 +39,7 @@ class Cascade(nn.Module):
     def __init__(self, config: MeshConfig) -> None:
         """Builds all networks."""
         super().__init__()
-        regions = config.scheme.regions
+        regions = config.refined_regions
         self.config = config
         self.shared = SharedFeatures(config)
         self.mesh = MeshSubmodel(config)

@@ -6,28 +6,55 @@ from itertools import pairwise
 from typing import Any, Literal, get_args, get_type_hints
 
 from amesh.errors import UserError
-from amesh.topology import Topology, load
+from amesh.topology import Iris, Region, Topology, load
 
 # The shared map is the input at a quarter: stem and first stage halve it once each.
 SHARED_STRIDE = 4
 # The mesh head sees the input at 1/64, a region's head its crop at 1/8.
 MESH_STRIDE = 64
 REGION_STRIDE = 8
+# Outputs and losses of other parts of a network, whose names no region may take.
+_RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face"])
 
 
 @dataclass(frozen=True)
 class RegionConfig:
-    """Capacity of one region submodel.
+    """One region: the landmarks that it refines, and the capacity of its submodel.
+
+    Where the topology has a region of the same name, `points`, `anchors` and `iris` default to
+    that region's; a region of another name has to give points and anchors.
 
     Attributes:
         widths: Channels after each of its three halvings; the branches split after the second.
         depth: Residual blocks before each halving and after the last.
         head_width: Channels in front of the points.
+        points: Landmarks in the order of the output, or the name of one of the topology's parts;
+            see `Topology.indices`.
+        anchors: Two landmarks whose line is horizontal in the crop, image-left one first.
+        iris: A second output on the same features, for points that move within the region.
     """
 
     widths: tuple[int, int, int] = (64, 128, 128)
     depth: int = 2
     head_width: int = 32
+    points: str | tuple[int, ...] | None = None
+    anchors: tuple[int, int] | None = None
+    iris: Iris | None = None
+
+    @property
+    def capacity(self) -> tuple[tuple[int, int, int], int, int]:
+        """What submodels of equal structure have in common, whatever they look at."""
+        return self.widths, self.depth, self.head_width
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "RegionConfig":
+        """The config of a region from plain JSON types."""
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        if isinstance(iris := fields.get("iris"), Mapping):
+            fields["iris"] = Iris(iris["name"], tuple(iris["indices"]), tuple(iris["z_from"]))
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -42,8 +69,10 @@ class MeshConfig:
         widths: Channels of the backbone after each of its six halvings.
         depth: Residual blocks at each size of the backbone.
         head_width: Channels in front of the mesh head's points.
-        mesh_irises: Whether the mesh head predicts the irises too (paper) or not (released).
-        regions: Capacity by region name; a region that is not named has the default.
+        mesh_irises: Whether the mesh head predicts the irises too (paper), or leaves them to the
+            regions (released).
+        regions: Changes to the topology's regions, by name: another capacity or other points, a
+            region to add, or None for one to leave out.
         crop_source: Theta computed from the mesh's landmarks, or regressed (under supervision).
             Ideal crops are no third network: pass `thetas` to its forward.
         theta_rule: How theta follows from landmarks; see `amesh.geometry.region`.
@@ -63,7 +92,7 @@ class MeshConfig:
         amesh.errors.UserError: paper-256: input_size 200 is not a multiple of 64
 
     Raises:
-        UserError: The sizes do not divide, or a region is not in the topology.
+        UserError: The sizes do not divide, or a region does not fit the topology.
     """
 
     name: str = "paper-256"
@@ -74,7 +103,7 @@ class MeshConfig:
     depth: int = 2
     head_width: int = 32
     mesh_irises: bool = True
-    regions: Mapping[str, RegionConfig] = field(default_factory=dict)
+    regions: Mapping[str, RegionConfig | None] = field(default_factory=dict)
     crop_source: Literal["predicted", "regressed"] = "predicted"
     theta_rule: Literal["box", "corners"] = "box"
     sampler: Literal["affine", "gather", "gaussian"] = "affine"
@@ -92,6 +121,8 @@ class MeshConfig:
                 )
         _check_capacity(self.name, self.widths, 6, self.depth, self.head_width)
         for name, part in self.regions.items():
+            if part is None:
+                continue
             shared = (self.widths[1], *part.widths)  # a region starts from the shared map
             _check_capacity(f"{self.name}, {name}", shared, 4, part.depth, part.head_width)
         for field_name, size, stride in (
@@ -105,25 +136,37 @@ class MeshConfig:
                 f"{self.name}: crop_size {self.crop_size} exceeds the shared map's "
                 f"{self.input_size // SHARED_STRIDE}"
             )
-        known = [region.name for region in self.scheme.regions]
-        for region in self.regions:
-            if region not in known:
-                raise UserError(
-                    f"{self.name}: region {region!r} is not in topology {self.topology}; "
-                    f"it has: {', '.join(known)}"
-                )
+        self._check_regions()
+
+    def load_topology(self) -> Topology:
+        """The landmark scheme that `topology` names."""
+        return load(self.topology)
 
     @property
-    def scheme(self) -> Topology:
-        """The topology itself."""
-        return load(self.topology)
+    def refined_regions(self) -> tuple[Region, ...]:
+        """The regions that the network refines, in the order of its outputs.
+
+        Those of the topology come first, then those that the config adds.
+        """
+        topology = self.load_topology()
+        known = {region.name: region for region in topology.regions}
+        return tuple(
+            self._refined(name, known.get(name), topology)
+            for name in dict.fromkeys([*known, *self.regions])
+            if self.regions.get(name, RegionConfig()) is not None
+        )
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Landmarks of each output of the regions' submodels by name, in their order."""
+        return {name: points for r in self.refined_regions for name, points in r.outputs.items()}
 
     @property
     def mesh_indices(self) -> tuple[int, ...]:
         """Landmarks that the mesh head predicts, in its order."""
-        irises = {i for iris in self.scheme.irises for i in iris.indices}
-        skipped = set() if self.mesh_irises else irises
-        return tuple(i for i in range(self.scheme.points) if i not in skipped)
+        irises = [r.iris for r in self.refined_regions if r.iris and not self.mesh_irises]
+        skipped = {i for iris in irises for i in iris.indices}
+        return tuple(i for i in range(self.load_topology().points) if i not in skipped)
 
     def check_image(self, shape: Sequence[int]) -> None:
         """Checks that the network can take images of this shape.
@@ -139,8 +182,59 @@ class MeshConfig:
             )
 
     def region(self, name: str) -> RegionConfig:
-        """Capacity of one region's submodel."""
-        return self.regions.get(name, RegionConfig())
+        """What the config says of a region; defaults where it says nothing."""
+        return self.regions.get(name) or RegionConfig()
+
+    def _refined(self, name: str, default: Region | None, topology: Topology) -> Region:
+        """A region as the config changes it.
+
+        Raises:
+            UserError: It is neither in the topology nor described, or names an unknown part.
+        """
+        config, where = self.region(name), f"{self.name}: region {name!r}"
+        points = config.points if config.points is not None or not default else default.indices
+        anchors = config.anchors or (default.anchors if default else None)
+        if points is None or anchors is None:
+            raise UserError(
+                f"{where} is not in topology {topology.name} (which has: "
+                f"{', '.join(r.name for r in topology.regions)}): give its points and anchors"
+            )
+        if isinstance(points, str):
+            points = topology.indices(points)
+        iris = config.iris or (default.iris if default else None)
+        return Region(name, points, anchors, iris)
+
+    def _check_regions(self) -> None:
+        """Refuses regions whose points or names cannot be."""
+        topology, regions = self.load_topology(), self.refined_regions
+        count, known = topology.points, [region.name for region in topology.regions]
+        for name, part in self.regions.items():
+            if part is None and name not in known:
+                raise UserError(
+                    f"{self.name}: no region {name!r} to leave out of topology {topology.name}; "
+                    f"it has: {', '.join(known)}"
+                )
+        names = [name for region in regions for name in region.outputs]
+        for name in names:
+            if not name.isidentifier() or name in _RESERVED or names.count(name) > 1:
+                raise UserError(
+                    f"{self.name}: region name {name!r} is taken or not a plain word; "
+                    "it names an output"
+                )
+        in_mesh = set(self.mesh_indices)
+        for region in regions:
+            where = f"{self.name}: region {region.name!r}"
+            for output, points in region.outputs.items():
+                if len(set(points)) < len(points) or not points:
+                    raise UserError(f"{where}: {output} names a point twice, or none")
+                if outside := [i for i in points if not 0 <= i < count]:
+                    raise UserError(f"{where}: no point {outside[0]}; there are 0 to {count - 1}")
+            z_from = region.iris.z_from if region.iris else ()
+            placing = [*region.indices, *region.anchors, *z_from]
+            if missing := [i for i in placing if i not in in_mesh]:
+                raise UserError(f"{where}: the mesh head does not predict point {missing[0]}")
+            if region.anchors[0] == region.anchors[1]:
+                raise UserError(f"{where}: its anchors are one point; give two")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -151,12 +245,12 @@ class MeshConfig:
         """The config that `to_dict` wrote.
 
         Raises:
-            UserError: A field is unknown.
+            UserError: A field is unknown, or the network cannot be built.
         """
         fields = dict(data)
         try:
             fields["regions"] = {
-                name: RegionConfig(**{**region, "widths": tuple(region["widths"])})
+                name: None if region is None else RegionConfig.from_dict(region)
                 for name, region in fields.get("regions", {}).items()
             }
             if "widths" in fields:

@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
 from amesh.nn.mesh_submodel import MeshSubmodel, SharedFeatures
 from amesh.nn.output import MeshOutput
@@ -14,14 +15,14 @@ class MeshOnly(nn.Module):
     def __init__(self, config: MeshConfig) -> None:
         """Builds the network.
 
-        An iris that the mesh head does not predict would be missing, so the head predicts all.
+        Landmarks that the mesh head left to a region would be missing, so it predicts all.
 
         Raises:
-            ValueError: The config's mesh head leaves the irises out.
+            UserError: The config's mesh head leaves the irises out.
         """
         super().__init__()
-        if not config.mesh_irises and config.scheme.irises:
-            raise ValueError(f"{config.name}: MeshOnly needs mesh_irises")
+        if len(config.mesh_indices) < config.load_topology().points:
+            raise UserError(f"{config.name}: MeshOnly predicts all points; set mesh_irises")
         self.config = config
         self.shared = SharedFeatures(config)
         self.mesh = MeshSubmodel(config)

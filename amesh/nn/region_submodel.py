@@ -57,17 +57,17 @@ class RegionSubmodel(nn.Module):
             DownBlock(first, second, norm),
         )
         kernel = config.crop_size // REGION_STRIDE
-        outputs = {region.name: region.indices}
-        if region.iris is not None:
-            outputs[region.iris.name] = region.iris.indices
-        branches = {name: Branch(capacity, kernel, len(i), norm) for name, i in outputs.items()}
+        branches = {
+            name: Branch(capacity, kernel, len(points), norm)
+            for name, points in region.outputs.items()
+        }
         self.branches = nn.ModuleDict(branches)
         template = template_in_crop(config)
-        theta = RegionNormaliser(config)(template)[:, config.scheme.regions.index(region)]
+        theta = RegionNormaliser(config)(template)[:, config.refined_regions.index(region)]
         in_crop = affine.apply(
             affine.invert(theta), normalise(template[..., :2], config.input_size)
         )
-        for name, indices in outputs.items():
+        for name, indices in region.outputs.items():
             points = denormalise(in_crop[0, list(indices)], self.crop_extent)
             start_at(branches[name].head.points, points)
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amesh.errors import UserError
 from amesh.geometry import region, sampling
 from amesh.geometry.coordinates import normalise
 from amesh.geometry.picking import pick
@@ -14,20 +15,25 @@ class RegionNormaliser(nn.Module):
     """Thetas of all regions from landmarks: paper, "Attention mechanism"; rules in `geometry`."""
 
     def __init__(self, config: MeshConfig) -> None:
-        """Looks the regions' points up in the topology."""
+        """Looks up the regions' points.
+
+        Raises:
+            UserError: There is no region.
+        """
         super().__init__()
         self.input_size = config.input_size
         self.rule = config.theta_rule
-        scheme = config.scheme
-        self.regions = scheme.regions
-        template = torch.from_numpy(scheme.template[:, :2].copy()).float()
+        self.regions = config.refined_regions
+        if not self.regions:
+            raise UserError(f"{config.name}: no region is left; MeshOnly is the network without")
+        template = torch.from_numpy(config.load_topology().template[:, :2].copy()).float()
         self.frames = [
             region.corner_frame(template[list(r.indices)], template[list(r.anchors)])
-            for r in scheme.regions
+            for r in self.regions
         ]
 
     def forward(self, landmarks: Float[Tensor, "b n d"]) -> Float[Tensor, "b r 2 3"]:
-        """Thetas from landmarks in pixels of the network's input, in the topology's order."""
+        """Thetas from landmarks in pixels of the network's input, in the regions' order."""
         points = normalise(landmarks[..., :2], self.input_size)
         thetas = []
         for r, frame in zip(self.regions, self.frames, strict=True):

@@ -10,7 +10,7 @@ from amesh.nn.config import MeshConfig
 
 def template_in_crop(config: MeshConfig) -> Float[Tensor, "1 n 3"]:
     """The topology's mean face where a well-cut crop shows it [px of the network's input]."""
-    template = torch.tensor(config.scheme.template, dtype=torch.float32)
+    template = torch.tensor(config.load_topology().template, dtype=torch.float32)
     low, high = template[:, :2].amin(0), template[:, :2].amax(0)
     scale = config.input_size / (ROI_SCALE * (high - low).max())
     placed = template * scale

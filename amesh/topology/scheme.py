@@ -51,6 +51,12 @@ class Region:
     anchors: tuple[int, int]
     iris: Iris | None = None
 
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Landmarks of each output of the region's submodel: its own, then those of its iris."""
+        own = {self.name: self.indices}
+        return own if self.iris is None else own | {self.iris.name: self.iris.indices}
+
 
 @dataclass(frozen=True, eq=False)
 class Topology:
@@ -59,7 +65,8 @@ class Topology:
     Attributes:
         name: Name of the scheme.
         points: Number of landmarks n.
-        regions: Regions in the order of the network's outputs.
+        regions: Regions that a network refines unless its config says otherwise, in the order of
+            its outputs.
         anchors: Two landmarks that give the roll of the face, image-left one first.
         contours: Named polylines for drawing; a closed one ends with its first landmark.
         triangles: The surface, counter-clockwise or not as the source has it.
@@ -102,6 +109,11 @@ class Topology:
     def irises(self) -> tuple[Iris, ...]:
         """The irises, in the order of the regions that hold them."""
         return tuple(region.iris for region in self.regions if region.iris is not None)
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Landmarks of each region and iris by name, in the order of the network's outputs."""
+        return {name: points for r in self.regions for name, points in r.outputs.items()}
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +12,38 @@ from lightning_fabric.plugins.io import TorchCheckpointIO
 from amesh.errors import UserError
 from amesh.files import replacing
 from amesh.nn.config import MeshConfig
+from amesh.topology import portable
 
 _KEY = "amesh"
 # What training goes on from, beside the weights.
 _TO_RESUME = ("optimizer_states", "lr_schedulers", "loops")
-# What two networks may differ in and still have the same weights in the same places.
-_FREE = ("name", "sampler", "detach_theta", "theta_rule")
+# What two networks may differ in and still have the same weights in the same places; regions are
+# compared by what they refine.
+_FREE = ("name", "sampler", "detach_theta", "theta_rule", "regions")
 
 
 def describe(architecture: str, network: MeshConfig) -> dict[str, Any]:
     """What a checkpoint says about its network: plain types, so that no pickle is trusted."""
+    topology = network.load_topology()
     return {
         "architecture": architecture,
-        "network": _plain(network.to_dict()),
-        "topology": {"name": network.scheme.name, "points": network.scheme.points},
+        "network": _plain(network.to_dict() | {"topology": portable(network.topology)}),
+        "topology": {"name": topology.name, "points": topology.points},
     }
 
 
-def check_fits(checkpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def check_fits(checkpoint: Mapping[str, Any], architecture: str, network: MeshConfig) -> None:
     """Compares a checkpoint with the network that is to take it.
 
-    Args:
-        checkpoint: As it was read.
-        wanted: `describe` of the network.
+    What counts is that the weights have the same places and the same meaning: the landmarks, the
+    sizes, and which points each region refines. How the config says it does not.
 
     Raises:
         UserError: Naming the first thing that differs, and both its values.
     """
     if _KEY not in checkpoint:
         raise UserError("this checkpoint was not written by amesh fit: it does not say its network")
-    held = checkpoint[_KEY]
+    held, wanted = checkpoint[_KEY], describe(architecture, network)
     missing = [key for key in wanted if not isinstance(held, Mapping) or key not in held]
     if missing:
         raise UserError(f"this checkpoint is incomplete: it does not say its {', '.join(missing)}")
@@ -50,15 +53,23 @@ def check_fits(checkpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> None
                 f"checkpoint of another {key}: it holds {_shown(held[key])}, "
                 f"the configuration asks for {_shown(wanted[key])}"
             )
-    theirs, ours = held["network"], wanted["network"]
-    for key in ours:
+    # Where its topology's file was does not matter: it is the one that the configuration names.
+    theirs = MeshConfig.from_dict({**held["network"], "topology": network.topology})
+    for key in (field.name for field in fields(network)):
+        found, expected = getattr(theirs, key), getattr(network, key)
         # The gaussian sampler has a weight of its own; the other two are the same function.
-        gaussian = key == "sampler" and "gaussian" in (theirs.get(key), ours[key])
-        if theirs.get(key) != ours[key] and (key not in _FREE or gaussian):
+        gaussian = key == "sampler" and "gaussian" in (found, expected)
+        if found != expected and (key not in _FREE or gaussian):
             raise UserError(
-                f"checkpoint of another network: its {key} is {theirs.get(key)}, "
-                f"the configuration's {ours[key]}"
+                f"checkpoint of another network: its {key} is {found}, "
+                f"the configuration's {expected}"
             )
+    there, here = _regions(theirs), _regions(network)
+    if differing := [name for name in there | here if there.get(name) != here.get(name)]:
+        raise UserError(
+            f"checkpoint of another network: its regions are {', '.join(there)}, the "
+            f"configuration's {', '.join(here)}; {differing[0]} differs"
+        )
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -131,6 +142,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Reads a checkpoint without trusting it."""
         return read(Path(path))
+
+
+def _regions(network: MeshConfig) -> dict[str, Any]:
+    """What the weights of each region depend on, by name."""
+    return {r.name: (r, network.region(r.name).capacity) for r in network.refined_regions}
 
 
 def _plain(value: Any) -> Any:

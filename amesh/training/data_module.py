@@ -108,7 +108,7 @@ class FaceData(pl.LightningDataModule):
             return
         network = self._network()
         for training, config in ((True, self.augment), (False, NO_AUGMENTATION)):
-            self._augments[training] = Augment(network.scheme, network.input_size, config)
+            self._augments[training] = Augment(network.load_topology(), network.input_size, config)
         opened = {split: self._open(configs) for split, configs in self.configs.items()}
         pairs = [held_out(source, self.hold_out) for source in opened["train"]]
         rests = [rest for _, rest in pairs if len(rest)]
@@ -221,7 +221,9 @@ class FaceData(pl.LightningDataModule):
     def _faces(self, split: Split, config: AugmentConfig) -> FaceDataset:
         network, sources = self._network(), self.sources[split]
         size, training = network.input_size, split == "train"
-        return FaceDataset(sources, network.scheme, size, config.reach, self.on_bad, training)
+        return FaceDataset(
+            sources, network.load_topology(), size, config.reach, self.on_bad, training
+        )
 
     def _once(self, split: Split) -> DataLoader[Any] | list[DataLoader[Any]]:
         if not self.sources[split]:

@@ -78,8 +78,6 @@ class LandmarkTraining(pl.LightningModule):
                 weights to start from fits.
         """
         super().__init__()
-        if architecture == "MeshOnly" and not network.mesh_irises and network.scheme.irises:
-            raise UserError(f"{network.name}: MeshOnly predicts all points; set mesh_irises")
         self.architecture = architecture
         self.network, self.losses = network, losses
         self.optimiser, self.schedule, self.seed = optimiser, schedule, seed
@@ -177,7 +175,7 @@ class LandmarkTraining(pl.LightningModule):
         Raises:
             UserError: Naming what differs.
         """
-        check_fits(checkpoint, describe(self.architecture, self.network))
+        check_fits(checkpoint, self.architecture, self.network)
         about = checkpoint["amesh"]
         self.started_from = about.get("warm_start")
         self.licences = dict(about.get("licences", {}))

@@ -80,8 +80,10 @@ def labelled_regions(weight: Float[Tensor, "b n"], network: MeshConfig) -> Float
     """1 where every landmark that places a region's crop is labelled, else 0."""
     columns = [
         pick(weight, (*region.indices, *region.anchors)).amin(1)
-        for region in network.scheme.regions
+        for region in network.refined_regions
     ]
+    if not columns:
+        return weight[:, :0]
     return (torch.stack(columns, dim=1) > 0).to(weight.dtype)
 
 

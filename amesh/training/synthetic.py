@@ -45,7 +45,7 @@ class SyntheticData:
 
 def maker(network: MeshConfig, ranges: SynthConfig) -> SyntheticFaces:
     """What makes faces for a network: in pictures so large that its crops are not enlarged much."""
-    return SyntheticFaces(network.scheme, network.input_size * 4 // 3, ranges)
+    return SyntheticFaces(network.load_topology(), network.input_size * 4 // 3, ranges)
 
 
 def pool(network: MeshConfig, ranges: SynthConfig, count: int, seed: int) -> ListSource:
@@ -62,6 +62,6 @@ def pool(network: MeshConfig, ranges: SynthConfig, count: int, seed: int) -> Lis
     with tqdm(total=count, desc="synthetic faces", disable=not sys.stderr.isatty()) as bar:
         for start in range(0, count, _AT_ONCE):
             numbers = list(range(start, min(start + _AT_ONCE, count)))
-            found += records(make(faces, seed, numbers), network.scheme, seed)
+            found += records(make(faces, seed, numbers), network.load_topology(), seed)
             bar.update(len(numbers))
     return ListSource("synthetic faces", found)

@@ -125,7 +125,7 @@ def _mesh_rows(name: str, tensor: Tensor, new: MeshConfig, old: MeshConfig) -> T
     rows = tensor.unflatten(0, (-1, 3))  # 3m ... -> m 3 ...
     row_of = {landmark: row for row, landmark in enumerate(old.mesh_indices)}
     template = template_in_crop(old)[0].to(tensor)
-    outlines = {i: list(iris.z_from) for iris in old.scheme.irises for i in iris.indices}
+    outlines = {i: list(iris.z_from) for iris in old.load_topology().irises for i in iris.indices}
     taken = []
     for landmark in new.mesh_indices:
         if landmark in row_of:
@@ -156,7 +156,7 @@ def _is_head(name: str) -> bool:
 
 
 def _same_landmarks(new: MeshConfig, old: MeshConfig) -> bool:
-    mine, theirs = new.scheme, old.scheme
+    mine, theirs = new.load_topology(), old.load_topology()
     return mine.points == theirs.points and mine.regions == theirs.regions
 
 

@@ -1,6 +1,6 @@
 """The worst faces of each validation, drawn: what the network still gets wrong."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from amesh.data.loading.sample import Batch
 from amesh.errors import UserError
 from amesh.files import write_atomically
+from amesh.nn.config import MeshConfig
 from amesh.pipeline.draw import Style, draw_faces
 from amesh.topology.scheme import Topology
 from amesh.training.callbacks import is_trial, run_folder
@@ -85,7 +86,8 @@ class WorstFaces(Callback):
         folder = run_folder(trainer, None).parent  # the ranks agree on it: all of them have to ask
         if not worst:
             return
-        picture = sheet(worst, pl_module.network.scheme)  # type: ignore[union-attr, arg-type]
+        network = cast("MeshConfig", pl_module.network)
+        picture = sheet(worst, network.load_topology())
         path = folder / f"worst-{trainer.global_step:07d}.png"
         write_atomically(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
         for logger in trainer.loggers:

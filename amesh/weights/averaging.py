@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from amesh.errors import UserError
+from amesh.nn.config import MeshConfig
 from amesh.version import __version__
 from amesh.weights import store
 
@@ -31,7 +32,9 @@ def average(models: Sequence[str | Path]) -> tuple[nn.Module, dict[str, Any]]:
     if len({store.file_hash(file) for file in files}) < max(len(files), 2):
         raise UserError("average: give two or more networks, each once")
     headers = [store.header(file) for file in files]
-    kinds = [(one["architecture"], one["config"] | {"name": ""}) for one in headers]
+    kinds = [
+        (one["architecture"], MeshConfig.from_dict(one["config"] | {"name": ""})) for one in headers
+    ]
     for file, kind in zip(files, kinds, strict=True):
         if kind != kinds[0]:
             raise UserError(f"{file}: of another architecture or config than {files[0]}")

@@ -25,8 +25,8 @@ EXPORT = """
 from pathlib import Path
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.onnx.picture import export_onnx_picture
-from amesh.nn import weights
-folder, net = Path({folder!r}), weights.load("released-192")
+from amesh.weights import store
+folder, net = Path({folder!r}), store.load("released-192")
 (folder / "fp32.onnx").write_bytes(export_onnx(net))
 (folder / "fp16.onnx").write_bytes(export_onnx(net, "fp16"))
 (folder / "picture.onnx").write_bytes(export_onnx_picture(net))

@@ -30,11 +30,11 @@ def draw(index: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     colours |= {"lips_inner": (90, 20, 20), "right_eye": (240, 240, 240)}
     colours |= {"left_eye": (240, 240, 240), "right_iris": (60, 40, 20), "left_iris": (60, 40, 20)}
     for name, colour in colours.items():
-        for line in config.scheme.contours[name]:
+        for line in config.load_topology().contours[name]:
             shape = np.round(points[list(line), :2] * 16).astype(np.int32)
             cv2.fillPoly(picture, [shape], colour, cv2.LINE_AA, shift=4)
     for name in ("right_eyebrow", "left_eyebrow"):
-        for line in config.scheme.contours[name]:
+        for line in config.load_topology().contours[name]:
             shape = np.round(points[list(line), :2] * 16).astype(np.int32)
             cv2.polylines(picture, [shape], False, (60, 40, 30), 2, cv2.LINE_AA, shift=4)
     return picture, points.astype(np.float32)

@@ -102,7 +102,7 @@ def export_for_task(net: Network, precision: Precision = "fp16") -> bytes:
     if size != TASK_SIZE:
         landmarks = graph.multiply(landmarks, TASK_SIZE / size)
     outputs = {
-        "landmarks": graph.reshape(landmarks, (1, 1, 1, 3 * net.config.scheme.points)),
+        "landmarks": graph.reshape(landmarks, (1, 1, 1, 3 * net.config.load_topology().points)),
         "face_flag": graph.reshape(outputs["face_flag"], (1, 1, 1, 1)),
     }
     return _to_bytes(graph, outputs, net.config, precision, "task")

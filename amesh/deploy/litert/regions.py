@@ -38,7 +38,6 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.config import SHARED_STRIDE
 from amesh.nn.region_submodel import Branch, RegionSubmodel
-from amesh.topology import Iris, Region
 
 
 class Refined:
@@ -50,14 +49,15 @@ class Refined:
 
     def __init__(self, graph: OperatorGraph, net: AttentionMesh | Cascade) -> None:
         self.graph, self.net, self.config = graph, net, net.config
-        self.scheme = net.config.scheme
+        self.regions = net.config.refined_regions
+        self.landmarks = net.config.load_topology().points
         self.rows = HeadRows()
         self.row_of = {landmark: row for row, landmark in enumerate(net.config.mesh_indices)}
         points = net.mesh.head.points
         kernel, bias = kernel_of(points), bias_of(points)
         self.kernel = kernel.reshape(-1, 3, *kernel.shape[1:])  # m 3 h w i
         self.bias = bias.reshape(-1, 3)
-        self.places = np.full((self.scheme.points, 3), -1)
+        self.places = np.full((self.landmarks, 3), -1)
 
     def add(self, image: Value) -> dict[str, Value]:
         """Adds the whole network: `landmarks` (b n 3) and `face_flag` (b)."""
@@ -85,23 +85,22 @@ class Refined:
         order = graph.constant(self.places.reshape(-1).astype(np.int32), "places")
         landmarks = graph.gather(everything, order, axis=1)
         return {
-            "landmarks": graph.reshape(landmarks, (b, self.scheme.points, 3)),
+            "landmarks": graph.reshape(landmarks, (b, self.landmarks, 3)),
             "face_flag": graph.reshape(graph.slice(head, 1, flag, flag + 1), (b,)),
         }
 
     def _groups(self) -> list[list[int]]:
         """Regions that can run as lanes: those of equal capacity."""
         groups: dict[object, list[int]] = {}
-        for i, region in enumerate(self.scheme.regions):
-            groups.setdefault(self.config.region(region.name), []).append(i)
+        for i, region in enumerate(self.regions):
+            groups.setdefault(self.config.region(region.name).capacity, []).append(i)
         return list(groups.values())
 
     def _place_mesh(self) -> None:
         """Adds the mesh head's rows that end as landmarks."""
-        refined = {i for r in self.scheme.regions for i in r.indices}
-        refined |= {i for iris in self.scheme.irises for i in iris.indices}
-        means = {i: iris.z_from for iris in self.scheme.irises for i in iris.indices}
-        for landmark in range(self.scheme.points):
+        refined = {i for points in self.config.outputs.values() for i in points}
+        means = {i: r.iris.z_from for r in self.regions if r.iris for i in r.iris.indices}
+        for landmark in range(self.landmarks):
             if landmark not in refined:
                 start = self._add_rows([({landmark: 1.0}, axis) for axis in (0, 1)])
                 self.places[landmark, :2] = start, start + 1
@@ -124,11 +123,11 @@ class Refined:
 
     def _add_frame_rows(self, group: Sequence[int]) -> list[int]:
         """Adds what the frames of these regions are computed from."""
-        regions = [self.scheme.regions[i] for i in group]
+        regions = [self.regions[i] for i in group]
         if self.config.crop_source == "regressed":
             assert isinstance(self.net, AttentionMesh)
             half = self.config.input_size / 2
-            wanted = np.arange(6 * len(self.scheme.regions)).reshape(-1, 6)[group].reshape(-1)
+            wanted = np.arange(6 * len(self.regions)).reshape(-1, 6)[group].reshape(-1)
             bias = bias_of(self.net.theta)[wanted] + np.tile([0, 0, 1], len(wanted) // 3)
             kernel = kernel_of(self.net.theta)[wanted] * half
             return [self.rows.add(kernel, (bias * half).astype(np.float32))]
@@ -161,7 +160,7 @@ class Refined:
         if self.config.theta_rule == "corners":
             rules = [self.net.normaliser.frames[i] for i in group]
             return corner_frames(graph, take(starts[1], 1), lines, rules, size)
-        longest = max(len(self.scheme.regions[i].indices) for i in group)
+        longest = max(len(self.regions[i].indices) for i in group)
         return box_frames(graph, take(starts[1], longest), lines, size)
 
     def _crops(self, pixels: Value, side: int, frames: Value) -> Value:
@@ -174,7 +173,7 @@ class Refined:
     def _refine(self, group: Sequence[int], crops: Value, frames: Value, start: int) -> Value:
         """Runs these regions and says where their points go; x and y (b n*2*p) [px]."""
         graph, net = self.graph, self.net
-        modules = [net.regions[self.scheme.regions[i].name] for i in group]
+        modules = [net.regions[self.regions[i].name] for i in group]
         if isinstance(net, Cascade):
             networks = cast(list[RegionNetwork], modules)
             crops = sequence(graph, crops, [one.shared for one in networks])
@@ -195,13 +194,12 @@ class Refined:
         """Branches that run as lanes: those of the regions, and those of the irises."""
         lanes: dict[str, list[_Lane]] = {}
         for source, (i, submodel) in enumerate(zip(group, submodels, strict=True)):
-            region = self.scheme.regions[i]
-            outputs: list[Region | Iris] = [region, *([region.iris] if region.iris else [])]
-            for output in outputs:
-                branch = submodel.branches[output.name]
+            region = self.regions[i]
+            for name, points in region.outputs.items():
+                branch = submodel.branches[name]
                 assert isinstance(branch, Branch)
-                role = "contours" if output is region else "irises"
-                lanes.setdefault(role, []).append(_Lane(branch, source, output.indices))
+                role = "contours" if name == region.name else "irises"
+                lanes.setdefault(role, []).append(_Lane(branch, source, points))
         return lanes
 
     def _run_branches(

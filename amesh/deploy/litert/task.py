@@ -38,7 +38,7 @@ def export_task(net: Network, precision: Precision = "fp16") -> bytes:
         UserError: The detector's file is not in the cache, the network has other landmarks, or it
             has no TFLite form.
     """
-    points = net.config.scheme.points
+    points = net.config.load_topology().points
     if points != _POINTS:
         raise UserError(
             f"{net.config.name}: Face Landmarker takes {_POINTS} landmarks, this network has "

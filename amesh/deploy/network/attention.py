@@ -32,7 +32,7 @@ class JointThetas(nn.Module):
         super().__init__()
         self.input_size = config.input_size
         rows = {landmark: row for row, landmark in enumerate(config.mesh_indices)}
-        regions = config.scheme.regions
+        regions = config.refined_regions
         most = max(len(r.indices) for r in regions)
         # A point that is listed twice does not move a box: shorter regions repeat their first.
         padded = [[*r.indices, *r.indices[:1] * (most - len(r.indices))] for r in regions]
@@ -43,7 +43,7 @@ class JointThetas(nn.Module):
         self.register_buffer("anchors", anchors, persistent=False)
 
     def forward(self, mesh: Float[Tensor, "b m 3"]) -> Float[Tensor, "b r 2 3"]:
-        """Thetas in the topology's order."""
+        """Thetas in the regions' order."""
         regions, most = self.shape
         points = normalise(mesh[..., :2], self.input_size)
         boxes = points.index_select(1, self.indices).reshape(-1, most, 2)  # b*r k 2
@@ -168,7 +168,7 @@ def can_join(net: nn.Module) -> bool:
     if not isinstance(net, AttentionMesh | Cascade):
         return False
     config = net.config
-    capacities = {config.region(r.name) for r in config.scheme.regions}
+    capacities = {config.region(r.name).capacity for r in config.refined_regions}
     hard = config.sampler != "gaussian" and config.theta_rule == "box"
     return hard and config.crop_source == "predicted" and len(capacities) == 1
 

@@ -78,8 +78,8 @@ def against_onnx(model: bytes, origin: Origin, precision: Precision) -> Verify:
         file = OnnxFile(model, threads=0)
         size = int(file.inputs[INPUT][2])
         images = parity_crops(size).images
-        scheme = load(origin.topology)
-        compared = parity.compare(run(images), file.run_crops(images), scheme, size, NAME)
+        outputs = load(origin.topology).outputs
+        compared = parity.compare(run(images), file.run_crops(images), outputs, size, NAME)
         parity.require(compared, precision, f"{origin.name} against ONNX Runtime")
         return {"against": "ONNX Runtime", **compared.to_dict()}
 

@@ -177,10 +177,8 @@ def _parts(track: Track, length: float, topology: Topology) -> dict[str, Float[n
     lengths = np.full(len(track), length)
     trembling = landmark_jitter(track[..., :2], lengths)
     found = {ALL: trembling}
-    for region in topology.regions:
-        found[region.name] = trembling[:, list(region.indices)]
-    for iris in topology.irises:
-        found[iris.name] = trembling[:, list(iris.indices)]
+    for name, points in topology.outputs.items():
+        found[name] = trembling[:, list(points)]
     parts = {name: np.asarray(np.sqrt((part**2).mean(1))) for name, part in found.items()}
     return parts | {WHOLE: face_jitter(track[..., :2], lengths)}
 

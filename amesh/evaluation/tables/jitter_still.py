@@ -110,5 +110,4 @@ def _scatter(
         return float(100 * np.sqrt(squared[indices].mean()) / length)
 
     found = {ALL: percent(slice(None))}
-    found |= {region.name: percent(list(region.indices)) for region in topology.regions}
-    return found | {iris.name: percent(list(iris.indices)) for iris in topology.irises}
+    return found | {name: percent(list(points)) for name, points in topology.outputs.items()}

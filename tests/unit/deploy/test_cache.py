@@ -35,7 +35,7 @@ def _export(name: str, runtime: str) -> Path:
         model=name,
         architecture="AttentionMesh",
         topology="face478",
-        topology_sha256=sidecar.topology_hash(net.config.scheme),
+        topology_sha256=sidecar.topology_hash(net.config.load_topology()),
         precision="fp32",
         layout="NCHW",
         inputs={},

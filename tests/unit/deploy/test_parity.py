@@ -31,7 +31,7 @@ def test_errors_are_distances_by_region():
     found["landmarks"][0, lips[3]] = (0.3, 0.0, 0.4)
     found["landmarks"][1, iris[0]] = (0.0, 0.2, 0.0)
     found["face_flag"][1] = -2
-    result = parity.compare(RunnerOutput(**found), outputs(), FACE, 192, "mine")
+    result = parity.compare(RunnerOutput(**found), outputs(), FACE.outputs, 192, "mine")
     assert result.all.max == pytest.approx(0.5)
     assert result.regions["lips"].max == pytest.approx(0.5)
     assert result.regions["right_iris"].max == pytest.approx(0.2)
@@ -46,7 +46,7 @@ def test_errors_are_distances_by_region():
 def test_percentile_is_over_all_landmarks_of_all_crops():
     found = outputs(10)
     found["landmarks"][:, :, 0] = np.arange(4780).reshape(10, 478)
-    result = parity.compare(found, outputs(10), FACE, 192, "mine")
+    result = parity.compare(found, outputs(10), FACE.outputs, 192, "mine")
     assert result.all.p999 == pytest.approx(4779 * 0.999)
 
 
@@ -71,7 +71,7 @@ def test_what_is_out_of_tolerance_is_refused_with_its_figures():
 def test_nan_fails():
     found = outputs()
     found["landmarks"][1, 5, 2] = np.nan
-    result = parity.compare(found, outputs(), FACE, 192, "mine")
+    result = parity.compare(found, outputs(), FACE.outputs, 192, "mine")
     assert result.problem("int8") is not None
     with pytest.raises(UserError, match=r"worst: mesh"):
         parity.require(result, "fp16", "a.onnx")
@@ -81,10 +81,10 @@ def test_outputs_of_another_shape_or_name_are_refused():
     found = outputs()
     found["landmarks"] = found["landmarks"][:, :468]
     with pytest.raises(UserError, match=r"\(2, 478, 3\).*\(2, 468"):
-        parity.compare(found, outputs(), FACE, 192, "mine")
+        parity.compare(found, outputs(), FACE.outputs, 192, "mine")
     del found["landmarks"]
     with pytest.raises(UserError, match=r"landmarks: .*\(2, 478, 3\).*None"):
-        parity.compare(found, outputs(), FACE, 192, "mine")
+        parity.compare(found, outputs(), FACE.outputs, 192, "mine")
 
 
 def test_a_network_equals_itself():

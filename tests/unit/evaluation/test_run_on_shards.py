@@ -95,6 +95,6 @@ def test_errors_in_table_2_are_those_of_the_network(tmp_path: Path) -> None:
     outer, lips = ((truth[0, a] - truth[0, b]).norm() for a, b in ((33, 263), (61, 291)))
     [table] = _read(tmp_path / "out")["table_2"]
     values = [row["cells"][0]["error"]["value"] for row in table["rows"]]
-    region_points = list(config.scheme.regions[0].indices)
+    region_points = list(config.load_topology().regions[0].indices)
     assert values[0] == pytest.approx(100 * float(away.mean() / outer), rel=1e-4)
     assert values[1] == pytest.approx(100 * float(away[region_points].mean() / lips), rel=1e-4)

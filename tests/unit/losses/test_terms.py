@@ -19,7 +19,7 @@ def faces(shift: float = 0.0) -> tuple[MeshOutput, Batch]:
     predicted = truth.clone()
     predicted[..., 0] += shift
     regions = {}
-    for region in TINY.scheme.regions:
+    for region in TINY.load_topology().regions:
         for part in [region, *([region.iris] if region.iris else [])]:
             regions[part.name] = predicted[:, list(part.indices), :2]
     thetas = torch.eye(2, 3).expand(3, 3, 2, 3)

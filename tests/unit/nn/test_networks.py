@@ -32,13 +32,13 @@ def build(kind: type[nn.Module], config: MeshConfig) -> nn.Module:
 def test_every_network_builds_from_every_scheme(kind: type[nn.Module], topology: str):
     config = replace(TINY, topology=topology)
     output = build(kind, config)(pictures(config))
-    scheme = config.scheme
+    scheme = config.load_topology()
     assert output.landmarks.shape == (2, scheme.points, 3)
     assert output.face_flag.shape == (2,)
-    for region in scheme.regions if kind is not MeshOnly else ():
-        assert output.regions[region.name].shape == (2, len(region.indices), 2)
-        if region.iris:
-            assert output.regions[region.iris.name].shape == (2, len(region.iris.indices), 2)
+    expected = {} if kind is MeshOnly else scheme.outputs
+    assert {name: len(points[0]) for name, points in output.regions.items()} == {
+        name: len(points) for name, points in expected.items()
+    }
     assert output.thetas.shape[1] == (0 if kind is MeshOnly else len(scheme.regions))
 
 
@@ -94,7 +94,7 @@ def test_gather_is_affine_by_other_operators(kind: type[nn.Module]):
 def test_gaussian_attention_has_a_width_to_learn():
     net = build(AttentionMesh, replace(TINY, sampler="gaussian"))
     net(pictures(TINY)).landmarks.sum().backward()
-    for region in TINY.scheme.regions:
+    for region in TINY.load_topology().regions:
         gradient = net.attention[region.name].log_sigma.grad
         assert gradient is not None
         assert gradient.isfinite()
@@ -149,7 +149,7 @@ def test_a_region_has_a_capacity_of_its_own():
 @pytest.mark.parametrize("mesh_irises", [True, False])
 def test_assembly_puts_every_prediction_at_its_landmark(mesh_irises: bool):
     config = replace(TINY, mesh_irises=mesh_irises)
-    scheme, rows = config.scheme, config.mesh_indices
+    scheme, rows = config.load_topology(), config.mesh_indices
     assert len(rows) == (478 if mesh_irises else 468)
     mesh = torch.tensor(rows)[None, :, None] + torch.tensor([0.0, 0.1, 0.2])  # b m 3
     regions = {}
@@ -246,5 +246,5 @@ def test_a_config_survives_json():
 
 
 def test_mesh_only_must_predict_the_irises():
-    with pytest.raises(ValueError, match="MeshOnly needs mesh_irises"):
+    with pytest.raises(UserError, match="MeshOnly predicts all points"):
         MeshOnly(NAMED["released-192"])

@@ -1,25 +1,28 @@
 import errno
+import json
 import resource
+from dataclasses import asdict, replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import torch
 
 from amesh.errors import UserError
-from amesh.nn.config import NAMED, MeshConfig
+from amesh.nn.config import NAMED, MeshConfig, RegionConfig
 from amesh.training.checkpoint import AtomicCheckpointIO, check_fits, describe, read
 
 TINY = NAMED["tiny-128"]
 
 
 def held(**changes):
-    config = MeshConfig(**{**TINY.to_dict(), **changes})
+    config = MeshConfig.from_dict({**TINY.to_dict(), **changes})
     return {"amesh": describe("AttentionMesh", config)}
 
 
 def test_its_own_network_fits_whatever_reads_the_crops():
-    check_fits(held(), describe("AttentionMesh", TINY))
-    check_fits(held(sampler="gather", name="mine"), describe("AttentionMesh", TINY))
+    check_fits(held(), "AttentionMesh", TINY)
+    check_fits(held(sampler="gather", name="mine"), "AttentionMesh", TINY)
 
 
 def test_a_checkpoint_of_another_topology_is_refused():
@@ -27,24 +30,50 @@ def test_a_checkpoint_of_another_topology_is_refused():
     other["amesh"]["topology"] = {"name": "mine", "points": 21}
     expected = r"another topology: it holds mine \(21 points\), .* face478 \(478 points\)"
     with pytest.raises(UserError, match=expected):
-        check_fits(other, describe("AttentionMesh", TINY))
+        check_fits(other, "AttentionMesh", TINY)
 
 
 def test_a_checkpoint_of_another_network_is_refused_by_what_differs():
     with pytest.raises(UserError, match=r"crop_size is 32, .* 16"):
-        check_fits(held(crop_size=32), describe("AttentionMesh", TINY))
+        check_fits(held(crop_size=32), "AttentionMesh", TINY)
     with pytest.raises(UserError, match=r"AttentionMesh.*Cascade"):
-        check_fits(held(), describe("Cascade", TINY))
+        check_fits(held(), "Cascade", TINY)
     with pytest.raises(UserError, match=r"sampler is gaussian.*affine"):
-        check_fits(held(sampler="gaussian"), describe("AttentionMesh", TINY))
+        check_fits(held(sampler="gaussian"), "AttentionMesh", TINY)
+
+
+def test_regions_are_compared_by_what_they_refine():
+    everything = asdict(RegionConfig(points="lips_outer", anchors=(61, 291)))
+    said = {"nose": {**everything, "points": [1, 4, 5]}}
+    same = replace(TINY, regions={"nose": RegionConfig(points=(1, 4, 5), anchors=(61, 291))})
+    check_fits(held(regions=said), "AttentionMesh", same)
+    with pytest.raises(UserError, match=r"its regions are lips.*; nose differs"):
+        check_fits(held(regions=said), "AttentionMesh", TINY)
+    other = replace(TINY, regions={"nose": RegionConfig(points="nose", anchors=(61, 291))})
+    with pytest.raises(UserError, match="nose differs"):
+        check_fits(held(regions=said), "AttentionMesh", other)
+    # A capacity that an earlier version wrote, without the points.
+    capacity = {"widths": [64, 128, 128], "depth": 2, "head_width": 32}
+    check_fits(held(regions={"lips": capacity}), "AttentionMesh", TINY)
+
+
+def test_an_own_topology_travels_in_the_checkpoint(tmp_path):
+    data = json.loads((resources.files("amesh.topology") / "schemes/ibug68.json").read_text())
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(data | {"name": "own"}))
+    own = replace(TINY, topology=str(path))
+    checkpoint = {"amesh": describe("AttentionMesh", own)}
+    moved = path.rename(tmp_path / "moved.json")
+    check_fits(checkpoint, "AttentionMesh", replace(TINY, topology=str(moved)))
+    assert MeshConfig.from_dict(checkpoint["amesh"]["network"]).load_topology().name == "own"
 
 
 def test_a_foreign_checkpoint_is_refused():
     with pytest.raises(UserError, match="not written by amesh fit"):
-        check_fits({"state_dict": {}}, describe("AttentionMesh", TINY))
+        check_fits({"state_dict": {}}, "AttentionMesh", TINY)
 
     with pytest.raises(UserError, match=r"incomplete: .*network, topology"):
-        check_fits({"amesh": {"architecture": "AttentionMesh"}}, describe("AttentionMesh", TINY))
+        check_fits({"amesh": {"architecture": "AttentionMesh"}}, "AttentionMesh", TINY)
 
 
 def test_a_truncated_or_missing_file_is_refused_by_name(tmp_path):

@@ -39,7 +39,7 @@ def test_without_labels_it_is_the_mean_face_in_a_well_cut_crop():
 
 def test_a_region_counts_as_labelled_when_all_of_it_is():
     weight = torch.ones(2, 478)
-    weight[1, TINY.scheme.regions[0].indices[5]] = 0
+    weight[1, TINY.load_topology().regions[0].indices[5]] = 0
     assert labelled_regions(weight, TINY).tolist() == [[1, 1, 1], [0, 1, 1]]
 
 

@@ -67,7 +67,7 @@ def test_the_network_trains_meanwhile(module: LandmarkTraining, batch: Batch):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_workers_and_their_time_count(module: LandmarkTraining, workers: int):
-    topology = NETWORK.scheme
+    topology = NETWORK.load_topology()
     face = (topology.template * 20 + np.array([50.0, 40.0, 0.0])).astype(np.float32)
     pixels = np.random.default_rng(0).integers(0, 255, (90, 100, 3), np.uint8)
     file = b"P6 100 90 255\n" + pixels.tobytes()

@@ -34,7 +34,7 @@ def test_a_larger_member_takes_everything_and_scales_its_heads():
     bias, old = net.mesh.head.points.bias.view(478, 3), source.mesh.head.points.bias.view(468, 3)
     assert torch.allclose(bias[:468], old * 256 / 192)
     # The right iris, which the source's mesh does not have, starts inside the right eye.
-    eye = bias[list(NAMED["paper-256"].scheme.regions[1].iris.z_from), :2]
+    eye = bias[list(NAMED["paper-256"].load_topology().regions[1].iris.z_from), :2]
     assert (bias[468, :2] > eye.amin(0)).all()
     assert (bias[468, :2] < eye.amax(0)).all()
     lips = net.regions["lips"].branches["lips"].head.points.bias

@@ -1,13 +1,15 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from amesh.cli import main
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.config import NAMED, MeshConfig
+from amesh.nn.config import NAMED, MeshConfig, RegionConfig
 from amesh.weights import store
 from amesh.weights.averaging import average
 
@@ -33,6 +35,16 @@ def test_every_weight_is_the_mean_and_every_origin_is_named(tmp_path: Path):
     assert [one["source"] for one in origin["averaged"]] == ["seed 0", "seed 1", "seed 2"]
     assert [one["weights"] for one in origin["averaged"]] == ["0", "1", "2"]
     assert store.load(written).config == TINY
+
+
+def test_a_file_of_an_earlier_version_is_of_the_same_config(tmp_path: Path):
+    config = replace(TINY, regions={"lips": RegionConfig((16, 32, 32), 1, 16)})
+    one, other = saved(tmp_path, 0, config), saved(tmp_path, 1, config)
+    header = store.header(one)
+    header["config"]["regions"]["lips"] = {"widths": [16, 32, 32], "depth": 1, "head_width": 16}
+    save_file(store.tensors(one), one, {"amesh": json.dumps(header)})
+    mean, _ = average([one, other])
+    assert mean.config == config
 
 
 def test_what_has_no_mean_is_refused(tmp_path: Path):

@@ -63,7 +63,7 @@ def test_a_scheme_of_its_own_travels_with_the_weights(tmp_path: Path, monkeypatc
     store.save(net, path, {})
     monkeypatch.chdir(tmp_path)
     scheme.unlink()
-    assert store.load(path).config.scheme.name == "own68"
+    assert store.load(path).config.load_topology().name == "own68"
 
 
 def test_half_precision_weights_load_as_single(saved: Path, tmp_path: Path):
