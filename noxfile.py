@@ -9,6 +9,7 @@ copy is enough; delete that folder to start afresh. The other sessions have thei
 import csv
 import json
 import os
+import re
 import shutil
 import sys
 import zipfile
@@ -121,6 +122,21 @@ def types(session: nox.Session) -> None:
     """Check types with mypy in strict mode."""
     programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "python"), "-m", "mypy", *session.posargs, external=True)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into build/docs; warnings are errors, nothing is fetched.
+
+    Reads the code only: no PyTorch. To look at it: `python -m http.server -d build/docs`.
+    """
+    session.install(*PINNED, *nox.project.dependency_groups(PYPROJECT, "docs"))
+    session.run("python", "docs/site.py", "build/docs-pages")
+    session.run("zensical", "build", "--strict", "--clean")
+    remote = re.compile(r'<(?:script|img|iframe)[^>]* src="https?:|<link[^>]* href="https?:')
+    for page in sorted((BUILD / "docs").rglob("*.html")):
+        if found := remote.search(page.read_text(encoding="utf-8")):
+            session.error(f"{page.relative_to(HERE)} loads from elsewhere: {found.group()}...")
 
 
 @nox.session

@@ -26,7 +26,7 @@ _PACKAGES = {"litert": "ai_edge_litert", "onnx": "onnxruntime"}
 class FaceMesh(FacePipeline):
     """Finds faces and their landmarks in pictures.
 
-    Example:
+    Examples:
         >>> face_mesh = FaceMesh()
         >>> [face] = face_mesh("photo.jpg")
         >>> face.landmarks.shape

@@ -15,6 +15,11 @@ DOCUMENTS = ("*.md", "docs/**/*.md", "conf/*.md", "deploy/**/*.md", "tests/golde
 LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
 
 
+def documents() -> list[Path]:
+    """The pages of the site."""
+    return sorted(path for pattern in DOCUMENTS for path in ROOT.glob(pattern))
+
+
 def gather(folder: Path) -> list[Path]:
     """Copies the documents and the files that they link to.
 
@@ -22,7 +27,7 @@ def gather(folder: Path) -> list[Path]:
         The copies.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    pages = sorted(path for pattern in DOCUMENTS for path in ROOT.glob(pattern))
+    pages = documents()
     linked = {
         (page.parent / target).resolve()
         for page in pages

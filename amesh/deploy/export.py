@@ -69,7 +69,7 @@ def export(
     Returns:
         The file.
 
-    Example:
+    Examples:
         >>> file = export("paper-256", "onnx", Path("face.onnx"), say=lambda line: None)
         >>> file.name, Path("face.onnx.json").is_file()
         ('face.onnx', True)

@@ -48,7 +48,7 @@ def evaluate(
     Returns:
         What `evaluation.json` holds; `failed` names the pictures that could not be read.
 
-    Example:
+    Examples:
         >>> report = evaluate("landmarks.jsonl", "paper-256", limit=1, detector=False)
         >>> sorted(report)[:2]
         ['about', 'agreement']

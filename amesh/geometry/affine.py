@@ -17,7 +17,7 @@ def apply(affine: Float[Tensor, "*b 2 3"], points: Float[Tensor, "*b n 2"]) -> T
     Returns:
         Points of shape (*b, n, 2).
 
-    Example:
+    Examples:
         >>> image_from_crop = torch.tensor([[2.0, 0.0, 108.0], [0.0, 2.0, 8.0]])
         >>> apply(image_from_crop, torch.tensor([[0.0, 0.0], [96.0, 96.0]]))
         tensor([[108.,   8.],
@@ -32,7 +32,7 @@ def compose(
 ) -> Float[Tensor, "*b 2 3"]:
     """The affine that applies `inner` first and `outer` to its result.
 
-    Example:
+    Examples:
         >>> double = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
         >>> shift = torch.tensor([[1.0, 0.0, 3.0], [0.0, 1.0, 4.0]])
         >>> compose(double, shift)
@@ -47,7 +47,7 @@ def compose(
 def invert(affine: Float[Tensor, "*b 2 3"]) -> Float[Tensor, "*b 2 3"]:
     """The inverse affine; infinite where the matrix is singular.
 
-    Example:
+    Examples:
         >>> image_from_crop = torch.tensor([[2.0, 0.0, 108.0], [0.0, 2.0, 8.0]])
         >>> apply(invert(image_from_crop), torch.tensor([[300.0, 200.0]]))
         tensor([[96., 96.]])
@@ -69,7 +69,7 @@ def similarity(
             screen, (-y, x).
         scale: Length of the turned x axis and y axis.
 
-    Example:
+    Examples:
         >>> centre, right = torch.tensor([300.0, 200.0]), torch.tensor([1.0, 0.0])
         >>> similarity(centre, right, torch.tensor([2.0, 2.0]))
         tensor([[  2.,  -0., 300.],

@@ -15,7 +15,7 @@ from torch import Tensor
 def normalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2"]:
     """Pixel coordinates of a square of `size` [px] to normalised coordinates.
 
-    Example:
+    Examples:
         >>> normalise(torch.tensor([0.0, 24.0]), 48)
         tensor([-1.,  0.])
     """
@@ -25,7 +25,7 @@ def normalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2
 def denormalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2"]:
     """Normalised coordinates to pixel coordinates of a square of `size` [px].
 
-    Example:
+    Examples:
         >>> denormalise(torch.tensor([-1.0, 0.0]), 48)
         tensor([ 0., 24.])
     """
@@ -39,7 +39,7 @@ def pixel_centres(size: int, like: Tensor) -> Float[Tensor, "k k 2"]:
         size: Number of pixels along a side.
         like: A tensor whose dtype and device the result takes.
 
-    Example:
+    Examples:
         >>> pixel_centres(2, torch.zeros(1))[..., 0]
         tensor([[-0.5000,  0.5000],
                 [-0.5000,  0.5000]])

@@ -41,7 +41,7 @@ class CornerFrame(NamedTuple):
 def horizontal(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, "b 2"]:
     """Unit vector from the first anchor to the second.
 
-    Example:
+    Examples:
         >>> horizontal(torch.tensor([[[0.0, 0.0], [3.0, 4.0]]]))
         tensor([[0.6000, 0.8000]])
     """
@@ -58,7 +58,7 @@ def theta_from_box(
         points: The region's landmarks [normalised].
         anchors: The two landmarks whose line becomes horizontal [normalised].
 
-    Example:
+    Examples:
         >>> points = torch.tensor([[[-0.2, 0.0], [0.2, 0.0], [0.0, 0.1], [0.0, -0.1]]])
         >>> theta_from_box(points, points[:, :2])  # 0.3 = 1.5 x half the width
         tensor([[[0.3000, -0.0000, 0.0000],

@@ -26,7 +26,7 @@ class Roi(NamedTuple):
         size: (b,) side [image px].
         angle: (b,) [radians], clockwise on the screen.
 
-    Example:
+    Examples:
         >>> Roi.at(320, 240, size=200).size
         tensor([200.], dtype=torch.float64)
     """
@@ -56,7 +56,7 @@ def from_detection(box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"]) -> R
         box: Left, top, right, bottom [image px].
         eyes: The eye at the image's left, then the other [image px].
 
-    Example:
+    Examples:
         >>> box = torch.tensor([[60.0, 50.0, 180.0, 190.0]])
         >>> eyes = torch.tensor([[[90.0, 100.0], [150.0, 100.0]]])
         >>> from_detection(box, eyes)
@@ -86,7 +86,7 @@ def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:
         roi: The squares.
         crop_size: Side of the crop [px].
 
-    Example:
+    Examples:
         >>> image_from_crop(Roi.at(300, 200, size=384), crop_size=192).tolist()
         [[[2.0, -0.0, 108.0], [0.0, 2.0, 8.0]]]
     """

@@ -33,7 +33,7 @@ def affine(
         theta: Where to read.
         size: Side of the crop [px].
 
-    Example:
+    Examples:
         >>> features = torch.arange(16.0).reshape(1, 1, 4, 4)
         >>> theta = torch.tensor([[[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]])  # the middle half
         >>> affine(features, theta, size=2)
@@ -70,7 +70,7 @@ def gather(
         theta: Where to read.
         size: Side of the crop [px].
 
-    Example:
+    Examples:
         >>> features = torch.arange(16.0).reshape(1, 1, 4, 4)
         >>> theta = torch.tensor([[[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]])  # the middle half
         >>> gather(features, theta, size=2)
@@ -116,7 +116,7 @@ def gaussian(
         size: Side of the crop [px].
         sigma: Standard deviation [map px], positive; learned.
 
-    Example:
+    Examples:
         >>> features = torch.ones(1, 1, 8, 8)
         >>> theta = torch.tensor([[[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]])
         >>> gaussian(features, theta, size=2, sigma=torch.tensor(0.5))

@@ -20,7 +20,7 @@ from amesh.nn.template import start_at, template_in_crop
 class AttentionMesh(nn.Module):
     """Shared features, the mesh submodel, and per region: attention, then its submodel.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from amesh.nn.config import NAMED
         >>> net = AttentionMesh(NAMED["tiny-128"])

@@ -80,7 +80,7 @@ class MeshConfig:
         batch_norm: BatchNorm after each pointwise convolution, folded for export.
         detach_theta: Keep the regions' gradients from moving the mesh through theta.
 
-    Example:
+    Examples:
         >>> config = MeshConfig(name="mine", input_size=192, crop_size=16)
         >>> config.widths
         (16, 32, 64, 128, 128, 128)

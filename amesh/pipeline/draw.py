@@ -82,7 +82,7 @@ def draw_faces(
         The drawing; a picture whose longer side is under `MIN_SIDE` is enlarged by
         `drawing_scale`.
 
-    Example:
+    Examples:
         >>> image = np.zeros((480, 640, 3), np.uint8)
         >>> face = load().template[:, :2] * 200 + (320, 200)
         >>> draw_faces(image, [face]).shape

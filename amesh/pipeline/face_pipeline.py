@@ -36,7 +36,7 @@ class Face:
         roi: The square that the network looked at, a batch of one.
         topology: The scheme of the landmarks.
 
-    Example:
+    Examples:
         >>> landmarks = np.zeros((478, 3), np.float32)
         >>> face = Face(0, 0.99, landmarks, Roi.at(100, 100, 200))
         >>> face["right_iris"].shape

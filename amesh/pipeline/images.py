@@ -38,7 +38,7 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
     The EXIF orientation is applied; 16-bit values are scaled to 8 bits; transparent pixels lie on
     white; an animation gives its first frame. Colour profiles are ignored.
 
-    Example:
+    Examples:
         >>> read_image("photo.jpg").shape
         (512, 512, 3)
 

@@ -76,7 +76,7 @@ class Topology:
         template: A mean face: x right, y down, z away from the camera, outer eye corners at
             distance 1, their middle at the origin.
 
-    Example:
+    Examples:
         >>> topology = load("face478")
         >>> topology.points, len(topology.triangles)
         (478, 852)
@@ -128,7 +128,7 @@ class Topology:
         the order of the region's output. Where a contour and a region share a name, as
         `right_eye` does, the contour is meant.
 
-        Example:
+        Examples:
             >>> load().indices("right_iris")
             (468, 469, 470, 471, 472)
 
@@ -163,7 +163,7 @@ class Topology:
     ) -> Float[np.ndarray, "*b k d"]:
         """Landmarks of this topology expressed in the foreign scheme `name`.
 
-        Example:
+        Examples:
             >>> topology = load("face478")
             >>> topology.map_points(topology.template, "ibug68").shape
             (68, 3)
@@ -177,7 +177,7 @@ def load(name_or_path: str = "face478") -> Topology:
 
     The JSON text itself is how a weights file carries a scheme of its own; see `portable`.
 
-    Example:
+    Examples:
         >>> load().name
         'face478'
         >>> load("ibug68").points

@@ -127,7 +127,7 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
     Args:
         name_or_path: Name of installed weights, or the path of a `.safetensors` file.
 
-    Example:
+    Examples:
         >>> import torch
         >>> net = load("paper-256")
         >>> output = net(torch.rand(2, 3, 256, 256))

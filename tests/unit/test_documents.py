@@ -1,9 +1,13 @@
 """The documents: links lead somewhere, commands exist, Python blocks run."""
 
 import ast
+import importlib.util
+import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -36,7 +40,7 @@ COMMANDS = [shlex.split(line, comments=True) for line in command_lines()]
 AMESH = [words for words in COMMANDS if Path(words[0]).name == "amesh"]
 NOX = [words for words in COMMANDS if Path(words[0]).name == "nox"]
 PYTHON = [
-    pytest.param(code, id=f"{path.stem}-{number}")
+    pytest.param(code, id=f"{path.relative_to(ROOT)}-{number}")
     for path in DOCUMENTS
     for number, code in enumerate(blocks(path, "python"))
 ]
@@ -103,7 +107,7 @@ def test_nox_sessions_exist(words: list[str]) -> None:
 def test_python_blocks_run(
     code: str, astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Image.fromarray(astronaut).save(tmp_path / "photo.jpg")
+    write_manifest(tmp_path, astronaut)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "document", "exec"), {"__name__": "document"})
 
@@ -115,6 +119,83 @@ def test_python_blocks_name_what_is_public(code: str) -> None:
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "amesh":
             assert node.attr in amesh.__all__
+
+
+def write_manifest(folder: Path, photo: np.ndarray) -> Path:
+    """The example of docs/manifest.md with its pictures."""
+    [lines] = blocks(ROOT / "docs" / "manifest.md", "jsonl")
+    manifest = folder / "labels.jsonl"
+    manifest.write_text(lines, encoding="utf-8")
+    Image.fromarray(photo).save(folder / "photo.jpg")
+    Image.new("RGB", (300, 240), "grey").save(folder / "wall.jpg")
+    return manifest
+
+
+def test_the_manifest_in_the_documents_can_be_used(
+    tmp_path: Path, astronaut: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from amesh.cli import main
+
+    manifest = write_manifest(tmp_path, astronaut)
+    assert main(["data", "check", str(manifest)]) == 0
+    said = capsys.readouterr().out
+    assert "1 labelled faces, 1 regions without a face" in said
+    assert "ibug68 1" in said
+
+
+@pytest.mark.weights
+def test_the_manifest_in_the_documents_fits_its_picture(
+    tmp_path: Path, astronaut: np.ndarray
+) -> None:
+    import amesh
+
+    manifest = write_manifest(tmp_path, astronaut)
+    points = np.array(json.loads(manifest.read_text().splitlines()[0])["points"])
+    [face] = amesh.FaceMesh(runtime="torch")(astronaut)
+    found = face.topology.map_points(face.landmarks, "ibug68")[:, :2]
+    assert np.linalg.norm(found - points, axis=1).max() < 1
+
+
+def test_the_manifest_page_names_every_scheme() -> None:
+    from amesh.data.schemes import known_schemes
+    from amesh.topology import load
+
+    page = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in page for name in known_schemes(load()))
+
+
+def test_every_document_has_a_place_on_the_site() -> None:
+    site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    pages = re.findall(r"'([^']+\.md)'", str(site["nav"]))
+    assert len(pages) == len(set(pages))
+    assert set(pages) == {str(path.relative_to(ROOT)) for path in site_module().documents()}
+
+
+def test_the_site_gets_every_file_that_its_pages_link_to(tmp_path: Path) -> None:
+    copies = site_module().gather(tmp_path / "pages")
+    names = {str(path.relative_to(tmp_path / "pages")) for path in copies}
+    assert {"README.md", "docs/images/astronaut.png", "docs/face/landmarks.svg"} <= names
+    for page in (path for path in copies if path.suffix == ".md"):
+        for target in LINK.findall(BLOCK.sub("", page.read_text(encoding="utf-8"))):
+            name = target.partition("#")[0]
+            assert "://" in target or not name or (page.parent / name).is_file(), target
+
+
+def test_the_reference_has_every_public_name() -> None:
+    import amesh
+
+    reference = "".join(path.read_text() for path in (ROOT / "docs" / "api").glob("*.md"))
+    shown = re.findall(r"^::: amesh\.(\w+)$", reference, re.MULTILINE)
+    assert sorted(shown) == sorted(amesh.__all__)
+
+
+def site_module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("site_pages", ROOT / "docs" / "site.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_set_up_is_two_commands() -> None:

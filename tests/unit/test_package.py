@@ -61,6 +61,13 @@ def test_version_is_the_newest_in_the_changelog() -> None:
     assert amesh.__version__ in headings[:2]  # the first may be the unreleased changes
 
 
+def test_the_citation_names_this_version() -> None:
+    import amesh
+
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {amesh.__version__}\n" in citation
+
+
 @pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
 def test_licence_is_there(name: str) -> None:
     assert "Apache License" in (ROOT / name).read_text()
