@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from amesh.deploy.litert.flatbuffer import Value
 from amesh.deploy.litert.operators import OperatorGraph
 from amesh.deploy.network.prepare import Network
+from amesh.errors import UserError
 from amesh.nn.blocks import Convolution, DownBlock, PointHead, ResidualBlock
 from amesh.nn.region_submodel import Branch
 
@@ -49,8 +50,11 @@ def sequence(graph: OperatorGraph, x: Value, lanes: Sequence[nn.Module]) -> Valu
                 x = residual(graph, x, cast(list[ResidualBlock], parts))
             elif isinstance(first, DownBlock):
                 x = down(graph, x, cast(list[DownBlock], parts))
-            else:
+            elif isinstance(first, nn.Sequential):
                 x = sequence(graph, x, parts)
+            else:
+                kind = type(first).__name__
+                raise UserError(f"module {name} ({kind}) has no TFLite form; it cannot be exported")
     return x
 
 

@@ -19,7 +19,7 @@ from amesh.deploy.litert.blocks import (
 from amesh.deploy.litert.flatbuffer import Value
 from amesh.deploy.litert.operators import OperatorGraph
 from amesh.deploy.litert.regions import Refined
-from amesh.deploy.network.prepare import Deployed, Network
+from amesh.deploy.network.prepare import Network, prepare
 from amesh.deploy.signature import INPUT, Precision, Signature
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade, RegionNetwork
@@ -114,7 +114,7 @@ def _prepared(net: Network) -> Network:
         raise UserError(
             f"{net.config.name}: the gaussian sampler has no TFLite form; train with `affine`"
         )
-    return Deployed(net).net
+    return prepare(net)
 
 
 def _graph(precision: Precision) -> OperatorGraph:

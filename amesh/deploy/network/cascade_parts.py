@@ -1,6 +1,6 @@
 """The independent networks of a cascade, each as an artefact of its own: the paper's Table 1.
 
-Who runs them cuts the crops and takes the points back to the picture.
+The caller cuts the crops and takes the points back to the image.
 """
 
 from jaxtyping import Float
@@ -18,7 +18,7 @@ class MeshPart(nn.Module):
     def __init__(self, net: Cascade) -> None:
         """Takes over the network's parts."""
         super().__init__()
-        self.config = net.config
+        self.config, self.name = net.config, MESH
         self.input_size = net.config.input_size
         self.outputs = (MESH, "face_flag")
         self.shared, self.mesh = net.shared, net.mesh
@@ -40,7 +40,7 @@ class RegionPart(nn.Module):
         network = net.regions[name]
         if not isinstance(network, RegionNetwork):
             raise TypeError(f"{name}: expected a RegionNetwork, found {type(network).__name__}")
-        self.config = net.config
+        self.config, self.name = net.config, name
         self.input_size = network.submodel.crop_extent
         self.outputs = tuple(network.submodel.branches)
         self.shared, self.submodel = network.shared, network.submodel

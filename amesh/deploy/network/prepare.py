@@ -1,60 +1,78 @@
-"""The network as it leaves: BatchNorm folded, plain operators, only what a user reads."""
+"""A network ready to be written down: a copy with every BatchNorm folded, its weights checked."""
 
-import copy
-from dataclasses import replace
+from typing import TypeVar, cast
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart, take_part
+from amesh.deploy.network.structure import check_structure
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.spatial_transformer import SpatialTransformer
 
 Network = AttentionMesh | MeshOnly | Cascade
+_FAMILY = (AttentionMesh, MeshOnly, Cascade)
+_Net = TypeVar("_Net", bound=Network | Part)
 
 
-class Deployed(nn.Module):
-    """image -> (landmarks, face_flag), as `amesh.deploy.signature` says."""
+def prepare(net: _Net, half: bool = False) -> _Net:
+    """Copies a network, single precision on the CPU, and folds its BatchNorms.
 
-    def __init__(self, net: Network, half: bool = False) -> None:
-        """Takes a copy of the network and prepares it.
+    Args:
+        net: A network of the family or a part of a cascade, trained or not.
+        half: Put the blocks into half precision; coordinates and thetas stay single.
 
-        Args:
-            net: A network of the family, trained or not.
-            half: Blocks in half precision; coordinates, thetas, inputs and outputs stay single.
+    Raises:
+        UserError: A weight is not finite or has no finite half; or the network holds something
+            that its config does not describe.
+    """
+    check_finite(net, net.config.name)
+    ready = _build(net)
+    check_structure(net, ready)
+    ready.load_state_dict(net.state_dict())
+    for module in ready.modules():
+        if isinstance(module, SpatialTransformer) and module.sampler == "affine":
+            module.sampler = "gather"  # the same numbers from operators that every runtime has
+    fold_batch_norm(ready)
+    if half:
+        halve(ready)
+        check_finite(ready, f"{net.config.name} in half precision")
+    return cast(_Net, ready.eval())
 
-        Raises:
-            UserError: A weight is not finite.
-        """
-        super().__init__()
-        for name, tensor in net.state_dict().items():
-            if not tensor.isfinite().all():
-                raise UserError(
-                    f"{net.config.name}: weight {name} is not finite; nothing to export"
-                )
-        config = net.config
-        if config.sampler == "affine":
-            config = replace(config, sampler="gather")
-        self.net = type(net)(config).eval()
-        self.net.load_state_dict(copy.deepcopy(net.state_dict()))
-        fold_batch_norm(self.net)
-        self.dtype = torch.float16 if half else torch.float32
-        if half:
-            halve(self.net)
 
-    def forward(
-        self, image: Float[Tensor, "b 3 s s"]
-    ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
-        """Landmarks [crop px] and the face flag's logit."""
-        output = self.net(image.to(self.dtype))
-        return output.landmarks, output.face_flag
+def _build(net: Network | Part) -> Network | Part:
+    """A fresh network, or part, of the same kind and config."""
+    with torch.random.fork_rng(devices=[]):  # an export leaves the caller's random numbers alone
+        if isinstance(net, MeshPart | RegionPart):
+            return take_part(Cascade(net.config), net.name)
+        for kind in _FAMILY:
+            if type(net) is kind:
+                return kind(net.config)
+    known = ", ".join(kind.__name__ for kind in _FAMILY)
+    raise UserError(f"a {type(net).__name__} cannot be exported; these can: {known}")
+
+
+def check_finite(net: nn.Module, name: str) -> None:
+    """Refuses weights that are not finite.
+
+    Raises:
+        UserError: One is not; the message names the first.
+    """
+    for key, tensor in net.state_dict().items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{name}: weight {key} is not finite; nothing to export")
 
 
 def fold_batch_norm(net: nn.Module) -> None:
-    """Folds every BatchNorm into the convolution before it: exact, for evaluation only."""
+    """Folds every BatchNorm into the convolution before it: exact, for evaluation only.
+
+    Raises:
+        UserError: A BatchNorm follows no convolution of a block, or has no running statistics.
+    """
     for block in net.modules():
         norm = getattr(block, "norm", None)
         if not isinstance(norm, nn.BatchNorm2d):
@@ -62,13 +80,17 @@ def fold_batch_norm(net: nn.Module) -> None:
         name = "pointwise" if hasattr(block, "pointwise") else "convolution"
         convolution = getattr(block, name)
         if norm.running_mean is None or norm.running_var is None:
-            raise ValueError("a BatchNorm without running statistics cannot be folded")
+            raise UserError("a BatchNorm without running statistics cannot be folded")
         weight, bias = fuse_conv_bn_weights(
             *(convolution.weight, convolution.bias, norm.running_mean, norm.running_var),
             *(norm.eps, norm.weight, norm.bias),
         )
         convolution.weight, convolution.bias = weight, bias
         block.norm = nn.Identity()
+    for name, module in net.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            kind = type(module).__name__
+            raise UserError(f"module {name} ({kind}) follows no convolution that it folds into")
 
 
 def halve(net: nn.Module) -> None:

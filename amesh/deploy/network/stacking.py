@@ -1,4 +1,4 @@
-"""Networks of one structure as one: their channels stacked, their convolutions grouped.
+"""Networks of the same structure as one: channels stacked, convolutions grouped.
 
 A small convolution costs a runtime more to start than to compute. Five heads of the same structure
 become one head of five groups: the same numbers from a fifth of the operators.
@@ -6,13 +6,19 @@ become one head of five groups: the same numbers from a fifth of the operators.
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amesh.nn.blocks import DownBlock
+from amesh.errors import UserError
+from amesh.nn.blocks import Convolution, DownBlock, ResidualBlock
+from amesh.nn.mesh_submodel import SharedFeatures
+
+_BLOCKS = (nn.Sequential, SharedFeatures, Convolution, DownBlock, ResidualBlock)
+_STATELESS = (nn.Identity, nn.ZeroPad2d, nn.MaxPool2d)
 
 
 class GroupedDownBlock(nn.Module):
@@ -45,37 +51,53 @@ class GroupedDownBlock(nn.Module):
         return out
 
 
-def stack(modules: Sequence[nn.Module]) -> nn.Module:
+def stack(modules: Sequence[nn.Module], name: str = "") -> nn.Module:
     """One module that computes several of the same structure, on stacked channels.
 
     Args:
         modules: Convolutions, PReLUs and blocks of these, BatchNorm folded.
+        name: Where they stand in the network, for messages.
 
     Raises:
-        ValueError: The modules differ in more than their weights.
+        UserError: The modules differ in more than their weights, or hold one that is unknown.
     """
     first = modules[0]
     if any(type(module) is not type(first) for module in modules):
-        raise ValueError(f"cannot stack {[type(module).__name__ for module in modules]}")
-    if isinstance(first, nn.Conv2d):
-        return _stack_convolutions([m for m in modules if isinstance(m, nn.Conv2d)])
-    if isinstance(first, nn.PReLU):
+        kinds = ", ".join(type(module).__name__ for module in modules)
+        raise _refusal(name, first, f"does not stack with {kinds}")
+    if type(first) is nn.Conv2d:
+        return _stack_convolutions(cast(Sequence[nn.Conv2d], modules), name)
+    if type(first) is nn.PReLU:
         stacked = copy.deepcopy(first)
         stacked.weight = nn.Parameter(_cat(modules, "weight"))
         stacked.num_parameters = len(stacked.weight)
         return stacked
+    if type(first) not in (*_BLOCKS, *_STATELESS):
+        raise _refusal(name, first, "is of an unknown type")
+    # What is copied from the first module has to hold for all of them.
+    if any(own := [*dict(m.named_parameters(recurse=False)), *m._buffers] for m in modules):
+        raise _refusal(name, first, f"has an unknown parameter or buffer {own[0]!r}")
+    if any(module.extra_repr() != first.extra_repr() for module in modules):
+        raise _refusal(name, first, "differs between the stacked modules")
+    names = [list(dict(module.named_children())) for module in modules]
+    if any(own != names[0] for own in names):
+        raise _refusal(name, first, f"does not stack: it holds {names}")
     together = copy.deepcopy(first)
-    for name, _ in first.named_children():
-        setattr(together, name, stack([module.get_submodule(name) for module in modules]))
+    for child in names[0]:
+        parts = [module.get_submodule(child) for module in modules]
+        setattr(together, child, stack(parts, f"{name}.{child}".lstrip(".")))
     if isinstance(together, DownBlock) and together.grow:
         return GroupedDownBlock(together, len(modules))
     return together
 
 
-def _stack_convolutions(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
-    if len({module.weight.shape for module in modules}) > 1:
-        raise ValueError(f"cannot stack kernels {[tuple(m.weight.shape) for m in modules]}")
-    stacked = copy.deepcopy(modules[0])
+def _stack_convolutions(modules: Sequence[nn.Conv2d], name: str) -> nn.Conv2d:
+    first = modules[0]
+    # Of a convolution this tells all but the weights: channels, kernel, padding, groups.
+    if any(module.extra_repr() != first.extra_repr() for module in modules):
+        shapes = ", ".join(f"Conv2d({module.extra_repr()})" for module in modules)
+        raise _refusal(name, first, f"does not stack: {shapes}")
+    stacked = copy.deepcopy(first)
     stacked.in_channels *= len(modules)
     stacked.out_channels *= len(modules)
     stacked.groups *= len(modules)
@@ -87,3 +109,8 @@ def _stack_convolutions(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
 
 def _cat(modules: Sequence[nn.Module], name: str) -> Tensor:
     return torch.cat([module.get_parameter(name).detach() for module in modules])
+
+
+def _refusal(name: str, module: nn.Module, problem: str) -> UserError:
+    where = f"module {name}" if name else "a module"
+    return UserError(f"{where} ({type(module).__name__}) {problem}; it cannot be exported")

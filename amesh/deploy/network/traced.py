@@ -1,6 +1,5 @@
 """What an ONNX graph is traced from: plain operators, few of them, in the chosen precision."""
 
-import copy
 from typing import Literal
 
 import torch
@@ -10,10 +9,9 @@ from torch import Tensor, nn
 from amesh.deploy.network.attention import JointAttention, can_join
 from amesh.deploy.network.blocks import rewrite
 from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart
-from amesh.deploy.network.prepare import Deployed, Network, fold_batch_norm, halve
+from amesh.deploy.network.prepare import Network, prepare
 from amesh.deploy.network.regions import JointMesh, JointRegions
 from amesh.deploy.signature import OUTPUTS
-from amesh.errors import UserError
 from amesh.nn.mesh_only import MeshOnly
 
 Target = Literal["cpu", "gpu"]
@@ -31,23 +29,15 @@ class OnnxNetwork(nn.Module):
             target: `cpu` writes PReLU as ONNX Runtime computes it fast there.
 
         Raises:
-            UserError: A weight is not finite, or has no finite half.
+            UserError: See `amesh.deploy.network.prepare.prepare`.
         """
         super().__init__()
-        self.outputs = net.outputs if isinstance(net, MeshPart | RegionPart) else OUTPUTS
-        self.input_size = net.config.input_size
-        self.dtype = torch.float16 if half else torch.float32
         if isinstance(net, MeshPart | RegionPart):
-            self.input_size = net.input_size
-            check_finite(net, net.config.name)
-            net = copy.deepcopy(net)
-            fold_batch_norm(net)
-            if half:
-                halve(net)
+            self.outputs, self.input_size = net.outputs, net.input_size
         else:
-            net = Deployed(net, half).net
-        check_finite(net, f"{net.config.name} in half precision")
-        self.net = _joined(net)
+            self.outputs, self.input_size = OUTPUTS, net.config.input_size
+        self.dtype = torch.float16 if half else torch.float32
+        self.net = _joined(prepare(net, half))
         rewrite(self.net, split_prelu=target == "cpu")
         self.eval().requires_grad_(False)
 
@@ -95,14 +85,3 @@ def _joined(net: Network | Part) -> nn.Module:
     if isinstance(net, RegionPart):
         return _RegionAlone(net)
     return JointAttention(net) if can_join(net) else _AsIs(net)
-
-
-def check_finite(net: nn.Module, name: str) -> None:
-    """Refuses weights that are no numbers.
-
-    Raises:
-        UserError: One is not; the first is named.
-    """
-    for key, tensor in net.state_dict().items():
-        if not tensor.isfinite().all():
-            raise UserError(f"{name}: weight {key} is not finite; nothing to export")

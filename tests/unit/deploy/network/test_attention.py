@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from amesh.deploy.network.attention import JointAttention, JointThetas, can_join, gather_jointly
 from amesh.deploy.network.blocks import SplitPReLU, rewrite
-from amesh.deploy.network.prepare import Deployed
+from amesh.deploy.network.prepare import prepare
 from amesh.deploy.network.regions import JointMesh
 from amesh.deploy.network.stacking import GroupedDownBlock, stack
+from amesh.errors import UserError
 from amesh.geometry import sampling
 from amesh.nn.blocks import DownBlock, residuals
 
@@ -70,7 +71,7 @@ def test_thetas_of_all_regions_are_those_of_each(nets: dict[str, nn.Module]):
 def test_regions_together_say_what_they_say_apart(nets: dict[str, nn.Module], name: str):
     net = nets[name]
     image = torch.rand(3, 3, 64, 64)
-    joint = JointAttention(Deployed(net).net)
+    joint = JointAttention(prepare(net))
     with torch.inference_mode():
         expected = net(image)
         landmarks, flag = joint(image)
@@ -112,11 +113,49 @@ def test_stacked_blocks_are_the_blocks_side_by_side():
     assert worst(stacked(x), expected) < 1e-5
 
 
-def test_unlike_modules_cannot_be_stacked():
-    with pytest.raises(ValueError, match=r"cannot stack kernels"):
+def test_convolutions_that_differ_do_not_stack():
+    with pytest.raises(UserError, match="does not stack: Conv2d"):
         stack([nn.Conv2d(2, 3, 1), nn.Conv2d(2, 4, 1)])
-    with pytest.raises(ValueError, match=r"cannot stack \['Conv2d', 'PReLU'\]"):
+    with pytest.raises(UserError, match=r"does not stack: .*dilation=\(2, 2\)"):
+        stack([nn.Conv2d(2, 3, 3), nn.Conv2d(2, 3, 3, dilation=2)])
+    with pytest.raises(UserError, match="does not stack with Conv2d, PReLU"):
         stack([nn.Conv2d(2, 3, 1), nn.PReLU()])
+    with pytest.raises(UserError, match=r"module 0 \(MaxPool2d\) differs"):
+        stack([nn.Sequential(nn.MaxPool2d(2)), nn.Sequential(nn.MaxPool2d(4))])
+    with pytest.raises(UserError, match=r"does not stack: it holds"):
+        stack([nn.Sequential(nn.PReLU()), nn.Sequential(nn.PReLU(), nn.PReLU())])
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Hardswish(),
+        nn.LeakyReLU(),
+        nn.BatchNorm2d(4),
+        nn.Dropout(),
+        nn.Linear(4, 4),
+        small.Wave(),
+    ],
+    ids=lambda module: type(module).__name__,
+)
+def test_unknown_modules_do_not_stack(module: nn.Module):
+    kind = type(module).__name__
+    with pytest.raises(UserError, match=rf"module 0\.norm \({kind}\) is of an unknown type"):
+        stack([nn.Sequential(with_norm(module)) for _ in range(2)])
+
+
+def test_parameters_of_the_first_module_are_not_taken_for_all():
+    blocks = residuals(4, 2)
+    for block in blocks:
+        block.scale = nn.Parameter(torch.ones(1))
+    with pytest.raises(UserError, match="unknown parameter or buffer 'scale'"):
+        stack(list(blocks))
+
+
+def with_norm(module: nn.Module) -> nn.Module:
+    [block] = residuals(4, 1)
+    block.norm = module
+    return block
 
 
 def test_growing_without_padding_is_exact():
