@@ -77,14 +77,21 @@ def equalise(
     weights = {weight.name: weight for weight in equal.graph.initializer}
     made_by = {output: node for node in equal.graph.node for output in node.output}
     readers = Counter(name for node in equal.graph.node for name in node.input)
+    readers.update(output.name for output in equal.graph.output)
     pairs = []
     for target in targets(equal):
         source = made_by.get(target.activation)
-        if source is None or source.op_type != "Conv" or readers[target.activation] > 1:
+        if source is None or source.op_type != "Conv":
+            continue
+        # Whatever else reads the channels or the weights would see the factors, too.
+        moved = [target.activation, target.weight, *source.input[1:]]
+        if any(readers[name] > 1 for name in moved) or not weights.keys() >= set(moved[1:]):
             continue
         own = [weights[name] for name in source.input[1:]]
         if own[0].dims[1] == 1:
             pairs.append((target, own))
+    if not pairs:
+        return equal
     names = [target.activation for target, _ in pairs]
     tops: list[np.ndarray] = []
     for tensors in activations(model, names, list(crops)):
@@ -126,7 +133,8 @@ def insert(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     chosen = {target.node: target for target in targets(model)}
     # A zero point of its type says int8; without one, ONNX would take uint8.
     graph.initializer.append(numpy_helper.from_array(np.zeros((), np.int8), "int8.zero"))
-    nodes, done = [], set()
+    nodes: list[onnx.NodeProto] = []
+    done: set[str] = set()
     for node in graph.node:
         target = chosen.get(node.name)
         if target is not None:
@@ -134,7 +142,9 @@ def insert(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
             if name not in done:
                 nodes += _around(graph, name, ranges)
                 done.add(name)
-            nodes.append(_weight(graph, weights[target.weight]))
+            if target.weight not in done:  # several convolutions may share it
+                nodes.append(_weight(graph, weights[target.weight]))
+                done.add(target.weight)
             node.input[0], node.input[1] = f"{name}.dequantised", f"{target.weight}.dequantised"
         nodes.append(node)
     del graph.node[:]

@@ -34,6 +34,10 @@ def run(model: onnx.ModelProto, crops: np.ndarray) -> np.ndarray:
     return session.run(["landmarks"], {"image": image})[0]
 
 
+def weights_of(model: onnx.ModelProto) -> dict[str, bytes]:
+    return {weight.name: weight.SerializeToString() for weight in model.graph.initializer}
+
+
 def test_only_wide_ordinary_convolutions_of_the_trunk(small_graph: GraphMaker):
     found = [target.node for target in calibration.targets(small_graph())]
     # Not the stem (3 channels), the depthwise, or the head (by name, and 32 channels).
@@ -79,6 +83,35 @@ def test_equalising_changes_nothing_but_the_ranges(
         for m in (quantise.quantise(model, crops), plain)
     ]
     assert errors[0] < 0.7 * errors[1]
+
+
+def test_equalising_leaves_alone_what_others_read(small_graph: GraphMaker, crops: list[np.ndarray]):
+    seen = small_graph()
+    name = "blocks.0.depthwise"
+    seen.graph.output.append(onnx.helper.make_tensor_value_info(name, 10, None))
+    assert weights_of(quantise.equalise(small_graph(), crops)) != weights_of(small_graph())
+    assert weights_of(quantise.equalise(seen, crops)) == weights_of(seen)
+
+
+def test_two_convolutions_may_share_a_weight(small_graph: GraphMaker, crops: list[np.ndarray]):
+    model = small_graph()
+    first = next(node for node in model.graph.node if node.name == "blocks.0.pointwise")
+    twin = onnx.NodeProto()
+    twin.CopyFrom(first)
+    twin.name, twin.output[0] = "twin", "twin"
+    added = onnx.helper.make_node("Add", [first.output[0], "twin"], ["both"], "both")
+    cut = next(node for node in model.graph.node if node.name == "cut")
+    cut.input[0] = "both"
+    nodes = [
+        n
+        for node in model.graph.node
+        for n in ((node, twin, added) if node.name == first.name else (node,))
+    ]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    reference = run(model, crops[0])
+    error = np.abs(run(quantise.quantise(model, crops), crops[0]) - reference)
+    assert 0 < error.mean() < 0.02 * np.abs(reference).mean()
 
 
 def test_scales_are_symmetric_half_precision(small_graph: GraphMaker, crops: list[np.ndarray]):
