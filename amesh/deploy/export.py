@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from amesh.deploy import parity, sidecar
-from amesh.deploy.crops import NAME, upright_faces
 from amesh.deploy.litert import make as litert
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.onnx import make as onnx
@@ -149,11 +148,7 @@ def _fresh(name: str, architecture: Architecture) -> Network:
 def _compared(
     run: parity.Run, target: nn.Module, request: Request, output: Path, say: Say
 ) -> dict[str, Any]:
-    crops, name = None, ""
-    if request.precision == "int8":
-        crops, name = upright_faces(parity.input_size(target)).images, f"{NAME}, upright faces"
-    measured = parity.measure(run, target, crops, name)
-    found = parity.require(measured, request.precision, str(output))
+    found = parity.verify(run, target, request.precision, str(output))
     say(f"against PyTorch in single precision, {found.count} crops ({found.crops}):")
     for line in found.lines():
         say(f"  {line}")
@@ -192,9 +187,11 @@ def _export_engine(request: Request, output: Path, say: Say) -> None:
     from amesh.deploy.tensorrt.plan import BuildOptions
 
     if request.precision == "int8":
-        content = export_int8(request.target, request.calibrated_on, request.batch)
+        content = export_int8(request.target, request.calibrated_on, request.batch, verify=False)
     else:
-        content = export_onnx(request.target, request.precision, request.batch, target="gpu")
+        content = export_onnx(
+            *(request.target, request.precision, request.batch), target="gpu", verify=False
+        )
     with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
         path = Path(folder) / f"{output.stem}.onnx"
         path.write_bytes(content)

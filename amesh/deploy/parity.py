@@ -1,5 +1,6 @@
 """Whether a runtime computes what PyTorch computes: one comparison for all of them, in pixels."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -116,6 +117,25 @@ def measure(run: Run, net: nn.Module, images: Images | None = None, name: str = 
     return compare(run(images), reference(net, images), _config(net).outputs, size, name or "own")
 
 
+def verify(run: Run, net: nn.Module, precision: Precision, what: str) -> Parity:
+    """Compares a file with PyTorch before anybody gets it; every exporter ends here.
+
+    Args:
+        run: Runs the file.
+        net: The network or part that it was made from.
+        precision: Of the file; it sets the tolerance.
+        what: The file, for messages.
+
+    Raises:
+        UserError: The file computes something else.
+    """
+    images, name = None, ""
+    if precision == "int8":
+        images = crop_sets.upright_faces(input_size(net)).images
+        name = f"{crop_sets.NAME}, upright faces"
+    return require(measure(run, net, images, name), precision, what)
+
+
 def require(parity: Parity, precision: Precision, what: str) -> Parity:
     """The comparison, where it is within tolerance.
 
@@ -129,7 +149,8 @@ def require(parity: Parity, precision: Precision, what: str) -> Parity:
 
 @torch.inference_mode()
 def reference(net: nn.Module, images: Images) -> dict[str, np.ndarray]:
-    """What PyTorch says, by output name."""
+    """What PyTorch computes in single precision on the CPU, by output name."""
+    net = copy.deepcopy(net).cpu().float().eval()  # the caller's may be in training, or on a GPU
     output = net(torch.from_numpy(images).permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
     if isinstance(net, MeshPart | RegionPart):
         return {n: t.numpy() for n, t in zip(net.outputs, output, strict=True)}

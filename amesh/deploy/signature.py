@@ -7,6 +7,8 @@ from amesh.nn.config import MeshConfig
 
 INPUT = "image"
 OUTPUTS = ("landmarks", "face_flag")
+# The entry of a file's metadata that holds what its exporter knew, as JSON.
+METADATA = "amesh"
 
 Layout = Literal["nchw", "nhwc"]
 Precision = Literal["fp32", "fp16", "int8"]

@@ -1,12 +1,13 @@
 """TFLite files for LiteRT: a network of the family with builtin operators only.
 
-Needs no converter and no extra: the graph is written operator by operator. Running it needs
-`amesh[litert]`; see `amesh.deploy.litert.runner`.
+Needs no converter: the graph is written operator by operator. Running it, and so comparing it
+with PyTorch, needs `amesh[litert]`; see `amesh.deploy.litert.runner`.
 """
 
 import json
+from importlib.util import find_spec
 
-from amesh.deploy.litert import export
+from amesh.deploy import parity
 from amesh.deploy.litert.attention import HeadRows
 from amesh.deploy.litert.blocks import (
     bias_of,
@@ -19,44 +20,55 @@ from amesh.deploy.litert.blocks import (
 from amesh.deploy.litert.flatbuffer import Value
 from amesh.deploy.litert.operators import OperatorGraph
 from amesh.deploy.litert.regions import Refined
+from amesh.deploy.litert.runner import LitertFile
+from amesh.deploy.litert.task_runner import TASK_SIZE, TaskFile
+from amesh.deploy.network.cascade_parts import take_part
 from amesh.deploy.network.prepare import Network, prepare
-from amesh.deploy.signature import INPUT, Precision, Signature
+from amesh.deploy.signature import INPUT, METADATA, Precision, Signature
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.config import MeshConfig
 from amesh.nn.mesh_only import MeshOnly
 from amesh.nn.region_submodel import Branch
 
-METADATA = "amesh"
-# Side of the crop that MediaPipe's Face Landmarker cuts, whatever network is in its bundle [px].
-TASK_SIZE = 256
 
-
-def export_litert(net: Network, precision: Precision = "fp32", batch: int = 1) -> bytes:
+def export_litert(
+    net: Network, precision: Precision = "fp32", batch: int = 1, *, verify: bool = True
+) -> bytes:
     """A network as a TFLite file: `image` (b s s 3) to `landmarks` (b n 3) and `face_flag` (b).
 
     Args:
         net: A network of the family.
         precision: `fp16` stores the kernels in half precision; arithmetic is the runtime's choice.
         batch: Faces per run.
+        verify: Compare the file with PyTorch, which needs LiteRT; without it, the caller has to.
 
     Raises:
-        UserError: A weight is not finite, or the network or the precision has no TFLite form.
+        UserError: A weight is not finite, the network or the precision has no TFLite form, LiteRT
+            is missing, or the file computes something else.
     """
-    net = _prepared(net)
+    if verify:
+        require_litert()
+    prepared = _prepared(net)
     graph = _graph(precision)
     signature = Signature.of(net.config, "nhwc", _positive(batch))
-    outputs = export.network(graph, net, _image(graph, batch, signature.input_size))
-    return _to_bytes(graph, outputs, net.config, precision)
+    outputs = network(graph, prepared, _image(graph, batch, signature.input_size))
+    content = _to_bytes(graph, outputs, net.config, precision)
+    if verify:
+        parity.verify(LitertFile(content).run_crops, net, precision, "the TFLite file")
+    return content
 
 
-def export_parts(net: Cascade, precision: Precision = "fp32", batch: int = 1) -> dict[str, bytes]:
+def export_parts(
+    net: Cascade, precision: Precision = "fp32", batch: int = 1, *, verify: bool = True
+) -> dict[str, bytes]:
     """The independent networks of a cascade, a TFLite file each.
 
     Args:
-        net: A cascade; who runs its parts cuts the crops.
+        net: A cascade; whoever runs its parts cuts the crops.
         precision: As for `export_litert`.
         batch: Crops per run.
+        verify: Compare each file with PyTorch, which needs LiteRT; without it, the caller has to.
 
     Returns:
         `mesh`: `image` to `mesh` (b m 3) and `face_flag`; and by region name: `image` (b k k 3), a
@@ -65,22 +77,28 @@ def export_parts(net: Cascade, precision: Precision = "fp32", batch: int = 1) ->
     Raises:
         UserError: As for `export_litert`.
     """
+    if verify:
+        require_litert()
     prepared = _prepared(net)
     assert isinstance(prepared, Cascade)
     graph = _graph(precision)
     image = _image(graph, _positive(batch), prepared.config.input_size)
-    outputs = export.mesh_network(graph, prepared, image)
+    outputs = mesh_network(graph, prepared, image)
     files = {"mesh": _to_bytes(graph, outputs, prepared.config, precision, "mesh")}
     for region, part in prepared.regions.items():
         assert isinstance(part, RegionNetwork)
         graph = _graph(precision)
         crop = _image(graph, batch, part.submodel.crop_extent)
-        outputs = export.region_network(graph, part, crop)
+        outputs = region_network(graph, part, crop)
         files[region] = _to_bytes(graph, outputs, prepared.config, precision, region)
+    if verify:
+        for name, content in files.items():
+            run = LitertFile(content).run_crops
+            parity.verify(run, take_part(net, name), precision, f"the TFLite file of {name}")
     return files
 
 
-def export_for_task(net: Network, precision: Precision = "fp16") -> bytes:
+def export_for_task(net: Network, precision: Precision = "fp16", *, verify: bool = True) -> bytes:
     """A network in the contract of MediaPipe's Face Landmarker, without its metadata.
 
     That is: `image` (1 256 256 3) in [0, 1] to `landmarks` (1 1 1 3n) [px of 256] and `face_flag`
@@ -89,15 +107,18 @@ def export_for_task(net: Network, precision: Precision = "fp16") -> bytes:
     Args:
         net: A network of the family with 478 landmarks.
         precision: As for `export_litert`.
+        verify: Compare the file with PyTorch, which needs LiteRT; without it, the caller has to.
 
     Raises:
         UserError: As for `export_litert`.
     """
-    net = _prepared(net)
+    if verify:
+        require_litert()
+    prepared = _prepared(net)
     graph, size = _graph(precision), net.config.input_size
     image = _image(graph, 1, TASK_SIZE)
     resized = image if size == TASK_SIZE else graph.resize_bilinear(image, size)
-    outputs = export.network(graph, net, resized)
+    outputs = network(graph, prepared, resized)
     landmarks = outputs["landmarks"]
     if size != TASK_SIZE:
         landmarks = graph.multiply(landmarks, TASK_SIZE / size)
@@ -105,7 +126,23 @@ def export_for_task(net: Network, precision: Precision = "fp16") -> bytes:
         "landmarks": graph.reshape(landmarks, (1, 1, 1, 3 * net.config.load_topology().points)),
         "face_flag": graph.reshape(outputs["face_flag"], (1, 1, 1, 1)),
     }
-    return _to_bytes(graph, outputs, net.config, precision, "task")
+    content = _to_bytes(graph, outputs, net.config, precision, "task")
+    if verify:
+        parity.verify(TaskFile(content).run_crops, net, precision, "the task's TFLite file")
+    return content
+
+
+def require_litert() -> None:
+    """Says what a comparison needs, before any work is done for it.
+
+    Raises:
+        UserError: LiteRT is not installed.
+    """
+    if find_spec("ai_edge_litert") is None:
+        raise UserError(
+            "comparing a TFLite file with PyTorch needs LiteRT: pip install 'amesh[litert]' "
+            "(in Python, verify=False writes the file without it)"
+        )
 
 
 def _prepared(net: Network) -> Network:

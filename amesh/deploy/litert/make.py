@@ -1,10 +1,6 @@
 """The content of a TFLite file or a task bundle, and the means to run it."""
 
-import numpy as np
-from jaxtyping import Float32
-
 from amesh.deploy.request import Made, Request, _tensors
-from amesh.deploy.signature import INPUT
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade
 
@@ -19,22 +15,15 @@ def make_litert(request: Request) -> Made:
     from amesh.deploy.litert.export import export_litert, export_parts
     from amesh.deploy.litert.runner import LitertFile
 
-    step = request.batch or 1
+    batch = request.batch or 1
     if request.part and isinstance(request.net, Cascade):
-        content = export_parts(request.net, request.precision, step)[request.part]
+        parts = export_parts(request.net, request.precision, batch, verify=False)
+        content = parts[request.part]
     else:
-        content = export_litert(request.net, request.precision, step)
+        content = export_litert(request.net, request.precision, batch, verify=False)
     file = LitertFile(content)
-
-    def run(crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
-        padded = np.concatenate([crops, np.zeros_like(crops[: -len(crops) % step])])
-        found = [file(**{INPUT: padded[i : i + step]}) for i in range(0, len(padded), step)]
-        return {
-            name: np.concatenate([one[name] for one in found])[: len(crops)] for name in found[0]
-        }
-
     shapes = _tensors(file.shapes), _tensors(file.output_shapes)
-    return Made(content, run, *shapes, "nhwc", ("ai-edge-litert",))
+    return Made(content, file.run_crops, *shapes, "nhwc", ("ai-edge-litert",))
 
 
 def make_task(request: Request) -> Made:
@@ -45,19 +34,11 @@ def make_task(request: Request) -> Made:
             LiteRT is not installed, which is needed to check the file.
     """
     from amesh.deploy.litert import task
-    from amesh.deploy.litert.export import TASK_SIZE
-    from amesh.deploy.litert.runner import LitertFile
+    from amesh.deploy.litert.task_runner import TaskFile
 
     if request.part or request.batch not in (None, 1):
         raise UserError("a .task bundle holds the whole network, one face per run")
-    content = task.export_task(request.net, request.precision)
-    file = LitertFile(task.read_bundle(content)[task.LANDMARKS])
-
-    def run(crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
-        outputs = file.run_crops(task.as_task_crops(crops))
-        points = outputs["landmarks"].reshape(len(crops), -1, 3)
-        scale = np.float32(crops.shape[1] / TASK_SIZE)
-        return {"landmarks": points * scale, "face_flag": outputs["face_flag"].reshape(-1)}
-
+    content = task.export_task(request.net, request.precision, verify=False)
+    file = TaskFile(task.read_bundle(content)[task.LANDMARKS])
     shapes = _tensors(file.shapes), _tensors(file.output_shapes)
-    return Made(content, run, *shapes, "nhwc", ("ai-edge-litert",))
+    return Made(content, file.run_crops, *shapes, "nhwc", ("ai-edge-litert",))

@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from amesh.deploy import sidecar
-from amesh.deploy.litert.export import METADATA
 from amesh.deploy.litert.flatbuffer import read_metadata
-from amesh.deploy.signature import INPUT, OUTPUTS
+from amesh.deploy.signature import INPUT, METADATA, OUTPUTS
 from amesh.errors import UserError
 from amesh.runner import RunnerOutput
 from amesh.topology import load

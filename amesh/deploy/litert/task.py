@@ -7,11 +7,10 @@ detector, Google's, and a landmark network. It has no blendshapes.
 import io
 import zipfile
 
-import numpy as np
-from jaxtyping import Float32
-
-from amesh.deploy.litert.export import TASK_SIZE, export_for_task
+from amesh.deploy import parity
+from amesh.deploy.litert.export import export_for_task, require_litert
 from amesh.deploy.litert.metadata import TASKS_NAME, add_metadata, tasks_metadata
+from amesh.deploy.litert.task_runner import TaskFile
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.signature import Precision
 from amesh.errors import UserError
@@ -27,16 +26,18 @@ _EXTRA_HEADER = 4  # identifier and size of an extra field [bytes]
 _EXTRA_ID = 0xD935  # the one that Android's zipalign pads with
 
 
-def export_task(net: Network, precision: Precision = "fp16") -> bytes:
+def export_task(net: Network, precision: Precision = "fp16", *, verify: bool = True) -> bytes:
     """A bundle with a network and Google's short-range detector; the same bytes each time.
 
     Args:
         net: A network of the family with the 478 landmarks.
         precision: Of the landmark network; see `amesh.deploy.litert.export.export_litert`.
+        verify: Compare the landmark network in the bundle with PyTorch; without it, the caller
+            has to.
 
     Raises:
-        UserError: The detector's file is not in the cache, the network has other landmarks, or it
-            has no TFLite form.
+        UserError: The detector's file is not in the cache, the network has other landmarks, or as
+            for `amesh.deploy.litert.export.export_litert`.
     """
     points = net.config.load_topology().points
     if points != _POINTS:
@@ -45,8 +46,14 @@ def export_task(net: Network, precision: Precision = "fp16") -> bytes:
             f"{points} ({net.config.topology})"
         )
     detector = with_tasks_metadata(read_original("detector-short"), "face detector", 127.5, 127.5)
-    landmarks = with_tasks_metadata(export_for_task(net, precision), net.config.name, 0.0, 255.0)
-    return bundle({DETECTOR: detector, LANDMARKS: landmarks})
+    landmarks = export_for_task(net, precision, verify=False)
+    landmarks = with_tasks_metadata(landmarks, net.config.name, 0.0, 255.0)
+    content = bundle({DETECTOR: detector, LANDMARKS: landmarks})
+    if verify:
+        require_litert()
+        file = TaskFile(read_bundle(content)[LANDMARKS])
+        parity.verify(file.run_crops, net, precision, "the task bundle")
+    return content
 
 
 def with_tasks_metadata(content: bytes, name: str, mean: float, std: float) -> bytes:
@@ -75,26 +82,3 @@ def read_bundle(content: bytes) -> dict[str, bytes]:
     """The files of a bundle by name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
-
-
-def as_task_crops(crops: Float32[np.ndarray, "b s s 3"]) -> Float32[np.ndarray, "b t t 3"]:
-    """Pictures of the size that Tasks cuts, which the resize in the graph turns into `crops`.
-
-    Of the many that there are, the ones nearest to zero; their values may leave [0, 1].
-    """
-    size = crops.shape[1]
-    if size == TASK_SIZE:
-        return crops
-    inverse = np.linalg.pinv(_resize_matrix(TASK_SIZE, size))
-    wide = np.einsum("ip,bpqc,jq->bijc", inverse, crops.astype(np.float64), inverse, optimize=True)
-    return np.ascontiguousarray(wide, dtype=np.float32)
-
-
-def _resize_matrix(source: int, size: int) -> np.ndarray:
-    """The bilinear resize of a row of `source` pixels, with centres at half pixels."""
-    at = ((np.arange(size) + 0.5) * source / size - 0.5).clip(0, source - 1)
-    low = np.floor(at).astype(int)
-    matrix = np.zeros((size, source))
-    matrix[np.arange(size), low] += 1 - (at - low)
-    matrix[np.arange(size), np.minimum(low + 1, source - 1)] += at - low
-    return matrix

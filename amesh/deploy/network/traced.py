@@ -67,14 +67,21 @@ class _RegionAlone(nn.Module):
         return tuple(points[:, rows.start : rows.stop] for rows in self.region.rows())
 
 
-class _AsIs(nn.Module):
-    """A network whose regions differ, or whose attention is soft: region after region."""
+class AsIs(nn.Module):
+    """image -> (landmarks, face_flag) as the network itself computes them, region after region.
 
-    def __init__(self, net: nn.Module) -> None:
+    For soft attention, and for regions that differ in capacity.
+    """
+
+    def __init__(self, net: Network) -> None:
+        """Wraps a network."""
         super().__init__()
-        self.net = net
+        self.net, self.input_size = net, net.config.input_size
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, image: Float[Tensor, "b 3 s s"]
+    ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
+        """Landmarks [crop px] and the face flag's logit."""
         output = self.net(image)
         return output.landmarks, output.face_flag
 
@@ -84,4 +91,4 @@ def _joined(net: Network | Part) -> nn.Module:
         return _MeshAlone(net)
     if isinstance(net, RegionPart):
         return _RegionAlone(net)
-    return JointAttention(net) if can_join(net) else _AsIs(net)
+    return JointAttention(net) if can_join(net) else AsIs(net)

@@ -9,16 +9,17 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 
+from amesh.deploy import parity
 from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import OnnxNetwork, Target
-from amesh.deploy.signature import INPUT, Precision
+from amesh.deploy.onnx.runner import OnnxFile
+from amesh.deploy.signature import INPUT, METADATA, Precision
 from amesh.errors import UserError
 
 # The only opset with half-precision scales for Q/DQ and without the GridSample that TensorRT's
 # parser takes for nearest.
 OPSET = 19
-METADATA = "amesh"
 _BATCH = "batch"
 
 # What the networks of this package need. An operator outside the list is a surprise, and surprises
@@ -40,6 +41,8 @@ def export_onnx(
     precision: Precision = "fp32",
     batch: int | None = None,
     target: Target | None = None,
+    *,
+    verify: bool = True,
 ) -> bytes:
     """A network as an ONNX file: `image` (b 3 s s) to `landmarks` (b n 3) and `face_flag` (b).
 
@@ -49,10 +52,12 @@ def export_onnx(
         batch: Faces per run; any number by default.
         target: Where it runs fastest. `cpu` writes PReLU in two convolutions that ONNX Runtime's
             fast kernels know, `gpu` as the operator. By default `gpu` for half precision.
+        verify: Compare the file with PyTorch; without it, the caller has to.
 
     Raises:
-        UserError: A weight is not finite, the precision is another one, or the network has
-            an operator that is not on the list.
+        UserError: A weight is not finite, the precision is another one, the network has an
+            operator that is not on the list or something that its config does not describe, or
+            the file computes something else.
     """
     if precision not in ("fp32", "fp16"):
         raise UserError(
@@ -76,7 +81,10 @@ def export_onnx(
     }
     if isinstance(net, MeshPart | RegionPart):
         about["part"] = net.outputs[0]
-    return finish(model, about)
+    content = finish(model, about)
+    if verify:
+        parity.verify(OnnxFile(content).run_crops, net, precision, "the ONNX file")
+    return content
 
 
 def trace(

@@ -1,19 +1,24 @@
-"""An ONNX file with the crop inside: picture and regions of interest in, landmarks in it out.
+"""An ONNX file with the crop inside: image and regions of interest in, landmarks in it out.
 
-For who runs a network without this package: nothing is left to get wrong by half a pixel. The crop
-is bilinear, black outside the picture, as `pipeline.images.crop_image` cuts without antialiasing;
+For programs without this package: nothing is left to get wrong by half a pixel. The crop is
+bilinear, black outside the picture, as `pipeline.images.crop_image` cuts without antialiasing;
 `samples` does what antialiasing does there.
 """
 
+import copy
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
+from amesh.deploy import parity
+from amesh.deploy.crops import NAME, parity_crops
 from amesh.deploy.network.prepare import Network
-from amesh.deploy.network.traced import OnnxNetwork, Target
+from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
+from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.signature import OUTPUTS, Precision
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
@@ -27,11 +32,11 @@ ROTATION = frozenset(("Cos", "Sin"))
 class PictureNetwork(nn.Module):
     """(picture, rois) -> (landmarks in the picture, face_flag)."""
 
-    def __init__(self, network: OnnxNetwork, samples: int = 1) -> None:
+    def __init__(self, network: OnnxNetwork | AsIs, samples: int = 1) -> None:
         """Wraps an exported network.
 
         Args:
-            network: From crops to landmarks.
+            network: From crops to landmarks, of `input_size`.
             samples: Samples along each side of a crop pixel, whose mean it takes.
         """
         super().__init__()
@@ -94,7 +99,12 @@ def cut(
 
 
 def export_onnx_picture(
-    net: Network, precision: Precision = "fp32", samples: int = 1, target: Target | None = None
+    net: Network,
+    precision: Precision = "fp32",
+    samples: int = 1,
+    target: Target | None = None,
+    *,
+    verify: bool = True,
 ) -> bytes:
     """A network as an ONNX file that cuts its own crops.
 
@@ -107,6 +117,7 @@ def export_onnx_picture(
         samples: Samples along each side of a crop pixel; as many as the crop shrinks the picture
             avoid aliasing.
         target: As for `export_onnx`.
+        verify: Compare the file with PyTorch; without it, the caller has to.
 
     Raises:
         UserError: As for `export_onnx`; or `samples` is out of range.
@@ -135,4 +146,31 @@ def export_onnx_picture(
         "precision": precision,
         "samples": str(samples),
     }
-    return finish(model, about, also=ROTATION)
+    content = finish(model, about, also=ROTATION)
+    if verify:
+        _verify(content, net, precision, samples)
+    return content
+
+
+@torch.inference_mode()
+def _verify(content: bytes, net: Network, precision: Precision, samples: int) -> None:
+    """Compares the file with PyTorch: each parity crop is an image, with a turned face in it.
+
+    Raises:
+        UserError: The file computes something else.
+    """
+    size = net.config.input_size
+    images = (parity_crops(size).images * 255).round().astype(np.uint8)
+    # As large as a crop, so that a pixel of the image is one of the crop; partly outside.
+    square = np.array([[size * 0.52, size * 0.47, size, 0.3]], np.float32)
+    plain = PictureNetwork(AsIs(copy.deepcopy(net).cpu().float().eval()), samples)
+    file, rois = OnnxFile(content), torch.from_numpy(square)
+    found = [file(**{PICTURE: image, ROIS: square}) for image in images]
+    wanted = [plain(torch.from_numpy(image), rois) for image in images]
+    outputs = {name: np.concatenate([one[name] for one in found]) for name in OUTPUTS}
+    expected = {
+        name: torch.cat(tensors).numpy()
+        for name, tensors in zip(OUTPUTS, zip(*wanted, strict=True), strict=True)
+    }
+    compared = parity.compare(outputs, expected, net.config.outputs, size, NAME)
+    parity.require(compared, precision, "the ONNX file that cuts its own crops")

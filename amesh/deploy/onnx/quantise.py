@@ -16,6 +16,7 @@ import onnx
 from jaxtyping import Float32
 from onnx import helper, numpy_helper
 
+from amesh.deploy import parity
 from amesh.deploy.network.cascade_parts import Part
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.onnx.calibration import (
@@ -27,6 +28,7 @@ from amesh.deploy.onnx.calibration import (
     targets,
 )
 from amesh.deploy.onnx.export import about, export_onnx, finish
+from amesh.deploy.onnx.runner import OnnxFile
 from amesh.errors import UserError
 
 OPERATORS = frozenset(("QuantizeLinear", "DequantizeLinear"))
@@ -38,7 +40,11 @@ _SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
 
 
 def export_int8(
-    net: Network | Part, crops: Float32[np.ndarray, "b s s 3"], batch: int | None = None
+    net: Network | Part,
+    crops: Float32[np.ndarray, "b s s 3"],
+    batch: int | None = None,
+    *,
+    verify: bool = True,
 ) -> bytes:
     """A network as an ONNX file with Q/DQ, for TensorRT; ONNX Runtime computes it, too.
 
@@ -46,11 +52,13 @@ def export_int8(
         net: As for `amesh.deploy.onnx.export.export_onnx`.
         crops: RGB in [0, 1] to take the ranges from: faces as the network will see them.
         batch: Faces per run; any number by default.
+        verify: Compare the file with PyTorch; without it, the caller has to.
 
     Raises:
-        UserError: There is no crop, or they are of another size; or nothing can be quantised.
+        UserError: There is no crop, or they are of another size; nothing can be quantised; or the
+            file computes something else.
     """
-    half = onnx.load_from_string(export_onnx(net, "fp16", batch, target="gpu"))
+    half = onnx.load_from_string(export_onnx(net, "fp16", batch, target="gpu", verify=False))
     size = half.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
     if not len(crops) or crops.shape[1] != size:
         raise UserError(
@@ -61,7 +69,10 @@ def export_int8(
     # A graph of fixed batch takes no less: the last batch is filled up with the first crops.
     fill = np.arange(len(starts) * step if batch else len(crops)) % len(crops)
     quantised = quantise(half, [crops[fill[start : start + step]] for start in starts])
-    return finish(quantised, about(half) | {"precision": "int8"}, OPERATORS)
+    content = finish(quantised, about(half) | {"precision": "int8"}, OPERATORS)
+    if verify:
+        parity.verify(OnnxFile(content).run_crops, net, "int8", "the int8 ONNX file")
+    return content
 
 
 def equalise(

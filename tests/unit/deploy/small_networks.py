@@ -98,9 +98,10 @@ def main(folder: Path) -> None:
         ("cascade.mesh", "fp32", None, None),
         ("cascade.right_eye", "fp32", 2, None),
     ):
-        content = export_onnx(nets[name], precision, batch, target)
+        # The tests compare them, at tolerances of their own: these weights are wild.
+        content = export_onnx(nets[name], precision, batch, target, verify=False)
         (folder / f"{name}-{precision}-{batch}.onnx").write_bytes(content)
-    again = export_onnx(nets["cascade.right_eye"], "fp32", 2)
+    again = export_onnx(nets["cascade.right_eye"], "fp32", 2)  # compared, this time
     (folder / "again.onnx").write_bytes(again)
     (folder / "picture.onnx").write_bytes(export_onnx_picture(nets["released"], samples=2))
     strange = networks()["mesh_only"]

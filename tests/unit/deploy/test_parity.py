@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from amesh.deploy import parity
-from amesh.deploy.crops import parity_crops
+from amesh.deploy.crops import parity_crops, upright_faces
 from amesh.deploy.parity import Figures, Parity
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
@@ -93,6 +95,22 @@ def test_a_network_equals_itself():
     assert result.all == Figures(0.0, 0.0)
     assert result.count == len(parity_crops(128).names)
     assert result.crops == "collins-1"
+
+
+def test_verifying_int8_takes_upright_faces():
+    net = AttentionMesh(NAMED["tiny-128"]).eval()
+    result = parity.verify(TorchRunner(net), net, "int8", "a file")
+    assert result.crops == "collins-1, upright faces"
+    assert result.count == len(upright_faces(128).names) < len(parity_crops(128).names)
+
+
+def test_the_reference_is_computed_in_evaluation_and_single_precision():
+    net = AttentionMesh(replace(NAMED["tiny-128"], batch_norm=True))
+    images = parity_crops(128).images[:2]
+    expected = parity.reference(net.eval(), images)
+    found = parity.reference(net.double().train(), images)
+    np.testing.assert_array_equal(found["landmarks"], expected["landmarks"])
+    assert net.training
 
 
 def test_the_crops_are_many_and_the_same():

@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from amesh.deploy.litert.export import METADATA, export_for_task, export_litert, export_parts
+from amesh.deploy.litert import export as litert_export
+from amesh.deploy.litert.export import export_for_task, export_litert, export_parts
 from amesh.deploy.litert.flatbuffer import read_metadata
 from amesh.deploy.litert.runner import LitertFile
-from amesh.deploy.network.prepare import Network
+from amesh.deploy.network.prepare import Network, prepare
+from amesh.deploy.signature import METADATA, Precision
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
@@ -41,6 +43,11 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 }
 
 
+def written(net: Network, precision: Precision = "fp32", batch: int = 1) -> bytes:
+    """The file without the comparison, which needs LiteRT."""
+    return export_litert(net, precision, batch, verify=False)
+
+
 def census(content: bytes) -> Counter[str]:
     return Counter(op.name for op in tflite_file.read(content).operators)
 
@@ -48,7 +55,7 @@ def census(content: bytes) -> Counter[str]:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_operators_and_shapes(name: str, batch: int):
-    content = export_litert(NETWORKS[name]().eval(), "fp32", batch)
+    content = written(NETWORKS[name]().eval(), "fp32", batch)
     file = tflite_file.read(content)
     assert {op.name for op in file.operators} <= ALLOWED
     assert max(len(shape) for shape in file.shapes.values()) <= 4
@@ -57,26 +64,26 @@ def test_operators_and_shapes(name: str, batch: int):
 
 
 def test_layout_changes_once():
-    counts = census(export_litert(AttentionMesh(TINY).eval()))
+    counts = census(written(AttentionMesh(TINY).eval()))
     assert counts["TRANSPOSE"] == 1  # regions become channels, where the crops are cut
-    assert census(export_litert(MeshOnly(TINY).eval()))["TRANSPOSE"] == 0
+    assert census(written(MeshOnly(TINY).eval()))["TRANSPOSE"] == 0
 
 
 def test_prelu_is_one_operator():
     net = MeshOnly(TINY).eval()
     wanted = sum(isinstance(module, torch.nn.PReLU) for module in net.modules())
-    assert census(export_litert(net))["PRELU"] == wanted
+    assert census(written(net))["PRELU"] == wanted
 
 
 def test_regions_share_operators():
     """Three regions and two irises: 295 operators; each on its own they would be above 400."""
-    assert sum(census(export_litert(AttentionMesh(TINY).eval())).values()) <= 300
+    assert sum(census(written(AttentionMesh(TINY).eval())).values()) <= 300
 
 
 def test_groups_of_convolutions_are_fours_of_channels():
     """The GPU delegate ends its process over others."""
     for name in ("attention", "cascade"):
-        file = tflite_file.read(export_litert(NETWORKS[name]().eval()))
+        file = tflite_file.read(written(NETWORKS[name]().eval()))
         for op in file.operators:
             if op.name == "CONV_2D":
                 kernel, inputs = op.constants[0], file.shapes[op.inputs[0]][3]
@@ -86,7 +93,7 @@ def test_groups_of_convolutions_are_fours_of_channels():
 
 def test_half_precision_halves_the_file():
     net = AttentionMesh(TINY).eval()
-    single, half = export_litert(net), export_litert(net, "fp16")
+    single, half = written(net), written(net, "fp16")
     assert len(half) < 0.53 * len(single)
     assert census(half) == census(single)
 
@@ -94,19 +101,20 @@ def test_half_precision_halves_the_file():
 def test_equal_networks_give_equal_bytes():
     def file() -> bytes:
         torch.manual_seed(0)
-        return export_litert(AttentionMesh(TINY).eval())
+        return written(AttentionMesh(TINY).eval())
 
     assert file() == file()
 
 
 def test_the_file_says_what_it_is():
-    facts = json.loads(read_metadata(export_litert(AttentionMesh(TINY).eval(), "fp16"), METADATA))
+    facts = json.loads(read_metadata(written(AttentionMesh(TINY).eval(), "fp16"), METADATA))
     assert facts == {"model": "tiny-128", "topology": "face478", "precision": "fp16"}
 
 
 def test_parts_of_a_cascade():
     files = {
-        name: tflite_file.read(content) for name, content in export_parts(Cascade(TINY)).items()
+        name: tflite_file.read(content)
+        for name, content in export_parts(Cascade(TINY), verify=False).items()
     }
     shapes = {
         name: [file.shapes[i] for i in (*file.inputs, *file.outputs)]
@@ -123,7 +131,7 @@ def test_parts_of_a_cascade():
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_the_contract_of_face_landmarker(precision: str):
-    content = export_for_task(AttentionMesh(TINY).eval(), precision)  # type: ignore[arg-type]
+    content = export_for_task(AttentionMesh(TINY).eval(), precision, verify=False)  # type: ignore[arg-type]
     file = tflite_file.read(content)
     assert [file.shapes[i] for i in file.inputs] == [(1, 256, 256, 3)]
     assert [file.shapes[i] for i in file.outputs] == [(1, 1, 1, 1434), (1, 1, 1, 1)]
@@ -133,7 +141,7 @@ def test_the_contract_of_face_landmarker(precision: str):
 def test_exporting_leaves_the_network_as_it_was():
     net = AttentionMesh(replace(TINY, batch_norm=True)).eval()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    export_litert(net)
+    written(net)
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
 
@@ -142,7 +150,7 @@ def test_weights_that_are_not_finite_are_refused():
     with torch.no_grad():
         net.mesh.head.points.weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(UserError, match=r"points\.weight.*finite"):
-        export_litert(net)
+        written(net)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +163,48 @@ def test_weights_that_are_not_finite_are_refused():
 )
 def test_what_has_no_tflite_form_is_refused(net, precision, batch, message):
     with pytest.raises(UserError, match=message):
-        export_litert(net, precision, batch)
+        written(net, precision, batch)
+
+
+def shift_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes exporters write a network whose mesh is off by 1 px."""
+
+    def shifted(net: Network) -> Network:
+        ready = prepare(net)
+        with torch.no_grad():
+            ready.mesh.head.points.bias += 1
+        return ready
+
+    monkeypatch.setattr(litert_export, "prepare", shifted)
+
+
+@pytest.mark.parametrize("export", [export_litert, export_for_task, export_parts])
+def test_a_file_that_differs_from_pytorch_is_refused(
+    export: Callable[[Network], object], monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("ai_edge_litert")
+    net = Cascade(TINY).eval()
+    export(net)
+    shift_points(monkeypatch)
+    with pytest.raises(UserError, match=r"file.* differs from PyTorch by up to"):
+        export(net)
+    export(net, verify=False)  # type: ignore[call-arg]
+
+
+def test_a_network_in_training_is_compared_in_evaluation():
+    pytest.importorskip("ai_edge_litert")
+    net = MeshOnly(replace(TINY, batch_norm=True)).train()
+    export_litert(net)
+    assert net.training
+
+
+@pytest.mark.parametrize("export", [export_litert, export_for_task, export_parts])
+def test_comparing_needs_litert(
+    export: Callable[[Network], object], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(UserError, match=r"needs LiteRT: pip install 'amesh\[litert\]'"):
+        export(Cascade(TINY))
 
 
 def test_running_without_litert_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
@@ -165,13 +214,13 @@ def test_running_without_litert_says_what_to_install(monkeypatch: pytest.MonkeyP
         LitertFile(b"")
 
 
-def test_exporting_needs_no_extra(run_python: Callable[[str], str]):
+def test_writing_needs_no_extra(run_python: Callable[[str], str]):
     print_modules = (
         "import sys, numpy as np\n"
         "from amesh.deploy.litert.export import export_litert\n"
         "from amesh.nn.config import NAMED\n"
         "from amesh.nn.mesh_only import MeshOnly\n"
-        "export_litert(MeshOnly(NAMED['tiny-128']).eval())\n"
+        "export_litert(MeshOnly(NAMED['tiny-128']).eval(), verify=False)\n"
         "print([m for m in ('ai_edge_litert', 'litert_torch', 'tensorflow') if m in sys.modules])"
     )
     assert run_python(print_modules).strip() == "[]"

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from torch import nn
 from amesh.deploy import parity
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.network.cascade_parts import take_part
+from amesh.deploy.network.traced import AsIs
 from amesh.deploy.onnx import export as onnx_file
+from amesh.deploy.onnx import picture
 from amesh.deploy.onnx.runner import OnnxFile, OnnxRunner
 from amesh.deploy.tensorrt import readiness
 from amesh.errors import UserError
@@ -207,6 +210,37 @@ def test_weights_that_are_not_finite_are_refused():
         cascade.regions["lips"].shared.stem.convolution.bias[3] = torch.inf
     with pytest.raises(UserError, match=r"stem\.convolution\.bias is not finite"):
         onnx_file.export_onnx(take_part(cascade, "lips"))
+
+
+def test_a_file_that_differs_from_pytorch_is_refused(
+    small_graph: Callable[..., onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(onnx_file, "trace", lambda *_: small_graph(half=False, size=128))
+    with pytest.raises(UserError, match="the ONNX file: differs from PyTorch"):
+        onnx_file.export_onnx(MeshOnly(NAMED["tiny-128"]))
+    onnx_file.export_onnx(MeshOnly(NAMED["tiny-128"]), verify=False)
+
+
+def test_a_file_that_cuts_wrongly_is_refused(
+    small_graph: Callable[..., onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
+):
+    class Shifted:
+        """Answers for the file: what PyTorch computes, off by so many px."""
+
+        def __init__(self, _: bytes) -> None:
+            self.net = picture.PictureNetwork(AsIs(net))
+
+        def __call__(self, picture: np.ndarray, rois: np.ndarray) -> dict[str, np.ndarray]:
+            landmarks, flag = self.net(torch.from_numpy(picture), torch.from_numpy(rois))
+            return {"landmarks": landmarks.numpy() + np.float32(shift), "face_flag": flag.numpy()}
+
+    net, shift = MeshOnly(NAMED["tiny-128"]).eval(), 0.0
+    monkeypatch.setattr(picture, "trace", lambda *_, **__: small_graph(half=False, size=128))
+    monkeypatch.setattr(picture, "OnnxFile", Shifted)
+    picture.export_onnx_picture(net)
+    shift = 0.02
+    with pytest.raises(UserError, match="its own crops: differs from PyTorch"):
+        picture.export_onnx_picture(net)
 
 
 def test_weights_without_a_finite_half_are_refused():
