@@ -168,7 +168,8 @@ def test_every_document_has_a_place_on_the_site() -> None:
     site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
     pages = re.findall(r"'([^']+\.md)'", str(site["nav"]))
     assert len(pages) == len(set(pages))
-    assert set(pages) == {str(path.relative_to(ROOT)) for path in site_module().documents()}
+    documents = {str(path.relative_to(ROOT)) for path in site_module().documents()}
+    assert set(pages) == documents, "list every page in the nav of zensical.toml"
 
 
 def test_the_site_gets_every_file_that_its_pages_link_to(tmp_path: Path) -> None:
