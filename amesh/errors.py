@@ -1,8 +1,8 @@
-"""The one exception that speaks to a user."""
+"""The exception for users' mistakes."""
 
 
 class UserError(ValueError):
-    """A mistake outside the program: one line that says what was wrong, where, and what to do.
+    """A user's mistake, in one line that says what was wrong, where, and what to do.
 
-    The command line prints the message and exits with 2; it never shows a traceback for it.
+    The command line prints the message without a traceback and exits with 2.
     """

@@ -1,4 +1,4 @@
-"""The contract of a runtime: crops in, landmarks out. PyTorch's is here; others export first."""
+"""The interface of a runtime: crops in, landmarks out; and the one for PyTorch."""
 
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -31,7 +31,7 @@ class Runner(Protocol):
     """A landmark network on some runtime.
 
     Attributes:
-        name: What the network is called.
+        name: Name of the network.
         input_size: Side of its input [px].
         topology: Its landmark scheme.
     """
@@ -49,14 +49,14 @@ class TorchRunner:
     """A network of this package in PyTorch, on one device."""
 
     def __init__(self, net: nn.Module, device: str = "cpu") -> None:
-        """Takes over a network; its `config` says what it eats.
+        """Wraps a network; its `config` defines the expected input.
 
         Raises:
             UserError: The network does not predict landmarks.
         """
         config = getattr(net, "config", None)
         if not isinstance(config, MeshConfig):
-            raise UserError(f"{type(net).__name__} is no landmark network")
+            raise UserError(f"{type(net).__name__} is not a landmark network")
         self.name = config.name
         self.input_size = config.input_size
         self.topology = load(config.topology)

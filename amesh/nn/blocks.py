@@ -17,11 +17,11 @@ LAST = 0.1
 
 @torch.no_grad()
 def start(convolution: nn.Conv2d, gain: float = 1.0) -> None:
-    """Fresh weights that hand on what differs between pictures as strongly as it came.
+    """Initialises weights so that variance across inputs is preserved.
 
-    PyTorch's own start keeps a seventieth of it from the picture to the heads, under biases that
-    are the same for every picture: training then stands still for a thousand steps. Here biases
-    start at zero, and the variance of a sum is that of its terms.
+    PyTorch's default preserves a seventieth of it from the picture to the heads, and adds biases
+    that are the same for every picture, so that training stalls for a thousand steps. Here biases
+    start at zero, and a sum has the variance of its terms.
     """
     inputs = convolution.weight[0].numel()
     nn.init.normal_(convolution.weight, 0.0, gain / math.sqrt(inputs))

@@ -15,8 +15,8 @@ from amesh.topology import Region
 class RegionNetwork(nn.Module):
     """A region's own network: a stem like the mesh network's, then the region submodel.
 
-    Its picture is four times the attention crop's size, so that both see the same number of
-    feature pixels.
+    Its input is four times the size of the attention crop, so that both have feature maps of the
+    same size.
     """
 
     def __init__(self, region: Region, config: MeshConfig) -> None:
@@ -34,7 +34,7 @@ class RegionNetwork(nn.Module):
 
 
 class Cascade(nn.Module):
-    """Mesh network first; lips and eye networks on crops of the picture that its mesh places."""
+    """A mesh network, then lips and eye networks on crops of the picture around its mesh."""
 
     def __init__(self, config: MeshConfig) -> None:
         """Builds all networks."""
@@ -58,7 +58,7 @@ class Cascade(nn.Module):
 
         Args:
             image: RGB crops in [0, 1] of the mesh network's input size.
-            thetas: Where to cut instead of where the mesh says: ideal crops, in training.
+            thetas: Where to crop, instead of around the mesh: ideal crops, in training.
         """
         self.config.check_image(image.shape)
         mesh = self.mesh(self.shared(image))

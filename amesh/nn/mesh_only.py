@@ -10,12 +10,12 @@ from amesh.nn.output import MeshOutput
 
 
 class MeshOnly(nn.Module):
-    """Backbone and mesh head; nobody looks closer."""
+    """Backbone and mesh head, without refined regions."""
 
     def __init__(self, config: MeshConfig) -> None:
         """Builds the network.
 
-        Landmarks that the mesh head left to a region would be missing, so it predicts all.
+        Without regions, the mesh head has to predict all landmarks.
 
         Raises:
             UserError: The config's mesh head leaves the irises out.

@@ -1,4 +1,4 @@
-"""What every network of the family returns."""
+"""The output of every landmark network."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 
 class MeshOutput(NamedTuple):
-    """Landmarks and the parts that they were assembled from.
+    """Landmarks, and the parts that they are assembled from.
 
     Coordinates are continuous pixels of the network's own input; z has the same unit, smaller is
     nearer the camera. Exported networks name their outputs by these fields.
 
     Attributes:
-        landmarks: All landmarks: the mesh with the regions' x and y written over it.
-        face_flag: Logit that the crop shows a face.
+        landmarks: All landmarks: the mesh, with x and y of the regions replacing its own.
+        face_flag: Logit of the confidence that the crop shows a face.
         mesh: The mesh submodel's own points.
         regions: x and y by region name (`lips`, `right_eye`, `right_iris`, ...).
-        thetas: The crops' affines, one per region; see `amesh.geometry.region`.
+        thetas: Affines of the regions' crops; see `amesh.geometry.region`.
     """
 
     landmarks: Float[Tensor, "b n 3"]

@@ -1,7 +1,7 @@
-"""Finding faces in a picture, by one of the released detectors, by both, or piece by piece.
+"""Finds faces in a picture with one of the released detectors, with both, or tile by tile.
 
-Both see the whole picture at 128 or 192 pixels, so a face narrower than a tenth of the picture
-starts to vanish from them. Searching overlapping tiles as well finds faces a third of that size.
+Both scale the whole picture to 128 or 192 pixels, so they start to miss faces narrower than a tenth
+of the picture. Also searching overlapping tiles finds faces of a third of that size.
 """
 
 import math
@@ -38,7 +38,7 @@ class Detection:
         box: Left, top, right, bottom [image px].
         keypoints: The subject's right eye, left eye, nose tip, mouth, right and left ear tragion
             [image px].
-        score: Probability, of the best anchor.
+        score: Confidence of the best anchor, from 0 to 1.
     """
 
     box: Float32[np.ndarray, " 4"]
@@ -47,7 +47,7 @@ class Detection:
 
 
 class Detector:
-    """Detector networks on pictures, and on tiles of them; of faces found twice, the surer."""
+    """Detector networks on pictures and their tiles; a face found twice is kept once, the best."""
 
     def __init__(
         self,
@@ -58,11 +58,11 @@ class Detector:
         """Takes over the networks.
 
         Args:
-            networks: Detectors of `amesh.blazeface`; each searches each picture.
-            mediapipe_crop: Shrink the picture as MediaPipe's CPU path does: half a pixel off and
-                without antialiasing. For comparisons with it only.
-            tiles: If above 1, the last network also searches square tiles, so many along the longer
-                side; time grows with the square of it.
+            networks: Detectors of `amesh.blazeface`; each searches every picture.
+            mediapipe_crop: Shrink the picture as MediaPipe's CPU path does, half a pixel off and
+                without antialiasing; only for comparisons with it.
+            tiles: Number of square tiles along the longer side that the last network also searches;
+                1 for none. Time grows with its square.
         """
         # Channels last takes about a fifth off the networks' time on a CPU.
         layout: dict[str, Any] = {"memory_format": torch.channels_last}  # not in the type stubs
@@ -75,9 +75,9 @@ class Detector:
         """The installed detectors.
 
         Args:
-            kind: `short` for faces near the camera; `full` for smaller ones, worse on large ones;
-                `both`; or `crowd`: both, and tiles for the smallest.
-            mediapipe_crop: As above.
+            kind: `short` for faces near the camera; `full` for smaller ones, less accurate on large
+                ones; `both`; or `crowd`: both, and tiles for the smallest faces.
+            mediapipe_crop: As for the constructor.
 
         Raises:
             UserError: There is no such kind, or the detectors are not installed.
@@ -127,7 +127,7 @@ class Detector:
 
 
 def letterbox(width: int, height: int, size: int) -> Float64[np.ndarray, "2 3"]:
-    """image_from_input: the whole picture in the middle of a square, its aspect kept.
+    """The affine image_from_input that centres the picture in a square, its aspect ratio kept.
 
     Args:
         width: Of the picture [px].
@@ -145,7 +145,7 @@ def square_tiles(width: int, height: int, count: int) -> list[tuple[int, int, in
     Args:
         width: Of the picture [px].
         height: Of the picture [px].
-        count: Tiles along the longer side; as many as it takes along the shorter one.
+        count: Number of tiles along the longer side; the shorter side gets as many as it needs.
     """
     step = 1 - _TILE_OVERLAP  # from one tile to the next, in sides
     side = math.ceil(max(width, height) / (1 + (count - 1) * step))
@@ -161,7 +161,7 @@ def square_tiles(width: int, height: int, count: int) -> list[tuple[int, int, in
 def _cut_off(
     box: Float32[np.ndarray, " 4"], tile: tuple[int, int, int], size: tuple[int, int]
 ) -> bool:
-    """Whether a box in a tile touches an edge that is not the picture's: a neighbour sees more."""
+    """Whether a box touches an inner edge of a tile; a neighbouring tile then sees more of it."""
     left, top, side = tile
     before = (left > 0 and box[0] < 1) or (top > 0 and box[1] < 1)
     right = left + side < size[0] and box[2] > side - 1
@@ -176,7 +176,7 @@ def _moved(face: Detection, left: int, top: int) -> Detection:
 def _surest(found: list[Detection]) -> list[Detection]:
     """Best first, without those that overlap a better one.
 
-    The score decides, not the detector: short range is the surer one on large faces, and on small
+    The score decides, not the detector: short range is more confident on large faces, and on small
     ones puts boxes so wide that the landmark network refuses them.
     """
     kept: list[Detection] = []

@@ -1,4 +1,4 @@
-"""Crops of faces in one's own pictures, as the network gets them: what int8 is calibrated on."""
+"""Crops of faces in your own pictures, as the network sees them, to calibrate int8 with."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ def face_crops(
     Args:
         face_mesh: Finds the faces and cuts the crops.
         pictures: In an order in which neighbours may be alike, as the frames of a clip are.
-        most: Look into so many pictures, and return so many crops, at most.
+        most: Maximum number of pictures to read and of crops to return.
         say: Is told of pictures that cannot be read; they are left out.
 
     Returns:

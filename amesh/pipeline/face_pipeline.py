@@ -1,4 +1,4 @@
-"""From a picture to the faces in it: detect, cut, predict, take back to the picture."""
+"""From a picture to the faces in it: detect, crop, predict, map back to the picture."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,7 +59,7 @@ class Face:
 
 
 class FacePipeline:
-    """Detector and landmark network on pictures; both are callables, whatever runs them."""
+    """Finds faces in pictures with a detector and a landmark network, whatever runs them."""
 
     def __init__(
         self,
@@ -69,18 +69,18 @@ class FacePipeline:
         min_score: float = 0.5,
         mediapipe_crop: bool = False,
     ) -> None:
-        """Puts the parts together.
+        """Combines the parts.
 
         Args:
             runner: The landmark network.
             detector: Finds faces in a picture, best first.
-            max_faces: Return this many faces at most; all by default.
-            min_score: A face that the network is less sure of is dropped.
-            mediapipe_crop: Cut crops as MediaPipe's CPU path does: half a pixel off, border
-                replicated, no antialiasing. For comparisons with it only.
+            max_faces: Maximum number of faces to return; all by default.
+            min_score: Faces below this confidence are dropped.
+            mediapipe_crop: Crop as MediaPipe's CPU path does: half a pixel off, border replicated,
+                no antialiasing. Only for comparisons with it.
 
         Raises:
-            UserError: A number is out of its range.
+            UserError: A number is out of range.
         """
         if max_faces is not None and (not isinstance(max_faces, int) or max_faces < 1):
             raise UserError(f"max_faces is {max_faces}; expected 1, 2, 3, ..., or None for all")
@@ -153,7 +153,7 @@ class FacePipeline:
     def cut(
         self, image: UInt8[np.ndarray, "h w 3"], image_from_crop: Float64[np.ndarray, "2 3"]
     ) -> Float32[np.ndarray, "s s 3"]:
-        """A crop as the network gets it, in [0, 1]."""
+        """Crops the picture for the network, in [0, 1]."""
         size = self.runner.input_size
         if not self.mediapipe_crop:
             crop = crop_image(image, image_from_crop, size)

@@ -1,4 +1,4 @@
-"""Pictures and folders through the pipeline: one record per picture, overlays where wanted."""
+"""Runs the pipeline on pictures and folders: one record per picture, and overlays on request."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,8 +28,8 @@ class Picture:
     """A picture to run on.
 
     Attributes:
-        path: Where it lies.
-        name: What the record calls it: as given, or relative to the one given folder.
+        path: Its file.
+        name: Its name in the record: as given, or relative to the only given folder.
     """
 
     path: Path
@@ -37,9 +37,9 @@ class Picture:
 
 
 def pictures(sources: Sequence[str]) -> list[Picture]:
-    """The pictures behind a list of files and folders, in the order given, folders sorted.
+    """Lists the pictures in files and folders, in the order given; folders are sorted.
 
-    Several sources may hold pictures of one name: then a folder's name stays in front.
+    With several sources, names keep their folder, because sources may contain equal names.
 
     Raises:
         UserError: A source does not exist, or a folder holds no picture.
@@ -61,10 +61,10 @@ def pictures(sources: Sequence[str]) -> list[Picture]:
 
 
 def check_outputs(inputs: Sequence[Picture], output: Path | None, draw: Path | None) -> None:
-    """Refuses to write over a picture that is read.
+    """Refuses to overwrite an input.
 
     Raises:
-        UserError: The records or an overlay would take the place of a source, or of each other.
+        UserError: The records or an overlay would overwrite a source, or each other.
     """
     sources = {picture.path.resolve() for picture in inputs}
     overlays = {path.resolve() for path in _overlay_paths(inputs, draw) if path is not None}
@@ -77,18 +77,18 @@ def check_outputs(inputs: Sequence[Picture], output: Path | None, draw: Path | N
 def run_pictures(
     pipeline: FacePipeline, inputs: Sequence[Picture], draw: Path | None = None
 ) -> Iterator[Record]:
-    """Runs on pictures one by one; a picture that cannot be read becomes a record with `error`.
+    """Runs on pictures one by one; an unreadable picture becomes a record with `error`.
 
     Args:
         pipeline: Finds the faces.
         inputs: The pictures.
-        draw: A folder for overlays, or the overlay's file where there is one picture.
+        draw: A folder for overlays, or a file if there is only one picture.
 
     Yields:
         Records of the JSONL contract, in order.
 
     Raises:
-        UserError: The overlays cannot be written, or several pictures would share one file.
+        UserError: An overlay cannot be written, or several pictures would share one file.
     """
     overlays = _overlay_paths(inputs, draw)
     for picture, overlay in tqdm(

@@ -1,4 +1,4 @@
-"""Frames of clips, every so many."""
+"""Every N-th frame of clips."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from amesh.errors import UserError
 
 
 def count_frames(path: Path) -> int:
-    """How many frames a clip says it has; 0 where it does not say or cannot be read."""
+    """Number of frames that a clip states; 0 if it states none or cannot be read."""
     capture = cv2.VideoCapture(str(path))
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
     capture.release()
@@ -25,8 +25,8 @@ def read_frames(
 
     Args:
         path: The clip.
-        every: From one frame to the next.
-        wanted: Whether a frame is needed; others are passed by without being converted.
+        every: Step from one frame to the next.
+        wanted: Says whether a frame is needed; others are skipped without being converted.
 
     Yields:
         Number and pixels.

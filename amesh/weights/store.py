@@ -1,8 +1,8 @@
 """Weights on disk: one safetensors file that carries its own architecture and config.
 
-The header's metadata holds, under `amesh`, JSON with `architecture`, `config` and `origin`; the
-config carries a landmark scheme that is not shipped as its JSON text. Loading is strict: every
-tensor of the file has its place, every parameter its tensor.
+The metadata in the header has, under `amesh`, JSON with `architecture`, `config` and `origin`. If
+the landmark scheme is not one of those in the package, the config contains it as JSON text. Loading
+is strict: every tensor of the file must belong to a parameter, and every parameter to a tensor.
 """
 
 import hashlib
@@ -39,26 +39,26 @@ _SHIPPED = Path(__file__).parent / "shipped"
 
 
 def cache_folder() -> Path:
-    """Where imported weights live: `AMESH_CACHE`, or the user's cache folder."""
+    """The folder of imported weights: `AMESH_CACHE`, or in the user's cache folder."""
     return Path(os.environ.get("AMESH_CACHE") or platformdirs.user_cache_dir("amesh"))
 
 
 def weights_folder() -> Path:
-    """The part of the cache that `load` looks names up in."""
+    """The part of the cache in which `load` looks up names."""
     return cache_folder() / "weights"
 
 
 def installed() -> dict[str, Path]:
-    """Names of the weights that came with the package or are in the cache, with their files."""
+    """Names and files of the weights in the package and in the cache."""
     folders = (weights_folder(), _SHIPPED)
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.safetensors"))}
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The file behind a name or a path.
+    """Finds the weights file of a name or path.
 
     Raises:
-        UserError: There is none; the message lists what there is.
+        UserError: There is no such file; the message lists the installed weights.
     """
     path = Path(name_or_path)
     if path.suffix == ".safetensors":
@@ -74,16 +74,16 @@ def find(name_or_path: str | Path) -> Path:
 
 
 def save(net: nn.Module, path: Path, origin: Mapping[str, Any], half: bool = False) -> None:
-    """Writes a network's weights, config and origin to one file, whole or not at all.
+    """Writes a network's weights, config and origin to one file, completely or not at all.
 
     Args:
         net: A network of this package, carrying its `config`.
         path: The file to write, `.safetensors`.
         origin: Where the weights come from: source, hash, licence, ...
-        half: Whether numbers are stored with 16 bits. `load` gives float32 either way.
+        half: Store numbers with 16 bits. `load` returns float32 in either case.
 
     Raises:
-        UserError: The file cannot be written, or a number does not fit into 16 bits.
+        UserError: The file cannot be written, or a number is too large for 16 bits.
     """
     config = getattr(net, "config", None)
     if not is_dataclass(config) or isinstance(config, type):
@@ -103,7 +103,7 @@ def header(path: Path) -> dict[str, Any]:
     """Architecture, config and origin of a weights file.
 
     Raises:
-        UserError: The file is damaged or not one of ours.
+        UserError: The file is damaged, or amesh did not write it.
     """
     with _opened(path) as file:
         metadata = file.metadata() or {}
@@ -156,7 +156,7 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    """What a weights file holds, by name, as `load` puts it into the network: in float32.
+    """Tensors of a weights file by name, converted to float32 as `load` does.
 
     Raises:
         UserError: The file is damaged.
@@ -170,10 +170,10 @@ def tensors(path: Path) -> dict[str, Tensor]:
 
 
 def file_hash(name_or_path: str | Path) -> str:
-    """SHA-256 of the file behind a name or a path; of an exported file, too.
+    """SHA-256 of a weights file, given by name or path, or of an exported file.
 
     Raises:
-        UserError: There is none.
+        UserError: There is no such file.
     """
     path = Path(name_or_path)
     if not path.is_file():
@@ -182,10 +182,10 @@ def file_hash(name_or_path: str | Path) -> str:
 
 
 def untrained(name: str) -> nn.Module:
-    """A named member of the family with fresh weights.
+    """Builds a named network with fresh weights.
 
     Raises:
-        UserError: There is no member of that name.
+        UserError: There is no network of that name.
     """
     if name not in NAMED:
         raise UserError(f"no network named {name!r}; there is: {', '.join(NAMED)}")
@@ -197,7 +197,7 @@ def _halved(tensor: Tensor, name: str) -> Tensor:
         return tensor
     half = tensor.half()
     if not half.isfinite().all():
-        raise UserError(f"{name}: holds a number that 16 bits do not hold; nothing was written")
+        raise UserError(f"{name}: has a number too large for 16 bits; nothing was written")
     return half
 
 
