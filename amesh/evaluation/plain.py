@@ -50,8 +50,8 @@ def evaluate(
 
     Examples:
         >>> report = evaluate("landmarks.jsonl", "paper-256", limit=1, detector=False)
-        >>> sorted(report)[:2]
-        ['about', 'agreement']
+        >>> report["about"]["limit"], report["failed"]
+        (1, {})
 
     Raises:
         UserError: A set, a network, a prediction file or an option is wrong.
