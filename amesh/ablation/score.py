@@ -9,16 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from amesh.ablation.seeds import changes_over_seeds
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.labels.groups import main_sets
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.read import (
-    Label,
-    Pictures,
-    limit_labels,
-    persons,
-    read_data,
-)
+from amesh.evaluation.labels.read import Pictures, limit_labels, persons, read_data
 from amesh.evaluation.models import run_models
 from amesh.evaluation.options import LabelledData
 from amesh.evaluation.tables.scores import Scores, score_matched
@@ -94,7 +89,7 @@ class FaceSet:
 
 def read_faces(
     data: LabelledData, topology: Topology, limit: int | None = None
-) -> tuple[list[Label], Pictures]:
+) -> tuple[list[LabelledFace], Pictures]:
     """Reads the labelled faces that networks are to be scored on.
 
     Args:
@@ -127,7 +122,7 @@ def read_faces(
 def score_variants(
     variants: Variants,
     reference: str,
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     read: Pictures,
     topology: Topology,
     resamples: int = RESAMPLES,
@@ -164,7 +159,7 @@ def score_variants(
 
 
 def face_sets(
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     scores: Mapping[str, Sequence[Scores]],
     reference: str,
     topology: Topology,
@@ -231,7 +226,7 @@ def _column(
 
 
 def _sets(
-    labels: Sequence[Label], topology: Topology
+    labels: Sequence[LabelledFace], topology: Topology
 ) -> list[tuple[str, dict[str, str], Int[np.ndarray, " m"]]]:
     """Main sets, apart by what their labels measure: name, measure of each column, members."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[int]] = {}

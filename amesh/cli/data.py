@@ -51,7 +51,7 @@ def _data_check(options: argparse.Namespace) -> int:
     from amesh.data.check.run import check
     from amesh.data.check.sheet import write_sheet
     from amesh.data.sources.opening import SourceConfig, open_source
-    from amesh.data.sources.records import Problems
+    from amesh.data.sources.problems import Problems
     from amesh.files import write_atomically
 
     scheme = topology.load(options.topology)

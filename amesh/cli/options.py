@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from amesh.cli.fields import add_fields, from_options
 from amesh.cli.parsing import positive, probability
+from amesh.data.sources.formats import FORMATS
 from amesh.errors import UserError
 from amesh.evaluation.options import LabelledData
 
@@ -86,10 +87,7 @@ def open_face_mesh(options: argparse.Namespace) -> "FaceMesh":
     )
 
 
-SETS = (
-    "manifests (.jsonl), folders of shards (written by `amesh label` or `amesh synth`), of .pts, "
-    "of .mat or of FaceSynthetics files, COCO files (.json), WFLW lists (.txt)"
-)
+SETS = ", ".join(one.sets for one in FORMATS.values())
 
 
 def add_sets(parser: argparse.ArgumentParser, required: bool = False) -> None:

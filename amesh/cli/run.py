@@ -11,7 +11,7 @@ from amesh.cli.parsing import DONE, FAILED, SOME_FAILED, count
 from amesh.nn.names import DEFAULT
 
 if TYPE_CHECKING:
-    from amesh.pipeline.records import Record
+    from amesh.pipeline.results import PictureResult
 
 DETAILS = """
 Writes one JSON object per picture, a line each: its source, its size, and its faces with their
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from amesh.pipeline.records import to_line, write_jsonl
+    from amesh.pipeline.results import to_line, write_jsonl
     from amesh.pipeline.run import check_outputs, pictures, run_pictures
 
     inputs = pictures(options.sources)
@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     face_mesh = open_face_mesh(options)
     failed = faces = 0
 
-    def counted() -> Iterator["Record"]:
+    def counted() -> Iterator["PictureResult"]:
         nonlocal failed, faces
         for line in run_pictures(face_mesh, inputs, options.draw):
             if "error" in line:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from amesh.data.sources.records import Source
+from amesh.data.sources.source import Source
 
 _FREE = frozenset(["CC0", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "APACHE-2.0", "BSD-3-CLAUSE"])
 # Brackets may take back what stands before them; these only say who is to be credited.

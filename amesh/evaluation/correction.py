@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import Float
 
 from amesh.data.correction import Correction, face_axes
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import Part
-from amesh.evaluation.labels.read import Label
 from amesh.metrics.points import nearest_on_polyline
 from amesh.topology.scheme import Topology
 
@@ -31,7 +31,7 @@ _FACING = 0.5
 
 
 def fit_correction(
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     landmarks: Sequence[Float[np.ndarray, "n 3"] | None],
     topology: Topology,
     measures: Sequence[str] = (),
@@ -68,7 +68,7 @@ def fit_correction(
             continue
         back = np.linalg.inv(axes)
         faces += 1
-        licences[label.licence] += 1
+        licences[label.licence or "not stated"] += 1
         for part in parts:
             rows, residuals = _residuals(part, found[:, :2], label.points[:, :2])
             shifts = residuals @ back
@@ -101,7 +101,7 @@ def _links(topology: Topology) -> Float[np.ndarray, "n n"]:
     return np.asarray(links - np.diag(links.sum(1)))
 
 
-def _parts(label: Label, topology: Topology, measures: Sequence[str]) -> list[Part]:
+def _parts(label: LabelledFace, topology: Topology, measures: Sequence[str]) -> list[Part]:
     """What a label is compared with; a point that two measures share is taken once."""
     known = label_scheme(label.scheme or "", topology).measures
     names = measures or [

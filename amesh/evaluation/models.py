@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.labels.predictions import Predictions
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.labels.template_fit import label_roi
 from amesh.evaluation.misplacement import changes, misplace
 from amesh.geometry.roi import Roi
@@ -48,7 +48,7 @@ class ModelRun:
 
 def run_models(
     models: Mapping[str, FaceFinder],
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     topology: Topology,
     misplace_rois: bool = False,
     detect: bool = True,
@@ -106,7 +106,7 @@ def run_models(
     return runs
 
 
-def _check_size(label: Label, image: UInt8[np.ndarray, "h w 3"]) -> None:
+def _check_size(label: LabelledFace, image: UInt8[np.ndarray, "h w 3"]) -> None:
     found = (image.shape[1], image.shape[0])
     if label.size is not None and label.size != found:
         raise UserError(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amesh.data.sources.files import Coordinates, Format
+from amesh.data.sources.coordinates import Coordinates
+from amesh.data.sources.formats import FormatName
 from amesh.errors import UserError
 from amesh.metrics.confidence import RESAMPLES
 from amesh.nn.names import DEFAULT
@@ -26,7 +27,7 @@ class LabelledData:
     """
 
     paths: tuple[Path, ...] = ()
-    format: Format = "auto"
+    format: FormatName = "auto"
     images: Path | None = None
     scheme: str | None = None
     coordinates: Coordinates | None = None

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import amesh
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation import scoring
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.predictions import Predictions, parse_predictions
-from amesh.evaluation.labels.read import Label, Pictures, limit_labels, read_data
+from amesh.evaluation.labels.read import Pictures, limit_labels, read_data
 from amesh.evaluation.markdown import plain_name
 from amesh.evaluation.models import FaceFinder, run_models
 from amesh.evaluation.options import Evaluation, LabelledData
@@ -95,7 +96,7 @@ def _measure(
     wanted: Evaluation,
     models: Mapping[str, FaceFinder],
     given: Sequence[Predictions],
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     read: Pictures,
     topology: Topology,
 ) -> dict[str, bytes]:
@@ -139,7 +140,7 @@ def open_face_mesh(
 
 def _read(
     data: LabelledData, topology: Topology, limit: int | None
-) -> tuple[list[Label], Pictures]:
+) -> tuple[list[LabelledFace], Pictures]:
     labels, pictures = read_data(data)
     for label in labels:
         if label.scheme is None:

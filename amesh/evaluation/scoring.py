@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import (
     Group,
     eye_bins,
@@ -13,7 +14,6 @@ from amesh.evaluation.labels.groups import (
 )
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.predictions import Predictions
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.models import ModelRun
 from amesh.evaluation.report.error_map import draw_maps, error_maps
 from amesh.evaluation.report.write import Report
@@ -34,7 +34,7 @@ from amesh.topology.scheme import Topology
 
 def score_full(
     report: Report,
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     everything: Sequence[Predictions],
     topology: Topology,
     how: Comparison,
@@ -67,7 +67,7 @@ def score_full(
 
 def score_in_roi(
     report: Report,
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     runs: Mapping[str, ModelRun],
     topology: Topology,
     how: Comparison,
@@ -86,7 +86,7 @@ def score_in_roi(
 
 def draw_error_maps(
     report: Report,
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     runs: Mapping[str, ModelRun],
     topology: Topology,
     how: Comparison,
@@ -103,7 +103,7 @@ def draw_error_maps(
 
 def score_bins(
     report: Report,
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     scores: Mapping[str, Scores],
     topology: Topology,
     how: Comparison,
@@ -133,7 +133,7 @@ def score_bins(
 
 
 def _measures(
-    labels: Sequence[Label], group: Group, columns: Sequence[str], topology: Topology
+    labels: Sequence[LabelledFace], group: Group, columns: Sequence[str], topology: Topology
 ) -> set[str]:
     """The measures of a group's schemes that stand for the paper's columns."""
     schemes = {labels[i].scheme for i in group.members} - {None}
@@ -141,7 +141,7 @@ def _measures(
     return {known[column] for known in found for column in columns if column in known}
 
 
-def _leading(labels: Sequence[Label], group: Group, topology: Topology) -> set[str]:
+def _leading(labels: Sequence[LabelledFace], group: Group, topology: Topology) -> set[str]:
     schemes = {labels[i].scheme for i in group.members} - {None}
     return {
         next(iter(label_scheme(name, topology).measures), "")

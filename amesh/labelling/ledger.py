@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from amesh.data.sources.keys import face_key
 from amesh.data.sources.shard_files import INDEX_SUFFIX, written_keys
 from amesh.errors import UserError
 from amesh.files import as_user_error
@@ -31,7 +32,7 @@ def shard_name(rank: int) -> str:
 
 def input_key(name: str, frame: int) -> str:
     """Names a picture, or a frame of a clip; `:0`, `:1`, ... behind it its faces."""
-    return f"{name}#{frame}"
+    return face_key(name, frame)
 
 
 def finished(folder: Path) -> set[str]:

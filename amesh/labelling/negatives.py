@@ -40,7 +40,7 @@ def write_negatives(
     say: Callable[[str], None] = print,
     doubtful: bool = False,
 ) -> int:
-    """Writes a manifest (`amesh.data.sources.manifest_lines`) of regions without a face.
+    """Writes a manifest (`amesh.data.sources.manifest`) of regions without a face.
 
     Args:
         inputs: Pictures; clips are left out.
@@ -66,8 +66,8 @@ def write_negatives(
         except UserError as error:
             say(str(error))
             continue
-        facts = manifest.of(one)
-        known = {"source": facts.source, "licence": facts.licence or "not stated"}
+        about = manifest.of(one)
+        known = {"source": about.source, "licence": about.licence or "not stated"}
         seed = zlib.crc32(one.name.encode())
         for box in find_negatives(image, pipeline, wanted, seed, doubtful):
             place = {"image": os.path.relpath(one.path, path.parent), "face": False, "scheme": None}

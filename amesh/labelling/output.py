@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+from msgspec.structs import asdict
 from PIL import Image
 
 from amesh.data.loading.pictures import decode
-from amesh.data.sources.records import Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.labelled_folder import FaceFigures
 from amesh.data.sources.shard_files import ShardWriter
 from amesh.errors import UserError
 from amesh.files import write_atomically
@@ -72,16 +74,16 @@ class Output:
         else:
             self._stack.__exit__(kind, error, trace)
 
-    def add(self, faces: Sequence[tuple[Record, dict[str, Any]]]) -> None:
+    def add(self, faces: Sequence[tuple[LabelledFace, FaceFigures]]) -> None:
         """Writes the faces of one picture, each with its line for `faces-....jsonl`.
 
         Raises:
             UserError: The disk is full.
         """
         self._adding = True
-        for record, row in faces:
-            self._writer.add(record)
-            self._rows.append({"key": record.key, **row})
+        for face, figures in faces:
+            self._writer.add(face)
+            self._rows.append(asdict(figures))
         self._adding = False
         if len(self._rows) >= self.faces:
             self.flush()

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from amesh.data.licences import joined
-from amesh.data.sources.records import Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.labelled_folder import FaceFigures
 from amesh.labelling.ledger import Reason
-from amesh.labelling.manifest import Facts, Manifest
+from amesh.labelling.manifest import Manifest
 from amesh.labelling.options import LabelConfig
 from amesh.labelling.output import Output, store
 from amesh.labelling.sources import Input, Share
-from amesh.labelling.teacher import LabelledFace, Teacher
+from amesh.labelling.teacher import Teacher, TeacherFace
 from amesh.labelling.work import Item, Work
 
 # Training refuses labels that reach farther than this out of their picture [face sizes].
@@ -85,10 +85,10 @@ def label(
             counts.dropped.update(problem for problem in problems if problem)
             kept = [face for face, why in zip(faces, problems, strict=True) if not why]
             if kept:
-                facts = _with_terms(manifest.of(item.source), teacher)
+                known = _with_terms(manifest.of(item.source), teacher)
                 output.add(
                     [
-                        _entry(item, i, face, teacher.scheme, facts, config.cut)
+                        _entry(item, i, face, teacher.scheme, known, config.cut)
                         for i, face in enumerate(kept)
                     ]
                 )
@@ -103,7 +103,7 @@ def label(
     return counts
 
 
-def _problem(face: LabelledFace, size: tuple[int, int], config: LabelConfig) -> str:
+def _problem(face: TeacherFace, size: tuple[int, int], config: LabelConfig) -> str:
     """Why a face is not kept, or nothing."""
     low, high = face.landmarks[:, :2].min(0), face.landmarks[:, :2].max(0)
     centre, room = (low + high) / 2, _OUTSIDE * face.size
@@ -118,40 +118,37 @@ def _problem(face: LabelledFace, size: tuple[int, int], config: LabelConfig) -> 
     return "disagreement" if face.disagreement > config.max_disagreement else ""
 
 
-def _with_terms(facts: Facts, teacher: Teacher) -> Facts:
-    """Labels stand under the terms of the picture, and of the faces that corrected them."""
+def _with_terms(known: LabelledFace, teacher: Teacher) -> LabelledFace:
+    """Labels fall under the terms of the picture, and of the faces that corrected them."""
     terms = [
         term for member in teacher.members if member.correction for term in member.correction.terms
     ]
-    return replace(facts, licence=joined(facts.licence, *terms)) if terms else facts
+    return replace(known, licence=joined(known.licence, *terms)) if terms else known
 
 
 def _entry(
-    item: Item, number: int, face: LabelledFace, scheme: str, facts: Facts, cut: float
-) -> tuple[Record, dict[str, Any]]:
-    """The record of a face, and its line beside the shard."""
+    item: Item, number: int, face: TeacherFace, scheme: str, known: LabelledFace, cut: float
+) -> tuple[LabelledFace, FaceFigures]:
+    """A face with its labels, and its line beside the shard."""
     assert item.picture is not None
     data, corner = store(item.picture, face.landmarks, cut)
-    record = Record(
+    labelled = replace(
+        known,
         picture=data,
-        scheme=scheme,
-        points=face.landmarks - np.array([*corner, 0], np.float32),
-        source=facts.source,
         key=f"{item.key}:{number}",
         where=str(item.source.path),
-        licence=facts.licence,
+        scheme=scheme,
+        points=face.landmarks - np.array([*corner, 0], np.float32),
         weight_xy=face.weight_xy,
         weight_z=face.weight_z,
-        group=facts.group,
-        person=facts.person,
-        split=facts.split,
     )
-    row = {
-        "score": round(face.score, 4),
-        "disagreement": round(face.disagreement, 5),
-        "size": round(face.size, 1),
-        "source": facts.source,
-        "licence": facts.licence,
-        "generated": facts.generated,
-    }
-    return record, row
+    figures = FaceFigures(
+        key=labelled.key,
+        score=round(face.score, 4),
+        disagreement=round(face.disagreement, 5),
+        size=round(face.size, 1),
+        source=known.source,
+        licence=known.licence,
+        generated=known.generated,
+    )
+    return labelled, figures

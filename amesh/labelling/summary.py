@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.sources.labelled_folder import LABELLED_BY, read_lines, skipped
+from amesh.data.sources.labelled_folder import LABELLED_BY, FaceFigures, read_whole, skipped
 from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.errors import UserError
 from amesh.files import write_atomically
@@ -105,14 +105,12 @@ def summarise(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]
     with locked(folder / _LOCK, wait=True):
         shards = sorted(folder.glob(f"{SHARDS}-*.tar{INDEX_SUFFIX}"))
         lists = [folder / f"{path.name.split('.')[0]}.jsonl" for path in shards]
-        rows = [row for path in lists if path.is_file() for row in read_lines(path)]
+        rows = [row for path in lists if path.is_file() for row in read_whole(path, FaceFigures)]
         done = finished(folder)
-        by_source: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        by_source: dict[str, list[FaceFigures]] = defaultdict(list)
         for row in rows:
-            by_source[row["source"]].append(row)
-        reasons = Counter(
-            line["reason"] for key, line in skipped(folder).items() if key not in done
-        )
+            by_source[row.source].append(row)
+        reasons = Counter(line.reason for key, line in skipped(folder).items() if key not in done)
         summary = {
             "teacher": dict(teacher),
             "rules": dict(rules),
@@ -126,16 +124,16 @@ def summarise(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]
     return summary
 
 
-def _describe(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _describe(rows: Iterable[FaceFigures]) -> dict[str, Any]:
     rows = list(rows)
-    licences = Counter(row["licence"] or "not stated" for row in rows)
+    licences = Counter(row.licence or "not stated" for row in rows)
     return {
         "faces": len(rows),
-        "generated": sum(row["generated"] for row in rows),
+        "generated": sum(row.generated for row in rows),
         "licences": dict(sorted(licences.items())),
-        "disagreement": _quantiles([row["disagreement"] for row in rows]),
-        "score": _quantiles([row["score"] for row in rows]),
-        "size": _quantiles([row["size"] for row in rows]),
+        "disagreement": _quantiles([row.disagreement for row in rows]),
+        "score": _quantiles([row.score for row in rows]),
+        "size": _quantiles([row.size for row in rows]),
     }
 
 

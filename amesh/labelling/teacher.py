@@ -27,8 +27,8 @@ _MARGIN, _SEARCHED = 0.25, 1024
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledFace:
-    """One face with labels.
+class TeacherFace:
+    """What a teacher says of one face.
 
     Attributes:
         landmarks: (n, 3) [picture px]; z in the same unit, smaller is nearer.
@@ -100,7 +100,7 @@ class Teacher:
             if region.iris is not None:
                 self.eyes[[*region.indices, *region.iris.indices]] = True
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[LabelledFace]:
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[TeacherFace]:
         """The labelled faces of an RGB picture, in the detector's order, best first."""
         faces = self.pipeline(image) or self._search_with_margin(image)
         found = [self._label(image, face) for face in faces]
@@ -120,13 +120,13 @@ class Teacher:
         found = self.pipeline(framed)
         return [replace(face, landmarks=(face.landmarks - shift) * whole) for face in found]
 
-    def _label(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> LabelledFace:
+    def _label(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> TeacherFace:
         points = torch.from_numpy(face.landmarks).double()[None, :, :2]
         region = roi.from_landmarks(points, points[:, self.anchors])
         looks = [self._answers(image, region, member) for member in self.members]
         logits = torch.cat([logits for _, logits in looks])
         agreed = consensus(torch.cat([answers for answers, _ in looks]))
-        return LabelledFace(
+        return TeacherFace(
             landmarks=agreed.landmarks.float().numpy(),
             weight_xy=weight(agreed.spread_xy).float().numpy(),
             weight_z=weight(agreed.spread_z).float().numpy(),

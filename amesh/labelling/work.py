@@ -105,7 +105,7 @@ class Work:
             self.before += 1
             return True
         if key in self._skipped:
-            self.skipped[self._skipped[key]["reason"]] += 1
+            self.skipped[self._skipped[key].reason] += 1
             return True
         return False
 

@@ -15,7 +15,7 @@ from amesh.files import write_atomically
 from amesh.pipeline.draw import draw_faces
 from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.images import list_images, read_image
-from amesh.pipeline.records import Record, record
+from amesh.pipeline.results import PictureResult, picture_result
 from amesh.topology import Topology
 
 # An overlay is written losslessly: thin lines are what JPEG smears.
@@ -76,7 +76,7 @@ def check_outputs(inputs: Sequence[Picture], output: Path | None, draw: Path | N
 
 def run_pictures(
     pipeline: FacePipeline, inputs: Sequence[Picture], draw: Path | None = None
-) -> Iterator[Record]:
+) -> Iterator[PictureResult]:
     """Runs on pictures one by one; an unreadable picture becomes a record with `error`.
 
     Args:
@@ -85,7 +85,7 @@ def run_pictures(
         draw: A folder for overlays, or a file if there is only one picture.
 
     Yields:
-        Records of the JSONL contract, in order.
+        Results, in order.
 
     Raises:
         UserError: An overlay cannot be written, or several pictures would share one file.
@@ -99,13 +99,13 @@ def run_pictures(
         try:
             image = read_image(picture.path)
         except UserError as error:
-            yield record(picture.name, error=str(error))
+            yield picture_result(picture.name, error=str(error))
             continue
         faces = pipeline(image)
         if overlay is not None:
             _write_overlay(overlay, image, faces, pipeline.runner.topology)
         height, width = image.shape[:2]
-        yield record(picture.name, size=(width, height), faces=faces)
+        yield picture_result(picture.name, size=(width, height), faces=faces)
 
 
 def _overlay_paths(inputs: Sequence[Picture], draw: Path | None) -> list[Path | None]:

@@ -19,8 +19,10 @@ from tqdm.auto import tqdm
 
 from amesh.data.licences import releasable
 from amesh.data.loading.pictures import decode
-from amesh.data.sources.records import Problems, Record, Source
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
+from amesh.data.sources.source import Source
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.synth import controls
@@ -69,20 +71,20 @@ def align(points: Float[np.ndarray, "n 3"], topology: Topology) -> Aligned:
     return Aligned(front, turn, scale)
 
 
-def check_licence(record: Record) -> str:
+def check_licence(face: LabelledFace) -> str:
     """The licence of a picture that statistics may be taken from.
 
     Raises:
         UserError: It is not stated, or does not allow what weights are shipped under.
     """
-    if not record.licence:
-        raise UserError(f"{record.where}: no licence is stated; leave this picture out")
-    if not releasable(record.licence):
+    if not face.licence:
+        raise UserError(f"{face.where}: no licence is stated; leave this picture out")
+    if not releasable(face.licence):
         raise UserError(
-            f"{record.where}: licence {record.licence!r} does not let weights be released; "
+            f"{face.where}: licence {face.licence!r} does not let weights be released; "
             "leave this picture out"
         )
-    return record.licence
+    return face.licence
 
 
 def measure(source: Source, topology: Topology, texture_limit: int = 1400) -> dict[str, Any]:
@@ -102,15 +104,15 @@ def measure(source: Source, topology: Topology, texture_limit: int = 1400) -> di
     shapes, sizes, licences, sources = [], [], Counter[str](), Counter[str]()
     usable: list[tuple[int, Aligned]] = []
     for index in range(len(source)):
-        record = source[index]
-        licence = check_licence(record)
-        if record.scheme != topology.name or not record.face:
+        labelled = source[index]
+        licence = check_licence(labelled)
+        if labelled.scheme != topology.name or not labelled.face:
             continue
-        face = align(record.points, topology)
+        face = align(labelled.points, topology)
         if np.degrees(np.arccos(np.clip(face.turn[2, 2], -1, 1))) > _MAX_TURN:
             continue
         licences[licence] += 1
-        sources[record.source] += 1
+        sources[labelled.source] += 1
         shapes.append(face.points)
         if face.scale >= _MIN_EYES:
             usable.append((index, face))
@@ -207,8 +209,8 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def _pixels(record: Record) -> UInt8[np.ndarray, "h w 3"]:
-    return decode(record.read_picture(), record.where)[0]
+def _pixels(face: LabelledFace) -> UInt8[np.ndarray, "h w 3"]:
+    return decode(face.read_picture(), face.where)[0]
 
 
 if __name__ == "__main__":

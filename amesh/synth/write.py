@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from amesh.data.loading.sample import Canvas
-from amesh.data.sources.records import Record
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.shard_files import ShardWriter, written_keys
 from amesh.errors import UserError
 from amesh.synth.faces import SyntheticFaces
@@ -60,8 +60,8 @@ def write_shards(
     with ShardWriter(folder, name, per_shard) as writer:
         for start in range(0, len(wanted), _AT_ONCE):
             numbers = wanted[start : start + _AT_ONCE]
-            for record in records(make(faces, seed, numbers), topology, seed):
-                writer.add(record)
+            for face in labelled_faces(make(faces, seed, numbers), topology, seed):
+                writer.add(face)
             done(len(numbers))
     return len(wanted)
 
@@ -80,15 +80,15 @@ def pixels(canvas: Canvas) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         yield np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
 
 
-def records(canvas: Canvas, topology: Topology, seed: int) -> Iterator[Record]:
-    """The faces as records, encoded as JPEG."""
+def labelled_faces(canvas: Canvas, topology: Topology, seed: int) -> Iterator[LabelledFace]:
+    """The faces with their labels, encoded as JPEG."""
     parts = (canvas.landmarks, canvas.visibility)
     labels = zip(*(part.numpy() for part in parts), canvas.index.tolist(), strict=True)
     for picture, (points, visibility, number) in zip(pixels(canvas), labels, strict=True):
         key = _key(seed, len(picture), number)
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
-        yield Record(
+        yield LabelledFace(
             picture=file.getvalue(),
             scheme=topology.name,
             points=points,

@@ -16,9 +16,11 @@ from amesh.data.loading.dataset import FaceDataset
 from amesh.data.loading.mixture import Loaded, Mixture, side_by_side
 from amesh.data.loading.sample import Batch
 from amesh.data.loading.sampler import EpochBatchSampler
+from amesh.data.sources.key_list import key_list
 from amesh.data.sources.opening import SourceConfig, open_source
-from amesh.data.sources.records import OnBad, Problems, Source, named
-from amesh.data.sources.subset import held_out, key_list, times
+from amesh.data.sources.problems import OnBad, Problems, named
+from amesh.data.sources.source import Source
+from amesh.data.sources.subset import held_out, times
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.config import MeshConfig
@@ -197,7 +199,8 @@ class FaceData(pl.LightningDataModule):
         """Lists them in the run's folder, so that they can be scored apart afterwards."""
         folder = self.trainer.log_dir  # the ranks agree on it: every one of them has to ask
         if self.trainer.is_global_zero:
-            write_atomically(Path(folder or ".") / "held_out.txt", key_list(sources).encode())
+            keys = (entry.key for source in sources for entry in source.entries)
+            write_atomically(Path(folder or ".") / "held_out.txt", key_list(keys))
 
     def _network(self) -> MeshConfig:
         network: MeshConfig = self.trainer.lightning_module.network

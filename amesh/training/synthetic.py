@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from amesh.data.sources.records import ListSource, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
 from amesh.synth.config import SynthConfig
 from amesh.synth.faces import SyntheticFaces
-from amesh.synth.write import make, records
+from amesh.synth.write import labelled_faces, make
 
 # Added to the run's seed, so that no face that is trained on is validated on, or is one that
 # `amesh synth` makes with a seed as people choose them.
@@ -58,10 +59,10 @@ def pool(network: MeshConfig, ranges: SynthConfig, count: int, seed: int) -> Lis
         seed: Other seeds make other faces.
     """
     faces = maker(network, ranges)
-    found: list[Record] = []
+    found: list[LabelledFace] = []
     with tqdm(total=count, desc="synthetic faces", disable=not sys.stderr.isatty()) as bar:
         for start in range(0, count, _AT_ONCE):
             numbers = list(range(start, min(start + _AT_ONCE, count)))
-            found += records(make(faces, seed, numbers), network.load_topology(), seed)
+            found += labelled_faces(make(faces, seed, numbers), network.load_topology(), seed)
             bar.update(len(numbers))
     return ListSource("synthetic faces", found)

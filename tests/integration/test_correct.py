@@ -10,7 +10,7 @@ from PIL import Image
 import amesh
 from amesh.cli import main
 from amesh.data.correction import Correction, face_axes, load_correction
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.nn.config import NAMED
 from amesh.topology import load

@@ -16,7 +16,7 @@ import amesh
 from amesh.cli.commands import command_parser
 from amesh.data.loading.dataset import make_sample
 from amesh.data.loading.pictures import decode
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.topology import load

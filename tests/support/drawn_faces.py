@@ -9,7 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from amesh.data.sources.records import Record
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.shard_files import ShardWriter
 from amesh.nn.config import MeshConfig
 from amesh.nn.template import template_in_crop
@@ -51,7 +51,7 @@ def write_faces(folder: Path, length: int, size: int = 64, negatives: int = 0) -
             encoded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
             name = f"drawn{index}"
             writer.add(
-                Record(
+                LabelledFace(
                     picture=encoded,
                     scheme="face478" if face else None,
                     points=points if face else points[:0],

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amesh.evaluation.labels.read import Label
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.geometry.roi import Roi
 from amesh.pipeline.face_pipeline import Face
 from amesh.topology.scheme import Topology, load
@@ -61,21 +61,19 @@ def pose(topology: Topology) -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture
-def label(topology: Topology) -> Callable[..., Label]:
+def label(topology: Topology) -> Callable[..., LabelledFace]:
     """A label in the 68-point scheme, read off a face without error."""
 
-    def make(face: np.ndarray, image: str = "a.jpg", **changes: object) -> Label:
+    def make(face: np.ndarray, image: str = "a.jpg", **changes: object) -> LabelledFace:
         known = {
-            "image": Path(image),
+            "picture": Path(image),
             "source": "helen",
             "licence": "CC0",
             "scheme": "ibug68",
             "points": topology.map_points(face[:, :2], "ibug68"),
-            "size": None,
-            "person": None,
-            "yaw": None,
+            "key": f"{image}#1",
             "where": "labels.jsonl, line 1",
         }
-        return Label(**(known | changes))  # type: ignore[arg-type]
+        return LabelledFace(**(known | changes))  # type: ignore[arg-type]
 
     return make

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amesh.data.sources.records import ListSource, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.source import ListSource
 from amesh.topology.scheme import Topology, load
 
 Pose = Callable[..., np.ndarray]
@@ -58,10 +59,10 @@ def save(path: Path, pixels: np.ndarray) -> Path:
 
 
 @pytest.fixture
-def record(pose: Pose) -> Callable[..., Record]:
+def record(pose: Pose) -> Callable[..., LabelledFace]:
     """A face labelled with all 478 points, its picture in memory."""
 
-    def make(seed: int = 0, **changes: object) -> Record:
+    def make(seed: int = 0, **changes: object) -> LabelledFace:
         known = {
             "picture": encode(photo(seed=seed)),
             "scheme": "face478",
@@ -71,13 +72,13 @@ def record(pose: Pose) -> Callable[..., Record]:
             "where": f"labels.jsonl, line {seed + 1}",
             "licence": "CC0",
         }
-        return Record(**(known | changes))  # type: ignore[arg-type]
+        return LabelledFace(**(known | changes))  # type: ignore[arg-type]
 
     return make
 
 
 @pytest.fixture
-def source(record: Callable[..., Record]) -> Callable[..., ListSource]:
+def source(record: Callable[..., LabelledFace]) -> Callable[..., ListSource]:
     def make(count: int = 6) -> ListSource:
         return ListSource("ours", [record(seed) for seed in range(count)])
 

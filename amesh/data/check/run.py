@@ -16,8 +16,9 @@ from amesh.data.loading.dataset import make_sample
 from amesh.data.loading.sample import Sample
 from amesh.data.posing import fit_pose
 from amesh.data.schemes import LabelMap, label_map
-from amesh.data.sources.records import Problems, Record, Source
-from amesh.errors import UserError
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import Source
 from amesh.topology.scheme import Topology
 
 # A face is looked at in a crop of this side [px].
@@ -58,8 +59,7 @@ def check(
         with problems.guard():
             faces.append(_face(sources[s], sources[s][i], topology, places[number]))
     if not faces:
-        first = f"; the first problem: {problems.messages[0]}" if problems.messages else ""
-        raise UserError(f"no usable face{first}")
+        raise problems.nothing_left(", ".join(source.name for source in sources))
     copies = find_copies([face.thumb for face in faces])
     return Report(
         faces,
@@ -77,16 +77,16 @@ def look(sources: Sequence[Source], face: Face, topology: Topology) -> Sample:
     return make_sample(sources[s][i], topology, _LOOK, 1.0)
 
 
-def _face(source: Source, record: Record, topology: Topology, place: tuple[int, int]) -> Face:
-    sample = make_sample(record, topology, _LOOK, 1.0)
+def _face(
+    source: Source, labelled: LabelledFace, topology: Topology, place: tuple[int, int]
+) -> Face:
+    sample = make_sample(labelled, topology, _LOOK, 1.0)
     side = misfit = fraction = float("nan")
     mirrored, outside = False, 0.0
-    if record.scheme is not None:
-        known = label_map(record.scheme, topology)
-        used = known.weights > 0
-        if record.weight_xy is not None:
-            used = used & (record.weight_xy > 0)
-        points = record.points[used, :2].astype(np.float64)
+    if labelled.scheme is not None:
+        known = label_map(labelled.scheme, topology)
+        used = (known.weights > 0) & (labelled.weights()[0] > 0)
+        points = labelled.points[used, :2].astype(np.float64)
         side = float(np.ptp(points, axis=0).max())
         fraction = _common_fraction(points)
         outside = _outside(sample)
@@ -94,13 +94,13 @@ def _face(source: Source, record: Record, topology: Topology, place: tuple[int, 
             misfit, facing = _fit(points, known, used, topology)
             mirrored = facing < _AWAY
     return Face(
-        name=f"{record.source}: {record.key}",
-        source=record.source,
-        split=record.split or source.name,
-        licence=record.licence,
-        person=None if record.person is None else f"{record.source}: {record.person}",
-        group=record.group,
-        scheme=record.scheme,
+        name=f"{labelled.source}: {labelled.key}",
+        source=labelled.source,
+        split=labelled.split or source.name,
+        licence=labelled.licence,
+        person=None if labelled.person is None else f"{labelled.source}: {labelled.person}",
+        group=labelled.group,
+        scheme=labelled.scheme,
         side=side,
         outside=outside,
         deep=bool((sample.weight_z > 0).any()),

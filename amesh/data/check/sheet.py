@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from amesh.data.check.report import Report
 from amesh.data.check.run import look
 from amesh.data.loading.sample import Sample
-from amesh.data.sources.records import Source
+from amesh.data.sources.source import Source
 from amesh.files import write_atomically
 from amesh.topology.scheme import Topology
 

@@ -15,7 +15,9 @@ from torch.utils.data import Dataset, get_worker_info
 from amesh.data.loading.pictures import cut, decode
 from amesh.data.loading.sample import Canvas, Sample
 from amesh.data.schemes import Targets, label_map, place_template, to_landmarks
-from amesh.data.sources.records import OnBad, Record, Source
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.problems import OnBad
+from amesh.data.sources.source import Source
 from amesh.errors import UserError
 from amesh.geometry.roi import ROI_SCALE
 from amesh.topology.scheme import Topology
@@ -67,8 +69,8 @@ class FaceDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return self._ends[-1]
 
-    def record(self, index: int) -> Record:
-        """The labels of a face, and its picture still encoded."""
+    def labelled(self, index: int) -> LabelledFace:
+        """A face's labels; its picture is not read yet."""
         number = bisect.bisect_right(self._ends, index)
         start = self._ends[number - 1] if number else 0
         return self.sources[number][index - start]
@@ -85,7 +87,7 @@ class FaceDataset(Dataset[Sample]):
         for step in range(len(self)):
             at = (index + step) % len(self)
             try:
-                sample = make_sample(self.record(at), self.topology, self.crop_size, self.reach)
+                sample = make_sample(self.labelled(at), self.topology, self.crop_size, self.reach)
             except UserError as error:
                 if self.on_bad == "stop":
                     raise
@@ -114,25 +116,25 @@ class FaceDataset(Dataset[Sample]):
         )
 
 
-def make_sample(record: Record, topology: Topology, crop_size: int, reach: float) -> Sample:
-    """Decodes a record and cuts it around its face.
+def make_sample(face: LabelledFace, topology: Topology, crop_size: int, reach: float) -> Sample:
+    """Decodes a picture and cuts it around the labelled face.
 
     Raises:
         UserError: The picture is missing or damaged, or its labels cannot be right.
     """
-    data = record.read_picture()
-    if record.scheme is None:
-        pixels, size, taken = decode(data, record.where)
-        box = record.box or (0.0, 0.0, float(size[0]), float(size[1]))
+    data = face.read_picture()
+    if face.scheme is None:
+        pixels, size, taken = decode(data, face.where)
+        box = face.box or (0.0, 0.0, float(size[0]), float(size[1]))
         placed = place_template(box, topology)
         zero = np.zeros(topology.points, np.float32)
         targets = Targets(placed, zero, zero, np.ones_like(zero))
         square = _square(placed)
     else:
-        targets = _targets(record, topology)
+        targets = _targets(face, topology)
         square = _square(targets.landmarks)
-        pixels, size, taken = decode(data, record.where, int(square[2] / crop_size))
-        _check_inside(targets, size, record.where)
+        pixels, size, taken = decode(data, face.where, int(square[2] / crop_size))
+        _check_inside(targets, size, face.where)
     landmarks = targets.landmarks.astype(np.float64) / taken
     x, y, side = (value / taken for value in square)
     shrink = max(int(side / crop_size), 1)
@@ -144,10 +146,10 @@ def make_sample(record: Record, topology: Topology, crop_size: int, reach: float
         weight_xy=targets.weight_xy,
         weight_z=targets.weight_z,
         visibility=targets.visibility,
-        face=record.face,
-        group=record.group,
-        source=record.source,
-        key=record.key,
+        face=face.face,
+        group=face.group,
+        source=face.source,
+        key=face.key,
     )
 
 
@@ -181,20 +183,19 @@ def collate(samples: Sequence[Sample]) -> Canvas:
     )
 
 
-def _targets(record: Record, topology: Topology) -> Targets:
-    assert record.scheme is not None
+def _targets(face: LabelledFace, topology: Topology) -> Targets:
+    assert face.scheme is not None
     try:
-        known = label_map(record.scheme, topology)
+        known = label_map(face.scheme, topology)
         return to_landmarks(
-            record.points,
+            face.points,
             known,
             topology,
-            record.weight_xy,
-            record.weight_z,
-            record.visibility,
+            *face.weights(),
+            face.visibility,
         )
     except UserError as error:
-        raise UserError(f"{record.where}: {error}") from None
+        raise UserError(f"{face.where}: {error}") from None
 
 
 def _span(points: Float[np.ndarray, "n d"]) -> tuple[float, float, float, float]:

@@ -13,8 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.sources.files import OFFSETS, Coordinates, read_text
-from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
+from amesh.data.sources.coordinates import Coordinates, offset
+from amesh.data.sources.files import read_text
+from amesh.data.sources.keys import face_key
+from amesh.data.sources.labelled_face import LabelledFace, check_points
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource, finish
 from amesh.errors import UserError
 
 # In COCO-WholeBody the face's points have a key of their own.
@@ -35,13 +39,14 @@ def read_coco(
     Args:
         path: The JSON file.
         problems: What to do about wrong annotations.
-        images: Folder the pictures' names are relative to; the file's own by default.
-        scheme: Of the points; by their number where not given.
+        images: Folder that the pictures' names are relative to; by default that of the file.
+        scheme: Label scheme of the points; by default inferred from their number.
         coordinates: What the numbers count from.
-        licence: Terms of the pictures, where the file does not say.
+        licence: Terms of the pictures, where the file does not state them.
 
     Raises:
-        UserError: No such file, no COCO file, nothing usable, or the first wrong annotation.
+        UserError: The file is missing, not in COCO's format or has no usable annotation, or an
+            annotation is wrong.
     """
     try:
         content = json.loads(read_text(path))
@@ -53,36 +58,37 @@ def read_coco(
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: not a COCO annotation file (no {error})") from None
     folder = images or path.parent
-    records = []
+    faces = []
     for number, entry in enumerate(annotations):
         with problems.guard():
-            where = f"{path}, annotation {entry.get('id', number)}"
+            identity = entry.get("id", number)
+            where = f"{path}, annotation {identity}"
             picture = pictures.get(entry.get("image_id"))
             if picture is None:
                 raise UserError(f"{where}: its picture {entry.get('image_id')!r} is not listed")
             name = str(picture["file_name"])
             terms = licences.get(picture.get("license"), licence)
-            found = _record(entry, where, scheme, coordinates)
+            found = _labels(entry, where, scheme, coordinates)
             if found is None:
                 continue  # a person whose face was not labelled
             points, seen, named = found
-            records.append(
-                Record(
+            faces.append(
+                LabelledFace(
                     picture=folder / name,
                     scheme=named,
                     points=points,
                     source=path.stem,
-                    key=f"{name}#{entry.get('id', number)}",
+                    key=face_key(name, identity if isinstance(identity, int) else number),
                     where=where,
                     licence=terms,
                     weight_xy=(seen > 0).astype(np.float32),
                     visibility=(seen != 1).astype(np.float32),
                 )
             )
-    return finish(str(path), records, problems)
+    return finish(str(path), faces, problems)
 
 
-def _record(
+def _labels(
     entry: dict[str, Any], where: str, scheme: str | None, coordinates: Coordinates
 ) -> tuple[np.ndarray, np.ndarray, str] | None:
     """Points, their v, and the scheme; None where nothing is labelled."""
@@ -98,4 +104,4 @@ def _record(
         raise UserError(f"{where}: {len(table)} points, say which scheme they are")
     if not (table[:, 2] > 0).any():
         return None
-    return table[:, :2] + np.float32(OFFSETS[coordinates]), table[:, 2], named
+    return table[:, :2] + np.float32(offset(coordinates)), table[:, 2], named

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from amesh.data.sources.files import OFFSETS, Coordinates, beside, list_files, read_text
-from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
+from amesh.data.sources.coordinates import Coordinates, offset
+from amesh.data.sources.files import beside, list_files, read_text
+from amesh.data.sources.keys import only_face_key
+from amesh.data.sources.labelled_face import LabelledFace, check_points
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource, finish
 
 _SUFFIX = "_ldmks.txt"
 _POINTS = 70
@@ -24,29 +28,29 @@ def read_face_synthetics(
     """Reads a folder and its sub-folders.
 
     Args:
-        folder: Pictures with their landmark files.
+        folder: Holds pictures with their landmark files.
         problems: What to do about damaged files.
         coordinates: What the numbers count from.
         licence: Terms of the pictures.
 
     Raises:
-        UserError: No such folder, nothing usable in it, or the first damaged file.
+        UserError: The folder is missing or has no usable file, or a file is damaged.
     """
-    records = []
+    faces = []
     for path in list_files(folder, _SUFFIX):
         with problems.guard():
             rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
             points = check_points(rows, str(path), _POINTS, (2,))
             stem = path.name.removesuffix(_SUFFIX)
-            records.append(
-                Record(
+            faces.append(
+                LabelledFace(
                     picture=beside(path, stem),
                     scheme="face_synthetics70",
-                    points=points + np.float32(OFFSETS[coordinates]),
+                    points=points + np.float32(offset(coordinates)),
                     source="face_synthetics",
-                    key=(path.relative_to(folder).parent / stem).as_posix(),
+                    key=only_face_key((path.relative_to(folder).parent / stem).as_posix()),
                     where=str(path),
                     licence=licence,
                 )
             )
-    return finish(str(folder), records, problems)
+    return finish(str(folder), faces, problems)

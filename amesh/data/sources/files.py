@@ -1,24 +1,17 @@
-"""What the readers of folders and text files share."""
+"""What readers of folders and text files share."""
 
 from pathlib import Path
-from typing import Literal
 
 from amesh.errors import UserError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
-Coordinates = Literal["corner", "index", "one"]
-Format = Literal["auto", "shards", "jsonl", "pts", "wflw", "mat", "coco", "face_synthetics"]
-
-# What takes coordinates that count from a pixel's corner, from its centre at 0, or from its
-# centre at 1 to corner coordinates [px].
-OFFSETS = {"corner": 0.0, "index": 0.5, "one": -0.5}
 
 
 def list_files(folder: Path, suffix: str) -> list[Path]:
-    """The files of a folder and its sub-folders that end so, in order.
+    """The files in a folder and its sub-folders whose names end with this suffix, sorted.
 
     Raises:
-        UserError: There is no such folder, or no such file in it.
+        UserError: The folder is missing or has no such file.
     """
     if not folder.is_dir():
         problem = "not a folder" if folder.exists() else "no such folder"
@@ -30,11 +23,11 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
 
 
 def beside(path: Path, stem: str | None = None) -> Path:
-    """The picture of the same name.
+    """The picture beside a label file.
 
     Args:
-        path: A label file.
-        stem: Name of the picture without its suffix, where it is another.
+        path: The label file.
+        stem: Name of the picture without its suffix; by default that of the label file.
 
     Raises:
         UserError: There is none.
@@ -52,10 +45,10 @@ def read_text(path: Path) -> str:
     """The content of a text file.
 
     Raises:
-        UserError: It is missing or no text.
+        UserError: The file is missing or not text.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:

@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from amesh.data.sources.files import OFFSETS, Coordinates, beside, list_files
-from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
+from amesh.data.sources.coordinates import Coordinates, offset
+from amesh.data.sources.files import beside, list_files
+from amesh.data.sources.keys import only_face_key
+from amesh.data.sources.labelled_face import LabelledFace, check_points
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource, finish
 from amesh.errors import UserError
 
 _POINTS = 68
@@ -30,32 +34,32 @@ def read_mat_folder(
     """Reads a folder and its sub-folders.
 
     Args:
-        folder: `.mat` files, each with a picture of the same name.
+        folder: Holds `.mat` files, each with a picture of the same name.
         problems: What to do about damaged files.
         coordinates: What the numbers count from.
         licence: Terms of the pictures.
 
     Raises:
-        UserError: No such folder, nothing usable in it, or the first damaged file.
+        UserError: The folder is missing or has no usable file, or a file is damaged.
     """
-    records = []
+    faces = []
     for path in list_files(folder, ".mat"):
         with problems.guard():
             content = _load(path)
-            records.append(
-                Record(
+            faces.append(
+                LabelledFace(
                     picture=beside(path),
                     scheme="aflw2000_3d68",
-                    points=_points(content, str(path), OFFSETS[coordinates]),
+                    points=_points(content, str(path), offset(coordinates)),
                     source=folder.name,
-                    key=path.relative_to(folder).with_suffix("").as_posix(),
+                    key=only_face_key(path.relative_to(folder).with_suffix("").as_posix()),
                     where=str(path),
                     licence=licence,
                     group=_pose(content),
                     person=_person(path.stem),
                 )
             )
-    return finish(str(folder), records, problems)
+    return finish(str(folder), faces, problems)
 
 
 def _load(path: Path) -> dict[str, Any]:

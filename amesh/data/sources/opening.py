@@ -1,20 +1,13 @@
-"""One way to name a source in a config, whatever its format."""
+"""One way to name a data set in a config, whatever its format."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
-from amesh.data.sources.coco import read_coco
-from amesh.data.sources.face_synthetics import read_face_synthetics
-from amesh.data.sources.files import Coordinates, Format
-from amesh.data.sources.manifest import read_manifest
-from amesh.data.sources.mat import read_mat_folder
-from amesh.data.sources.pts import read_pts_folder
-from amesh.data.sources.records import Problems, Source
-from amesh.data.sources.shards import ShardSource
+from amesh.data.sources.coordinates import Coordinates
+from amesh.data.sources.formats import FORMATS, FormatName, detect
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource, Source, finish
 from amesh.data.sources.subset import listed
-from amesh.data.sources.wflw import read_wflw
 from amesh.errors import UserError
 
 
@@ -23,21 +16,21 @@ class SourceConfig:
     """A labelled set on disk.
 
     Attributes:
-        path: A folder or a file, as the format has it.
-        format: `auto` looks.
-        images: Folder of the pictures, where they lie elsewhere (wflw, coco).
-        scheme: Of the points, where the format leaves it open (pts, coco).
+        path: A folder or a file, depending on the format.
+        format: Name of the format; `auto` detects it.
+        images: Folder of the pictures, if they are elsewhere (wflw, coco).
+        scheme: Label scheme of the points, if the format does not state it (pts, coco).
         coordinates: `corner`, `index` (centre of the top-left pixel at (0, 0)) or `one` (at
-            (1, 1)), where the format leaves it open.
-        licence: Terms of the pictures, where the format has no place for them.
-        repeat: How often an epoch holds each face: 2 is twice, 0.1 a tenth of them, others each
-            time.
-        only: A text file with a key on each line: only these faces.
-        without: Another one: all but these faces.
+            (1, 1)), if the format does not state it.
+        licence: Terms of the pictures, if the format has no place for them.
+        repeat: How often an epoch contains each face: 2 is twice; 0.1 is a tenth of the faces,
+            different ones in each epoch.
+        only: List of keys, one a line: no other faces are used.
+        without: List of keys: these faces are left out.
     """
 
     path: Path
-    format: Format = "auto"
+    format: FormatName = "auto"
     images: Path | None = None
     scheme: str | None = None
     coordinates: Coordinates | None = None
@@ -51,61 +44,44 @@ class SourceConfig:
             raise UserError(f"{self.path}: repeat is {self.repeat}, expected above 0 to 1000")
 
 
-# Which of the config's fields each reader takes.
-_READERS: dict[str, tuple[Callable[..., Source], tuple[str, ...]]] = {
-    "shards": (ShardSource, ()),
-    "jsonl": (read_manifest, ("coordinates",)),
-    "pts": (read_pts_folder, ("scheme", "licence")),
-    "wflw": (read_wflw, ("images", "coordinates", "licence")),
-    "mat": (read_mat_folder, ("coordinates", "licence")),
-    "coco": (read_coco, ("images", "scheme", "coordinates", "licence")),
-    "face_synthetics": (read_face_synthetics, ("coordinates", "licence")),
-}
-
-
 def open_source(config: SourceConfig, problems: Problems) -> Source:
-    """Opens a source.
+    """Opens a set to train on.
 
     Raises:
-        UserError: There is no such set, it is in no known format, or the config has a field that
-            this format has no use for.
+        UserError: As `open_labels`; also if a face has no points, which cannot train.
     """
-    kind = config.format if config.format != "auto" else detect_format(config.path)
-    reader, takes = _READERS[kind]
-    given: dict[str, Any] = {}
-    for name in ("images", "scheme", "coordinates", "licence"):
-        value = getattr(config, name)
-        if value is None:
-            continue
-        if name not in takes:
-            raise UserError(f"{config.path}: {kind} sources take no {name!r}; leave it out")
-        given[name] = value
-    if kind == "jsonl" and given.get("coordinates") == "one":
-        raise UserError(f"{config.path}: coordinates of a manifest are 'corner' or 'index'")
-    return listed(reader(config.path, problems, **given), config.only, config.without)
+    source = open_labels(config, problems)
+    if isinstance(source, ListSource):
+        source = _trainable(source, problems)
+    return listed(source, config.only, config.without)
 
 
-def detect_format(path: Path) -> Format:
-    """What a path holds, by its name and by what lies in it.
+def open_labels(config: SourceConfig, problems: Problems) -> Source:
+    """Opens a set with all its labels, faces without points included, whatever its key lists say.
 
     Raises:
-        UserError: There is nothing, or nothing known.
+        UserError: There is no such set, its format is unknown, or the config has a field that does
+            not apply to this format.
     """
-    by_suffix = {".jsonl": "jsonl", ".json": "coco", ".tar": "shards", ".txt": "wflw"}
-    if path.is_file() and path.suffix.lower() in by_suffix:
-        return cast(Format, by_suffix[path.suffix.lower()])
-    if path.is_dir():
-        for pattern, kind in (
-            ("*.tar", "shards"),
-            ("**/*.pts", "pts"),
-            ("**/*_ldmks.txt", "face_synthetics"),
-            ("**/*.mat", "mat"),
-        ):
-            if next(path.glob(pattern), None) is not None:
-                return cast(Format, kind)
-        manifest = path / "landmarks.jsonl"
-        if manifest.is_file():
-            raise UserError(f"{path}: a folder; give its manifest, {manifest}")
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
-    raise UserError(f"{path}: no labelled set in a known format ({', '.join(_READERS)}) is there")
+    name = config.format if config.format != "auto" else detect(config.path)
+    known = FORMATS[name]
+    fields = ("images", "scheme", "coordinates", "licence")
+    given = {field: value for field in fields if (value := getattr(config, field)) is not None}
+    for field in given:
+        if field not in known.takes:
+            raise UserError(f"{config.path}: {name} sources take no {field!r}; leave it out")
+    source: Source = known.open()(config.path, problems, **given)
+    return source
+
+
+def _trainable(source: ListSource, problems: Problems) -> ListSource:
+    faces = []
+    for face in source.faces:
+        with problems.guard():
+            if face.face and face.scheme is None:
+                raise UserError(
+                    f"{face.where}: a face without points cannot train; give its points, or "
+                    '"face": false if there is none'
+                )
+            faces.append(face)
+    return finish(source.name, faces, problems)

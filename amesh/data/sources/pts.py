@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from amesh.data.sources.coordinates import offset
 from amesh.data.sources.files import beside, list_files, read_text
-from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
-
-_OFFSET = -0.5
+from amesh.data.sources.keys import only_face_key
+from amesh.data.sources.labelled_face import LabelledFace, check_points
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource, finish
 
 
 def read_pts_folder(
@@ -22,32 +24,32 @@ def read_pts_folder(
     """Reads a folder and its sub-folders.
 
     Args:
-        folder: `.pts` files, each with a picture of the same name.
+        folder: Holds `.pts` files, each with a picture of the same name.
         problems: What to do about damaged files.
-        scheme: Of the points.
+        scheme: Label scheme of the points.
         licence: Terms of the pictures.
 
     Raises:
-        UserError: No such folder, nothing usable in it, or the first damaged file.
+        UserError: The folder is missing or has no usable file, or a file is damaged.
     """
-    records = []
+    faces = []
     for path in list_files(folder, ".pts"):
         with problems.guard():
             points = read_pts(path)
             picture = beside(path)
-            records.append(
-                Record(
+            faces.append(
+                LabelledFace(
                     picture=picture,
                     scheme=scheme,
                     points=points,
                     source=folder.name,
-                    key=path.relative_to(folder).with_suffix("").as_posix(),
+                    key=only_face_key(path.relative_to(folder).with_suffix("").as_posix()),
                     where=str(path),
                     licence=licence,
                     split=path.parent.name if path.parent != folder else None,
                 )
             )
-    return finish(str(folder), records, problems)
+    return finish(str(folder), faces, problems)
 
 
 def read_pts(path: Path) -> Float[np.ndarray, "k 2"]:
@@ -64,4 +66,4 @@ def read_pts(path: Path) -> Float[np.ndarray, "k 2"]:
             count = int(value)
     # A file cut short has no closing brace, and fewer points than it says.
     rows = [line.split() for line in rest.partition("}")[0].splitlines() if line.strip()]
-    return check_points(rows, str(path), count, (2,)) + np.float32(_OFFSET)
+    return check_points(rows, str(path), count, (2,)) + np.float32(offset("one"))

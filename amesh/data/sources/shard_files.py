@@ -16,12 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Float32
 
-from amesh.data.sources.records import Record, check_points
+from amesh.data.sources.labelled_face import LabelledFace, check_points
 from amesh.errors import UserError
 from amesh.files import as_user_error, replacing, write_atomically
+from amesh.json_lines import parse
 
 INDEX_SUFFIX = ".index.json"
 COLUMNS = ("x", "y", "z", "weight_xy", "weight_z", "visibility")
@@ -29,19 +31,63 @@ _VERSION = 1
 _SIGNATURES = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"BM", "bmp"))
 
 
+class Facts(msgspec.Struct):
+    """What is known of a face besides its points: its `.json` member."""
+
+    scheme: str | None
+    source: str
+    key: str
+    licence: str | None
+    face: bool
+    box: tuple[float, float, float, float] | None
+    group: str
+    person: str | None
+    split: str | None
+
+
+class IndexEntry(msgspec.Struct, kw_only=True):
+    """A face in an index; places are the first byte and the number of bytes."""
+
+    key: str
+    scheme: str | None
+    person: str | None = None
+    licence: str | None = None
+    picture: tuple[int, int]
+    json: tuple[int, int]
+    npy: tuple[int, int]
+
+
+class Version(msgspec.Struct):
+    """What every version of an index says of itself."""
+
+    version: int
+
+
+class Index(Version):
+    """An index.
+
+    Attributes:
+        size: Of the tar [bytes].
+        faces: In the order in which they were written.
+    """
+
+    size: int
+    faces: list[IndexEntry]
+
+
 class ShardWriter:
-    """Writes records into shards; a context manager.
+    """Writes labelled faces into shards; a context manager.
 
     An exception leaves the shards that were finished, and no part of the one that was not.
     """
 
     def __init__(self, folder: Path, name: str = "faces", faces: int = 1000) -> None:
-        """Prepares; the first shard is begun with the first record.
+        """Prepares; the first face begins the first shard.
 
         Args:
-            folder: Made where it is missing. Shards that are there stay: numbers go on.
+            folder: Created if missing. Existing shards are kept, and numbering continues.
             name: Shards are called `name-000000.tar` and so on; give each process its own.
-            faces: In a shard, at most.
+            faces: The largest number of faces in a shard.
         """
         self.folder, self.name, self.faces = folder, name, faces
         self.number = next_number(folder, name)
@@ -63,13 +109,13 @@ class ShardWriter:
         else:
             self._stack.__exit__(kind, error, trace)
 
-    def add(self, record: Record) -> None:
-        """Writes one face, its picture as it is.
+    def add(self, face: LabelledFace) -> None:
+        """Writes one face with its encoded picture, unchanged.
 
         Raises:
             UserError: The picture is missing, or the disk is full.
         """
-        picture = record.read_picture()
+        picture = face.read_picture()
         path = self._path()
         with as_user_error(path):
             if self._tar is None:
@@ -78,11 +124,11 @@ class ShardWriter:
             stem = f"{self.name}-{self.number:06d}-{len(self._entries):06d}"
             suffix = next((s for sign, s in _SIGNATURES if picture.startswith(sign)), "img")
             labels = io.BytesIO()
-            np.save(labels, _table(record))
-            place: dict[str, Any] = {"key": record.key, "scheme": record.scheme}
-            place |= {"person": record.person, "licence": record.licence}
+            np.save(labels, _table(face))
+            place: dict[str, Any] = {"key": face.key, "scheme": face.scheme}
+            place |= {"person": face.person, "licence": face.licence}
             place["picture"] = self._member(f"{stem}.{suffix}", picture)
-            place["json"] = self._member(f"{stem}.json", json.dumps(_facts(record)).encode())
+            place["json"] = self._member(f"{stem}.json", json.dumps(_facts(face)).encode())
             place["npy"] = self._member(f"{stem}.npy", labels.getvalue())
         self._entries.append(place)
         if len(self._entries) >= self.faces:
@@ -111,7 +157,7 @@ class ShardWriter:
         return self.folder / f"{self.name}-{self.number:06d}.tar"
 
     def _member(self, name: str, content: bytes) -> list[int]:
-        """Writes a member; returns where its content lies."""
+        """Writes a member; returns the place of its content."""
         assert self._tar is not None
         info = tarfile.TarInfo(name)  # no times, no owners: the same faces make the same bytes
         info.size = len(content)
@@ -121,51 +167,49 @@ class ShardWriter:
 
 
 def next_number(folder: Path, name: str) -> int:
-    """The number after the highest one that a finished shard has; gaps are not filled."""
+    """One more than the highest number of a finished shard; gaps are not filled."""
     pattern = re.compile(rf"{re.escape(name)}-(\d+)\.tar{re.escape(INDEX_SUFFIX)}")
     found = (pattern.fullmatch(path.name) for path in folder.glob(f"*.tar{INDEX_SUFFIX}"))
     return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
 def written_keys(folder: Path, name: str = "faces") -> set[str]:
-    """The keys that finished shards hold: what a resumed run need not do again."""
+    """The keys in finished shards, which a resumed run need not write again."""
     found: set[str] = set()
     for path in sorted(folder.glob(f"{name}-*.tar{INDEX_SUFFIX}")):
-        found.update(entry["key"] for entry in read_index(path)["faces"])
+        found.update(entry.key for entry in read_index(path).faces)
     return found
 
 
-def read_index(path: Path) -> dict[str, Any]:
-    """An index file.
+def read_index(path: Path) -> Index:
+    """Reads an index file.
 
     Raises:
-        UserError: It is missing, damaged, or of another version.
+        UserError: The file is missing, damaged, or of another version.
     """
     try:
-        index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = index["version"]
+        content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a shard needs its index beside it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: a damaged index ({error})") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    version = parse(content, Version, f"{path}: a damaged index").version
     if version != _VERSION:
         raise UserError(f"{path}: an index of version {version}, this program reads {_VERSION}")
-    return index
+    return parse(content, Index, f"{path}: a damaged index")
 
 
-def _table(record: Record) -> Float32[np.ndarray, "k 6"]:
-    count, dimensions = record.points.shape
+def _table(face: LabelledFace) -> Float32[np.ndarray, "k 6"]:
+    count, dimensions = face.points.shape
     if count:
-        check_points(record.points, record.where)
+        check_points(face.points, face.where)
     table = np.zeros((count, len(COLUMNS)), np.float32)
-    table[:, :dimensions] = record.points
-    table[:, 3] = 1.0 if record.weight_xy is None else record.weight_xy
-    deep = float(dimensions == 3)
-    table[:, 4] = deep if record.weight_z is None else record.weight_z * deep
-    table[:, 5] = 1.0 if record.visibility is None else record.visibility
+    table[:, :dimensions] = face.points
+    xy, z = face.weights()
+    table[:, 3], table[:, 4] = xy, z
+    table[:, 5] = 1.0 if face.visibility is None else face.visibility
     return table
 
 
-def _facts(record: Record) -> dict[str, Any]:
-    names = ("scheme", "source", "key", "licence", "face", "box", "group", "person", "split")
-    return {name: getattr(record, name) for name in names}
+def _facts(face: LabelledFace) -> dict[str, Any]:
+    return {name: getattr(face, name) for name in Facts.__struct_fields__}

@@ -1,20 +1,32 @@
-"""Reads the shards of `amesh.data.sources.shard_files`: any face by one read."""
+"""Reads the shards of `amesh.data.sources.shard_files`, any face without the others."""
 
 import io
-import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+from jaxtyping import Float32
 
-from amesh.data.sources.records import Entry, Problems, Record, check_points
-from amesh.data.sources.shard_files import COLUMNS, INDEX_SUFFIX, read_index
+from amesh.data.sources.labelled_face import LabelledFace, StoredPicture, check_points
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.shard_files import (
+    COLUMNS,
+    INDEX_SUFFIX,
+    Facts,
+    Index,
+    IndexEntry,
+    read_index,
+)
+from amesh.data.sources.source import Entry
 from amesh.errors import UserError
+from amesh.json_lines import parse
 
 
 class ShardSource:
-    """Faces in shards. Holds places, not pictures; safe to hand to worker processes."""
+    """Faces in shards. Holds places, not pictures, and can be handed to worker processes."""
 
     def __init__(self, path: Path, problems: Problems) -> None:
         """Reads the indices.
@@ -24,7 +36,7 @@ class ShardSource:
             problems: What to do about a shard that is damaged as a whole.
 
         Raises:
-            UserError: No shard, none usable, or the first damaged one.
+            UserError: There is no usable shard, or one is damaged.
         """
         self.name = str(path)
         if not path.exists():
@@ -32,55 +44,37 @@ class ShardSource:
         tars = sorted(path.glob("*.tar")) if path.is_dir() else [path]
         if not tars:
             raise UserError(f"{path}: no .tar file in it")
-        self._tars: list[Path] = []
-        self._faces: list[tuple[int, tuple[int, ...]]] = []
-        self.entries: list[Entry] = []
-        schemes: set[str] = set()
+        self._tars: list[tuple[Path, int]] = []  # with their sizes
+        self._faces: list[tuple[int, IndexEntry]] = []
         for tar in tars:
             with problems.guard():
-                entries = _checked(tar)
-                for entry in entries:
-                    places = (*entry["picture"], *entry["json"], *entry["npy"])
-                    self._faces.append((len(self._tars), places))
-                    known = (entry["key"], entry.get("person"), entry.get("licence"))
-                    self.entries.append(Entry(*known))
-                schemes |= {entry["scheme"] for entry in entries if entry["scheme"] is not None}
-                self._tars.append(tar)
+                index = _checked(tar)
+                self._faces += [(len(self._tars), entry) for entry in index.faces]
+                self._tars.append((tar, index.size))
         if not self._faces:
-            first = f"; the first problem: {problems.messages[0]}" if problems.messages else ""
-            raise UserError(f"{path}: no labelled face in it{first}")
-        self.schemes = frozenset(schemes)
+            raise problems.nothing_left(str(path))
+        self.entries = [Entry(one.key, one.person, one.licence) for _, one in self._faces]
+        self.schemes = frozenset(one.scheme for _, one in self._faces if one.scheme is not None)
         self._open: dict[int, int] = {}
         self._process = os.getpid()
 
     def __len__(self) -> int:
         return len(self._faces)
 
-    def __getitem__(self, index: int) -> Record:
-        tar, places = self._faces[index]
-        where = f"{self._tars[tar]}, face at byte {places[0]}"
-        picture, text, table = (self._read(tar, *places[i : i + 2]) for i in (0, 2, 4))
-        try:
-            facts: dict[str, Any] = json.loads(text)
-            rows = np.load(io.BytesIO(table), allow_pickle=False)
-            box = facts["box"]
-            known = {key: facts[key] for key in ("scheme", "source", "key", "licence", "face")}
-            known |= {key: facts[key] for key in ("group", "person", "split")}
-        except (ValueError, KeyError, TypeError, EOFError) as error:
-            raise UserError(f"{where}: damaged labels ({error})") from error
-        if rows.ndim != 2 or rows.shape[1] != len(COLUMNS):
-            raise UserError(f"{where}: labels of shape {rows.shape}, expected (k, {len(COLUMNS)})")
-        if len(rows):
-            check_points(rows[:, :3], where)
-        return Record(
-            picture=picture,
-            points=rows[:, :3],
+    def __getitem__(self, index: int) -> LabelledFace:
+        tar, entry = self._faces[index]
+        path = self._tars[tar][0]
+        where = f"{path}, face at byte {entry.picture[0]}"
+        facts = parse(self._read(tar, entry.json), Facts, f"{where}: damaged labels")
+        rows = _rows(self._read(tar, entry.npy), where)
+        return LabelledFace(
+            picture=StoredPicture(path / facts.key, partial(self._read, tar, entry.picture)),
             where=where,
-            box=None if box is None else tuple(box),
+            points=rows[:, :3],
             weight_xy=rows[:, 3],
             weight_z=rows[:, 4],
             visibility=rows[:, 5],
-            **known,
+            **msgspec.structs.asdict(facts),
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -91,29 +85,50 @@ class ShardSource:
             for descriptor in self._open.values():
                 os.close(descriptor)
 
-    def _read(self, tar: int, start: int, length: int) -> bytes:
+    def _read(self, tar: int, place: tuple[int, int]) -> bytes:
+        (path, size), (start, length) = self._tars[tar], place
+        if not 0 <= start <= start + length <= size:
+            raise UserError(f"{path}: its index names bytes {start} to {start + length} of {size}")
         if self._process != os.getpid():
-            # After a fork: the parent's descriptors stay the parent's.
+            # After a fork: the parent's descriptors remain the parent's.
             self._open, self._process = {}, os.getpid()
         try:
             if tar not in self._open:
-                self._open[tar] = os.open(self._tars[tar], os.O_RDONLY)
+                self._open[tar] = os.open(path, os.O_RDONLY)
             content = os.pread(self._open[tar], length, start)
         except OSError as error:
-            raise UserError(f"{self._tars[tar]}: cannot be read ({error.strerror})") from error
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         if len(content) != length:
-            raise UserError(
-                f"{self._tars[tar]}: cut short: {len(content)} bytes of {length} at byte {start}"
-            )
+            raise UserError(f"{path}: cut short: {len(content)} bytes of {length} at byte {start}")
         return content
 
 
-def _checked(tar: Path) -> list[dict[str, Any]]:
+def _rows(content: bytes, where: str) -> Float32[np.ndarray, "k 6"]:
+    """The table in an `.npy` member, whose header is not trusted with memory."""
+    try:
+        file = io.BytesIO(content)
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        rows = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
+    except ValueError as error:
+        raise UserError(f"{where}: damaged labels ({error})") from error
+    if rows.dtype != np.float32 or rows.ndim != 2 or rows.shape[1] != len(COLUMNS):
+        raise UserError(
+            f"{where}: labels of shape {rows.shape}, expected float32 (k, {len(COLUMNS)})"
+        )
+    if len(rows):
+        check_points(rows[:, :3], where)
+    return rows
+
+
+def _checked(tar: Path) -> Index:
     index = read_index(tar.with_name(tar.name + INDEX_SUFFIX))
     found = tar.stat().st_size if tar.is_file() else -1
-    if found != index["size"]:
-        problem = "is missing" if found < 0 else f"has {found} bytes, its index says"
-        size = "" if found < 0 else f" {index['size']}: cut short, or another file"
-        raise UserError(f"{tar}: {problem}{size}; copy or write it again")
-    entries: list[dict[str, Any]] = index["faces"]
-    return entries
+    if found < 0:
+        raise UserError(f"{tar}: is missing; copy or write it again")
+    if found != index.size:
+        raise UserError(
+            f"{tar}: has {found} bytes, its index says {index.size}: cut short, or another file; "
+            "copy or write it again"
+        )
+    return index

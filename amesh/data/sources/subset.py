@@ -1,11 +1,14 @@
-"""Some faces of a source: chosen by lists of keys, held out, or repeated."""
+"""Sources made of others: some of their faces, or several joined."""
 
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from amesh.data.sources.records import Entry, Record, Source
+from amesh.data.sources.key_list import read_keys
+from amesh.data.sources.keys import picture_of
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.source import Entry, Source
 from amesh.errors import UserError
 
 
@@ -40,43 +43,62 @@ class Subset:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, index: int) -> Record:
+    def __getitem__(self, index: int) -> LabelledFace:
         return self.source[self.numbers[index]]
 
 
+class Joined:
+    """Several sources, one after the other, as one: a list of keys may name faces of any."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """Joins them."""
+        self.name = ", ".join(source.name for source in sources)
+        self.schemes = frozenset(scheme for source in sources for scheme in source.schemes)
+        self.entries = [entry for source in sources for entry in source.entries]
+        self._places = [(source, i) for source in sources for i in range(len(source))]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> LabelledFace:
+        source, i = self._places[index]
+        return source[i]
+
+
 def listed(source: Source, only: Path | None, without: Path | None) -> Source:
-    """The faces that lists of keys leave.
+    """The faces of a source that lists of keys select; see `amesh.data.sources.key_list`.
 
     Args:
-        source: The whole.
-        only: A text file with a key on each line: no other face is taken.
-        without: Another one: none of these faces is taken.
+        source: All faces.
+        only: No other faces are used.
+        without: These faces are left out.
 
     Raises:
-        UserError: A list cannot be read, holds a key that the source does not, or leaves no face.
+        UserError: A list cannot be read, `only` has a key that is not in the source, or no face
+            is left.
     """
     if only is None and without is None:
         return source
     keys = [entry.key for entry in source.entries]
     chosen = set(keys)
     if only is not None:
-        chosen &= _keys(only, chosen, source.name)
+        chosen &= _known_keys(only, chosen, source.name)
     if without is not None:
-        # Keys of other sources may stand in it: one list then keeps a whole test set out.
-        chosen -= _lines(without)
+        # It may have keys of other sources: one list then keeps a whole test set out.
+        chosen -= set(read_keys(without))
     if not chosen:
         raise UserError(f"{source.name}: its lists of keys leave no face")
     return Subset(source, [number for number, key in enumerate(keys) if key in chosen])
 
 
 def held_out(source: Source, share: float) -> tuple[Source, Source]:
-    """Splits a source: what to train on, and what to validate on.
+    """Splits a source into faces to train on and faces to validate on.
 
-    A person is on one side only; where nobody said who it is, all faces of a file are (frames of
-    a clip too). The choice is a hash of the name: it stays when faces are added.
+    A person is on one side only; if the person is unknown, all faces of a picture or clip are. The
+    choice is a hash of the name, so it remains the same when faces are added.
 
     Args:
-        source: The whole.
+        source: All faces.
         share: How much to hold out, 0 to 1.
     """
     if not share:
@@ -84,38 +106,25 @@ def held_out(source: Source, share: float) -> tuple[Source, Source]:
     train: list[int] = []
     rest: list[int] = []
     for number, entry in enumerate(source.entries):
-        unit = entry.person if entry.person is not None else entry.key.split("#")[0]
-        (rest if zlib.crc32(unit.encode()) < share * 2.0**32 else train).append(number)
+        unit = entry.person if entry.person is not None else picture_of(entry.key)
+        (
+            rest if zlib.crc32(unit.encode(errors="surrogatepass")) < share * 2.0**32 else train
+        ).append(number)
     return Subset(source, train), Subset(source, rest)
 
 
 def times(faces: int, repeat: float) -> int:
-    """How many of a source's faces an epoch takes: of each source at least one."""
+    """How many of a source's faces an epoch takes; at least one."""
     return max(round(faces * repeat), min(faces, 1))
 
 
-def key_list(sources: Sequence[Source]) -> str:
-    """The keys of all sources as `listed` reads them, one a line; comments name the sources."""
-    lines: list[str] = []
-    for source in sources:
-        lines += [f"# {source.name}", *(entry.key for entry in source.entries)]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _keys(path: Path, known: set[str], source: str) -> set[str]:
-    keys = _lines(path)
+def _known_keys(path: Path, known: set[str], source: str) -> set[str]:
+    keys = set(read_keys(path))
     missing = sorted(keys - known)
     if missing:
+        comment = " (comments are not possible)" if missing[0].startswith("# ") else ""
         raise UserError(
-            f"{path}: {len(missing)} keys are not in {source}, the first {missing[0]}; take them "
-            "out of the list, or name another set"
+            f"{path}: {len(missing)} keys are not in {source}, the first {missing[0]}{comment}; "
+            "take them out of the list, or name another set"
         )
     return keys
-
-
-def _lines(path: Path) -> set[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as a list of keys ({error})") from error
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}

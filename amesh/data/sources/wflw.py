@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from amesh.data.sources.files import OFFSETS, Coordinates, read_text
-from amesh.data.sources.records import ListSource, Problems, Record, check_points, finish
+from amesh.data.sources.coordinates import Coordinates, offset
+from amesh.data.sources.files import read_text
+from amesh.data.sources.keys import face_key
+from amesh.data.sources.labelled_face import LabelledFace, check_points
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource, finish
 from amesh.errors import UserError
 
 _POINTS = 98
@@ -28,27 +32,32 @@ def read_wflw(
     Args:
         path: The list.
         problems: What to do about wrong lines.
-        images: Folder the pictures' names are relative to; by default `WFLW_images` beside the
-            list or above it.
+        images: Folder that the pictures' names are relative to; by default `WFLW_images` beside
+            the list or above it.
         coordinates: What the numbers count from.
         licence: Terms of the pictures.
 
     Raises:
-        UserError: No such file, nothing usable in it, or the first wrong line.
+        UserError: The file is missing or has no usable line, or a line is wrong.
     """
     folder = images or _images(path)
-    records = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    faces = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             with problems.guard():
-                where = f"{path}, line {number}"
-                records.append(_record(line.split(), where, folder, coordinates, licence))
-    return finish(str(path), records, problems)
+                faces.append(_face(line, path, number, folder, coordinates, licence))
+    return finish(str(path), faces, problems)
 
 
-def _record(
-    words: list[str], where: str, folder: Path, coordinates: Coordinates, licence: str | None
-) -> Record:
+def _face(
+    line: str,
+    path: Path,
+    number: int,
+    folder: Path,
+    coordinates: Coordinates,
+    licence: str | None,
+) -> LabelledFace:
+    where, words = f"{path}, line {number}", line.split()
     attributes = len(words) - 2 * _POINTS - 1
     if attributes not in (0, 4, 4 + len(_ATTRIBUTES)):
         raise UserError(
@@ -56,15 +65,15 @@ def _record(
             f"{len(_ATTRIBUTES)} attributes and a picture's name"
         )
     rows = [words[i : i + 2] for i in range(0, 2 * _POINTS, 2)]
-    points = check_points(rows, where, _POINTS, (2,)) + np.float32(OFFSETS[coordinates])
+    points = check_points(rows, where, _POINTS, (2,)) + np.float32(offset(coordinates))
     flags = words[2 * _POINTS + 4 : -1]
     group = [name for name, flag in zip(_ATTRIBUTES, flags, strict=False) if flag == "1"]
-    return Record(
+    return LabelledFace(
         picture=folder / words[-1],
         scheme="wflw98",
         points=points,
         source="wflw",
-        key=f"{words[-1]}#{where.split()[-1]}",
+        key=face_key(words[-1], number),
         where=where,
         licence=licence,
         group=", ".join(group),

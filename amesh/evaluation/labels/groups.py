@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import opening
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.labels.template_fit import pose_label
 from amesh.topology.scheme import Topology
 
@@ -59,7 +59,7 @@ class States:
     mouth: Float[np.ndarray, " f"]
 
 
-def states_of(labels: Sequence[Label], topology: Topology) -> States:
+def states_of(labels: Sequence[LabelledFace], topology: Topology) -> States:
     """Pose, eyes and mouth of each labelled face."""
     table = np.array([_state(label, topology) for label in labels]).reshape(-1, 3)
     stated = np.array([np.nan if label.yaw is None else abs(label.yaw) for label in labels])
@@ -71,7 +71,7 @@ def states_of(labels: Sequence[Label], topology: Topology) -> States:
     )
 
 
-def sets(labels: Sequence[Label]) -> list[Group]:
+def sets(labels: Sequence[LabelledFace]) -> list[Group]:
     """The pools that occur, and every source."""
     sources = np.array([label.source for label in labels])
     found = []
@@ -83,7 +83,7 @@ def sets(labels: Sequence[Label]) -> list[Group]:
     return found + [Group(source, np.flatnonzero(sources == source)) for source in by_source]
 
 
-def main_sets(labels: Sequence[Label]) -> list[Group]:
+def main_sets(labels: Sequence[LabelledFace]) -> list[Group]:
     """The same without the sources that a pool holds: every label once."""
     pooled: set[str] = set()
     found = []
@@ -95,7 +95,7 @@ def main_sets(labels: Sequence[Label]) -> list[Group]:
     return found
 
 
-def yaw_bins(labels: Sequence[Label], states: States) -> list[Group]:
+def yaw_bins(labels: Sequence[LabelledFace], states: States) -> list[Group]:
     """Ranges of yaw within each main set."""
     bins = [
         (f"yaw {low} to {high}", float(low), np.inf if high == 90 else float(high))
@@ -104,19 +104,19 @@ def yaw_bins(labels: Sequence[Label], states: States) -> list[Group]:
     return _split(labels, states.yaw, bins)
 
 
-def eye_bins(labels: Sequence[Label], states: States) -> list[Group]:
+def eye_bins(labels: Sequence[LabelledFace], states: States) -> list[Group]:
     """Closed, narrow and open eyes within each main set."""
     bins = [(f"eyes {name}", low, high) for name, low, high in EYE_BINS]
     return _split(labels, states.eyes, bins)
 
 
-def mouth_bins(labels: Sequence[Label], states: States) -> list[Group]:
+def mouth_bins(labels: Sequence[LabelledFace], states: States) -> list[Group]:
     """Closed and open mouths within each main set."""
     bins = [(f"mouth {name}", low, high) for name, low, high in MOUTH_BINS]
     return _split(labels, states.mouth, bins)
 
 
-def person_groups(labels: Sequence[Label]) -> list[Group]:
+def person_groups(labels: Sequence[LabelledFace]) -> list[Group]:
     """Groups of persons within each main set, as the source states them, part by part."""
     found = []
     for main in main_sets(labels):
@@ -128,7 +128,7 @@ def person_groups(labels: Sequence[Label]) -> list[Group]:
 
 
 def _split(
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     values: Float[np.ndarray, " f"],
     bins: Sequence[tuple[str, float, float]],
 ) -> list[Group]:
@@ -142,7 +142,7 @@ def _split(
     return found
 
 
-def _state(label: Label, topology: Topology) -> tuple[float, float, float]:
+def _state(label: LabelledFace, topology: Topology) -> tuple[float, float, float]:
     if label.scheme is None:
         return (np.nan, np.nan, np.nan)
     scheme = label_scheme(label.scheme, topology)

@@ -1,4 +1,4 @@
-"""Predicted faces of many pictures: from a run, a file of records, or a folder of labels."""
+"""Predicted faces of many pictures: from a run, a file of results, or a folder of labels."""
 
 import json
 from collections import defaultdict
@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from amesh.data.loading.pictures import decode
+from amesh.data.sources.keys import picture_of
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.labelled_folder import LABELLED_BY, skipped
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import Label
-from amesh.pipeline.records import Record, read_jsonl
+from amesh.pipeline.results import PictureResult, read_jsonl
 
 Landmarks = Float[np.ndarray, "n 3"]
 
@@ -66,7 +67,7 @@ class Predictions:
             )
         return found[0] if found else None
 
-    def of(self, label: Label) -> Sequence[Landmarks]:
+    def of(self, label: LabelledFace) -> Sequence[Landmarks]:
         """The faces in a labelled picture.
 
         Raises:
@@ -96,11 +97,11 @@ def parse_predictions(argument: str, points: int) -> Predictions:
     name = name if separator and name else path.stem
     if path.is_dir():
         return from_labels(name, path, points)
-    return from_records(name, read_jsonl(path), points)
+    return from_results(name, read_jsonl(path), points)
 
 
-def from_records(name: str, records: Iterable[Record], points: int) -> Predictions:
-    """Predictions from records of the JSONL contract.
+def from_results(name: str, results: Iterable[PictureResult], points: int) -> Predictions:
+    """Predictions from results of `amesh run`, or of another program in the same format.
 
     Raises:
         UserError: A picture comes twice, or a face has another number of landmarks.
@@ -108,24 +109,24 @@ def from_records(name: str, records: Iterable[Record], points: int) -> Predictio
     faces: dict[str, list[Landmarks]] = {}
     sizes: dict[str, tuple[int, int]] = {}
     failed: dict[str, str] = {}
-    for record in records:
-        source = record["source"]
+    for result in results:
+        source = result["source"]
         if source in faces:
             raise UserError(
-                f"{name}: two records of {source}; give predictions on pictures, not video"
+                f"{name}: two results for {source}; give predictions on pictures, not video"
             )
         faces[source] = [
-            np.array(face["landmarks"], dtype=np.float64) for face in record.get("faces", [])
+            np.array(face["landmarks"], dtype=np.float64) for face in result.get("faces", [])
         ]
         for face in faces[source]:
             if face.shape != (points, 3):
                 raise UserError(
                     f"{name}: {source} has {len(face)} landmarks, expected {points} of [x, y, z]"
                 )
-        if "error" in record:
-            failed[source] = record["error"]
-        if record["size"] is not None:
-            sizes[source] = (record["size"][0], record["size"][1])
+        if "error" in result:
+            failed[source] = result["error"]
+        if result["size"] is not None:
+            sizes[source] = (result["size"][0], result["size"][1])
     return Predictions(name, faces, sizes, failed)
 
 
@@ -141,26 +142,26 @@ def from_labels(name: str, folder: Path, points: int) -> Predictions:
     failed: dict[str, str] = {}
     sizes: dict[str, tuple[int, int]] = {}
     for key, line in skipped(folder).items():
-        picture = key.rpartition("#")[0] or key
+        picture = picture_of(key)
         faces[picture] = []
-        if line["reason"] == "unreadable":
-            failed[picture] = line["detail"]
+        if line.reason == "unreadable":
+            failed[picture] = line.detail
     source = ShardSource(folder, Problems())
     for i in range(len(source)):
-        record = source[i]
-        picture, _, number = record.key.rpartition("#")
-        if not picture or not number.startswith("0:"):
+        face = source[i]
+        picture = picture_of(face.key)
+        if not face.key.startswith(f"{picture}#0:"):
             raise UserError(
-                f"{name}: {record.key} is no face that `amesh label` found in a picture; give a "
+                f"{name}: {face.key} is not a face that `amesh label` found in a picture; give a "
                 "folder of labels of pictures, not of video"
             )
-        if record.points.shape != (points, 3):
+        if face.points.shape != (points, 3):
             raise UserError(
-                f"{name}: {record.key} has {len(record.points)} landmarks, expected {points}"
+                f"{name}: {face.key} has {len(face.points)} landmarks, expected {points}"
             )
-        faces.setdefault(picture, []).append(record.points.astype(np.float64))
+        faces.setdefault(picture, []).append(face.points.astype(np.float64))
         if picture not in sizes:  # tells where a copy of another size was labelled
-            sizes[picture] = decode(record.read_picture(), record.where, shrink=8)[1]
+            sizes[picture] = decode(face.read_picture(), face.where, shrink=8)[1]
             failed.pop(picture, None)
     return Predictions(name, faces, sizes, failed)
 

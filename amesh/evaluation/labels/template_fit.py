@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import common_points, normaliser_length
-from amesh.evaluation.labels.read import Label
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.topology.scheme import Topology
@@ -60,7 +60,7 @@ class Posed(NamedTuple):
         return math.atan2(-float(down[0]), float(down[1]))
 
 
-def pose_label(label: Label, topology: Topology) -> Posed | None:
+def pose_label(label: LabelledFace, topology: Topology) -> Posed | None:
     """The mean face on a label; None where its points do not tell where a face lies.
 
     Raises:
@@ -77,7 +77,7 @@ def pose_label(label: Label, topology: Topology) -> Posed | None:
     return pose_template(topology.template, matrix, points) if len(points) >= _FEWEST else None
 
 
-def label_roi(label: Label, topology: Topology) -> Roi | None:
+def label_roi(label: LabelledFace, topology: Topology) -> Roi | None:
     """The region of interest of a labelled face, a batch of one; None where points do not tell it.
 
     Of labels that have every landmark, their own box; else that of the posed mean face. Of a region
@@ -106,7 +106,7 @@ def face_roi(points: Float[np.ndarray, "n 2"], topology: Topology) -> Roi:
     return roi.from_landmarks(face, face[:, list(topology.anchors)])
 
 
-def eye_distance(label: Label, topology: Topology) -> float | None:
+def eye_distance(label: LabelledFace, topology: Topology) -> float | None:
     """How far apart a labelled face's outer eye corners are [image px]; None where nothing tells.
 
     In 3-D, so that a head that turns away grows no smaller. Of labels that have every landmark,

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import point_offsets
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.markdown import plain_name
 from amesh.topology.scheme import Topology
 
@@ -47,7 +47,7 @@ class ErrorMap:
 
 
 def error_maps(
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     landmarks: Mapping[str, Sequence[Float[np.ndarray, "n 3"] | None]],
     topology: Topology,
 ) -> list[ErrorMap]:

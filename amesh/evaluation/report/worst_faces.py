@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.labels.template_fit import label_roi
 from amesh.evaluation.tables.scores import Scores
 from amesh.geometry import affine, roi
@@ -25,7 +25,7 @@ _LABEL = (60, 255, 60)
 
 
 def worst_sheet(
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     scores: Scores,
     landmarks: Sequence[Float[np.ndarray, "n 3"] | None],
     count: int,
@@ -66,7 +66,7 @@ def worst_sheet(
 
 
 def _tile(
-    label: Label,
+    label: LabelledFace,
     face: Float[np.ndarray, "n 3"],
     topology: Topology,
     read: Callable[[Path], UInt8[np.ndarray, "h w 3"]],

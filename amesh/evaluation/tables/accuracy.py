@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import Group
-from amesh.evaluation.labels.read import Label, persons
+from amesh.evaluation.labels.read import persons
 from amesh.evaluation.tables.scores import Scores
 from amesh.metrics.bootstrap import Interval, mean_interval, paired_change
 from amesh.metrics.curves import area_under_curve, failure_rate
@@ -136,7 +137,7 @@ class Worse:
 
 
 def accuracy_rows(
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     scores: Mapping[str, Scores],
     groups: Sequence[Group],
     how: Comparison,
@@ -181,7 +182,10 @@ def accuracy_rows(
 
 
 def detection_rows(
-    labels: Sequence[Label], scores: Mapping[str, Scores], groups: Sequence[Group], how: Comparison
+    labels: Sequence[LabelledFace],
+    scores: Mapping[str, Scores],
+    groups: Sequence[Group],
+    how: Comparison,
 ) -> list[DetectionRow]:
     """Share of the labelled faces that were found, by group."""
     people = persons(labels)
@@ -196,7 +200,10 @@ def detection_rows(
 
 
 def offset_rows(
-    labels: Sequence[Label], scores: Mapping[str, Scores], groups: Sequence[Group], how: Comparison
+    labels: Sequence[LabelledFace],
+    scores: Mapping[str, Scores],
+    groups: Sequence[Group],
+    how: Comparison,
 ) -> list[OffsetRow]:
     """Mean displacement by group, of the groups where it is known."""
     people = persons(labels)

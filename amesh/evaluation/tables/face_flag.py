@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import sets
-from amesh.evaluation.labels.read import Label, persons
+from amesh.evaluation.labels.read import persons
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.models import ModelRun
 from amesh.evaluation.tables.accuracy import Comparison
@@ -38,7 +39,7 @@ class FlagRow:
 
 
 def flag_rows(
-    labels: Sequence[Label], runs: Mapping[str, ModelRun], how: Comparison
+    labels: Sequence[LabelledFace], runs: Mapping[str, ModelRun], how: Comparison
 ) -> list[FlagRow]:
     """Shares by group; labelled faces whose points tell no region are left out.
 

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import Label, limit_labels, persons
+from amesh.evaluation.labels.read import limit_labels, persons
 from amesh.evaluation.labels.template_fit import eye_distance, label_roi
 from amesh.evaluation.models import FaceFinder
 from amesh.evaluation.tables.accuracy import Comparison
@@ -29,7 +30,7 @@ STILL = "still faces"
 
 def still_jitter(
     models: Mapping[str, FaceFinder],
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     topology: Topology,
     faces: int,
     how: Comparison,
@@ -49,7 +50,7 @@ def still_jitter(
     sources = len({label.source for label in placed})
     chosen = limit_labels(placed, -(-faces // max(sources, 1)))[:faces]
     scatter: dict[str, list[dict[str, float]]] = {name: [] for name in models}
-    measured: list[Label] = []
+    measured: list[LabelledFace] = []
     for number, label in enumerate(tqdm(chosen, unit="face", disable=not sys.stderr.isatty())):
         region, length = label_roi(label, topology), eye_distance(label, topology)
         if region is None or not length:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import sets
-from amesh.evaluation.labels.read import Label, persons
+from amesh.evaluation.labels.read import persons
 from amesh.evaluation.misplacement import Change, changes
 from amesh.evaluation.tables.accuracy import Comparison
 from amesh.evaluation.tables.scores import Scores, score_matched
@@ -39,7 +40,7 @@ class Curve:
 
 
 def curves(
-    labels: Sequence[Label],
+    labels: Sequence[LabelledFace],
     landmarks: Mapping[str, Sequence[Float[np.ndarray, "c n 3"] | None]],
     topology: Topology,
     how: Comparison,

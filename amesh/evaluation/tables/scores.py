@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import (
     LabelScheme,
@@ -16,7 +17,6 @@ from amesh.evaluation.labels.measures import (
     face_offset,
     labelled_measures,
 )
-from amesh.evaluation.labels.read import Label
 from amesh.topology.scheme import Topology
 
 Landmarks = Float[np.ndarray, "n 3"]
@@ -46,7 +46,9 @@ class Scores:
 
 
 def score(
-    labels: Sequence[Label], faces: Callable[[Label], Sequence[Landmarks]], topology: Topology
+    labels: Sequence[LabelledFace],
+    faces: Callable[[LabelledFace], Sequence[Landmarks]],
+    topology: Topology,
 ) -> Scores:
     """Scores predictions.
 
@@ -67,7 +69,7 @@ def score(
 
 
 def score_matched(
-    labels: Sequence[Label], chosen: Sequence[Landmarks | None], topology: Topology
+    labels: Sequence[LabelledFace], chosen: Sequence[Landmarks | None], topology: Topology
 ) -> Scores:
     """Scores one prediction for each label, None where there is none."""
     errors: dict[str, Float[np.ndarray, " f"]] = {}
@@ -87,7 +89,7 @@ def score_matched(
 
 
 def match(
-    labels: Sequence[Label], faces: Sequence[Landmarks], topology: Topology
+    labels: Sequence[LabelledFace], faces: Sequence[Landmarks], topology: Topology
 ) -> dict[int, int]:
     """Which predicted face is which labelled one, within a picture.
 
@@ -131,7 +133,7 @@ def box(points: Float[np.ndarray, "p 2"]) -> Float[np.ndarray, "2 2"]:
 
 
 def _boxes(
-    scheme: LabelScheme, label: Label, face: Landmarks
+    scheme: LabelScheme, label: LabelledFace, face: Landmarks
 ) -> tuple[Float[np.ndarray, "2 2"], Float[np.ndarray, "2 2"]]:
     """Boxes of the labelled and of the predicted face, over the same points where known."""
     if scheme.common is None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import Group, main_sets
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.tables.accuracy import FEW, Comparison, Row, accuracy_rows
 from amesh.evaluation.tables.scores import Scores
@@ -47,7 +47,10 @@ class Table2:
 
 
 def tables_2(
-    labels: Sequence[Label], scores: Mapping[str, Scores], how: Comparison, topology: Topology
+    labels: Sequence[LabelledFace],
+    scores: Mapping[str, Scores],
+    how: Comparison,
+    topology: Topology,
 ) -> list[Table2]:
     """Table 2 of every main set whose labels have all three columns.
 

@@ -10,8 +10,9 @@ from drawn_faces import write_faces
 from amesh.ablation.cost import Cost, costs
 from amesh.ablation.report import Made, about, markdown, write
 from amesh.ablation.score import Column, Effect, FaceSet, face_sets, read_faces, score_variants
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import Label, Pictures
+from amesh.evaluation.labels.read import Pictures
 from amesh.evaluation.options import LabelledData
 from amesh.evaluation.tables.scores import Scores, score_matched
 from amesh.metrics.bootstrap import Interval
@@ -23,11 +24,13 @@ from amesh.weights import store
 from amesh.weights.info import macs_by_part
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 TINY = MeshConfig.from_dict({**NAMED["tiny-128"].to_dict(), "mesh_irises": True})
 
 
-def _scores(labels: list[Label], face: np.ndarray, times: float, topology: Topology) -> Scores:
+def _scores(
+    labels: list[LabelledFace], face: np.ndarray, times: float, topology: Topology
+) -> Scores:
     """Predictions to the right of the face, by one pixel more from label to label."""
     moved = [face + np.array([times * (1 + i), 0.0, 0.0]) for i in range(len(labels))]
     return score_matched(labels, moved, topology)

@@ -4,7 +4,7 @@ import cv2
 import pytest
 
 from amesh.cli.commands import command_parser
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 

@@ -1,7 +1,7 @@
 import pytest
 
 from amesh.data.licences import faces_by_terms, joined, releasable
-from amesh.data.sources.records import ListSource
+from amesh.data.sources.source import ListSource
 
 
 @pytest.mark.parametrize(

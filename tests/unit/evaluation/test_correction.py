@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from amesh.data.correction import Correction, face_axes, load_correction
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.correction import fit_correction
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import face_errors
-from amesh.evaluation.labels.read import Label
 from amesh.topology.scheme import Topology
 
 Make = Callable[..., np.ndarray]
@@ -19,10 +19,10 @@ _POSES = [(0, 0, 0), (20, 5, -10), (-25, 0, 12), (10, -15, 0), (-5, 10, 30), (0,
 
 
 @pytest.fixture
-def outlined(topology: Topology) -> Callable[[np.ndarray], Label]:
+def outlined(topology: Topology) -> Callable[[np.ndarray], LabelledFace]:
     """A label in the scheme of outlines, read off a face: points of a curve lie on the curve."""
 
-    def make(face: np.ndarray) -> Label:
+    def make(face: np.ndarray) -> LabelledFace:
         scheme = label_scheme("frl189", topology)
         points = np.full((189, 2), np.nan)
         for parts in scheme.measures.values():
@@ -31,7 +31,7 @@ def outlined(topology: Topology) -> Callable[[np.ndarray], Label]:
                 chosen = np.linspace(0, len(places) - 1, len(part.labelled) + 2)[1:-1].astype(int)
                 points[list(part.labelled)] = places[chosen] if part.curve else places
         where = "labels.jsonl, line 1"
-        return Label(Path("a.jpg"), "frl", "CC0", "frl189", points, None, None, None, where)
+        return LabelledFace(Path("a.jpg"), "frl", where, where, "frl189", points, "CC0")
 
     return make
 
@@ -50,7 +50,7 @@ def _habit(topology: Topology) -> np.ndarray:
 
 
 def test_what_a_network_always_does_is_taken_out_of_faces_it_was_not_measured_on(
-    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], Label]
+    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], LabelledFace]
 ) -> None:
     true = [pose(*angles) for angles in _POSES]
     seen = [face.copy() for face in true]
@@ -74,7 +74,7 @@ def test_what_a_network_always_does_is_taken_out_of_faces_it_was_not_measured_on
 
 
 def test_only_the_named_measures_count(
-    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], Label]
+    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], LabelledFace]
 ) -> None:
     true = pose()
     seen = true.copy()
@@ -87,7 +87,7 @@ def test_only_the_named_measures_count(
 
 @pytest.mark.parametrize("yaw", [80, 90, -100])
 def test_a_profile_among_frontal_faces_counts_nothing(
-    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], Label], yaw: int
+    topology: Topology, pose: Make, outlined: Callable[[np.ndarray], LabelledFace], yaw: int
 ) -> None:
     frontal = [pose(*angles) for angles in _POSES]
     expected = fit_correction([outlined(face) for face in frontal], frontal, topology)
@@ -108,7 +108,7 @@ def test_a_profile_among_frontal_faces_counts_nothing(
 
 
 def test_points_that_measures_share_count_once(
-    topology: Topology, pose: Make, label: Callable[..., Label]
+    topology: Topology, pose: Make, label: Callable[..., LabelledFace]
 ) -> None:
     """The 68 points: eyes and lips are among the inner 51, and again by their own widths."""
     true = pose()
@@ -127,7 +127,7 @@ def test_points_that_measures_share_count_once(
 
 
 def test_a_face_without_such_labels_is_refused(
-    topology: Topology, pose: Make, label: Callable[..., Label]
+    topology: Topology, pose: Make, label: Callable[..., LabelledFace]
 ) -> None:
     with pytest.raises(UserError, match="no labelled face has lids"):
         fit_correction([label(pose())], [pose()], topology, ["lids"])

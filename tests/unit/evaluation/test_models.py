@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from evaluated_faces import Finder
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.misplacement import changes
 from amesh.evaluation.models import run_models
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 
 def test_no_readable_picture_at_all(pose: Pose, label: MakeLabel, topology: Topology) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from amesh.data.sources.manifest import read_manifest
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.errors import UserError
 from amesh.labelling.manifest import Manifest
 from amesh.labelling.negatives import find_negatives, write_negatives
@@ -61,9 +61,9 @@ def test_the_manifest_trains(
 
     records = read_manifest(path, Problems())
     assert found == len(records) >= 6
-    assert {record.face for record in records.records} == {False}
-    assert {record.licence for record in records.records} == {"CC0-1.0"}
-    assert all(record.read_picture() for record in records.records)
+    assert {record.face for record in records.faces} == {False}
+    assert {record.licence for record in records.faces} == {"CC0-1.0"}
+    assert all(record.read_picture() for record in records.faces)
     assert len(said) == 1  # the one that is no picture
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amesh.data.sources.labelled_folder import read_lines, skipped
-from amesh.data.sources.records import Problems, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.labelled_folder import FaceFigures, read_whole, skipped
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
@@ -18,12 +19,25 @@ from .conftest import coloured, face
 PICTURE = encode(coloured())
 
 
-def entries(picture: str, count: int = 1) -> list[tuple[Record, dict[str, object]]]:
+def entries(picture: str, count: int = 1) -> list[tuple[LabelledFace, FaceFigures]]:
     points = face().astype(np.float32)
-    return [
-        (Record(PICTURE, "face478", points, "ours", f"{picture}#0:{i}", "here"), {"score": 0.5})
+    faces = [
+        LabelledFace(PICTURE, "ours", f"{picture}#0:{i}", "here", "face478", points)
         for i in range(count)
     ]
+    return [(one, figures(one.key)) for one in faces]
+
+
+def figures(key: str) -> FaceFigures:
+    return FaceFigures(
+        key=key,
+        score=0.5,
+        disagreement=0.01,
+        size=60,
+        source="ours",
+        licence=None,
+        generated=False,
+    )
 
 
 def shard_keys(folder: Path) -> list[list[str]]:
@@ -46,8 +60,8 @@ def test_each_shard_has_its_lines_beside_it(tmp_path: Path):
         output.add(entries("b"))
     for number, name in enumerate("ab"):
         assert (tmp_path / f"faces-0003-{number:06d}.tar").is_file()
-        [line] = read_lines(tmp_path / f"faces-0003-{number:06d}.jsonl")
-        assert line == {"key": f"{name}#0:0", "score": 0.5}
+        [line] = read_whole(tmp_path / f"faces-0003-{number:06d}.jsonl", FaceFigures)
+        assert line == figures(f"{name}#0:0")
 
 
 def test_a_failure_loses_the_unfinished_shard_only_and_numbers_go_on(tmp_path: Path):
@@ -77,7 +91,7 @@ def test_an_interruption_amid_a_picture_does_not_keep_half_of_it(
             [first, second] = entries("c", 2)
             add = output._writer.add
 
-            def interrupted(record: Record) -> None:
+            def interrupted(record: LabelledFace) -> None:
                 if record is second[0]:
                     raise KeyboardInterrupt
                 add(record)
@@ -141,7 +155,7 @@ def test_the_latest_line_counts_whatever_rank_wrote_it(tmp_path: Path):
         file = SkippedFile(tmp_path, rank)
         file.add("a#0", reason)  # type: ignore[arg-type]
         file.close()
-    assert skipped(tmp_path)["a#0"]["reason"] == "no face"
+    assert skipped(tmp_path)["a#0"].reason == "no face"
 
 
 def test_nothing_skipped_leaves_no_list(tmp_path: Path):
@@ -159,5 +173,5 @@ def test_lines_go_beside_their_shard_although_an_earlier_one_is_gone(tmp_path: P
         output.add(entries("c"))
     assert shard_keys(tmp_path) == [["b#0:0"], ["c#0:0"]]
     for number, name in ((1, "b"), (2, "c")):
-        [line] = read_lines(tmp_path / f"faces-0000-{number:06d}.jsonl")
-        assert line["key"] == f"{name}#0:0"
+        [line] = read_whole(tmp_path / f"faces-0000-{number:06d}.jsonl", FaceFigures)
+        assert line.key == f"{name}#0:0"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from amesh.data.correction import Correction
 from amesh.data.loading.dataset import make_sample
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.labelling.manifest import Manifest

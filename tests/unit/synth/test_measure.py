@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amesh.data.sources.records import ListSource, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
 from amesh.synth import controls, measure
 from amesh.synth.albedo import vertex_normals
@@ -22,7 +23,7 @@ def turned(topology: Topology, yaw: float, scale: float, rng: np.random.Generato
 
 
 @pytest.fixture
-def records(record: Callable[..., Record], topology: Topology) -> list[Record]:
+def records(record: Callable[..., LabelledFace], topology: Topology) -> list[LabelledFace]:
     rng = np.random.default_rng(0)
     return [
         record(i, points=turned(topology, 0.1 * (i % 3), 45.0, rng), licence="CC0-1.0")
@@ -44,7 +45,7 @@ def test_a_turned_face_is_brought_back_to_the_template(topology: Topology) -> No
     [(None, "no licence is stated"), ("research-only", "does not let weights be released")],
 )
 def test_a_picture_without_a_licence_that_allows_it_is_refused(
-    records: list[Record], record: Callable[..., Record], topology: Topology,
+    records: list[LabelledFace], record: Callable[..., LabelledFace], topology: Topology,
     licence: str | None, message: str,
 ) -> None:  # fmt: skip
     bad = record(9, licence=licence)
@@ -52,7 +53,9 @@ def test_a_picture_without_a_licence_that_allows_it_is_refused(
         measure.measure(ListSource("mixed", [*records, bad]), topology)
 
 
-def test_what_is_measured_is_what_was_put_in(records: list[Record], topology: Topology) -> None:
+def test_what_is_measured_is_what_was_put_in(
+    records: list[LabelledFace], topology: Topology
+) -> None:
     result = measure.measure(ListSource("few", records), topology)
     mean = result["mean_shape"]
     assert np.abs(mean - topology.template).max() < 0.05
@@ -65,7 +68,9 @@ def test_what_is_measured_is_what_was_put_in(records: list[Record], topology: To
     assert len(measure.pack(result)) < 1_500_000
 
 
-def test_no_face_at_all_is_an_error(topology: Topology, record: Callable[..., Record]) -> None:
+def test_no_face_at_all_is_an_error(
+    topology: Topology, record: Callable[..., LabelledFace]
+) -> None:
     far = record(0, points=(0.2 * record(0).points).astype(np.float32))
     with pytest.raises(UserError, match="0 faces of a usable size and pose"):
         measure.measure(ListSource("small", [far]), topology)

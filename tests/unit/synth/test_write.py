@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from amesh.data.loading.pictures import decode
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.synth.faces import SyntheticFaces

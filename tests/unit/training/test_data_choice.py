@@ -8,7 +8,7 @@ from drawn_faces import write_faces
 
 from amesh.data.loading.sample import Batch
 from amesh.data.sources.opening import SourceConfig, open_source
-from amesh.data.sources.records import Problems
+from amesh.data.sources.problems import Problems
 from amesh.nn.config import NAMED
 from amesh.synth.write import make
 from amesh.training import cli
@@ -38,8 +38,8 @@ def test_the_list_holds_the_keys_of_all_sets(shards, tmp_path: Path):
     prepared(train=[shards, shards], hold_out=0.4, folder=tmp_path)
     lines = (tmp_path / "held_out.txt").read_text().splitlines()
     half = len(lines) // 2
+    assert half > 0
     assert lines[:half] == lines[half:]
-    assert lines[0] == f"# {shards.path}"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from amesh.cli import main
 from amesh.data.augment.geometric import Augment
 from amesh.data.loading.dataset import FaceDataset, collate
 from amesh.data.loading.sample import Batch
-from amesh.data.sources.records import ListSource, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig, RegionConfig
 from amesh.nn.template import template_in_crop
@@ -71,7 +72,7 @@ def test_workers_and_their_time_count(module: LandmarkTraining, workers: int):
     face = (topology.template * 20 + np.array([50.0, 40.0, 0.0])).astype(np.float32)
     pixels = np.random.default_rng(0).integers(0, 255, (90, 100, 3), np.uint8)
     file = b"P6 100 90 255\n" + pixels.tobytes()
-    one = Record(file, "face478", face, "ours", "a face", "here")
+    one = LabelledFace(file, "ours", "a face", "here", "face478", face)
     source = ListSource("ours", [replace(one, key=str(i)) for i in range(4)])
     augment = Augment(topology, 64)
     faces = FaceDataset([source], topology, 64, augment.config.reach)

@@ -21,7 +21,8 @@ from amesh.data.augment.geometric import (
 from amesh.data.loading.dataset import FaceDataset, collate, make_sample
 from amesh.data.loading.sample import Canvas
 from amesh.data.random import keys
-from amesh.data.sources.records import ListSource, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.topology.scheme import Topology
@@ -173,7 +174,7 @@ def test_a_sample_is_the_same_in_any_batch(canvas: Canvas, topology: Topology) -
 
 @pytest.mark.parametrize("roll", [0, 45, 100])
 def test_a_cut_shows_a_rolled_head_as_the_whole_picture_does(
-    record: Callable[..., Record], pose: Pose, topology: Topology, roll: float
+    record: Callable[..., LabelledFace], pose: Pose, topology: Topology, roll: float
 ) -> None:
     labelled = record(picture=encode(photo(300, 300)), points=pose(0, roll, 30.0, (150, 150)))
     augment = Augment(topology, SIZE, NO_AUGMENTATION)

@@ -9,11 +9,13 @@ from amesh.data.check.duplicates import find_copies, near_pairs, perceptual_hash
 from amesh.data.check.report import describe
 from amesh.data.check.run import check, look
 from amesh.data.check.sheet import contact_sheet, write_sheet
-from amesh.data.sources.records import ListSource, Problems, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
 from amesh.topology.scheme import Topology, load
 
-Make = Callable[..., Record]
+Make = Callable[..., LabelledFace]
 
 
 def noise(seed: int) -> np.ndarray:
@@ -23,8 +25,8 @@ def noise(seed: int) -> np.ndarray:
 
 
 @pytest.fixture
-def faces(record: Make, topology: Topology, pose: Pose) -> Callable[..., list[Record]]:
-    def make(count: int = 8) -> list[Record]:
+def faces(record: Make, topology: Topology, pose: Pose) -> Callable[..., list[LabelledFace]]:
+    def make(count: int = 8) -> list[LabelledFace]:
         rng = np.random.default_rng(0)
         return [
             record(
@@ -41,7 +43,7 @@ def faces(record: Make, topology: Topology, pose: Pose) -> Callable[..., list[Re
     return make
 
 
-def test_a_good_set_is_clean(faces: Callable[..., list[Record]], topology: Topology) -> None:
+def test_a_good_set_is_clean(faces: Callable[..., list[LabelledFace]], topology: Topology) -> None:
     report = check([ListSource("a", faces())], topology, Problems("skip"))
     assert report.clean
     text = describe(report)
@@ -51,7 +53,9 @@ def test_a_good_set_is_clean(faces: Callable[..., list[Record]], topology: Topol
     assert "not to be released" not in text
 
 
-def test_what_is_wrong_is_found(faces: Callable[..., list[Record]], topology: Topology) -> None:
+def test_what_is_wrong_is_found(
+    faces: Callable[..., list[LabelledFace]], topology: Topology
+) -> None:
     from dataclasses import replace
 
     good = faces()
@@ -78,7 +82,7 @@ def test_what_is_wrong_is_found(faces: Callable[..., list[Record]], topology: To
     assert "IN SEVERAL SPLITS: ours: p0" in text
 
 
-def _mirror(record: Record, topology: Topology) -> Record:
+def _mirror(record: LabelledFace, topology: Topology) -> LabelledFace:
     """The labels as someone writes them who takes left for right."""
     from dataclasses import replace
 
@@ -87,7 +91,7 @@ def _mirror(record: Record, topology: Topology) -> Record:
 
 
 def test_coordinates_of_whole_pixels_are_noticed(
-    faces: Callable[..., list[Record]], topology: Topology
+    faces: Callable[..., list[LabelledFace]], topology: Topology
 ) -> None:
     from dataclasses import replace
 
@@ -99,17 +103,17 @@ def test_coordinates_of_whole_pixels_are_noticed(
     assert "100% of the faces are pixel centres" in text
 
 
-def test_the_choice_to_stop(faces: Callable[..., list[Record]], topology: Topology) -> None:
+def test_the_choice_to_stop(faces: Callable[..., list[LabelledFace]], topology: Topology) -> None:
     bad = ListSource("a", [*faces(2), *(f for f in faces(1))])
-    bad.records[1] = Record(b"", "ibug68", bad.records[1].points, "ours", "x", "line 9")
+    bad.faces[1] = LabelledFace(b"", "ours", "x", "line 9", "ibug68", bad.faces[1].points)
     with pytest.raises(UserError, match="line 9: not a picture"):
         check([bad], topology, Problems("stop"))
-    with pytest.raises(UserError, match=r"no usable face.*line 9"):
-        check([ListSource("a", [bad.records[1]])], topology, Problems("skip"))
+    with pytest.raises(UserError, match=r"no labelled face.*line 9"):
+        check([ListSource("a", [bad.faces[1]])], topology, Problems("skip"))
 
 
 def test_sheet_shows_the_suspicious_first_and_sides_in_colour(
-    faces: Callable[..., list[Record]], topology: Topology, tmp_path: Path
+    faces: Callable[..., list[LabelledFace]], topology: Topology, tmp_path: Path
 ) -> None:
     good = faces()
     source = ListSource("a", [*good[:4], _mirror(good[4], topology), *good[5:]])

@@ -13,11 +13,12 @@ from amesh.data.augment.config import NO_AUGMENTATION
 from amesh.data.augment.geometric import Augment
 from amesh.data.loading.dataset import FaceDataset, collate, make_sample
 from amesh.data.loading.sampler import EpochBatchSampler
-from amesh.data.sources.records import ListSource, Record
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
 from amesh.topology.scheme import Topology, load
 
-Make = Callable[..., Record]
+Make = Callable[..., LabelledFace]
 
 
 def test_sample_is_cut_and_landmarks_move_with_it(

@@ -8,7 +8,8 @@ from labelled_pictures import photo, save
 from scipy.io import savemat
 
 from amesh.data.sources.mat import read_mat_folder
-from amesh.data.sources.records import ListSource, Problems
+from amesh.data.sources.problems import Problems
+from amesh.data.sources.source import ListSource
 from amesh.data.sources.subset import held_out
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,11 +12,13 @@ from scipy.io import savemat
 
 from amesh.data.sources.coco import read_coco
 from amesh.data.sources.face_synthetics import read_face_synthetics
-from amesh.data.sources.manifest import read_manifest
+from amesh.data.sources.formats import FORMATS, FormatName
+from amesh.data.sources.keys import picture_of
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.mat import read_mat_folder
-from amesh.data.sources.opening import SourceConfig, open_source
+from amesh.data.sources.opening import SourceConfig, open_labels, open_source
+from amesh.data.sources.problems import Problems
 from amesh.data.sources.pts import read_pts_folder
-from amesh.data.sources.records import Problems, Record
 from amesh.data.sources.shard_files import ShardWriter
 from amesh.data.sources.wflw import read_wflw
 from amesh.errors import UserError
@@ -36,7 +38,7 @@ def labels(topology: Topology, pose: Pose) -> Callable[..., Points]:
     return make
 
 
-def close(record: Record, expected: Points) -> None:
+def close(record: LabelledFace, expected: Points) -> None:
     np.testing.assert_allclose(record.points, expected, atol=2e-3)
     assert Path(str(record.picture)).is_file()
 
@@ -55,7 +57,7 @@ def test_pts_count_from_one(tmp_path: Path, labels: Callable[..., Points]) -> No
     write_pts(tmp_path / "train" / "a.pts", expected + 0.5)
     write_pts(tmp_path / "b.pts", np.full((68, 2), 11.0) + np.arange(68)[:, None])
     source = read_pts_folder(tmp_path, STOP)
-    first, second = sorted(source.records, key=lambda record: record.key, reverse=True)
+    first, second = sorted(source.faces, key=lambda record: record.key, reverse=True)
     close(first, expected)
     assert (first.scheme, first.key, first.split) == ("ibug68", "train/a", "train")
     assert second.points[0].tolist() == [10.5, 10.5]  # as CONVENTIONS.md has it
@@ -113,7 +115,7 @@ def test_wflw(tmp_path: Path, labels: Callable[..., Points]) -> None:
     path = tmp_path / "WFLW_annotations" / "lists" / "train.txt"
     path.parent.mkdir(parents=True)
     path.write_text(wflw_line(expected - 0.5) + "\n")
-    [record] = read_wflw(path, STOP).records
+    [record] = read_wflw(path, STOP).faces
     close(record, expected)
     assert (record.scheme, record.group) == ("wflw98", "pose, occlusion")
 
@@ -142,7 +144,7 @@ def test_mat(tmp_path: Path, labels: Callable[..., Points]) -> None:
     savemat(tmp_path / "a.mat", {"pt3d_68": (one_based * [1, 1, -1]).T, "Pose_Para": pose})
     save(tmp_path / "b.jpg", photo())
     savemat(tmp_path / "b.mat", {"pt2d": one_based[:, :2].T})
-    deep, flat = read_mat_folder(tmp_path, STOP).records
+    deep, flat = read_mat_folder(tmp_path, STOP).faces
     close(deep, expected)
     close(flat, expected[:, :2])
     assert (deep.scheme, deep.group, flat.group) == ("aflw2000_3d68", "yaw 30-60", "")
@@ -169,7 +171,7 @@ def test_face_synthetics(tmp_path: Path, labels: Callable[..., Points]) -> None:
     save(tmp_path / "000000.png", photo())
     save(tmp_path / "000000_seg.png", photo())
     np.savetxt(tmp_path / "000000_ldmks.txt", expected - 0.5)
-    [record] = read_face_synthetics(tmp_path, STOP).records
+    [record] = read_face_synthetics(tmp_path, STOP).faces
     close(record, expected)
     assert (record.key, record.licence) == ("000000", "research-only")
     np.savetxt(tmp_path / "000000_ldmks.txt", expected[:60])
@@ -196,7 +198,7 @@ def test_coco(tmp_path: Path, labels: Callable[..., Points]) -> None:
     save(tmp_path / "a.png", photo())
     path = tmp_path / "labels.json"
     path.write_text(json.dumps(coco(expected - 0.5)))
-    [record] = read_coco(path, STOP).records
+    [record] = read_coco(path, STOP).faces
     close(record, expected)
     assert (record.scheme, record.licence) == ("lapa106", "CC-BY-4.0")
     assert record.weight_xy is not None
@@ -205,7 +207,7 @@ def test_coco(tmp_path: Path, labels: Callable[..., Points]) -> None:
     assert (record.visibility[3], record.visibility[5], record.visibility[0]) == (1, 0, 1)
     body = coco(expected - 0.5, keypoints=[0] * 51, face_kpts=[1.0, 2.0, 2.0] * 68)
     path.write_text(json.dumps(body))
-    assert read_coco(path, STOP).records[0].scheme == "ibug68"
+    assert read_coco(path, STOP).faces[0].scheme == "ibug68"
 
 
 BAD_COCO: dict[str, tuple[dict[str, Any], str]] = {
@@ -237,70 +239,25 @@ def test_what_is_no_coco_file(tmp_path: Path) -> None:
         read_coco(path, STOP)
 
 
-# -------------------------------------------------------------------------------------- manifests
+# ---------------------------------------------------------------------------------------- opening
 
 
-def manifest(folder: Path, *lines: dict[str, Any]) -> Path:
-    save(folder / "images" / "a.png", photo())
-    path = folder / "landmarks.jsonl"
-    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
+def manifest(path: Path, *lines: dict[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
 
 def line(points: Points, **changes: Any) -> dict[str, Any]:
-    known = {"image": "images/a.png", "source": "ours", "licence": "CC0", "scheme": "ibug68"}
+    known = {"image": "a.png", "source": "ours", "licence": "CC0", "scheme": "ibug68"}
     return known | {"coordinates": "index", "points": points.tolist()} | changes
 
 
-def test_manifest(tmp_path: Path, labels: Callable[..., Points]) -> None:
-    expected = labels("ibug68")
-    empty = {"image": "images/a.png", "source": "ours", "licence": "CC0", "scheme": None}
-    path = manifest(
-        tmp_path,
-        line(expected - 0.5, person=3, split="test", group={"b": "x", "a": "y"}),
-        line(expected - 0.5, weights=[0.5] * 68, visibility=[1] * 67 + [0]),
-        empty | {"face": False, "box": [0, 0, 9, 9], "coordinates": "index"},
-    )
-    one, two, none = read_manifest(path, STOP).records
-    close(one, expected)
-    assert (one.person, one.split, one.group) == ("3", "test", "a y, b x")
-    assert one.key == "images/a.png#1"
-    assert two.weight_xy is not None
-    assert two.weight_xy.tolist() == [0.5] * 68
-    assert two.visibility is not None
-    assert two.visibility[67] == 0
-    assert (none.face, none.box) == (False, (0.5, 0.5, 9.5, 9.5))
-
-
-BAD_LINES: dict[str, tuple[dict[str, Any], str]] = {
-    "no face, no points": ({"scheme": None, "points": None}, "line 2: a face without points"),
-    "weights": ({"weights": [1.0]}, "line 2: 'weights' must be 68 numbers from 0 to 1"),
-    "weight": ({"weights": [2.0] * 68}, "line 2: 'weights' must be 68 numbers"),
-    "box": ({"box": [5, 5, 1, 1]}, r"line 2: 'box' must be \[left, top, right, bottom\]"),
-    "coordinates": ({"coordinates": "x"}, "line 2: 'coordinates' must be"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_LINES)
-def test_bad_lines(tmp_path: Path, labels: Callable[..., Points], case: str) -> None:
-    changes, message = BAD_LINES[case]
-    good = line(labels("ibug68"))
-    path = manifest(tmp_path, good, good | changes, good)
-    with pytest.raises(UserError, match=message):
-        read_manifest(path, STOP)
-    problems = Problems("skip")
-    assert len(read_manifest(path, problems)) == 2
-    assert len(problems.messages) == 1
-
-
-# ---------------------------------------------------------------------------------------- opening
-
-
 def test_the_format_is_found(
-    tmp_path: Path, labels: Callable[..., Points], record: Callable[..., Record]
+    tmp_path: Path, labels: Callable[..., Points], record: Callable[..., LabelledFace]
 ) -> None:
     write_pts(tmp_path / "pts" / "sub" / "a.pts", labels("ibug68"))
-    path = manifest(tmp_path / "plain", line(labels("ibug68")))
+    path = manifest(tmp_path / "labels.jsonl", line(labels("ibug68")))
     with ShardWriter(tmp_path / "shards") as writer:
         writer.add(record())
     for place in (tmp_path / "pts", path, tmp_path / "shards"):
@@ -321,6 +278,32 @@ def test_fields_a_format_has_no_use_for_are_refused(tmp_path: Path) -> None:
     config = SourceConfig(tmp_path, format="shards", scheme="ibug68")
     with pytest.raises(UserError, match="shards sources take no 'scheme'"):
         open_source(config, STOP)
-    config = SourceConfig(tmp_path, format="jsonl", coordinates="one")
-    with pytest.raises(UserError, match="'corner' or 'index'"):
-        open_source(config, STOP)
+
+
+def test_a_face_without_points_trains_nothing_but_counts_for_detection(
+    tmp_path: Path, labels: Callable[..., Points]
+) -> None:
+    bare = line(labels("ibug68")) | {"scheme": None, "points": None}
+    path = manifest(tmp_path / "labels.jsonl", line(labels("ibug68")), bare)
+    assert len(open_labels(SourceConfig(path), STOP)) == 2
+    with pytest.raises(UserError, match="line 2: a face without points"):
+        open_source(SourceConfig(path), STOP)
+    problems = Problems("skip")
+    assert len(open_source(SourceConfig(path), problems)) == 1
+    assert len(problems.messages) == 1
+
+
+def test_every_format_has_a_reader() -> None:
+    assert get_args(FormatName) == ("auto", *FORMATS)
+    readers = {name: one.open() for name, one in FORMATS.items()}
+    assert readers["coco"] is read_coco
+    assert all(map(callable, readers.values()))
+
+
+def test_the_number_in_a_file_name_does_not_join_pictures(
+    tmp_path: Path, labels: Callable[..., Points]
+) -> None:
+    for number in range(3):
+        write_pts(tmp_path / "Shoot #3" / f"photo #{number}.pts", labels("ibug68"))
+    keys = [entry.key for entry in read_pts_folder(tmp_path, STOP).entries]
+    assert [picture_of(key) for key in keys] == [f"Shoot #3/photo #{n}" for n in range(3)]

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import (
     Group,
     eye_bins,
@@ -14,11 +15,10 @@ from amesh.evaluation.labels.groups import (
     yaw_bins,
 )
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.read import Label
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 
 def _names(groups: list[Group]) -> dict[str, list[int]]:

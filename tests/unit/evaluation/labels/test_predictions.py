@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amesh.data.sources.records import Record
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.shard_files import ShardWriter
 from amesh.errors import UserError
-from amesh.evaluation.labels.predictions import Predictions, from_records, parse_predictions
-from amesh.evaluation.labels.read import Label
+from amesh.evaluation.labels.predictions import Predictions, from_results, parse_predictions
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 
 def _record(source: str, *faces: np.ndarray, **changes: Any) -> dict[str, Any]:
@@ -59,18 +58,18 @@ def test_missing_picture_is_not_taken_for_a_missed_face(pose: Pose, label: MakeL
 
 
 def test_picture_of_another_size_is_refused(pose: Pose, label: MakeLabel) -> None:
-    found = from_records("theirs", [_record("a.jpg")], 478)
+    found = from_results("theirs", [_record("a.jpg")], 478)
     with pytest.raises(UserError, match=r"a\.jpg is 640 x 480 .*320 x 240"):
         found.of(label(pose(), size=(320, 240)))
 
 
 def test_bad_records(tmp_path: Path, pose: Pose) -> None:
-    with pytest.raises(UserError, match=r"two records of a\.jpg"):
-        from_records("theirs", [_record("a.jpg"), _record("a.jpg", frame=1)], 478)
+    with pytest.raises(UserError, match=r"two results for a\.jpg"):
+        from_results("theirs", [_record("a.jpg"), _record("a.jpg", frame=1)], 478)
     with pytest.raises(UserError, match=r"a\.jpg has 468 landmarks, expected 478"):
-        from_records("theirs", [_record("a.jpg", pose()[:468])], 478)
+        from_results("theirs", [_record("a.jpg", pose()[:468])], 478)
     with pytest.raises(UserError, match="478 landmarks, expected 478 of"):
-        from_records("theirs", [_record("a.jpg", pose()[:, :2])], 478)
+        from_results("theirs", [_record("a.jpg", pose()[:, :2])], 478)
     with pytest.raises(UserError, match=r"none\.jsonl"):
         parse_predictions(f"x={tmp_path / 'none.jsonl'}", 478)
     bad = tmp_path / "bad.jsonl"
@@ -86,7 +85,7 @@ def _labels(folder: Path, cut: float | None, *faces: tuple[str, np.ndarray]) -> 
     with ShardWriter(folder) as writer:
         for key, points in faces:
             known = {"scheme": "face478", "source": "s", "key": key, "where": "here"}
-            writer.add(Record(picture=file.getvalue(), points=points, **known))
+            writer.add(LabelledFace(picture=file.getvalue(), points=points, **known))
     rules = {} if cut is None else {"rules": {"cut": cut}}
     (folder / "labels.json").write_text(json.dumps({"teacher": {}} | rules))
     return folder
@@ -128,8 +127,8 @@ def test_folders_that_do_not_hold_labels_of_whole_pictures_are_refused(
     for folder, message in {
         _labels(tmp_path / "cut", 4.0, ("a.jpg#0:0", face)): "label them again with --cut 0",
         _labels(tmp_path / "old", None, ("a.jpg#0:0", face)): "label them again with --cut 0",
-        _labels(tmp_path / "clip", 0.0, ("a.mp4#10:0", face)): r"clip: a\.mp4#10:0 is no face",
-        _labels(tmp_path / "other", 0.0, ("a.jpg", face)): r"other: a\.jpg is no face",
+        _labels(tmp_path / "clip", 0.0, ("a.mp4#10:0", face)): r"clip: a\.mp4#10:0 is not a face",
+        _labels(tmp_path / "other", 0.0, ("a.jpg", face)): r"other: a\.jpg is not a face",
         _labels(tmp_path / "short", 0.0, ("a.jpg#0:0", face[:468])): "has 468 landmarks",
         tmp_path / "empty": r"not a folder that `amesh label` wrote \(no labels\.json\)",
         damaged: r"labels\.json: damaged",

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import torch
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.labels.template_fit import label_roi, pose_label, pose_template
 from amesh.geometry import roi
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 POSES = [
     {"yaw": 0.0},
     {"yaw": 35.0, "pitch": -20.0, "roll": 15.0},
@@ -96,7 +96,7 @@ def test_roi_is_that_of_tracking(topology: Topology, pose: Pose, label: MakeLabe
 def test_no_roi_without_points_that_tell_it(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
-    without: Label = label(pose(), scheme=None, points=np.zeros((0, 2)))
+    without: LabelledFace = label(pose(), scheme=None, points=np.zeros((0, 2)))
     assert label_roi(without, topology) is None
     assert label_roi(label(pose(), scheme="frl83", points=np.zeros((83, 2))), topology) is None
 

@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from amesh.evaluation.labels.read import Label
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.report.error_map import draw_maps, error_maps
 from amesh.evaluation.report.worst_faces import worst_sheet
 from amesh.evaluation.tables.scores import score_matched
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 
 def _decode(content: bytes) -> np.ndarray:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import sets
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.tables.accuracy import (
     THRESHOLD,
     Cell,
@@ -20,7 +20,7 @@ from amesh.evaluation.tables.scores import Scores
 from amesh.metrics.bootstrap import Interval
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 
 def _scores(*errors: float) -> Scores:

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import Label
 from amesh.evaluation.tables import jitter
 from amesh.evaluation.tables.accuracy import Comparison
 from amesh.evaluation.tables.jitter import (
@@ -24,7 +24,7 @@ from amesh.pipeline.face_pipeline import Face
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 HOW = Comparison("calm", 50, 0)
 
 
@@ -137,7 +137,7 @@ def test_a_still_faces_interval_is_over_persons(
     labels = [label(pose(), person=person) for person in ("a", "a", "b", None)]
     picture = np.full((200, 220, 3), 128, np.uint8)
 
-    def width(labels: list[Label]) -> float:
+    def width(labels: list[LabelledFace]) -> float:
         models = {"calm": Trembling(pose(), 0.3), "shaky": Trembling(pose(), 0.6, 1)}
         [row, *_] = still_jitter(models, labels, topology, 9, HOW, lambda path: picture)
         assert row.frames == {"calm": len(labels), "shaky": len(labels)}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from amesh.evaluation.labels.read import Label
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.misplacement import Change, changes, misplace
 from amesh.evaluation.tables.accuracy import Comparison
 from amesh.evaluation.tables.robustness import curves
@@ -12,7 +12,7 @@ from amesh.geometry.roi import Roi, image_from_crop
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 ROI = Roi(
     torch.tensor([[50.0, 40.0]], dtype=torch.float64),

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amesh.evaluation.labels.read import Label
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.tables.scores import match, overlap, score, score_matched
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 
 def test_overlap_by_hand() -> None:

@@ -3,14 +3,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from amesh.evaluation.labels.read import Label
+from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.tables.accuracy import Comparison
 from amesh.evaluation.tables.scores import score_matched
 from amesh.evaluation.tables.table_2 import PAPER, tables_2
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
-MakeLabel = Callable[..., Label]
+MakeLabel = Callable[..., LabelledFace]
 
 
 def test_each_kind_of_label_has_a_table_of_its_own(

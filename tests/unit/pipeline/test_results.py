@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from amesh.errors import UserError
-from amesh.pipeline.records import Record, read_jsonl, record, write_jsonl
+from amesh.pipeline.results import PictureResult, picture_result, read_jsonl, write_jsonl
 
 
 @dataclass
@@ -24,12 +24,12 @@ class Face:
     )
 
 
-def some(n: int) -> list[Record]:
-    return [record("clip.mp4", i, i / 30, (640, 480), [Face()]) for i in range(n)]
+def some(n: int) -> list[PictureResult]:
+    return [picture_result("clip.mp4", i, i / 30, (640, 480), [Face()]) for i in range(n)]
 
 
 def test_a_record_is_the_documented_object() -> None:
-    assert record("a.jpg", 2, 1 / 3, (640, 480), [Face()]) == {
+    assert picture_result("a.jpg", 2, 1 / 3, (640, 480), [Face()]) == {
         "source": "a.jpg",
         "frame": 2,
         "time": 0.333333,
@@ -39,8 +39,8 @@ def test_a_record_is_the_documented_object() -> None:
 
 
 def test_no_face_is_an_empty_list_and_an_error_replaces_faces() -> None:
-    assert record("a.jpg", size=(2, 1), faces=[])["faces"] == []
-    assert record("b.jpg", error="b.jpg: the file is empty") == {
+    assert picture_result("a.jpg", size=(2, 1), faces=[])["faces"] == []
+    assert picture_result("b.jpg", error="b.jpg: the file is empty") == {
         "source": "b.jpg",
         "frame": 0,
         "time": 0.0,
@@ -50,7 +50,7 @@ def test_no_face_is_an_empty_list_and_an_error_replaces_faces() -> None:
 
 
 def test_negative_zero_is_written_as_zero() -> None:
-    line = record("a.jpg", size=(2, 1), faces=[Face()])
+    line = picture_result("a.jpg", size=(2, 1), faces=[Face()])
     assert math.copysign(1, line["faces"][0]["landmarks"][0][1]) == 1
 
 
@@ -60,17 +60,19 @@ def test_negative_zero_is_written_as_zero() -> None:
 )
 def test_exactly_one_of_faces_and_error(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"a\.jpg: .*size and faces"):
-        record("a.jpg", **given)  # type: ignore[arg-type]
+        picture_result("a.jpg", **given)  # type: ignore[arg-type]
 
 
 def test_a_number_that_json_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="finite number, found nan"):
-        record("a.jpg", size=(2, 1), faces=[Face(landmarks=np.full((1, 3), np.nan, np.float32))])
+        picture_result(
+            "a.jpg", size=(2, 1), faces=[Face(landmarks=np.full((1, 3), np.nan, np.float32))]
+        )
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.jsonl"
-    lines = [*some(2), record("caf\u00e9 \udcff.jpg", error="unreadable")]
+    lines = [*some(2), picture_result("caf\u00e9 \udcff.jpg", error="unreadable")]
     assert write_jsonl(path, iter(lines)) == 3
     assert list(read_jsonl(path)) == lines
     assert [p.name for p in path.parent.iterdir()] == ["out.jsonl"]
@@ -86,7 +88,7 @@ def test_no_records_give_an_empty_file(tmp_path: Path) -> None:
 def test_a_failure_midway_leaves_the_old_file_and_no_other(
     tmp_path: Path, error: Exception
 ) -> None:
-    def fails() -> Iterator[Record]:
+    def fails() -> Iterator[PictureResult]:
         yield from some(2)
         raise error
 
@@ -109,7 +111,7 @@ def test_a_full_disk_is_the_users_to_know(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_unwritable_place_is_named_before_any_work(tmp_path: Path) -> None:
-    def work() -> Iterator[Record]:
+    def work() -> Iterator[PictureResult]:
         raise AssertionError("asked for a record")
         yield
 
@@ -142,18 +144,21 @@ FACE = {"id": 0, "score": 0.5, "landmarks": [[1, 2, 3]]}
     ("line", "message"),
     [
         ('{"source": "a.jp', "line 3: not JSON"),
-        ("[1]", "line 3: not a record"),
-        (json.dumps(GOOD | {"time": float("nan")}), "line 3: not JSON .NaN is not a number"),
-        (json.dumps(GOOD | {"size": [4]}), r"line 3: .* are not a text"),
-        (json.dumps(GOOD | {"size": [4, 0]}), r"line 3: .* are not a text"),
-        (json.dumps(GOOD | {"frame": True}), r"line 3: .* are not a text"),
-        (json.dumps(GOOD | {"source": None}), r"line 3: .* are not a text"),
+        ("[1]", "line 3: expected `object`"),
+        (json.dumps(GOOD | {"time": float("nan")}), "line 3: time: expected `float`, got `null`"),
+        (json.dumps(GOOD | {"size": [4]}), "line 3: size: expected `array`"),
+        (json.dumps(GOOD | {"size": [4, 0]}), "line 3: size.*: expected `int`"),
+        (json.dumps(GOOD | {"frame": True}), "line 3: frame: expected `int`"),
+        (json.dumps(GOOD | {"source": None}), "line 3: source: expected `str`"),
         (json.dumps(GOOD | {"error": "both"}), "line 3: expected either"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "faces"}), "line 3: expected either"),
-        (json.dumps({k: v for k, v in GOOD.items() if k != "size"}), "line 3: not a record"),
-        (json.dumps(GOOD | {"faces": [{}]}), "line 3: a face is not"),
-        (json.dumps(GOOD | {"faces": [FACE | {"landmarks": [[1]]}]}), "line 3: a face is not"),
-        (json.dumps(GOOD | {"faces": [FACE | {"score": "high"}]}), "line 3: a face is not"),
+        (json.dumps({k: v for k, v in GOOD.items() if k != "size"}), "line 3: .*missing .*`size`"),
+        (json.dumps(GOOD | {"faces": [{}]}), "line 3: faces.*: .*missing"),
+        (json.dumps(GOOD | {"faces": [FACE | {"landmarks": [[1]]}]}), "line 3: faces.*landmarks"),
+        (
+            json.dumps(GOOD | {"faces": [FACE | {"score": "high"}]}),
+            "line 3: faces.*score: expected",
+        ),
     ],
 )
 def test_a_bad_line_is_named_by_its_number(tmp_path: Path, line: str, message: str) -> None:
@@ -167,10 +172,10 @@ def test_a_bad_line_is_named_by_its_number(tmp_path: Path, line: str, message: s
 
 def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_bytes(b"\xff\xfe\n")
-    with pytest.raises(UserError, match="line 1: not JSON"):
+    with pytest.raises(UserError, match="UTF-16 text"):
         list(read_jsonl(tmp_path / "in.jsonl"))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.jsonl: .*No such file"):
+    with pytest.raises(UserError, match=r"none\.jsonl: no such file"):
         list(read_jsonl(tmp_path / "none.jsonl"))

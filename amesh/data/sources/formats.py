@@ -1,0 +1,94 @@
+"""The formats of labelled data sets: how each is recognised, and what reads it.
+
+Light to import: the command line offers these names before anything is read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from amesh.errors import UserError
+
+FormatName = Literal["auto", "jsonl", "shards", "pts", "face_synthetics", "mat", "coco", "wflw"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format.
+
+    Attributes:
+        sets: What holds a data set in this format, for help texts.
+        reader: Where the function is that opens it, as "module:function" of this package.
+        takes: Which fields of a `SourceConfig` the reader takes.
+        suffix: Of the file that is a data set, if it is a file.
+        inside: Pattern of a file that tells the format of a folder, if it is a folder.
+    """
+
+    sets: str
+    reader: str
+    takes: tuple[str, ...] = ()
+    suffix: str = ""
+    inside: str = ""
+
+    def open(self) -> Callable[..., Any]:
+        """The reader: takes a path, `Problems` and the fields; gives a `Source`."""
+        module, _, name = self.reader.partition(":")
+        reader: Callable[..., Any] = getattr(import_module(f"{__package__}.{module}"), name)
+        return reader
+
+
+# In the order in which folders are looked through.
+FORMATS: dict[FormatName, Format] = {
+    "jsonl": Format("manifests (.jsonl)", "manifest:read_manifest", ("coordinates",), ".jsonl"),
+    "shards": Format(
+        "folders of shards (written by `amesh label` or `amesh synth`)",
+        "shards:ShardSource",
+        suffix=".tar",
+        inside="*.tar",
+    ),
+    "pts": Format(
+        "folders of .pts files", "pts:read_pts_folder", ("scheme", "licence"), inside="**/*.pts"
+    ),
+    "face_synthetics": Format(
+        "folders of FaceSynthetics",
+        "face_synthetics:read_face_synthetics",
+        ("coordinates", "licence"),
+        inside="**/*_ldmks.txt",
+    ),
+    "mat": Format(
+        "folders of .mat files",
+        "mat:read_mat_folder",
+        ("coordinates", "licence"),
+        inside="**/*.mat",
+    ),
+    "coco": Format(
+        "COCO files (.json)",
+        "coco:read_coco",
+        ("images", "scheme", "coordinates", "licence"),
+        ".json",
+    ),
+    "wflw": Format(
+        "WFLW lists (.txt)", "wflw:read_wflw", ("images", "coordinates", "licence"), ".txt"
+    ),
+}
+
+
+def detect(path: Path) -> FormatName:
+    """The name of the format of a file or folder, by its name and by what is in it.
+
+    Raises:
+        UserError: There is nothing at this path, or nothing in a known format.
+    """
+    for name, one in FORMATS.items():
+        if one.suffix and path.suffix.lower() == one.suffix and path.is_file():
+            return name
+        if one.inside and path.is_dir() and next(path.glob(one.inside), None) is not None:
+            return name
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    manifest = path / "landmarks.jsonl"
+    if manifest.is_file():
+        raise UserError(f"{path}: a folder; give its manifest, {manifest}")
+    raise UserError(f"{path}: no labelled set in a known format ({', '.join(FORMATS)})")

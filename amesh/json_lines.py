@@ -1,0 +1,86 @@
+r"""Reads JSON, and JSON Lines (a value on each line), into typed values.
+
+Convention:
+    - lines end at "\n" alone: other separators, such as U+2028, may be part of a text
+    - a byte order mark at the start is ignored, and so are empty lines
+    - NaN and Infinity, which Python writes although JSON does not have them, are read as null
+"""
+
+import codecs
+import functools
+import json
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from amesh.errors import UserError
+
+_T = TypeVar("_T")
+
+
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a text file that are not empty, with their numbers from 1.
+
+    Raises:
+        UserError: The file cannot be read, or is UTF-16 text.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if number == 1:
+                    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                        raise UserError(f"{path}: UTF-16 text; save it as UTF-8")
+                    line = line.removeprefix(codecs.BOM_UTF8)
+                if line.strip():
+                    yield number, line
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder, not a file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def parse(text: bytes, kind: type[_T], where: str) -> _T:
+    """Reads and checks one value.
+
+    Args:
+        text: JSON.
+        kind: A `msgspec.Struct`, or any other type that msgspec knows.
+        where: Place of the text, for messages.
+
+    Raises:
+        UserError: The text is not JSON, or the value is not of this kind; names the place in it.
+    """
+    try:
+        return _parse(text, kind)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at `$")
+        place = place.rstrip("`").lstrip(".")
+        problem = problem[0].lower() + problem[1:]
+        raise UserError(": ".join(filter(None, (where, place, problem)))) from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: not JSON ({error.msg}, column {error.colno})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{where}: not UTF-8 text") from None
+    except RecursionError:
+        raise UserError(f"{where}: not JSON that can be read (nested too deeply)") from None
+
+
+def _parse(text: bytes, kind: type[_T]) -> _T:
+    try:
+        decoded: _T = _decoder(cast(Hashable, kind)).decode(text)
+        return decoded
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # Python's own reader also takes NaN, and file names that are not valid text; where it
+        # takes nothing, it says in more words why.
+        return msgspec.convert(json.loads(text, parse_constant=lambda _: None), kind)
+
+
+@functools.cache
+def _decoder(kind: Hashable) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(kind)
