@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amesh.data.sources.files import Coordinates
+from amesh.data.sources.coordinates import Coordinates
 from amesh.errors import UserError
 from amesh.evaluation import run
 from amesh.evaluation.options import Evaluation, LabelledData

@@ -241,8 +241,6 @@ def test_mistakes_are_told_before_the_work(
     refused("no model 'left'", models=("left",))
     refused("two sets of predictions are called 'right-by-0'", models=("right-by-0",) * 2)
     refused("no set 'x' to compare with; there is: right-by-0", reference="x")
-    data = LabelledData((manifest,), coordinates="one")
-    refused("coordinates of a manifest are 'corner' or 'index'", data=data)
     theirs = tmp_path / "right-by-0.jsonl"
     record = {"source": "0.png", "frame": 0, "time": 0.0, "size": [220, 200], "faces": []}
     theirs.write_text(json.dumps(record))
