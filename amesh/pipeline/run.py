@@ -1,4 +1,4 @@
-"""Runs the pipeline on pictures and folders: one record per picture, and overlays on request."""
+"""Runs the pipeline on pictures and folders: one result per picture, and overlays on request."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class Picture:
 
     Attributes:
         path: Its file.
-        name: Its name in the record: as given, or relative to the only given folder.
+        name: Its name in the results: as given, or relative to the only given folder.
     """
 
     path: Path
@@ -64,7 +64,7 @@ def check_outputs(inputs: Sequence[Picture], output: Path | None, draw: Path | N
     """Refuses to overwrite an input.
 
     Raises:
-        UserError: The records or an overlay would overwrite a source, or each other.
+        UserError: The results or an overlay would overwrite a source, or each other.
     """
     sources = {picture.path.resolve() for picture in inputs}
     overlays = {path.resolve() for path in _overlay_paths(inputs, draw) if path is not None}
@@ -77,7 +77,7 @@ def check_outputs(inputs: Sequence[Picture], output: Path | None, draw: Path | N
 def run_pictures(
     pipeline: FacePipeline, inputs: Sequence[Picture], draw: Path | None = None
 ) -> Iterator[PictureResult]:
-    """Runs on pictures one by one; an unreadable picture becomes a record with `error`.
+    """Runs on pictures one by one; an unreadable picture becomes a result with `error`.
 
     Args:
         pipeline: Finds the faces.
