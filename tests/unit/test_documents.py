@@ -164,6 +164,19 @@ def test_the_manifest_page_names_every_scheme() -> None:
     assert all(f"| `{name}` |" in page for name in known_schemes(load()))
 
 
+def test_the_manifest_page_describes_every_key() -> None:
+    from amesh.data.sources.manifest import FaceLine
+
+    page = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    described = {
+        name
+        for cell in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", cell)
+    }
+    schemes = set(re.findall(r"^\| `(\w+)` \| \d", page, re.MULTILINE))
+    assert described - schemes == set(FaceLine.__struct_fields__) - {"license"}
+
+
 def test_every_document_has_a_place_on_the_site() -> None:
     site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
     pages = re.findall(r"'([^']+\.md)'", str(site["nav"]))
