@@ -14,8 +14,8 @@ import torch
 import amesh
 from amesh.ablation.cost import ROUNDS, Cost
 from amesh.ablation.score import Column, FaceSet, Variants
+from amesh.evaluation.comparison import FEW
 from amesh.evaluation.markdown import interval, table
-from amesh.evaluation.tables.accuracy import FEW
 from amesh.files import write_atomically
 from amesh.metrics.bootstrap import Interval
 from amesh.weights import store

@@ -16,7 +16,7 @@ from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.read import Pictures, limit_labels, persons, read_data
 from amesh.evaluation.models import run_models
 from amesh.evaluation.options import LabelledData
-from amesh.evaluation.tables.scores import Scores, score_matched
+from amesh.evaluation.scores import Scores, score_matched
 from amesh.evaluation.tables.table_2 import COLUMNS
 from amesh.metrics.bootstrap import Interval
 from amesh.metrics.confidence import RESAMPLES

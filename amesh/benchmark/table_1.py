@@ -24,11 +24,10 @@ from amesh.benchmark.latency import (
     settings_of,
     table_1,
 )
+from amesh.charts import Panel, Point, line_charts
 from amesh.deploy.signature import Precision
 from amesh.errors import UserError
-from amesh.evaluation.report.chart import Panel, line_chart
 from amesh.files import write_atomically
-from amesh.metrics.bootstrap import Interval
 from amesh.nn.config import NAMED, MeshConfig
 from amesh.version import __version__
 
@@ -126,16 +125,16 @@ def markdown(
 
 def throughput_chart(timings: Sequence[Timing]) -> str:
     """Faces per second of the attention mesh against the batch: an SVG, a panel each runtime."""
-    panels: dict[str, dict[str, list[tuple[float, Interval]]]] = {}
+    panels: dict[str, dict[str, list[Point]]] = {}
     for timing in sorted(timings, key=lambda one: one.setting.batch):
         if timing.name == ATTENTION:
             s = timing.setting
             rate = [1e3 * s.batch / value for value in (timing.median, timing.high, timing.low)]
             name = f"{s.precision}, {s.threads} thread{'s' if s.threads > 1 else ''}"
             lines = panels.setdefault(s.runtime, {})
-            lines.setdefault(name, []).append((float(s.batch), Interval(*rate)))
+            lines.setdefault(name, []).append(Point(float(s.batch), *rate))
     drawn = [Panel(runtime, "batch", lines) for runtime, lines in panels.items()]
-    return line_chart(drawn, "faces per second")
+    return line_charts(drawn, "faces per second")
 
 
 def _about(model: str, rounds: int) -> dict[str, Any]:

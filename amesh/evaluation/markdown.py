@@ -1,4 +1,4 @@
-"""How figures and tables are written in Markdown."""
+"""Figures and tables as Markdown."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def interval(found: Interval, form: str = ".2f") -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose columns are aligned in the file as well."""
+    """A Markdown table whose columns are also aligned in the source."""
     lines = [[text.replace("|", "\\|") for text in line] for line in (heads, *rows)]
     widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
@@ -25,10 +25,3 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
         for line in lines
     )
-
-
-def plain_name(*parts: str) -> str:
-    """The name of a PNG file, of letters that no file system minds."""
-    joined = "-".join(parts)
-    plain = (letter if letter.isalnum() or letter in "-_." else "_" for letter in joined)
-    return f"{''.join(plain)}.png"

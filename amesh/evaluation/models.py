@@ -1,4 +1,4 @@
-"""Networks run over labelled pictures: by the full pipeline, and in regions that labels give."""
+"""Runs networks on labelled pictures: by the full pipeline, and in regions that labels give."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.labels.predictions import Predictions
 from amesh.evaluation.labels.template_fit import label_roi
-from amesh.evaluation.misplacement import changes, misplace
+from amesh.evaluation.perturbation import perturb, perturbations
 from amesh.geometry.roi import Roi
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.images import read_image
@@ -23,7 +23,7 @@ from amesh.topology.scheme import Topology
 
 @runtime_checkable
 class FaceFinder(Protocol):
-    """What is asked of a network in its pipeline; `amesh.FaceMesh` is one."""
+    """A network in its pipeline, such as `amesh.FaceMesh`."""
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi | None = None) -> list[Face]:
         """The faces found; with `rois`, one for each of them."""
@@ -34,33 +34,33 @@ class ModelRun:
     """What one network predicted.
 
     Attributes:
-        full: By the full pipeline.
-        in_roi: In the region that each label gives; None where a label gives none.
-        scores: How surely these regions show a face; not-a-number where there is none.
-        misplaced: The same in each of `robustness.changes()`; empty where not asked for.
+        full: Faces found by the full pipeline.
+        in_roi: Landmarks in the region that each label gives; None where a label gives none.
+        scores: Confidence that this region shows a face; NaN where there is no region.
+        perturbed: Landmarks in the region after each of `perturbations()`; empty if not measured.
     """
 
     full: Predictions
     in_roi: list[Float[np.ndarray, "n 3"] | None] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    misplaced: list[Float[np.ndarray, "c n 3"] | None] = field(default_factory=list)
+    perturbed: list[Float[np.ndarray, "c n 3"] | None] = field(default_factory=list)
 
 
 def run_models(
     models: Mapping[str, FaceFinder],
     labels: Sequence[LabelledFace],
     topology: Topology,
-    misplace_rois: bool = False,
+    perturb_rois: bool = False,
     detect: bool = True,
     read: Callable[[Path], UInt8[np.ndarray, "h w 3"]] = read_image,
 ) -> dict[str, ModelRun]:
     """Runs networks over the pictures of labels; each picture is read once.
 
     Args:
-        models: Networks by the name that tables call them.
+        models: The networks, by the name that tables show.
         labels: What to run on. A picture that cannot be read counts as one without faces.
-        topology: Of the networks.
-        misplace_rois: Also run in misplaced regions, about thirty a face.
+        topology: The networks' landmark scheme.
+        perturb_rois: Also run in perturbed regions, about thirty for each face.
         detect: Also run the full pipeline; otherwise `full` stays empty.
         read: Reads a picture.
 
@@ -76,7 +76,7 @@ def run_models(
     for run in runs.values():
         run.in_roi = [None] * len(labels)
         run.scores = [float("nan")] * len(labels)
-        run.misplaced = [None] * len(labels) if misplace_rois else []
+        run.perturbed = [None] * len(labels) if perturb_rois else []
     for path, members in tqdm(by_image.items(), unit="picture", disable=not sys.stderr.isatty()):
         try:
             image = read(path)
@@ -90,14 +90,14 @@ def run_models(
             if detect:
                 faces[name][str(path)] = [face.landmarks for face in model(image)]
             for i, roi in rois.items():
-                # The untouched region is the first of the grid: one batch serves both.
-                grid = changes() if misplace_rois else changes()[:1]
-                seen = model(image, misplace(roi, grid))
+                # The first of the grid is the region as it is: one batch serves both.
+                grid = perturbations() if perturb_rois else perturbations()[:1]
+                seen = model(image, perturb(roi, grid))
                 found = np.stack([face.landmarks for face in seen])
                 runs[name].in_roi[i] = found[0]
                 runs[name].scores[i] = seen[0].score
-                if misplace_rois:
-                    runs[name].misplaced[i] = found
+                if perturb_rois:
+                    runs[name].perturbed[i] = found
     if len(failed) == len(by_image):
         first = next(iter(failed.values()))
         raise UserError(f"none of {len(failed)} pictures could be read; the first: {first}")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.scores import Scores
 from amesh.geometry.roi import Roi
 from amesh.pipeline.face_pipeline import Face
 from amesh.topology.scheme import Topology, load
@@ -32,6 +33,20 @@ class Finder:
             score = 1.0 - blue / 255
             return [Face(i, score, found + i * down, rois) for i in range(len(rois.size))]
         return [] if blue else [Face(0, 1.0, found, Roi(*[None] * 3))]  # type: ignore[arg-type]
+
+
+def scores_of(*errors: float) -> Scores:
+    """Scores of faces by one measure, `lips`; each prediction lies right of and above its label."""
+    found = np.array(errors)
+    labelled = {"lips": np.ones(len(found), dtype=bool)}
+    offsets = np.stack([found, -2 * found], axis=-1)
+    return Scores(~np.isnan(found), {"lips": found}, labelled, offsets)
+
+
+def cells(text: str) -> list[list[str]]:
+    """The cells of all Markdown tables in a text, line by line."""
+    lines = [line.replace(r"\|", "/") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,20 @@
-"""How far two sets of predictions are from each other, without labels."""
+"""How far apart two sets of predictions are; labels play no part in it."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from amesh.errors import UserError
+from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.predictions import Predictions
-from amesh.evaluation.tables.scores import box, overlap
+from amesh.evaluation.markdown import table
+from amesh.evaluation.scores import box, overlap
+from amesh.evaluation.table import Table
 from amesh.metrics.points import distances, nme
 from amesh.topology.scheme import Topology
 
@@ -23,21 +27,21 @@ _WORST = 10
 
 @dataclass(frozen=True)
 class Agreement:
-    """Distances are 2-D, in % of the outer eye distance of the first prediction.
+    """Two sets of predictions. Distances are 2-D, in % of the first one's outer eye distance.
 
     Attributes:
-        first: Name of the one set.
+        first: Name of one set.
         second: Name of the other.
         pictures: Pictures in both sets.
         faces: Faces found by both.
         only_first: Faces that only the first found.
         only_second: Faces that only the second found.
         mean: Mean distance over faces and landmarks.
-        median: Of the faces' mean distances.
+        median: Median of the faces' mean distances.
         p95: 95th percentile of the faces' mean distances.
         landmarks_p95: 95th percentile over the landmarks of all faces.
         shift: Mean displacement of the second against the first, right and down: a constant offset.
-        worst: Pictures with the largest mean distance, and that distance.
+        worst: The pictures with the largest mean distances, and these distances.
     """
 
     first: str
@@ -107,7 +111,7 @@ def compare(first: Predictions, second: Predictions, topology: Topology) -> Agre
 
 
 def match_faces(first: Sequence[Landmarks], second: Sequence[Landmarks]) -> list[tuple[int, int]]:
-    """Faces of one picture that are the same in both sets, by overlap, largest first."""
+    """Pairs the faces of one picture that are the same in both sets, largest overlap first."""
     boxes = [[box(face[:, :2]) for face in faces] for faces in (first, second)]
     overlaps = [
         (overlap(a, b), i, j) for i, a in enumerate(boxes[0]) for j, b in enumerate(boxes[1])
@@ -118,3 +122,34 @@ def match_faces(first: Sequence[Landmarks], second: Sequence[Landmarks]) -> list
         if shared >= _SAME_FACE and free:
             found.append((i, j))
     return sorted(found)
+
+
+def agreement_section(found: Sequence[Agreement]) -> str:
+    """A row for each pair of sets."""
+    heads = ["pair", "pictures", "faces", "mean", "median", "p95", "landmarks' p95"]
+    heads += ["shift right, down", "only first", "only second", "missed by one"]
+    body = [
+        [f"{a.first} - {a.second}", str(a.pictures), str(a.faces)]
+        + [_number(value, ".3f") for value in (a.mean, a.median, a.p95, a.landmarks_p95)]
+        + [", ".join(_number(side, "+.3f") for side in a.shift)]
+        + [str(a.only_first), str(a.only_second), f"{a.missed:.2f} %"]
+        for a in found
+    ]
+    return table(heads, body)
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def _compute(evaluated: Evaluated) -> list[Agreement] | None:
+    pairs = combinations(evaluated.predictions, 2)
+    return [compare(first, second, evaluated.topology) for first, second in pairs] or None
+
+
+AGREEMENT = Table(
+    key="agreement",
+    title="Distance between predictions [% of the outer eye distance]",
+    compute=_compute,
+    section=agreement_section,
+)

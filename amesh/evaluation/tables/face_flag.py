@@ -1,7 +1,6 @@
-"""How often networks call a region a face: labelled faces, and regions without one.
+"""How often networks call a region a face: labelled faces, and regions that show none.
 
-Errors are measured on faces alone; a network whose flag says yes to everything shows none of it
-there.
+The other tables measure faces only, so a network that takes everything for a face looks fine there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.comparison import Comparison
+from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.groups import sets
 from amesh.evaluation.labels.read import persons
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.models import ModelRun
-from amesh.evaluation.tables.accuracy import Comparison
+from amesh.evaluation.table import Table
 from amesh.metrics.bootstrap import Interval
 
-# From here on pipelines take a region for a face, unless they are told otherwise.
-PRESENT = 0.5
+PRESENT = 0.5  # the probability from which pipelines take a region for a face by default
+
+_NOTE = f"""\
+Share of regions that the network calls a face (probability {PRESENT:g} or more). Faces are seen in
+the region that their labels give, regions without a face in the box that the data set gives."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class FlagRow:
         group: A source, a pool of sources, or all of them.
         face: Whether its regions show a face.
         regions: How many there are.
-        called: Share that is called a face, by the name of the network [%].
+        called: Share called a face, by the name of the network [%].
     """
 
     group: str
@@ -39,15 +43,15 @@ class FlagRow:
 
 
 def flag_rows(
-    labels: Sequence[LabelledFace], runs: Mapping[str, ModelRun], how: Comparison
+    labels: Sequence[LabelledFace], runs: Mapping[str, ModelRun], comparison: Comparison
 ) -> list[FlagRow]:
-    """Shares by group; labelled faces whose points tell no region are left out.
+    """Shares by group; labelled faces whose points give no region are left out.
 
     Args:
         labels: Either faces, or regions without one.
-        runs: What networks found in these regions, by name.
-        how: The bootstrap: over persons where labels name them; over pictures for regions without
-            a face.
+        runs: What the networks found in these regions, by name.
+        comparison: The bootstrap. It draws persons where labels name them; of regions without a
+            face, pictures.
     """
     scores = {name: np.array(run.scores) for name, run in runs.items()}
     used = np.flatnonzero(np.isfinite(np.stack(list(scores.values()))).all(0))
@@ -64,7 +68,7 @@ def flag_rows(
             labels[0].face,
             len(members),
             {
-                name: how.mean(100.0 * (found[used][members] >= PRESENT), people[members])
+                name: comparison.mean(100.0 * (found[used][members] >= PRESENT), people[members])
                 for name, found in scores.items()
             },
         )
@@ -81,3 +85,23 @@ def flag_section(rows: Sequence[FlagRow]) -> str:
         for row in rows
     ]
     return table(["group", "shows", "regions", *names], body)
+
+
+def _compute(evaluated: Evaluated) -> list[FlagRow] | None:
+    rows = []
+    for labels, runs in (
+        (evaluated.labels, evaluated.runs),
+        (evaluated.negatives, evaluated.negative_runs),
+    ):
+        if runs:
+            rows += flag_rows(labels, runs, evaluated.comparison(runs))
+    return rows or None
+
+
+FACE_FLAG = Table(
+    key="flags",
+    title="Face flag: regions called a face [%]",
+    note=_NOTE,
+    compute=_compute,
+    section=flag_section,
+)

@@ -1,38 +1,43 @@
-"""Temporal jitter: how much landmarks tremble on video, and on a still face that is seen again.
+"""Temporal jitter, on video and on still faces."""
 
-On video each network follows a face by its own landmarks, as a tracker does: the region of interest
-of a frame comes from the landmarks of the frame before. A face that is lost ends the track.
-
-What each network moves is measured by the same length: else one that sees less depth, and so a
-shorter line between the eyes of a turned head, would seem to tremble more.
-"""
-
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from tqdm import tqdm
 
-from amesh.errors import UserError
-from amesh.evaluation.labels.template_fit import face_roi
+from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.comparison import Comparison
+from amesh.evaluation.evaluated import Evaluated
+from amesh.evaluation.jitter_clips import ALL, measure_clips
+from amesh.evaluation.jitter_still import measure_still
+from amesh.evaluation.labels.read import persons
+from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.models import FaceFinder
-from amesh.evaluation.tables.accuracy import Comparison
-from amesh.geometry.roi import Roi
+from amesh.evaluation.table import Table
 from amesh.metrics.bootstrap import Interval
-from amesh.metrics.shaking import face_jitter, landmark_jitter
 from amesh.topology.scheme import Topology
 
-Track = Float[np.ndarray, "t n 3"]
+_NOTE = """\
+In % of the 3-D distance between the outer eye corners, which is the same for all networks: on a
+clip the reference's median, on a still face that of the label (if it has too few points, that of
+the mean face fitted to them).
 
-# A face with a lower score is lost.
-_LOST = 0.5
-ALL = "all landmarks"
-WHOLE = "face as a whole"
+Clips: each network follows the face by its own landmarks. With `a[t] = q[t-1] - 2 p[t] + q[t+1]`,
+where q are the neighbouring frames aligned to frame t by the best similarity, the jitter of a frame
+is |a| / sqrt(6), root mean square over the part's landmarks. If errors are independent from frame
+to frame, this is how far a landmark typically lies from its true place. `face as a whole` is the
+same for the mean of all landmarks, without the alignment. A clip counts by the median over its
+frames; intervals and changes are over clips. evaluation.json has every part of the face for every
+clip.
+
+Still faces: root mean square distance from the mean of 16 crops, each with the region of interest
+shifted by up to 0.25 % of its side and with noise of 2 of 255 on every pixel; intervals are over
+persons. `measured` counts frames, or faces, for each network."""
+
 ALL_CLIPS = "mean of the clips"
+STILL = "still faces"
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,12 @@ class JitterRow:
     """Jitter of a part of the face.
 
     Attributes:
-        clip: Of which clip, or over all.
-        part: Of the face.
-        frames: How many frames were measured, by the name of the network; faces, for a still.
+        clip: Title of the clip, `ALL_CLIPS` or `STILL`.
+        part: Part of the face.
+        frames: Number of frames measured, or of still faces, by the name of the network.
         jitter: By the name of the network [% of the distance between the outer eye corners].
-        change: Against the reference, over the clips that both measured [%]; of the others only.
+        change: Against the reference, over the clips or faces that both measured [%]; by the name
+            of the network, without the reference.
     """
 
     clip: str
@@ -54,161 +60,116 @@ class JitterRow:
     change: dict[str, Interval]
 
 
-def read_frames(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """The frames of a video, RGB.
-
-    Raises:
-        UserError: It is missing, or no video that can be read.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a video")
-    capture = cv2.VideoCapture(str(path))
-    try:
-        number = 0
-        while (found := capture.read())[0]:
-            number += 1
-            yield cv2.cvtColor(found[1], cv2.COLOR_BGR2RGB)
-        if not number:
-            raise UserError(f"{path}: not a video that can be read")
-    finally:
-        capture.release()
-
-
-def video_jitter(
-    models: Mapping[str, FaceFinder], clips: Sequence[Path], topology: Topology, how: Comparison
+def clip_rows(
+    models: Mapping[str, FaceFinder],
+    clips: Sequence[Path],
+    topology: Topology,
+    comparison: Comparison,
 ) -> list[JitterRow]:
-    """Jitter of networks on clips: each clip by itself, and the mean over all clips.
-
-    A clip counts with the median over its frames, so that a blink is not taken for jitter.
+    """Jitter on clips: the mean over all of them if there are several, and each by itself.
 
     Args:
-        models: Networks by name, the reference among them.
+        models: The networks by name, the reference among them.
         clips: Video files.
-        topology: Of the networks.
-        how: What the networks are compared with, and the bootstrap; clips are drawn.
+        topology: The networks' landmark scheme.
+        comparison: The reference, and the bootstrap, which draws clips.
 
     Raises:
         UserError: A clip cannot be read.
     """
-    rows: list[JitterRow] = []
-    # By clip, network and part of the face.
-    medians: dict[str, dict[str, dict[str, float]]] = {}
-    frames: dict[str, dict[str, int]] = {}
-    for clip in clips:
-        tracks = follow(models, read_frames(clip), clip.name, topology)
-        length = _length(tracks, how.reference, topology)
-        found = {name: _clip(tracks[name], length, topology) for name in models}
-        title = clip.name if clip.name not in medians else str(clip)
-        medians[title] = {name: values for name, (values, _) in found.items()}
-        frames[title] = {name: count for name, (_, count) in found.items()}
+    found = measure_clips(models, clips, topology, comparison.reference)
     parts = dict.fromkeys(
-        part for clip in medians.values() for values in clip.values() for part in values
+        part for clip in found.values() for one in clip.values() for part in one.medians
     )
-    together = {ALL_CLIPS: list(medians)} if len(medians) > 1 else {}
-    for shown, titles in (together | {title: [title] for title in medians}).items():
-        total = {name: sum(frames[title][name] for title in titles) for name in models}
+    together = {ALL_CLIPS: list(found)} if len(found) > 1 else {}
+    rows = []
+    for shown, titles in (together | {title: [title] for title in found}).items():
+        frames = {name: sum(found[title][name].frames for title in titles) for name in models}
         for part in parts:
-            table = {
-                name: np.array([medians[title][name].get(part, np.nan) for title in titles])
+            values = {
+                name: np.array([found[title][name].medians.get(part, np.nan) for title in titles])
                 for name in models
             }
-            rows.append(summarise(shown, part, total, table, how))
+            rows.append(_row(shown, part, frames, values, comparison))
     return rows
 
 
-def follow(
+def still_rows(
     models: Mapping[str, FaceFinder],
-    frames: Iterator[UInt8[np.ndarray, "h w 3"]],
-    title: str,
+    labels: Sequence[LabelledFace],
     topology: Topology,
-) -> dict[str, list[Track]]:
-    """Runs all networks over a clip that is read once."""
-    regions: dict[str, Roi | None] = dict.fromkeys(models)
-    tracks: dict[str, list[list[np.ndarray]]] = {name: [] for name in models}
-    for frame in tqdm(frames, title, unit="frame", disable=not sys.stderr.isatty()):
-        for name, model in models.items():
-            region = regions[name]
-            if region is None:
-                faces = model(frame)
-                if faces:
-                    # What a detector's region shows differs from what tracking shows: not counted.
-                    largest = max(faces, key=lambda face: float(np.ptp(face.landmarks[:, 0])))
-                    regions[name] = face_roi(largest.landmarks[:, :2], topology)
-                    tracks[name].append([])
-                continue
-            [face] = model(frame, region)
-            if face.score < _LOST or not np.isfinite(face.landmarks).all():
-                regions[name] = None
-                continue
-            tracks[name][-1].append(face.landmarks.astype(np.float64))
-            regions[name] = face_roi(face.landmarks[:, :2], topology)
-    return {
-        name: [np.stack(part) for part in parts if len(part) >= 3] for name, parts in tracks.items()
-    }
+    faces: int,
+    comparison: Comparison,
+    read: Callable[[Path], UInt8[np.ndarray, "h w 3"]],
+) -> list[JitterRow]:
+    """Jitter on still faces.
 
-
-def _length(tracks: Mapping[str, Sequence[Track]], reference: str, topology: Topology) -> float:
-    """Median distance between the outer eye corners over a clip [px], for all networks.
-
-    As the reference sees it; where it saw no face, the first network that did.
+    Args:
+        models: The networks by name, the reference among them.
+        labels: Faces with regions of interest.
+        topology: The networks' landmark scheme.
+        faces: Number of faces to take, spread over the sources.
+        comparison: The reference, and the bootstrap, which draws persons.
+        read: Reads a picture.
     """
-    seen = next((found for found in (tracks[reference], *tracks.values()) if found), [])
-    if not seen:
-        return float("nan")
-    track = np.concatenate(list(seen))
-    first, second = topology.normalisers["outer_eye_corners"]
-    return float(np.median(np.linalg.norm(track[:, first] - track[:, second], axis=-1)))
+    found, measured = measure_still(models, labels, topology, faces, comparison.seed, read)
+    frames = dict.fromkeys(models, len(measured))
+    return [
+        _row(
+            STILL,
+            part,
+            frames,
+            {name: np.array([one[part] for one in values]) for name, values in found.items()},
+            comparison,
+            persons(measured),
+        )
+        for part in next((list(values[0]) for values in found.values() if values), [])
+    ]
 
 
-def _clip(
-    tracks: Sequence[Track], length: float, topology: Topology
-) -> tuple[dict[str, float], int]:
-    """The median jitter of each part over the frames of a clip, and how many these are."""
-    values = [_parts(track, length, topology) for track in tracks]
-    if not values:
-        return {}, 0
-    joined = {part: np.concatenate([value[part] for value in values]) for part in values[0]}
-    count = len(joined[WHOLE])
-    return {part: float(np.median(value)) for part, value in joined.items()}, count
+def jitter_section(rows: Sequence[JitterRow]) -> str:
+    """Jitter by clip, and by part of the face where there is a mean over clips."""
+    clips = {row.clip for row in rows} - {ALL_CLIPS, STILL}
+    rows = [row for row in rows if row.part == ALL or row.clip not in clips or len(clips) == 1]
+    names = list(rows[0].jitter)
+    compared = list(rows[0].change)
+    heads = ["clip", "part", "measured", *names, *(f"{name}: change [%]" for name in compared)]
+    body = [
+        [row.clip, row.part, ", ".join(map(str, row.frames.values()))]
+        + [interval(row.jitter[name], ".3f") for name in names]
+        + [interval(row.change[name], "+.2f") for name in compared]
+        for row in rows
+    ]
+    return table(heads, body)
 
 
-def _parts(track: Track, length: float, topology: Topology) -> dict[str, Float[np.ndarray, " u"]]:
-    """Jitter of each part in each frame [%]: root mean square over its landmarks."""
-    lengths = np.full(len(track), length)
-    trembling = landmark_jitter(track[..., :2], lengths)
-    found = {ALL: trembling}
-    for name, points in topology.outputs.items():
-        found[name] = trembling[:, list(points)]
-    parts = {name: np.asarray(np.sqrt((part**2).mean(1))) for name, part in found.items()}
-    return parts | {WHOLE: face_jitter(track[..., :2], lengths)}
-
-
-def summarise(
+def _row(
     clip: str,
     part: str,
     frames: dict[str, int],
-    table: Mapping[str, Float[np.ndarray, " c"]],
-    how: Comparison,
+    values: Mapping[str, Float[np.ndarray, " c"]],
+    comparison: Comparison,
     people: Int[np.ndarray, " c"] | None = None,
 ) -> JitterRow:
-    """Means over the clips (or faces) that each measured; changes over those that both did.
+    """Means over the clips or faces that each network measured; changes over those that both did.
 
     Args:
-        clip: Their name.
-        part: Of the face.
-        frames: How many frames each network was measured on.
-        table: The figures of each network, not-a-number where it has none.
-        how: What the networks are compared with, and the bootstrap.
-        people: Who each figure is of: whole persons are drawn; by default each figure.
+        clip: What the row calls them.
+        part: Part of the face.
+        frames: Number of frames each network was measured on.
+        values: The figures of each network, NaN where it has none.
+        comparison: The reference, and the bootstrap.
+        people: The person behind each figure, to draw whole persons; by default each is drawn by
+            itself.
     """
-    reference = table[how.reference]
+    reference = values[comparison.reference]
     change, jitter = {}, {}
-    for name, values in table.items():
-        known = ~np.isnan(values)
-        jitter[name] = how.mean(values[known], _of(people, known))
-        if name != how.reference:
+    for name, ours in values.items():
+        known = ~np.isnan(ours)
+        jitter[name] = comparison.mean(ours[known], _of(people, known))
+        if name != comparison.reference:
             both = known & ~np.isnan(reference)
-            change[name] = how.change(values[both], reference[both], _of(people, both))
+            change[name] = comparison.change(ours[both], reference[both], _of(people, both))
     return JitterRow(clip, part, dict(frames), jitter, change)
 
 
@@ -216,3 +177,22 @@ def _of(
     people: Int[np.ndarray, " c"] | None, chosen: Bool[np.ndarray, " c"]
 ) -> Int[np.ndarray, " k"] | None:
     return None if people is None else people[chosen]
+
+
+def _compute(evaluated: Evaluated) -> list[JitterRow] | None:
+    models, wanted, topology = evaluated.models, evaluated.wanted, evaluated.topology
+    if not models or not (wanted.videos or wanted.still):
+        return None
+    comparison = evaluated.comparison(models)
+    rows = clip_rows(models, wanted.videos, topology, comparison)
+    rows += still_rows(models, evaluated.labels, topology, wanted.still, comparison, evaluated.read)
+    return rows or None
+
+
+JITTER = Table(
+    key="jitter",
+    title="Temporal jitter [%]",
+    note=_NOTE,
+    compute=_compute,
+    section=jitter_section,
+)

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.comparison import FEW, Comparison
+from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.groups import Group, main_sets
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.markdown import interval, table
-from amesh.evaluation.tables.accuracy import FEW, Comparison, Row, accuracy_rows
-from amesh.evaluation.tables.scores import Scores
+from amesh.evaluation.scores import Scores
+from amesh.evaluation.table import Table
+from amesh.evaluation.tables.errors import Row, error_rows
 from amesh.topology.scheme import Topology
 
 COLUMNS = ("All", "Lips", "Eyes")
 
-# arXiv 2006.10962, Table 2 [%]: other faces, other labels, other networks; never in one table with
-# measured figures.
+# arXiv 2006.10962, Table 2 [%]. Other faces, other labels and other networks: never in one table
+# with measured figures.
 PAPER: Mapping[str, tuple[float, float, float]] = {
     "Mesh": (2.99, 3.28, 6.60),
     "Cascade": (2.99, 2.70, 6.28),
@@ -27,15 +30,15 @@ PAPER: Mapping[str, tuple[float, float, float]] = {
 
 @dataclass(frozen=True)
 class Table2:
-    """Table 2 on one set of faces that are labelled in one scheme.
+    """Table 2 on one group of faces that are labelled in one scheme.
 
     Attributes:
-        group: Name of the set.
-        scheme: Of the labels.
-        measures: Which measures are All, Lips and Eyes.
-        deep: Whether lengths that errors are divided by are in 3-D.
-        sources: Faces by source.
-        rows: All, Lips and Eyes.
+        group: Name of the group.
+        scheme: The label scheme.
+        measures: The measures that stand for All, Lips and Eyes.
+        deep: Whether the lengths that errors are divided by are measured in 3-D.
+        sources: Number of faces by source.
+        rows: One each for All, Lips and Eyes.
     """
 
     group: str
@@ -49,15 +52,15 @@ class Table2:
 def tables_2(
     labels: Sequence[LabelledFace],
     scores: Mapping[str, Scores],
-    how: Comparison,
+    comparison: Comparison,
     topology: Topology,
 ) -> list[Table2]:
-    """Table 2 of every main set whose labels have all three columns.
+    """Table 2 of every main group whose labels have all three columns.
 
     Args:
-        labels: What is known.
-        scores: In regions of interest from the labels.
-        how: What the networks are compared with, and the bootstrap.
+        labels: The labelled faces.
+        scores: Of the networks, in the regions of interest that the labels give.
+        comparison: The reference, and the bootstrap.
         topology: Of the predictions.
     """
     found = []
@@ -69,7 +72,7 @@ def tables_2(
             members = [i for i in main.members.tolist() if labels[i].scheme == name]
             group = Group(main.name, np.array(members))
             measures = tuple(scheme.columns[column] for column in COLUMNS)
-            rows = accuracy_rows(labels, scores, [group], how, measures)
+            rows = error_rows(labels, scores, [group], comparison, measures)
             by_name = {row.measure: row for row in rows}
             if len(by_name) == len(COLUMNS):
                 deep = all(labels[i].points.shape[1] == 3 for i in members)
@@ -80,30 +83,38 @@ def tables_2(
 
 
 def table_2_section(tables: Sequence[Table2]) -> str:
-    """The tables, each with what it was measured on, and the paper's own figures apart."""
+    """The tables, each with what it was measured on, followed by the paper's own figures."""
     blocks = [block for one in tables for block in (_caption(one), _table(one))]
     rows = [[name, *(f"{value:.2f}" for value in values)] for name, values in PAPER.items()]
     blocks += [
-        "The paper's own figures (arXiv 2006.10962, Table 2), on its own data; to be read beside\n"
-        "the measured ones, not against them:",
+        "The paper's own figures (arXiv 2006.10962, Table 2), on its own data. They give context\n"
+        "but cannot be compared directly with the measured ones:",
         table(["network", *COLUMNS], rows),
     ]
     return "\n\n".join(blocks)
 
 
+def _compute(evaluated: Evaluated) -> list[Table2] | None:
+    scores = evaluated.in_roi
+    if not scores:
+        return None
+    comparison = evaluated.comparison(scores)
+    return tables_2(evaluated.labels, scores, comparison, evaluated.topology) or None
+
+
 def _caption(found: Table2) -> str:
     sources = ", ".join(f"{count} of {name}" for name, count in found.sources.items())
     faces = sum(found.sources.values())
-    few = f"; fewer than {FEW} faces, to be read with care" if faces < FEW else ""
+    few = f"; fewer than {FEW} faces, read with care" if faces < FEW else ""
     space = "3-D" if found.deep else "2-D"
     names = ", ".join(
         f"{column} is `{m}`" for column, m in zip(COLUMNS, found.measures, strict=True)
     )
     return (
         f"**{found.group}**: {faces} faces ({sources}), labelled in `{found.scheme}`{few}.\n"
-        "Crops: regions of interest from the labels, no detector. Mean 2-D distance [%] over the\n"
-        "distance between the outer eye corners (All), the corners of the lips (Lips), those of\n"
-        f"the same eye (Eyes), these lengths in {space}. {names}."
+        "Crops: regions of interest from the labels, no detector. Mean 2-D distance in % of the\n"
+        "distance between the outer eye corners (All), the corners of the lips (Lips) or those of\n"
+        f"the same eye (Eyes); these lengths are measured in {space}. {names}."
     )
 
 
@@ -117,3 +128,11 @@ def _table(found: Table2) -> str:
         ]
         lines.append([first.model, *(interval(cell.error) for cell in cells), *changes])
     return table(heads, lines)
+
+
+TABLE_2 = Table(
+    key="table_2",
+    title="Table 2",
+    compute=_compute,
+    section=table_2_section,
+)

@@ -14,7 +14,7 @@ from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
 from amesh.evaluation.labels.read import Pictures
 from amesh.evaluation.options import LabelledData
-from amesh.evaluation.tables.scores import Scores, score_matched
+from amesh.evaluation.scores import Scores, score_matched
 from amesh.metrics.bootstrap import Interval
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED, MeshConfig

@@ -6,8 +6,8 @@ from evaluated_faces import Finder
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.misplacement import changes
 from amesh.evaluation.models import run_models
+from amesh.evaluation.perturbation import perturbations
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
@@ -29,14 +29,14 @@ def test_each_label_is_looked_at_through_its_own_region(
         label(pose(), scheme=None, points=np.zeros((0, 2))),
     ]
     black = np.zeros((200, 220, 3), dtype=np.uint8)
-    runs = run_models({"x": finder}, labels, topology, misplace_rois=True, read=lambda _: black)
+    runs = run_models({"x": finder}, labels, topology, perturb_rois=True, read=lambda _: black)
     run = runs["x"]
-    assert [len(rois.size) for rois in finder.rois] == [len(changes())] * 2
+    assert [len(rois.size) for rois in finder.rois] == [len(perturbations())] * 2
     middles = [rois.centre[0].tolist() for rois in finder.rois]
     assert middles[1][0] - middles[0][0] == pytest.approx(70.0, abs=0.5)
     assert [found is None for found in run.in_roi] == [False, False, True]
-    assert [found is None for found in run.misplaced] == [False, False, True]
+    assert [found is None for found in run.perturbed] == [False, False, True]
     assert len(run.full.of(labels[0])) == 1
     np.testing.assert_allclose(run.in_roi[0], pose(), atol=1e-4)
-    assert run.misplaced[1] is not None
-    np.testing.assert_allclose(run.misplaced[1][7], pose() + np.array([0, 7, 0]), atol=1e-4)
+    assert run.perturbed[1] is not None
+    np.testing.assert_allclose(run.perturbed[1][7], pose() + np.array([0, 7, 0]), atol=1e-4)

@@ -9,8 +9,11 @@ import pytest
 from evaluated_faces import Finder
 
 from amesh.errors import UserError
+from amesh.evaluation import tables
+from amesh.evaluation.markdown import table
 from amesh.evaluation.options import Evaluation, LabelledData
 from amesh.evaluation.run import evaluate
+from amesh.evaluation.table import Table
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
@@ -264,7 +267,7 @@ def test_pictures_alone_are_not_needed_for_jitter(
     tmp_path: Path, opened: Callable[..., Finder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = [np.zeros((200, 220, 3), np.uint8)] * 8
-    monkeypatch.setattr("amesh.evaluation.tables.jitter.read_frames", lambda path: iter(frames))
+    monkeypatch.setattr("amesh.evaluation.jitter_clips.read_frames", lambda path: iter(frames))
     wanted = Evaluation(
         models=("right-by-0", "right-by-1"), videos=(tmp_path / "a.mp4",), output=tmp_path
     )
@@ -272,4 +275,40 @@ def test_pictures_alone_are_not_needed_for_jitter(
     data = _read(tmp_path)
     assert {row["clip"] for row in data["jitter"]} == {"a.mp4"}
     assert data["jitter"][0]["frames"] == {"right-by-0": 5, "right-by-1": 5}
-    assert data["table_2"] == []
+    assert data["table_2"] is None
+
+
+def test_a_table_on_the_list_is_in_the_report(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = Table[dict[str, int]](
+        key="sizes",
+        title="Sizes",
+        compute=lambda evaluated: {"faces": len(evaluated.labels)},
+        section=lambda rows: table(["what", "how many"], [[k, str(v)] for k, v in rows.items()]),
+    )
+    monkeypatch.setattr(tables, "TABLES", (sizes, *tables.TABLES))
+    evaluate(_one(manifest, tmp_path), opened)
+    text = (tmp_path / "evaluation.md").read_text()
+    assert "## Sizes\n\n| what  | how many |\n| ----- | -------- |\n| faces | 4" in text
+    assert _read(tmp_path)["sizes"] == {"faces": 4}
+
+
+def test_each_table_has_a_key_and_a_title_of_its_own() -> None:
+    for names in ([one.key for one in tables.TABLES], [one.title for one in tables.TABLES]):
+        assert len(set(names)) == len(names)
+
+
+def test_rows_that_several_tables_use_are_computed_once(
+    tmp_path: Path, manifest: Path, opened: Callable[..., Finder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def counted(table: Table[Any]) -> Any:
+        compute = table.compute
+        return lambda evaluated: calls.append(table.key) or compute(evaluated)
+
+    for one in tables.TABLES:
+        monkeypatch.setitem(one.__dict__, "compute", counted(one))
+    evaluate(_one(manifest, tmp_path, models=("right-by-0", "right-by-1")), opened)
+    assert sorted(calls) == sorted(one.key for one in tables.TABLES)

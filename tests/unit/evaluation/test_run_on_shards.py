@@ -58,7 +58,7 @@ def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
         assert all(0 < cell["error"]["value"] < 100 for cell in row["cells"])
     assert not data["detection"]  # no detector was asked for, nor its weights
     assert not data["full"]
-    assert [row["group"] for row in data["bins"]["Pose"]] == ["drawn, yaw 0 to 30"] * 3
+    assert [row["group"] for row in data["bins"]["rows"]["Pose"]] == ["drawn, yaw 0 to 30"] * 3
     assert {row["clip"] for row in data["jitter"]} == {"still faces"}
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {
@@ -68,7 +68,8 @@ def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
         *(f"error_map-face478-{name}_minus_Mesh.png" for name in ("Attention_mesh", "Cascade")),
         *(f"worst-{name}.png" for name in ("Attention_mesh", "Mesh", "Cascade")),
     }
-    assert set(data["pictures"]) == {name for name in written if name.endswith(".png")}
+    pictures = data["error_maps"] | data["worst_faces"]
+    assert set(pictures) == {name for name in written if name.endswith(".png")}
 
 
 def test_errors_in_table_2_are_those_of_the_network(tmp_path: Path) -> None:

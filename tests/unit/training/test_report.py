@@ -15,13 +15,10 @@ def test_curves_are_read_where_they_have_values(tmp_path):
 def test_the_sheet_shows_each_quantity_and_its_last_value(tmp_path):
     (tmp_path / "metrics.csv").write_text(LOG)
     drawn = sheet(tmp_path / "metrics.csv")
-    assert drawn.index(">nme<") < drawn.index(">loss<") < drawn.index(">nme/lips<")
-    for text in ("val 3.25", "train 8", "step 1"):
-        assert text in drawn
-    # A picture of its own: three charts side by side.
-    root = ElementTree.fromstring(drawn)
+    root = ElementTree.fromstring(drawn)  # a picture of its own: three charts side by side
     groups = root.findall("{http://www.w3.org/2000/svg}g")
-    places = [group.get("transform") for group in groups]
-    assert places == ["translate(0 0)", "translate(420 0)", "translate(840 0)"]
+    titles = [group.findtext("{http://www.w3.org/2000/svg}text") for group in groups]
+    assert titles == ["nme: val 3.25", "loss: train 8", "nme/lips: val 4.5"]
+    assert {"train", "val", "step"} <= set(root.itertext())
     assert drawn in page("a < b", drawn)
     assert "<h1>a &lt; b</h1>" in page("a < b", drawn)

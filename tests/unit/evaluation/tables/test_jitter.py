@@ -1,65 +1,37 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from evaluated_faces import cells
+from jittering_faces import Jittering, frames
 
 from amesh.data.sources.labelled_face import LabelledFace
-from amesh.errors import UserError
-from amesh.evaluation.tables import jitter
-from amesh.evaluation.tables.accuracy import Comparison
+from amesh.evaluation import jitter_clips
+from amesh.evaluation.comparison import Comparison
+from amesh.evaluation.jitter_clips import ALL, WHOLE
+from amesh.evaluation.jitter_still import LOOKS
 from amesh.evaluation.tables.jitter import (
-    ALL,
     ALL_CLIPS,
-    WHOLE,
+    STILL,
     JitterRow,
-    follow,
-    read_frames,
-    video_jitter,
+    clip_rows,
+    jitter_section,
+    still_rows,
 )
-from amesh.evaluation.tables.jitter_still import LOOKS, STILL, still_jitter
 from amesh.geometry.roi import Roi
+from amesh.metrics.bootstrap import Interval
 from amesh.pipeline.face_pipeline import Face
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
 MakeLabel = Callable[..., LabelledFace]
-HOW = Comparison("calm", 50, 0)
-
-
-class Trembling:
-    """Knows the face, give or take some noise; loses it in frames of even grey."""
-
-    def __init__(self, face: np.ndarray, noise: float, seed: int = 0) -> None:
-        self.face, self.noise = face, noise
-        self.random = np.random.default_rng(seed)
-        self.detections = 0
-        self.rois: list[Roi] = []
-
-    def __call__(self, image: np.ndarray, rois: Roi | None = None) -> list[Face]:
-        seen = bool(np.ptp(image))
-        if rois is None:
-            self.detections += 1
-        else:
-            self.rois.append(rois)
-        found = self.face.copy()
-        found[:, :2] += self.random.normal(0, self.noise, (len(found), 2))
-        region = rois or Roi(*[None] * 3)  # type: ignore[arg-type]
-        face = Face(0, 0.9 if seen else 0.1, found.astype(np.float32), region)
-        return [face] if seen or rois is not None else []
-
-
-def _frames(count: int, blank: int | None = None) -> Iterator[np.ndarray]:
-    for i in range(count):
-        frame = np.zeros((8, 8, 3), np.uint8)
-        frame[0] = 0 if i == blank else 255
-        yield frame
+COMPARISON = Comparison("calm", 50, 0)
 
 
 @pytest.fixture
 def clips(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    monkeypatch.setattr(jitter, "read_frames", lambda path: _frames(60))
+    monkeypatch.setattr(jitter_clips, "read_frames", lambda path: frames(60))
     return [Path("a.mp4"), Path("b.mp4")]
 
 
@@ -68,11 +40,11 @@ def _value(rows: list[JitterRow], clip: str, part: str, model: str) -> float:
     return row.jitter[model].value
 
 
-def test_jitter_is_the_noise_and_twice_of_it_twice(
+def test_jitter_equals_the_noise_that_was_added(
     topology: Topology, pose: Pose, clips: list[Path]
 ) -> None:
-    models = {"calm": Trembling(pose(), 0.3), "shaky": Trembling(pose(), 0.6, 1)}
-    rows = video_jitter(models, clips, topology, HOW)
+    models = {"calm": Jittering(pose(), 0.3), "shaky": Jittering(pose(), 0.6, 1)}
+    rows = clip_rows(models, clips, topology, COMPARISON)
     expected = 100 * 0.3 * np.sqrt(2) / 60  # of the eye distance
     for part in (ALL, "lips", "left_iris"):
         found = _value(rows, ALL_CLIPS, part, "calm")
@@ -84,49 +56,40 @@ def test_jitter_is_the_noise_and_twice_of_it_twice(
     assert _value(rows, "a.mp4", WHOLE, "calm") < 0.2 * expected
 
 
-def test_a_face_is_followed_by_its_own_landmarks_until_it_is_lost(
-    topology: Topology, pose: Pose
-) -> None:
-    model = Trembling(pose(), 0.0)
-    [first, second] = follow({"x": model}, _frames(20, blank=9), "", topology)["x"]
-    # Detected in frame 0, lost in 9, detected again in 10.
-    assert (len(first), len(second)) == (8, 9)
-    assert model.detections == 2
-    assert model.rois[3].centre[0].tolist() == model.rois[4].centre[0].tolist()
-
-
-def test_a_network_that_finds_nobody_spoils_no_other(
+def test_a_network_that_finds_no_face_does_not_affect_the_others(
     topology: Topology, pose: Pose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Blind:
         def __call__(self, image: np.ndarray, rois: Roi | None = None) -> list[Face]:
             return []
 
-    monkeypatch.setattr(jitter, "read_frames", lambda path: _frames(10))
-    models = {"calm": Trembling(pose(), 0.3), "blind": Blind()}
-    rows = video_jitter(models, [Path("a.mp4")], topology, HOW)
+    monkeypatch.setattr(jitter_clips, "read_frames", lambda path: frames(10))
+    models = {"calm": Jittering(pose(), 0.3), "blind": Blind()}
+    rows = clip_rows(models, [Path("a.mp4")], topology, COMPARISON)
     assert {row.clip for row in rows} == {"a.mp4"}  # one clip needs no mean
     assert _value(rows, "a.mp4", ALL, "calm") > 0
     assert np.isnan(_value(rows, "a.mp4", ALL, "blind"))
     assert np.isnan(rows[0].change["blind"].value)
 
 
-def test_a_network_that_sees_less_depth_seems_no_shakier(
+def test_a_network_that_sees_less_depth_has_no_more_jitter(
     topology: Topology, pose: Pose, label: MakeLabel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = pose(yaw=45.0, size=90.0)
     flat = deep * (1.0, 1.0, 0.3)
     picture = np.full((200, 220, 3), 128, np.uint8)
-    monkeypatch.setattr(jitter, "read_frames", lambda path: _frames(60))
+    monkeypatch.setattr(jitter_clips, "read_frames", lambda path: frames(60))
     for reference, face in (("calm", flat), ("calm", deep)):
-        models = {reference: Trembling(face, 0.3), "deep": Trembling(deep, 0.3)}
+        models = {reference: Jittering(face, 0.3), "deep": Jittering(deep, 0.3)}
         [row] = [
-            row for row in video_jitter(models, [Path("a.mp4")], topology, HOW) if row.part == ALL
+            row
+            for row in clip_rows(models, [Path("a.mp4")], topology, COMPARISON)
+            if row.part == ALL
         ]
         assert row.jitter["deep"].value == row.jitter[reference].value
     assert row.jitter["deep"].value == pytest.approx(100 * 0.3 * np.sqrt(2) / 90, rel=0.05)
-    models = {"calm": Trembling(flat, 0.3), "deep": Trembling(deep, 0.3)}
-    [row, *_] = still_jitter(models, [label(deep)], topology, 1, HOW, lambda path: picture)
+    models = {"calm": Jittering(flat, 0.3), "deep": Jittering(deep, 0.3)}
+    [row, *_] = still_rows(models, [label(deep)], topology, 1, COMPARISON, lambda path: picture)
     assert row.jitter["deep"].value == row.jitter["calm"].value
     assert row.jitter["deep"].value == pytest.approx(100 * 0.3 * np.sqrt(2) / 90, rel=0.05)
 
@@ -138,8 +101,8 @@ def test_a_still_faces_interval_is_over_persons(
     picture = np.full((200, 220, 3), 128, np.uint8)
 
     def width(labels: list[LabelledFace]) -> float:
-        models = {"calm": Trembling(pose(), 0.3), "shaky": Trembling(pose(), 0.6, 1)}
-        [row, *_] = still_jitter(models, labels, topology, 9, HOW, lambda path: picture)
+        models = {"calm": Jittering(pose(), 0.3), "shaky": Jittering(pose(), 0.6, 1)}
+        [row, *_] = still_rows(models, labels, topology, 9, COMPARISON, lambda path: picture)
         assert row.frames == {"calm": len(labels), "shaky": len(labels)}
         assert np.isnan(row.change["shaky"].low) == np.isnan(row.jitter["calm"].low)
         return row.jitter["calm"].high - row.jitter["calm"].low
@@ -148,33 +111,13 @@ def test_a_still_faces_interval_is_over_persons(
     assert width(labels) > 0
 
 
-def test_frames_of_a_video_are_rgb(tmp_path: Path) -> None:
-    path = tmp_path / "a.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (32, 16))
-    for _ in range(4):
-        writer.write(np.full((16, 32, 3), (0, 0, 250), np.uint8))  # red, in OpenCV's order
-    writer.release()
-    frames = list(read_frames(path))
-    assert [frame.shape for frame in frames] == [(16, 32, 3)] * 4
-    assert frames[0][..., 0].min() > 200
-    assert frames[0][..., 2].max() < 50
-
-
-def test_what_is_no_video_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.mp4: no such file; give a video"):
-        next(read_frames(tmp_path / "none.mp4"))
-    (tmp_path / "a.mp4").write_bytes(b"text")
-    with pytest.raises(UserError, match=r"a\.mp4: not a video that can be read"):
-        next(read_frames(tmp_path / "a.mp4"))
-
-
-def test_a_still_face_scatters_as_its_network_does(
+def test_scatter_of_a_still_face_equals_the_noise(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     labels = [label(pose(), source=source) for source in ("x", "x", "y")]
-    models = {"calm": Trembling(pose(), 0.3), "shaky": Trembling(pose(), 0.6, 1)}
+    models = {"calm": Jittering(pose(), 0.3), "shaky": Jittering(pose(), 0.6, 1)}
     picture = np.full((200, 220, 3), 128, np.uint8)
-    rows = still_jitter(models, labels, topology, 2, HOW, lambda path: picture)
+    rows = still_rows(models, labels, topology, 2, COMPARISON, lambda path: picture)
     expected = 100 * 0.3 * np.sqrt(2) / 60
     assert _value(rows, STILL, ALL, "calm") == pytest.approx(expected, rel=0.05)
     assert _value(rows, STILL, "lips", "shaky") == pytest.approx(2 * expected, rel=0.1)
@@ -186,3 +129,13 @@ def test_a_still_face_scatters_as_its_network_does(
     side = float(calm[0].size[0])
     assert 0.001 * side < np.abs(moved).max() < 0.005 * side
     assert [r.centre[0].tolist() for r in shaky] == [r.centre[0].tolist() for r in calm]
+
+
+def test_parts_of_the_face_are_shown_over_all_clips_only() -> None:
+    rows = [
+        JitterRow(clip, part, {"x": 30}, {"x": Interval(0.5, 0.4, 0.6)}, {})
+        for clip in (ALL_CLIPS, "a.mp4", "b.mp4")
+        for part in (ALL, "lips")
+    ]
+    shown = [row[:2] for row in cells(jitter_section(rows))[2:]]
+    assert shown == [[ALL_CLIPS, ALL], [ALL_CLIPS, "lips"], ["a.mp4", ALL], ["b.mp4", ALL]]

@@ -1,62 +1,36 @@
+import math
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import numpy as np
-import pytest
-import torch
+from evaluated_faces import cells
 
 from amesh.data.sources.labelled_face import LabelledFace
-from amesh.evaluation.misplacement import Change, changes, misplace
-from amesh.evaluation.tables.accuracy import Comparison
-from amesh.evaluation.tables.robustness import curves
-from amesh.geometry.roi import Roi, image_from_crop
+from amesh.evaluation.comparison import Comparison
+from amesh.evaluation.perturbation import perturbations
+from amesh.evaluation.tables.robustness import (
+    Curve,
+    curves,
+    robustness_chart,
+    robustness_section,
+)
+from amesh.metrics.bootstrap import Interval
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
 MakeLabel = Callable[..., LabelledFace]
 
-ROI = Roi(
-    torch.tensor([[50.0, 40.0]], dtype=torch.float64),
-    torch.tensor([20.0], dtype=torch.float64),
-    torch.tensor([torch.pi / 2], dtype=torch.float64),
-)
 
-
-def test_grid_is_balanced_and_starts_untouched() -> None:
-    grid = changes()
-    assert grid[0] == Change("none", 0.0)
-    assert max(abs(change.right) for change in grid) == pytest.approx(0.2)
-    assert (min(c.scale for c in grid), max(c.scale for c in grid)) == (0.7, 1.4)
-    assert max(abs(change.roll) for change in grid) == pytest.approx(np.pi / 4)
-    for part in ("right", "down", "roll"):
-        assert sum(getattr(change, part) for change in grid) == pytest.approx(0.0)
-
-
-def test_shift_goes_along_the_axes_of_the_crop() -> None:
-    # Turned by 90 degrees, the crop's x axis points down the picture, its y axis to the left.
-    found = misplace(ROI, [Change("shift", 10, right=0.1), Change("shift", 10, down=0.1)])
-    np.testing.assert_allclose(found.centre, [[50, 42], [48, 40]], atol=1e-12)
-    matrix = image_from_crop(ROI, 100)[0].numpy()
-    for centre, crop in zip(found.centre.numpy(), [(60, 50, 1), (50, 60, 1)], strict=True):
-        np.testing.assert_allclose(matrix @ crop, centre, atol=1e-12)
-
-
-def test_scale_and_roll_keep_the_centre() -> None:
-    found = misplace(ROI, [Change("scale", 1.4, scale=1.4), Change("roll", 30, roll=np.pi / 6)])
-    np.testing.assert_allclose(found.centre, [[50, 40], [50, 40]])
-    np.testing.assert_allclose(found.size, [28, 20])
-    np.testing.assert_allclose(found.angle, [np.pi / 2, np.pi / 2 + np.pi / 6])
-
-
-def test_curves_average_the_directions_of_a_change(
+def test_curves_average_over_the_directions_of_a_perturbation(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
-    grid = changes()
+    grid = perturbations()
     labels = [label(pose()), label(pose()), label(pose())]
     # A network whose error is the shift itself: 0.6 px, 1 % of the eye distance, for each percent
     # to the right, three times that to the left, nothing up or down.
     moved = []
-    for change in grid:
-        off = 0.6 * 100 * (change.right if change.right > 0 else -3 * change.right)
+    for one in grid:
+        off = 0.6 * 100 * (one.right if one.right > 0 else -3 * one.right)
         moved.append(pose() + np.array([off, 0, 0]))
     face = np.stack(moved).astype(np.float64)
     worse = 2 * face - pose()  # twice as far away in every crop
@@ -79,5 +53,24 @@ def test_curves_average_the_directions_of_a_change(
 def test_nothing_to_measure_gives_no_curve(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
-    how = Comparison("x", 50, 0)
-    assert curves([label(pose())], {"x": [None]}, topology, how) == {"x": []}
+    comparison = Comparison("x", 50, 0)
+    assert curves([label(pose())], {"x": [None]}, topology, comparison) == {"x": []}
+
+
+def test_section_and_chart_show_the_first_measure_of_a_group() -> None:
+    none = Interval(2.0, math.nan, math.nan)
+    line = ((0.0, Interval(1.0, 0.9, 1.1)), (5.0, none))
+    found = {
+        "old": [
+            Curve("helen", measure, kind, line)
+            for measure in ("inner_51", "lips")
+            for kind in ("shift", "scale", "roll")
+        ]
+    }
+    text = robustness_section(found)
+    assert ["0", "1.00 (0.90 to 1.10)"] in cells(text)
+    assert ["5", "2.00"] in cells(text)
+    assert "lips" not in text
+    assert text.endswith("(robustness.svg)")
+    texts = list(ElementTree.fromstring(robustness_chart(found)).itertext())
+    assert {"shift", "scale", "roll", "old", "helen: inner_51 [%]"} <= set(texts)

@@ -1,4 +1,4 @@
-"""Where on the face a network errs: mean error by landmark, and its picture on the mean face."""
+"""Where on the face networks err: the mean error of each landmark, drawn on the mean face."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import point_offsets
-from amesh.evaluation.markdown import plain_name
+from amesh.evaluation.pictures import Picture, captions, contents, png_name, section
+from amesh.evaluation.table import Table
 from amesh.topology.scheme import Topology
 
-# Fewer points of a scheme make no map.
-_FEWEST = 40
+_FEWEST = 40  # points: a scheme with fewer gets no map
 _SIDE, _MARGIN, _HEAD, _BAR = 760, 30, 64, 150  # [px]
 _INK, _PAPER = (30, 34, 40), (255, 255, 255)
 _VIRIDIS = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)
@@ -25,15 +26,15 @@ Colours = Callable[[Float[np.ndarray, "*k"]], UInt8[np.ndarray, "*k 3"]]
 
 @dataclass(frozen=True, eq=False)
 class ErrorMap:
-    """Mean errors by point of a label scheme.
+    """The mean error of each point of a label scheme.
 
     Attributes:
-        scheme: Of the labels.
-        faces: How many were labelled in it.
-        places: Of the points, on the mean face.
-        triangles: Between points, where they are the topology's own.
+        scheme: The label scheme.
+        faces: Number of faces labelled in it.
+        places: Where the points lie on the mean face.
+        triangles: Between points, if they are the topology's own.
         edges: Of the triangles.
-        errors: By the name of the network [% of what the scheme's first measure is divided by].
+        errors: By the name of the network [% of the length that divides the first measure].
         unit: That length, in words.
     """
 
@@ -54,7 +55,7 @@ def error_maps(
     """Mean errors by landmark, for each label scheme with enough points.
 
     Args:
-        labels: What is known.
+        labels: The labelled faces.
         landmarks: A prediction for each label or None, by the name of the network.
         topology: Of the predictions.
     """
@@ -63,7 +64,7 @@ def error_maps(
         scheme = label_scheme(name, topology)
         if scheme.common is None or len(scheme.common.labelled) < _FEWEST:
             continue
-        # Only faces that every network was shown: the maps have to be comparable.
+        # Only faces that every network has seen, so that the maps are comparable.
         shown = [
             i
             for i, label in enumerate(labels)
@@ -93,14 +94,14 @@ def error_maps(
 
 
 def draw_maps(found: ErrorMap, reference: str) -> dict[str, bytes]:
-    """PNG files by name: one for each network on one scale, and each one's change."""
+    """PNG files by name: the networks on one scale, and their differences from the reference."""
     known = np.concatenate([e[np.isfinite(e)] for e in found.errors.values()])
-    # A few bad landmarks would leave no colours for the others.
+    # Not the maximum: a few bad landmarks would leave no colours for the others.
     top = _round_up(float(np.quantile(known, 0.98))) if len(known) else 1.0
     head = f"{found.scheme}, {found.faces} faces: mean 2-D error"
     unit = f"[% of the {found.unit}]"
     files = {
-        plain_name("error_map", found.scheme, name): draw_map(
+        png_name("error_map", found.scheme, name): draw_map(
             found, errors, f"{name}: {head}", unit, (0.0, top), _sequential
         )
         for name, errors in found.errors.items()
@@ -115,7 +116,7 @@ def draw_maps(found: ErrorMap, reference: str) -> dict[str, bytes]:
         far = _round_up(float(np.quantile(known, 0.98))) if len(known) else 1.0
         for name, change in changes.items():
             title = f"{name} minus {reference}: {head}; blue is better"
-            file = plain_name("error_map", found.scheme, f"{name} minus {reference}")
+            file = png_name("error_map", found.scheme, f"{name} minus {reference}")
             files[file] = draw_map(found, change, title, unit, (-far, far), _diverging)
     return files
 
@@ -128,7 +129,7 @@ def draw_map(
     scale: tuple[float, float],
     colours: Colours,
 ) -> bytes:
-    """One map as PNG: the frontal mean face, coloured by value, beside its scale."""
+    """One map as PNG: the frontal mean face, coloured by value, and the scale beside it."""
     low, high = found.places.min(0), found.places.max(0)
     zoom = (_SIDE - 2 * _MARGIN) / float((high - low).max())
     middle = np.array([_SIDE / 2, _HEAD + _SIDE / 2])
@@ -174,7 +175,7 @@ def _with_scale(
         value = scale[0] + (scale[1] - scale[0]) * i / 4
         y = bottom - (bottom - top) * i / 4
         sign = "+" if scale[0] < 0 else ""
-        mark = {0: "< " if scale[0] < 0 else "", 4: "> "}.get(i, "")  # what is beyond the scale
+        mark = {0: "< " if scale[0] < 0 else "", 4: "> "}.get(i, "")  # values beyond the scale
         write.line([(left + 26, y), (left + 32, y)], _INK)
         write.text((left + 37, y), f"{mark}{value:{sign}.3g}", _INK, font, anchor="lm")
     _, content = cv2.imencode(".png", np.asarray(picture)[..., ::-1])
@@ -202,7 +203,7 @@ def _fill(
 
 
 def _mean(offsets: Float[np.ndarray, "f k 2"]) -> Float[np.ndarray, " k"]:
-    """Over the faces that label a point; not-a-number for one that none labels."""
+    """The mean over the faces that label a point; NaN for a point that none labels."""
     distance = np.linalg.norm(offsets, axis=-1)
     known = np.isfinite(distance)
     count = known.sum(0)
@@ -237,3 +238,25 @@ def _round_up(value: float) -> float:
         return 1.0
     size = 10.0 ** (np.floor(np.log10(value)) - 1)
     return float(np.ceil(value / size - 1e-9) * size)
+
+
+def _compute(evaluated: Evaluated) -> dict[str, Picture] | None:
+    if not evaluated.runs:
+        return None
+    landmarks = {name: run.in_roi for name, run in evaluated.runs.items()}
+    reference = evaluated.comparison(landmarks).reference
+    return {
+        file: Picture(f"{found.scheme}: error by landmark", content)
+        for found in error_maps(evaluated.labels, landmarks, evaluated.topology)
+        for file, content in draw_maps(found, reference).items()
+    } or None
+
+
+ERROR_MAPS = Table(
+    key="error_maps",
+    title="Where on the face",
+    compute=_compute,
+    section=section,
+    files=contents,
+    json=captions,
+)

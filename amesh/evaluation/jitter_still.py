@@ -1,6 +1,7 @@
-"""Jitter on a still face: the same picture again and again, as a camera sees who does not move.
+"""Measures how much landmarks jitter on a still face: one picture seen again and again.
 
-Each look is cut a fraction of a pixel elsewhere and has other noise.
+As a camera sees somebody who does not move: every crop is a fraction of a pixel away from the
+others and has noise of its own.
 """
 
 import sys
@@ -14,37 +15,39 @@ from tqdm import tqdm
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.labels.read import limit_labels, persons
+from amesh.evaluation.jitter_clips import ALL
+from amesh.evaluation.labels.read import limit_labels
 from amesh.evaluation.labels.template_fit import eye_distance, label_roi
 from amesh.evaluation.models import FaceFinder
-from amesh.evaluation.tables.accuracy import Comparison
-from amesh.evaluation.tables.jitter import ALL, JitterRow, summarise
 from amesh.geometry.roi import Roi
 from amesh.topology.scheme import Topology
 
-LOOKS = 16  # of one face
-NOISE = 2.0  # standard deviation of each pixel [of 255]
+LOOKS = 16  # crops of one face
+NOISE = 2.0  # standard deviation on each pixel [of 255]
 SHIFT = 0.25  # of the region of interest, at most, each way [% of its side]: half a crop pixel
-STILL = "still faces"
 
 
-def still_jitter(
+def measure_still(
     models: Mapping[str, FaceFinder],
     labels: Sequence[LabelledFace],
     topology: Topology,
     faces: int,
-    how: Comparison,
+    seed: int,
     read: Callable[[Path], UInt8[np.ndarray, "h w 3"]],
-) -> list[JitterRow]:
-    """How far landmarks of an unmoved face scatter about their mean [% of the eyes' distance].
+) -> tuple[dict[str, list[dict[str, float]]], list[LabelledFace]]:
+    """How far landmarks of a face that does not move scatter about their mean.
 
     Args:
-        models: Networks by name, the reference among them.
+        models: The networks by name.
         labels: Faces with regions of interest.
-        topology: Of the networks.
-        faces: How many to take, spread over the sources.
-        how: What the networks are compared with, and the bootstrap; persons are drawn.
+        topology: The networks' landmark scheme.
+        faces: Number of faces to take, spread over the sources.
+        seed: Seed of shifts and noise.
         read: Reads a picture.
+
+    Returns:
+        By the name of the network, for each face that was measured, the scatter of each part of the
+        face [% of the outer eye distance]; and the labels of these faces.
     """
     placed = [label for label in labels if label.scheme is not None]
     sources = len({label.source for label in placed})
@@ -58,11 +61,11 @@ def still_jitter(
         try:
             image, region = _around(read(label.image), region)
         except UserError:
-            continue  # reported with the accuracy
+            continue  # reported already
         seen: dict[str, list[np.ndarray]] = {name: [] for name in models}
         for look in range(LOOKS):
             # Every network sees the same shifts and the same noise.
-            random = np.random.default_rng([how.seed, number, look])
+            random = np.random.default_rng([seed, number, look])
             step = torch.from_numpy(random.uniform(-SHIFT, SHIFT, 2) / 100)
             moved = Roi(region.centre + step * region.size, region.size, region.angle)
             noisy = image + random.normal(0.0, NOISE, image.shape)
@@ -72,26 +75,13 @@ def still_jitter(
         measured.append(label)
         for name, looks in seen.items():
             scatter[name].append(_scatter(np.stack(looks), length, topology))
-    parts = next((list(found[0]) for found in scatter.values() if found), [])
-    counts = {name: len(found) for name, found in scatter.items()}
-    people = persons(measured)
-    return [
-        summarise(
-            STILL,
-            part,
-            counts,
-            {name: np.array([one[part] for one in found]) for name, found in scatter.items()},
-            how,
-            people,
-        )
-        for part in parts
-    ]
+    return scatter, measured
 
 
 def _around(
     image: UInt8[np.ndarray, "h w 3"], region: Roi
 ) -> tuple[UInt8[np.ndarray, "part_h part_w 3"], Roi]:
-    """The part of a picture that a region can see, wherever it is turned, and the region in it."""
+    """The part of a picture that the region can show at any rotation, and the region in it."""
     centre, reach = region.centre[0].numpy(), float(region.size[0]) * 0.75
     limit = np.array([image.shape[1], image.shape[0]])
     low = np.floor(centre - reach).astype(int).clip(0, limit - 1)
@@ -104,7 +94,7 @@ def _scatter(
     looks: Float[np.ndarray, "t n 3"], length: float, topology: Topology
 ) -> dict[str, float]:
     away = looks[..., :2] - looks[..., :2].mean(0)
-    # The mean is made of these looks: one degree of freedom is gone.
+    # The mean is taken from the same looks, which costs one degree of freedom.
     squared = (away**2).sum(-1).sum(0) / (len(looks) - 1)  # n
 
     def percent(indices: Sequence[int] | slice) -> float:

@@ -1,6 +1,6 @@
-"""The worst faces of a network on a sheet, labels and prediction drawn.
+"""A contact sheet of each network's worst faces, with labels and predictions drawn on them.
 
-It shows the pictures themselves: made only where it was asked for.
+It shows the pictures themselves, and so is only made on request.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,12 @@ import torch
 from jaxtyping import Float, UInt8
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.template_fit import label_roi
-from amesh.evaluation.tables.scores import Scores
+from amesh.evaluation.pictures import Picture, captions, contents, png_name, section
+from amesh.evaluation.scores import Scores
+from amesh.evaluation.table import Table
 from amesh.geometry import affine, roi
 from amesh.pipeline.draw import Style, draw_faces, draw_sheet
 from amesh.pipeline.images import crop_image
@@ -32,18 +35,18 @@ def worst_sheet(
     topology: Topology,
     read: Callable[[Path], UInt8[np.ndarray, "h w 3"]],
 ) -> bytes | None:
-    """The faces of the largest error by the first measure of their scheme, as PNG.
+    """The faces with the largest errors by the first measure of their scheme, as PNG.
 
     Args:
-        labels: What is known.
-        scores: In the regions of interest of the labels.
-        landmarks: What was predicted there.
-        count: How many faces.
+        labels: The labelled faces.
+        scores: Of one network, in the regions of interest that the labels give.
+        landmarks: What it predicted there.
+        count: Number of faces.
         topology: Of the predictions.
         read: Reads a picture.
 
     Returns:
-        None where no face was measured.
+        None if no face was measured.
     """
     ranked = []
     for i, label in enumerate(labels):
@@ -52,15 +55,15 @@ def worst_sheet(
         measure = next(iter(label_scheme(label.scheme, topology).measures), None)
         if measure is not None and np.isfinite(error := scores.errors[measure][i]):
             ranked.append((-float(error), i, measure))
-    tiles, captions = [], []
+    tiles, texts = [], []
     for error, i, measure in sorted(ranked)[:count]:
         face = landmarks[i]
         assert face is not None
         tiles.append(_tile(labels[i], face, topology, read))
-        captions.append(f"{-error:.2f} % {measure}, {labels[i].source}: {labels[i].image.name}")
+        texts.append(f"{-error:.2f} % {measure}, {labels[i].source}: {labels[i].image.name}")
     if not tiles:
         return None
-    sheet = draw_sheet(tiles, min(4, len(tiles)), captions, _CELL)
+    sheet = draw_sheet(tiles, min(4, len(tiles)), texts, _CELL)
     _, content = cv2.imencode(".png", sheet[..., ::-1])
     return content.tobytes()
 
@@ -71,7 +74,7 @@ def _tile(
     topology: Topology,
     read: Callable[[Path], UInt8[np.ndarray, "h w 3"]],
 ) -> UInt8[np.ndarray, "k k 3"]:
-    """The region that the network looked at: its lines, and green dots for the labels."""
+    """The region that the network saw: the predicted contours, and green dots for the labels."""
     region = label_roi(label, topology)
     assert region is not None
     side = 2 * _CELL
@@ -88,3 +91,30 @@ def _tile(
         at = (round(16 * (x - 0.5)), round(16 * (y - 0.5)))
         cv2.circle(tile, at, 16 * 2, _LABEL, -1, cv2.LINE_AA, 4)
     return tile
+
+
+def _compute(evaluated: Evaluated) -> dict[str, Picture] | None:
+    pictures = {}
+    for name, run in evaluated.runs.items() if evaluated.wanted.worst else ():
+        sheet = worst_sheet(
+            evaluated.labels,
+            evaluated.in_roi[name],
+            run.in_roi,
+            evaluated.wanted.worst,
+            evaluated.topology,
+            evaluated.read,
+        )
+        if sheet is not None:
+            caption = f"{name}: worst faces, labels in green"
+            pictures[png_name("worst", name)] = Picture(caption, sheet)
+    return pictures or None
+
+
+WORST_FACES = Table(
+    key="worst_faces",
+    title="Worst faces",
+    compute=_compute,
+    section=section,
+    files=contents,
+    json=captions,
+)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from amesh.data.sources.labelled_face import LabelledFace
-from amesh.evaluation.tables.scores import match, overlap, score, score_matched
+from amesh.evaluation.scores import match, overlap, score, score_matched
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 
 from amesh.data.sources.labelled_face import LabelledFace
-from amesh.evaluation.report.error_map import draw_maps, error_maps
-from amesh.evaluation.report.worst_faces import worst_sheet
-from amesh.evaluation.tables.scores import score_matched
+from amesh.evaluation.tables.error_maps import draw_maps, error_maps
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
@@ -37,7 +35,7 @@ def test_mean_error_of_each_landmark(topology: Topology, pose: Pose, label: Make
     assert not len(people.triangles)
 
 
-def test_faces_that_a_network_was_not_shown_make_no_map(
+def test_faces_that_some_network_has_not_seen_are_left_out(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     face = pose()
@@ -79,28 +77,3 @@ def _place(places: np.ndarray, landmark: int) -> tuple[int, int]:
     low, high = places.min(0), places.max(0)
     x, y = (places[landmark] - (low + high) / 2) * 700 / (high - low).max() + [380, 64 + 380]
     return int(y), int(x)
-
-
-def test_worst_faces_come_first_with_labels_and_prediction(
-    topology: Topology, pose: Pose, label: MakeLabel
-) -> None:
-    labels = [label(pose(), f"{i}.png") for i in range(3)]
-    labels += [label(pose(), scheme=None, points=np.zeros((0, 2)))]
-    faces = [pose() + np.array([off, 0.0, 0.0]) for off in (1.0, 9.0, 3.0, 0.0)]
-    read: list[str] = []
-
-    def black(path: object) -> np.ndarray:
-        read.append(str(path))
-        return np.zeros((180, 200, 3), np.uint8)
-
-    scores = score_matched(labels, faces, topology)
-    content = worst_sheet(labels, scores, [*faces[:3], None], 2, topology, black)
-    assert content is not None
-    assert read == ["1.png", "2.png"]
-    sheet = _decode(content)
-    green = (sheet[..., 1] > 200) & (sheet[..., 0] < 150) & (sheet[..., 2] < 150)
-    assert green.sum() > 200  # the labels' dots
-    coral = (sheet[..., 0] > 200) & (sheet[..., 1] < 150)
-    assert coral.sum() > 20  # the lips' line
-    nobody = score_matched(labels, [None] * 4, topology)
-    assert worst_sheet(labels, nobody, [None] * 4, 2, topology, black) is None
