@@ -1,7 +1,8 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writes files so that nobody ever sees a partial one."""
 
+import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,17 +12,19 @@ from amesh.errors import UserError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; see `replacing`."""
+    """Writes a whole file or none; see `replacing`."""
     with replacing(path) as file, as_user_error(path):
         file.write(content)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a temporary file beside `path` that takes its name when the block ends well.
+    """Opens a temporary file beside `path` that takes its name if the block succeeds.
 
-    Whatever goes wrong in the block, an earlier file of that name stays as it was and no partial
-    file is left. The file's folder is made where it is missing. A pipe or a device, such as
+    If anything goes wrong in the block, an earlier file of that name stays as it was and no partial
+    file is left. Missing folders are created. A file that is replaced keeps its permissions; a new
+    one gets those that the umask leaves. A symbolic link is followed: the file that it points to is
+    written, even if it does not exist yet, and the link stays. A pipe or a device, such as
     /dev/stdout, is written to directly.
 
     Raises:
@@ -32,33 +35,55 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     if path.exists() and not path.is_file():  # a rename would put a file in place of /dev/null
         with as_user_error(path):
             device = path.open("wb")
-        with device:
+        try:
             yield device
+            with as_user_error(path):
+                device.flush()
+        finally:
+            with suppress(OSError):  # closing fails as writing did
+                device.close()
         return
     if path.exists() and not os.access(path, os.W_OK):  # a rename would not ask
         raise UserError(f"{path}: cannot be written (it is read-only)")
     with as_user_error(path):
-        path = path.resolve()  # a link stays a link
+        path = _target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary, file = Path(name), os.fdopen(descriptor, "wb")
+        mode = path.stat().st_mode & 0o777 if path.exists() else None
+        temporary, file = _create_beside(path)
     try:
         yield file
         with as_user_error(path):
             file.flush()
             os.fsync(file.fileno())
-            temporary.chmod(0o644)  # mkstemp makes files that only their owner reads
+            if mode is not None:
+                temporary.chmod(mode)
             file.close()
             temporary.replace(path)
     finally:
-        with suppress(OSError):  # on a full disk, closing fails as writing did
+        with suppress(OSError):  # closing fails as writing did
             file.close()
         temporary.unlink(missing_ok=True)
 
 
+def _target(path: Path) -> Path:
+    """The file that a path names, at the end of its symbolic links."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # links in a circle, before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+
+
+def _create_beside(path: Path) -> tuple[Path, IO[bytes]]:
+    """A new file in the same folder, under a name that no other has; the umask applies."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with suppress(FileExistsError):
+            return temporary, temporary.open("xb")
+
+
 @contextmanager
 def as_user_error(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusal into one line that names the file."""
+    """Turns an error of the operating system into one line that names the file."""
     try:
         yield
     except OSError as error:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from amesh.deploy.litert.interpreter import open_interpreter
 from amesh.deploy.network.cascade_parts import Part, take_part
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.request import Request
@@ -210,13 +211,7 @@ def _torch(target: Network | Part, setting: Setting) -> Call:
 
 
 def _litert(content: bytes, setting: Setting) -> Call:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise UserError("timing LiteRT needs it: pip install 'amesh[litert]'") from error
-
-    interpreter = Interpreter(model_content=content, num_threads=setting.threads)
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(content, setting.threads)
     detail = interpreter.get_input_details()[0]
     image = np.random.default_rng(0).random(tuple(detail["shape"]), np.float32)
 

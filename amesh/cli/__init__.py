@@ -1,14 +1,13 @@
 """The command line. `main` parses a command and calls it; the only layer that knows all others."""
 
-import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 
 from amesh.cli.commands import LIGHTNING, command_parser, main_parser
 from amesh.cli.options import needs_training
+from amesh.cli.output import checked_output
 from amesh.cli.parsing import DONE, FAILED
 from amesh.errors import UserError
 
@@ -24,24 +23,17 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if args is None else args)
     try:
-        try:
+        with checked_output():
             return _run(arguments)
-        finally:
-            if sys.stdout is not None:  # closed by `>&-`
-                sys.stdout.flush()  # a full disk shows here, not when Python exits
     except UserError as error:
         print(f"amesh: {error}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        _drop_output()  # the reader has gone (`| head`): no failure of ours, nothing left to say
-        return DONE
+        return DONE  # the reader has gone (`| head`): no failure of ours, nothing left to say
     except OSError as error:
-        where = error.filename
-        if where is None:
-            if not _drop_output():
-                raise
-            where = "standard output"
-        print(f"amesh: {where}: {error.strerror}", file=sys.stderr)
+        if error.filename is None:
+            raise
+        print(f"amesh: {error.filename}: {error.strerror}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("amesh: interrupted", file=sys.stderr)
@@ -68,16 +60,3 @@ def _run(arguments: Sequence[str]) -> int:
 def _stop(_number: int, _frame: object) -> None:
     # As Ctrl-C: what is being written is taken away on the way out.
     raise KeyboardInterrupt
-
-
-def _drop_output() -> bool:
-    """Discards what could not be written to the standard output; says whether there was any."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with suppress(OSError, ValueError):  # a stand-in without a descriptor, as in tests
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, sys.stdout.fileno())  # Python flushes once more at its end
-            os.close(null)
-        return True
-    return False

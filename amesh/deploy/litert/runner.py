@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from amesh.deploy import sidecar
 from amesh.deploy.litert.flatbuffer import read_metadata
+from amesh.deploy.litert.interpreter import open_interpreter
 from amesh.deploy.signature import INPUT, METADATA, OUTPUTS
 from amesh.errors import UserError
 from amesh.runner import RunnerOutput
@@ -36,12 +37,10 @@ class LitertFile:
             UserError: LiteRT is not installed; or the file is missing or damaged, has operators
                 that LiteRT does not know, or does not match its sidecar.
         """
-        interpreter = _interpreter_class()
         self.source = "the TFLite model" if isinstance(source, bytes) else str(source)
         content = source if isinstance(source, bytes) else _read(Path(source))
         try:
-            self.interpreter = interpreter(model_content=content, num_threads=threads)
-            self.interpreter.allocate_tensors()
+            self.interpreter = open_interpreter(content, threads)
             self.run = self.interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -131,11 +130,3 @@ def _read(path: Path) -> bytes:
 
 def _shapes(details: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(int(n) for n in one["shape"]) for name, one in details.items()}
-
-
-def _interpreter_class() -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise UserError("TFLite files run in LiteRT: pip install 'amesh[litert]'") from error
-    return Interpreter

@@ -1,0 +1,89 @@
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amesh.errors import UserError
+from amesh.files import replacing, write_atomically
+
+
+@pytest.fixture(params=[0o022, 0o077, 0o007])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_file_has_the_permissions_that_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "new" / "file"
+    write_atomically(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert mode(path) == 0o666 & ~umask
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    path.chmod(0o640)
+    write_atomically(path, b"after")
+    assert path.read_bytes() == b"after"
+    assert mode(path) == 0o640
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path, there: bool) -> None:
+    target, link = tmp_path / "deep" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    if there:
+        target.write_text("before")
+    link.symlink_to(Path("deep") / "target")
+    write_atomically(link, b"after")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"after"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "link", "target"]
+
+
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(UserError, match="a: cannot be written"):
+        write_atomically(tmp_path / "a", b"")
+    assert (tmp_path / "a").is_symlink()
+
+
+def test_a_failure_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+
+    def fail() -> None:
+        with replacing(path) as file:
+            file.write(b"half")
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        fail()
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "before"
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a folder; name a file"):
+        write_atomically(tmp_path, b"")
+
+
+def test_a_device_is_written_to_directly() -> None:
+    with replacing(Path(os.devnull)) as file:
+        file.write(b"gone")
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_line() -> None:
+    with pytest.raises(UserError, match="No space left"):
+        write_atomically(Path("/dev/full"), b"content")
