@@ -83,13 +83,15 @@ def _weights_import(options: argparse.Namespace) -> int:
 
 def _weights_list(options: argparse.Namespace) -> int:
     from amesh.weights import store
+    from amesh.weights.origin import origin_line
 
     installed = store.installed()
+    width = max(map(len, installed), default=0)
     for name, path in installed.items():
         try:
-            print(f"{name}  {store.header(path)['origin'].get('source', path)}")
+            print(f"{name:<{width}}  {origin_line(store.header(path)['origin'])}")
         except UserError as error:
-            print(f"{name}  {error}")
+            print(f"{name:<{width}}  {error}")
     if not any(name.startswith("detector-") for name in installed):
         print(
             "amesh: no face detector installed; `amesh weights import` downloads one",

@@ -12,8 +12,9 @@ from amesh.blazeface import DetectorConfig
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.weights import store
+from amesh.weights.origin import origin_lines
 
-_WITHOUT = {"released-192": "not here: `amesh weights import` brings them; fresh weights instead"}
+_WITHOUT = {"released-192": "random; `amesh weights import` downloads the released weights"}
 
 
 def describe(name_or_path: str) -> str:
@@ -33,7 +34,7 @@ def describe(name_or_path: str) -> str:
             raise UserError(f"no network {name_or_path!r}; there is: {known}") from None
         net, origin = (
             store.untrained(name_or_path),
-            {"source": _WITHOUT.get(name_or_path, "not trained: fresh weights")},
+            {"source": _WITHOUT.get(name_or_path, "random: not trained")},
         )
     else:
         net, origin = store.load(path), store.header(path)["origin"]
@@ -45,9 +46,13 @@ def describe(name_or_path: str) -> str:
     lines = [f"{type(net).__name__} {label}", "", f"{'part':<18}{'parameters':>12}{'MMAC':>9}"]
     lines += [f"{part:<18}{parts[part]:>12,}{macs.get(part, 0) / 1e6:>9.2f}" for part in parts]
     lines += [f"{'all':<18}{sum(parts.values()):>12,}{sum(macs.values()) / 1e6:>9.2f}", ""]
-    lines += [f"{'config':<12}" + json.dumps(asdict(config))]
-    lines += [f"{key:<12}{value}" for key, value in origin.items()]
+    lines += ["config", *(f"  {name:<15}{_shown(value)}" for name, value in asdict(config).items())]
+    lines += ["", "origin", *origin_lines(origin, "  ")]
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def parameters_by_part(net: nn.Module) -> dict[str, int]:

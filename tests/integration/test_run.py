@@ -174,7 +174,7 @@ def test_a_run_that_is_ended_leaves_no_half_file(portrait: Path, tmp_path: Path)
 
 def test_weights_are_listed_and_found(capsys):
     assert main(["weights", "list"]) == 0
-    assert "released-192  mediapipe 0.10.21" in capsys.readouterr().out
+    assert "released-192    mediapipe 0.10.21" in capsys.readouterr().out
     assert main(["weights", "path", "released-192"]) == 0
     assert capsys.readouterr().out.strip().endswith("released-192.safetensors")
     assert main(["info", "released-192"]) == 0

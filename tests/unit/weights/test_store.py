@@ -208,6 +208,6 @@ def test_info_describes_files_and_members(saved: Path):
     assert "source      a test" in describe(str(saved))
     text = describe("tiny-128")  # a member that has no weights
     assert "not trained" in text
-    assert f'"crop_size": {TINY.crop_size}' in text
+    assert f"crop_size      {TINY.crop_size}\n" in text
     with pytest.raises(UserError, match=r"'big'.*paper-256, released-192"):
         describe("big")
