@@ -30,7 +30,7 @@ single process does all of it.
 
 A picture is stored in a shard as its file is, once for each face. If it is much larger than the
 face (--cut), only the part around the face is stored, as a JPEG of quality 95. Video frames are
-always stored so, as are pictures that training cannot read, such as 16-bit ones.
+always stored so.
 
 What is known about the pictures comes from a manifest.jsonl in the folder, or beside it: lines
 with `image` (a path, relative to the manifest) and any of source, licence, group, person, split

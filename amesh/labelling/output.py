@@ -15,11 +15,9 @@ from jaxtyping import Float32, UInt8
 from msgspec.structs import asdict
 from PIL import Image
 
-from amesh.data.loading.pictures import decode
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.labelled_folder import FaceFigures
 from amesh.data.sources.shard_files import ShardWriter
-from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.labelling.ledger import SkippedFile, clear_leftovers, locked, shard_name
 from amesh.labelling.sources import Share
@@ -109,26 +107,20 @@ class Opened:
 
     Attributes:
         pixels: RGB, upright.
-        data: The file's content, where training reads the same pixels from it.
+        file: The file it comes from; None for a frame of a video.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
-    data: bytes | None = None
+    file: Path | None = None
 
 
 def open_picture(path: Path) -> Opened:
     """Reads a picture file.
 
     Raises:
-        UserError: It is missing, no picture, damaged or too large.
+        UserError: It is missing, not a picture, damaged or too large.
     """
-    if path.is_file():
-        try:
-            data = path.read_bytes()
-            return Opened(decode(data, str(path))[0], data)
-        except (OSError, UserError):
-            pass  # the other reader knows more kinds of pictures, and says better what is wrong
-    return Opened(read_image(path))
+    return Opened(read_image(path), path)
 
 
 def store(
@@ -149,7 +141,7 @@ def store(
     low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
     side = cut * float((high - low).max())
     if not cut or max(height, width) <= side:
-        data = picture.data if picture.data is not None else encode(picture.pixels)
+        data = encode(picture.pixels) if picture.file is None else picture.file.read_bytes()
         return data, (0, 0)
     x, y = ((low + high) / 2).tolist()
     left, right = _span(x, side, width)

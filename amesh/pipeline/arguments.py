@@ -14,7 +14,7 @@ from jaxtyping import Float64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from amesh.data.loading.pictures import orientation, to_rgb, upright
+from amesh.data.loading.pictures import upright_rgb
 from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
@@ -41,7 +41,7 @@ def as_image(value: object) -> UInt8[np.ndarray, "h w 3"]:
     if isinstance(value, str | os.PathLike):
         return read_image(value)
     if isinstance(value, Image.Image):
-        return _checked(upright(to_rgb(value, "the PIL image"), orientation(value)))
+        return _checked(upright_rgb(value, "the PIL image"))
     if value is None:
         raise UserError(
             "the picture is None (cv2.imread returns that if it cannot read a file); "

@@ -7,16 +7,14 @@ Convention
 
 import os
 import stat
-import warnings
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Num, UInt8
-from PIL import Image, UnidentifiedImageError
 
-from amesh.data.loading.pictures import MAX_PIXELS, available, orientation, to_rgb, upright
+from amesh.data.loading.pictures import decode
 from amesh.errors import UserError
 
 MAX_SUPERSAMPLING = 8
@@ -25,9 +23,6 @@ IMAGE_SUFFIXES = (
     *(".bmp", ".dib", ".tif", ".tiff", ".jp2", ".j2k", ".pnm", ".ppm", ".pgm", ".pbm"),
 )
 
-# Pillow would also hand a file to Ghostscript (EPS) or guess at formats without a signature (TGA).
-# HEIF is there only where the user has registered a plugin for it; MPO is opened as JPEG.
-_FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
 _MAX_WARP_SIDE = 32_766  # warpAffine of OpenCV 4 addresses its source with 16-bit integers
 _BORDERS = {"zero": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}
 
@@ -43,27 +38,12 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
         (512, 512, 3)
 
     Raises:
-        UserError: There is no such file, it is no picture, it is cut short, or it has more than
-            `MAX_PIXELS` pixels.
+        UserError: The file is missing, is not a picture, is cut short, or has more than 178 million
+            pixels.
     """
     path = Path(path)
     _check_file(path)
-    with warnings.catch_warnings():
-        # Pillow warns about size (checked here) and odd metadata: nothing a user could act on.
-        warnings.simplefilter("ignore")
-        with _open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(_too_large(path, f"{image.width} x {image.height} px"))
-            try:
-                image.load()
-                pixels = upright(to_rgb(image, str(path)), orientation(image))
-            except UserError:
-                raise
-            except MemoryError:
-                raise UserError(f"{path}: not enough memory to decode this picture") from None
-            except Exception as error:  # decoders raise a dozen kinds on damaged data
-                raise UserError(f"{path}: damaged or cut short ({_reason(error)})") from error
-    return pixels
+    return decode(path, str(path)).pixels
 
 
 def list_images(path: str | os.PathLike[str]) -> list[Path]:
@@ -154,20 +134,6 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{path}: the file is empty (0 bytes)")
 
 
-def _open(path: Path) -> Image.Image:
-    try:
-        return Image.open(path, formats=available(_FORMATS))
-    except Image.DecompressionBombError:
-        raise UserError(_too_large(path, "size in its header")) from None
-    except UnidentifiedImageError:
-        hint = "; convert HEIC to JPEG first" if path.suffix.lower() in {".heic", ".heif"} else ""
-        raise UserError(f"{path}: not a picture that can be read{hint}") from None
-    except Exception as error:  # header parsers raise many kinds on damaged data
-        system = isinstance(error, OSError) and error.errno is not None
-        problem = "cannot be opened" if system else "damaged or cut short"
-        raise UserError(f"{path}: {problem} ({_reason(error)})") from error
-
-
 def _cut(
     image: Num[np.ndarray, "h w 3"], affine: Float64[np.ndarray, "2 3"], size: int
 ) -> tuple[Num[np.ndarray, "cut_h cut_w 3"], Float64[np.ndarray, "2 3"]]:
@@ -191,11 +157,6 @@ def _fit_warp(
     image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
     affine = affine * np.array([[smaller[0] / width], [smaller[1] / height]])
     return _fit_warp(image, affine)
-
-
-def _too_large(path: Path, found: str) -> str:
-    limit = f"{MAX_PIXELS // 1_000_000} million pixels"
-    return f"{path}: too large ({found}; the limit is {limit}); shrink it first"
 
 
 def _reason(error: Exception) -> str:

@@ -210,7 +210,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _pixels(face: LabelledFace) -> UInt8[np.ndarray, "h w 3"]:
-    return decode(face.read_picture(), face.where)[0]
+    return decode(face.read_picture(), face.where).pixels
 
 
 if __name__ == "__main__":

@@ -1,73 +1,92 @@
-"""Pictures for training: encoded bytes to the part around a face, as large as the crop needs.
+"""Encoded pictures to RGB, and the part of one around a face, as large as its crop needs.
 
 Convention:
     - RGB, upright as a viewer shows it (EXIF applied), corner coordinates
-    - a picture is shrunk only where the crop would shrink it by 2 or more, by a whole factor:
-      each pixel of the result is the mean of a square of pixels, as of a coarser camera. The one
-      resample happens later, on the device.
+    - 16-bit values are scaled to 8 bits; transparent pixels lie on white; an animation gives its
+      first frame; colour profiles are ignored
+    - a picture is shrunk only if the crop would shrink it by 2 or more, and by a whole factor: each
+      pixel of the result is the mean of a square of pixels, as from a coarser camera. The one
+      resampling happens later, on the device.
 """
 
 import contextlib
+import functools
 import io
+import logging
 import warnings
+from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from amesh.data.loading.jpeg_end import decode_without_end
 from amesh.errors import UserError
 
-# Of data sets and shards: what other programs read, too. MPO is opened as JPEG.
-_FORMATS = "JPEG PNG WEBP BMP TIFF GIF PPM AVIF"
+_log = logging.getLogger("amesh")
+
+# Pillow would also hand a file to Ghostscript (EPS) or guess at formats without a signature (TGA).
+# HEIF is there only where the user has registered a plugin for it; MPO is opened as JPEG.
+_FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
 MAX_PIXELS = 178_000_000  # Pillow refuses the header of a picture a little larger than this
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations with width and height swapped
 
 
-def decode(
-    data: bytes, where: str, shrink: int = 1
-) -> tuple[UInt8[np.ndarray, "h w 3"], tuple[int, int], int]:
+class Decoded(NamedTuple):
+    """A picture.
+
+    Attributes:
+        pixels: RGB.
+        size: Width and height of the whole picture [px].
+        shrunk: By how much `pixels` are smaller.
+    """
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    size: tuple[int, int]
+    shrunk: int
+
+
+def decode(source: bytes | Path, where: str, shrink: int = 1) -> Decoded:
     """Decodes a picture.
 
-    Args:
-        data: An encoded file.
-        where: Names it in messages.
-        shrink: By how much it may be shrunk. JPEG files shrink while they are decoded, by 2, 4
-            or 8; others do not.
+    A JPEG whose end is missing, but none of its pixels, is decoded with a warning.
 
-    Returns:
-        The pixels; width and height of the whole picture [px]; by how much it was shrunk.
+    Args:
+        source: An encoded picture, or its file.
+        where: Its name in messages.
+        shrink: By how much it may be shrunk. JPEG files shrink while they are decoded, by 2, 4 or
+            8; others do not.
 
     Raises:
-        UserError: No picture, damaged, cut short, or too large.
+        UserError: It is not a picture, is damaged or cut short, or has more than `MAX_PIXELS`
+            pixels.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd metadata: nothing a user could act on
+        # Pillow warns about size (checked here) and odd metadata: nothing a user could act on.
+        warnings.simplefilter("ignore")
         try:
-            image: Image.Image = Image.open(io.BytesIO(data), formats=available(_FORMATS))
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(f"{where}: too large ({image.width} x {image.height} px)")
-            size = image.size
-            factor = max(k for k in (1, 2, 4, 8) if k <= max(shrink, 1))
-            if factor > 1 and image.format == "JPEG":
-                image.draft("RGB", (max(size[0] // factor, 1), max(size[1] // factor, 1)))
-            taken = round(size[0] / image.size[0])
-            image.load()
-            if image.mode.startswith("I") or image.mode == "F":
-                raise UserError(
-                    f"{where}: pixels of more than 8 bits ({image.mode}); convert the picture first"
-                )
-            turn = orientation(image)
-            if turn in _SIDEWAYS:
-                size = size[::-1]
-            return upright(to_rgb(image, where), turn), size, taken
+            return _decode(source, where, shrink)
         except UserError:
             raise
+        except Image.DecompressionBombError:
+            raise _too_large(where, "size in its header") from None
         except UnidentifiedImageError:
-            raise UserError(f"{where}: not a picture that can be read (unknown format)") from None
+            heic = where.lower().endswith((".heic", ".heif"))
+            hint = "; convert HEIC to JPEG first" if heic else ""
+            raise UserError(f"{where}: not a picture that can be read{hint}") from None
+        except MemoryError:
+            raise UserError(f"{where}: not enough memory to decode this picture") from None
         except Exception as error:  # decoders raise a dozen kinds on damaged data
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"{where}: not a picture that can be read ({reason})") from error
+            data = source if isinstance(source, bytes) else source.read_bytes()
+            found = decode_without_end(
+                data, lambda whole: _decode(whole, where, shrink), lambda decoded: decoded.pixels
+            )
+            if found is None:
+                raise UserError(f"{where}: damaged or cut short ({_reason(error)})") from error
+    _warn(f"{where}: the end of the file is missing, but all pixels are there")
+    return found
 
 
 def cut(
@@ -103,22 +122,61 @@ def cut(
     return np.ascontiguousarray(part), (left, top)
 
 
-def available(formats: str) -> list[str]:
-    """Those of the formats, as Pillow names them, that it can read here."""
+def _decode(source: bytes | Path, where: str, shrink: int) -> Decoded:
+    """Decodes a picture; raises whatever Pillow raises."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    image: Image.Image
+    with Image.open(file, formats=_available()) as image:
+        size = image.size
+        if size[0] * size[1] > MAX_PIXELS:
+            raise _too_large(where, f"{size[0]} x {size[1]} px")
+        factor = max(k for k in (1, 2, 4, 8) if k <= max(shrink, 1))
+        if factor > 1 and image.format == "JPEG":
+            image.draft("RGB", (max(size[0] // factor, 1), max(size[1] // factor, 1)))
+        shrunk = round(size[0] / image.size[0])
+        image.load()
+        sideways = _orientation(image) in _SIDEWAYS
+        return Decoded(upright_rgb(image, where), size[::-1] if sideways else size, shrunk)
+
+
+@functools.cache
+def _available() -> tuple[str, ...]:
+    """Those of the formats that Pillow can read here."""
     Image.init()
-    return [name for name in formats.split() if name in Image.OPEN]
+    return tuple(name for name in _FORMATS.split() if name in Image.OPEN)
 
 
-def to_rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels in 8 bits, as they are stored: 16 bits are scaled, what is transparent is white.
+@functools.cache
+def _warn(message: str) -> None:
+    """Says something once in each process: training reads a picture in every epoch."""
+    _log.warning("%s", message)
+
+
+def _too_large(where: str, found: str) -> UserError:
+    limit = f"{MAX_PIXELS // 1_000_000} million pixels"
+    return UserError(f"{where}: too large ({found}; the limit is {limit}); shrink it first")
+
+
+def _reason(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def upright_rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels of an image that Pillow has decoded.
 
     Args:
-        image: Already decoded.
-        where: Names it in messages.
+        image: The image.
+        where: Its name in messages.
 
     Raises:
-        UserError: Values of 32 bits, of which nobody knows how bright they are.
+        UserError: Its values have 32 bits, and it is not known how bright they are.
     """
+    return _upright(_to_rgb(image, where), _orientation(image))
+
+
+def _to_rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels in 8 bits, as they are stored."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
         grey = np.asarray(image).astype(np.float64).clip(0, 65535)
         grey = np.rint(grey / 257).astype(np.uint8)  # 65535 -> 255
@@ -132,14 +190,14 @@ def to_rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """The EXIF orientation; 1, as it is stored, where there is none."""
     with contextlib.suppress(Exception):  # damaged EXIF does not make a picture unreadable
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1
 
 
-def upright(
+def _upright(
     pixels: UInt8[np.ndarray, "h w 3"], orientation: int
 ) -> UInt8[np.ndarray, "upright_h upright_w 3"]:
     """Swaps the axes, then flips each, as the EXIF orientation says."""

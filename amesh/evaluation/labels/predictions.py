@@ -161,7 +161,7 @@ def from_labels(name: str, folder: Path, points: int) -> Predictions:
             )
         faces.setdefault(picture, []).append(face.points.astype(np.float64))
         if picture not in sizes:  # tells where a copy of another size was labelled
-            sizes[picture] = decode(face.read_picture(), face.where, shrink=8)[1]
+            sizes[picture] = decode(face.read_picture(), face.where, shrink=8).size
             failed.pop(picture, None)
     return Predictions(name, faces, sizes, failed)
 

@@ -37,7 +37,7 @@ class Pictures:
         if image not in self._inside:
             return read_image(image)
         label = self._inside[image]
-        return decode(label.read_picture(), label.where)[0]
+        return decode(label.read_picture(), label.where).pixels
 
 
 def read_data(data: LabelledData) -> tuple[list[LabelledFace], Pictures]:

@@ -109,7 +109,7 @@ BAD = {
     ),
     "far outside": (lambda r, face: replace(r, points=face * 50), "outside the picture"),
     "no picture": (lambda r, face: replace(r, picture=Path("none.jpg")), "none.jpg is missing"),
-    "cut short": (lambda r, face: replace(r, picture=r.picture[:500]), "not a picture that can"),
+    "cut short": (lambda r, face: replace(r, picture=r.picture[:500]), "damaged or cut short"),
     "no image": (lambda r, face: replace(r, picture=b"text"), "not a picture that can be read"),
     "a point": (lambda r, face: replace(r, points=face * 0), "a face needs 3"),
 }

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from PIL import Image
 
 from amesh.data.loading.pictures import decode
 from amesh.errors import UserError
+from amesh.pipeline.images import read_image
 
 
 def stored(orientation: int, kind: str, **options: object) -> bytes:
@@ -46,7 +48,36 @@ def test_what_is_transparent_is_white() -> None:
     assert decode(encode(pixels), "here")[0][:, 0, 0].tolist() == [0, 0, 255, 255]
 
 
-def test_more_than_8_bits_are_refused() -> None:
-    data = encode(np.full((4, 4), 300, np.uint16))
-    with pytest.raises(UserError, match=r"here: .*8 bits \(I;16\)"):
-        decode(data, "here")
+def test_16_bits_are_scaled() -> None:
+    data = encode(np.array([[0, 257, 65535]], np.uint16))
+    assert decode(data, "here").pixels[0, :, 0].tolist() == [0, 1, 255]
+
+
+@pytest.mark.parametrize("kind", ["BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "WEBP", "AVIF"])
+def test_training_reads_every_format_that_is_run_on(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(encode(photo(), kind))
+    decoded = decode(path.read_bytes(), "here").pixels
+    assert decoded.shape == (110, 120, 3)
+    np.testing.assert_array_equal(decoded, read_image(path))
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("shrink", [1, 2])
+def test_a_jpeg_without_its_end_is_read_with_a_warning(
+    missing: int, progressive: bool, shrink: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = encode(photo(), "JPEG", progressive=progressive)
+    where = f"{missing}, {progressive}, {shrink}"  # each picture is warned of once
+    cut = decode(data[:-missing], where, shrink)
+    np.testing.assert_array_equal(cut.pixels, decode(data, where, shrink).pixels)
+    assert caplog.messages == [f"{where}: the end of the file is missing, but all pixels are there"]
+
+
+@pytest.mark.parametrize("missing", [5, 8, 20, 100, 1000])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_some_of_its_pixels_is_refused(missing: int, progressive: bool) -> None:
+    data = encode(photo(), "JPEG", progressive=progressive)
+    with pytest.raises(UserError, match="here: damaged or cut short"):
+        decode(data[:-missing], "here")
