@@ -129,7 +129,7 @@ def _weights_average(options: argparse.Namespace) -> int:
 
     _check_name(options.output)
     net, origin = average(options.models)
-    store.save(net, options.output, origin)
+    store.save(net, options.output, origin, name=options.output.stem)
     print(f"{options.output}: the mean of {len(options.models)} networks", file=sys.stderr)
     return DONE
 

@@ -62,7 +62,8 @@ class MeshConfig:
     """A member of the family. Defaults are the paper's sizes at the released widths.
 
     Attributes:
-        name: What the member is called.
+        name: What the network is called: a member of the family here; weights that were trained get
+            a name of their own.
         topology: Name or path of the landmark scheme.
         input_size: Side of the input [px]; the shared map has a quarter of it.
         crop_size: Side of a region's crop of the shared map [map px].

@@ -1,7 +1,9 @@
 """What happens beside the steps: averaged weights, checkpoints, the finished network."""
 
+import re
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from pytorch_lightning.utilities import rank_zero_info
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
+from amesh.nn.config import NAMED
 from amesh.training.checkpoint import read
 from amesh.training.module import LandmarkTraining, network_of
 from amesh.training.origin import refused_terms
+from amesh.training.tracking import Tracker
 from amesh.version import __version__
 from amesh.weights import store
 
@@ -174,11 +178,32 @@ class SaveNetwork(Callback):
             **({"warm_start": pl_module.started_from} if pl_module.started_from else {}),
         }
         path = folder / f"{self.name}.safetensors"
-        store.save(net, path, origin)
+        store.save(
+            net, path, origin, name=network_name(pl_module.network.name, folder, trainer.loggers)
+        )
         rank_zero_info(f"wrote {path}")
         refused = refused_terms(origin)
         if refused:
             rank_zero_info(f"not to be released: trained under these terms: {', '.join(refused)}")
+
+
+def network_name(config_name: str, folder: Path, loggers: Sequence[object]) -> str:
+    """What to call the network that a run trained, so that nobody takes it for what it began as.
+
+    The name in its configuration, unless that is only a family member's; then the run's in W&B, or
+    else the member's and that of the run's folder: `released-192-version_3`.
+
+    Args:
+        config_name: The name in the configuration.
+        folder: The run's checkpoints.
+        loggers: Of the run.
+    """
+    if config_name not in NAMED:
+        return config_name
+    given = (one.run_name for one in loggers if isinstance(one, Tracker))
+    run = next((name for name in given if name), None)
+    name = run or f"{config_name}-{folder.parent.name or 'trained'}"
+    return re.sub(r"[^\w.-]+", "-", name)
 
 
 class BestCheckpoint(ModelCheckpoint):

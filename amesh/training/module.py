@@ -1,9 +1,9 @@
 """The LightningModule: thin steps around a pure network of `amesh.nn`. No maths here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -18,8 +18,6 @@ from amesh.losses.config import LossConfig
 from amesh.losses.errors import face_errors, normalised_errors
 from amesh.losses.reduction import Weighted, averaged, combined, means, summed
 from amesh.losses.terms import batch_terms
-from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig
 from amesh.nn.mesh_only import MeshOnly
 from amesh.nn.output import MeshOutput
@@ -32,12 +30,7 @@ from amesh.training.origin import started_from
 from amesh.training.tracking import Tracker
 from amesh.training.warm_start import warm_start as fill
 from amesh.weights import store
-
-_NETWORKS: dict[str, Callable[[MeshConfig], nn.Module]] = {
-    "AttentionMesh": AttentionMesh,
-    "MeshOnly": MeshOnly,
-    "Cascade": Cascade,
-}
+from amesh.weights.architectures import ARCHITECTURES, LandmarkArchitecture
 
 
 class LandmarkTraining(pl.LightningModule):
@@ -48,7 +41,7 @@ class LandmarkTraining(pl.LightningModule):
 
     def __init__(
         self,
-        architecture: Literal["AttentionMesh", "MeshOnly", "Cascade"] = "AttentionMesh",
+        architecture: LandmarkArchitecture = "AttentionMesh",
         network: MeshConfig = MeshConfig(),  # noqa: B008 - frozen
         losses: LossConfig = LossConfig(),  # noqa: B008
         optimiser: OptimiserConfig = OptimiserConfig(),  # noqa: B008
@@ -81,7 +74,7 @@ class LandmarkTraining(pl.LightningModule):
         self.architecture = architecture
         self.network, self.losses = network, losses
         self.optimiser, self.schedule, self.seed = optimiser, schedule, seed
-        self.net = _NETWORKS[architecture](network)
+        self.net = ARCHITECTURES[architecture].build(network)
         # For the header of the weights file: the origin of what it started from, and the number of
         # faces it was trained on, by the terms of their pictures. A resumed run adds to them.
         self.started_from: dict[str, Any] | None = None

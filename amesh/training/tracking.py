@@ -82,6 +82,12 @@ class Tracker(Logger):
         return self._project
 
     @property
+    def run_name(self) -> str | None:
+        """What the run is called, if it was given a name."""
+        name: str | None = self._options["name"]
+        return name
+
+    @property
     def version(self) -> str:
         """The run's id."""
         return self.run_id

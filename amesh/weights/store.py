@@ -8,7 +8,7 @@ is strict: every tensor of the file must belong to a parameter, and every parame
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,15 @@ import safetensors
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from amesh.blazeface import DetectorConfig, build_detector
+from amesh.blazeface import DetectorConfig
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.cascade import Cascade
-from amesh.nn.config import NAMED, MeshConfig
-from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.config import NAMED
 from amesh.nn.names import DEFAULT
 from amesh.topology import portable
+from amesh.weights.architectures import ARCHITECTURES
 
-_ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
-    "AttentionMesh": lambda config: AttentionMesh(MeshConfig.from_dict(config)),
-    "MeshOnly": lambda config: MeshOnly(MeshConfig.from_dict(config)),
-    "Cascade": lambda config: Cascade(MeshConfig.from_dict(config)),
-    "Detector": lambda config: build_detector(DetectorConfig.from_dict(config)),
-}
 _KEY = "amesh"
 _SHIPPED = Path(__file__).parent / "shipped"
 
@@ -73,7 +66,13 @@ def find(name_or_path: str | Path) -> Path:
     raise UserError(f"no weights named {str(name_or_path)!r}; installed: {there}{hint}")
 
 
-def save(net: nn.Module, path: Path, origin: Mapping[str, Any], half: bool = False) -> None:
+def save(
+    net: nn.Module,
+    path: Path,
+    origin: Mapping[str, Any],
+    half: bool = False,
+    name: str | None = None,
+) -> None:
     """Writes a network's weights, config and origin to one file, completely or not at all.
 
     Args:
@@ -81,6 +80,7 @@ def save(net: nn.Module, path: Path, origin: Mapping[str, Any], half: bool = Fal
         path: The file to write, `.safetensors`.
         origin: Where the weights come from: source, hash, licence, ...
         half: Store numbers with 16 bits. `load` returns float32 in either case.
+        name: What to call the network from now on; by default, what its config says.
 
     Raises:
         UserError: The file cannot be written, or a number is too large for 16 bits.
@@ -92,6 +92,8 @@ def save(net: nn.Module, path: Path, origin: Mapping[str, Any], half: bool = Fal
     fields = asdict(config)
     if "topology" in fields:
         fields["topology"] = portable(fields["topology"])
+    if name is not None:
+        fields["name"] = name
     header = {"architecture": architecture, "config": fields, "origin": dict(origin)}
     tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     if half:
@@ -141,18 +143,37 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
     """
     path = find(name_or_path)
     about = header(path)
-    if about["architecture"] not in _ARCHITECTURES:
-        known = ", ".join(_ARCHITECTURES)
+    if about["architecture"] not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
         raise UserError(
             f"{path}: unknown architecture {about['architecture']!r}; this version knows {known}"
         )
-    net = _ARCHITECTURES[about["architecture"]](about["config"])
+    config = about["config"] | {"name": network_name(path)}
+    net = ARCHITECTURES[about["architecture"]].build(config)
     try:
         net.load_state_dict(tensors(path), strict=True)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserError(f"{path}: weights do not fit their own config: {first}") from error
     return net.eval()
+
+
+def network_name(path: Path) -> str:
+    """What the network in a weights file is called.
+
+    Installed weights go by the name of their file, under which users ask for them. Other files state
+    the name that training gave the network. If they state only the name of a family member, as
+    files without a name of their own do, the file's name says more.
+
+    Raises:
+        UserError: The file is damaged or not one of ours.
+    """
+    about = header(path)
+    own: str = about["config"].get("name", path.stem)
+    if about["architecture"] == "Detector":  # its name is its kind
+        return own
+    is_installed = path.resolve().parent in (weights_folder().resolve(), _SHIPPED.resolve())
+    return path.stem if is_installed or own in NAMED else own
 
 
 def tensors(path: Path) -> dict[str, Tensor]:

@@ -12,7 +12,6 @@ from amesh.cli import main
 from amesh.data.correction import Correction, face_axes, load_correction
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
-from amesh.nn.config import NAMED
 from amesh.topology import load
 from amesh.weights import store
 
@@ -81,7 +80,7 @@ def test_formats_other_networks_and_pictures_that_cannot_be_read(
         "licences": {"not stated": 1},
         "turned": 0,
         "measures": [],
-        "network": NAMED["released-192"].name,  # not where it lay
+        "network": "mine",  # not where it lay
         "sha256": store.file_hash(mine),
     }
 
@@ -89,7 +88,7 @@ def test_formats_other_networks_and_pictures_that_cannot_be_read(
     label += ["--correction", str(written), "--model"]
     assert main([*label, "released-192"]) == 2
     [line] = capsys.readouterr().err.strip().splitlines()
-    assert "correction.json: measured on other weights (released-192, SHA-256 " in line
+    assert "correction.json: measured on other weights (mine, SHA-256 " in line
     assert "run `amesh correct --model released-192`" in line
     assert not (tmp_path / "out").exists()
     assert main([*label, str(mine)]) == 0

@@ -139,6 +139,7 @@ def test_baselines_train_and_validate_by_the_same_command(train, architecture):
     run = train(f"--model.architecture={architecture}", "--trainer.max_epochs=1")
     net = store.load(run / "checkpoints" / "network.safetensors")
     assert type(net).__name__ == architecture
+    assert net.config.name.endswith("-version_0")  # not that of the member it was built as
     checkpoint = run / "checkpoints" / "best.ckpt"
     options = [f"--model.architecture={architecture}", f"--ckpt_path={checkpoint}"]
     validated = train(*options, verb="validate")

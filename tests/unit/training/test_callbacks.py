@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from amesh.training.callbacks import BestCheckpoint
+from amesh.training.callbacks import BestCheckpoint, network_name
+from amesh.training.tracking import Tracker
 
 
 def _state(folder: Path) -> dict:
@@ -46,6 +47,14 @@ def test_a_best_checkpoint_that_is_gone_need_not_be_beaten(tmp_path: Path):
         best.load_state_dict(_state(tmp_path))
     assert best.best_model_score is None
     assert best.best_k_models == {}
+
+
+def test_a_trained_network_has_a_name_of_its_own(tmp_path: Path):
+    folder = tmp_path / "logs" / "version_3" / "checkpoints"
+    tracked = [Tracker(name="smiles, 2nd try", offline=True)]
+    assert network_name("released-192", folder, []) == "released-192-version_3"
+    assert network_name("released-192", folder, tracked) == "smiles-2nd-try"
+    assert network_name("mine", folder, tracked) == "mine"
 
 
 class _Alone:

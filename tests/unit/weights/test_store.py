@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 
 import amesh.topology
-from amesh.blazeface import DetectorConfig
+from amesh.blazeface import DetectorConfig, build_detector
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
@@ -45,7 +45,7 @@ def test_a_network_survives_the_disk(kind, tmp_path: Path):
     store.save(net, path, {"source": "a test"})
     again = store.load(path)
     assert type(again) is kind
-    assert again.config == net.config
+    assert again.config == replace(net.config, name="net")
     assert not again.training
     image = torch.rand(1, 3, 128, 128)
     assert torch.equal(net(image).landmarks, again(image).landmarks)
@@ -64,6 +64,25 @@ def test_a_scheme_of_its_own_travels_with_the_weights(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     scheme.unlink()
     assert store.load(path).config.load_topology().name == "own68"
+
+
+def test_a_network_is_called_as_its_training_or_else_its_file(cache: Path, tmp_path: Path):
+    net = AttentionMesh(TINY)
+    file, plain = cache / "weights" / "mine.safetensors", tmp_path / "plain.safetensors"
+    trained = tmp_path / "network.safetensors"
+    store.save(net, trained, {}, name="my-run")
+    store.save(net, plain, {})
+    store.save(net, file, {}, name="my-run")
+    names = [store.load(one).config.name for one in (trained, plain, file, "mine")]
+    assert names == ["my-run", "plain", "mine", "mine"]
+    assert "AttentionMesh my-run" in describe(str(trained))
+    assert net.config.name == "tiny-128"  # as it was
+
+
+def test_a_detectors_name_stays_its_kind(cache: Path):
+    path = cache / "weights" / "detector-near.safetensors"
+    store.save(build_detector(DetectorConfig("short")), path, {})
+    assert store.load("detector-near").config.name == "short"
 
 
 def test_half_precision_weights_load_as_single(saved: Path, tmp_path: Path):
@@ -117,7 +136,7 @@ def test_names_are_looked_up_in_the_cache(cache: Path, saved: Path, nothing_ship
     target = cache / "weights" / "mine.safetensors"
     target.parent.mkdir(parents=True)
     saved.rename(target)
-    assert store.load("mine").config == TINY
+    assert store.load("mine").config == replace(TINY, name="mine")
     with pytest.raises(UserError, match=r"'yours'.*mine"):
         store.load("yours")
 
@@ -127,7 +146,7 @@ def test_weights_that_came_with_the_package_need_no_cache(
 ):
     monkeypatch.setattr(store, "_SHIPPED", tmp_path)
     assert store.installed() == {"mine": saved}
-    assert store.load("mine").config == TINY
+    assert store.load("mine").config == replace(TINY, name="mine")
     cached = cache / "weights" / "other.safetensors"
     cached.parent.mkdir(parents=True)
     cached.write_bytes(saved.read_bytes())
