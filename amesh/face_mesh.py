@@ -1,26 +1,13 @@
 """`FaceMesh`: the Python interface for pictures."""
 
-from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, get_args
 
-from amesh.deploy.cache import exported, is_current
-from amesh.errors import UserError
+from amesh.deploy import cache, formats
+from amesh.deploy.formats import Format
 from amesh.nn.names import DEFAULT
 from amesh.pipeline.detector import Detector, DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
-from amesh.runner import Runner, TorchRunner
-from amesh.weights import store
-
-RuntimeName = Literal["auto", "litert", "onnx", "torch", "tensorrt"]
-
-_BY_SUFFIX: Mapping[str, RuntimeName] = {
-    ".onnx": "onnx",
-    ".tflite": "litert",
-    ".engine": "tensorrt",
-}
-_PACKAGES = {"litert": "ai_edge_litert", "onnx": "onnxruntime"}
+from amesh.runner import Runner
 
 
 class FaceMesh(FacePipeline):
@@ -44,7 +31,7 @@ class FaceMesh(FacePipeline):
     def __init__(
         self,
         model: str | Path | Runner = DEFAULT,
-        runtime: RuntimeName = "auto",
+        runtime: str = formats.AUTO,
         detector: DetectorKind = "both",
         max_faces: int | None = None,
         min_score: float = 0.5,
@@ -54,7 +41,8 @@ class FaceMesh(FacePipeline):
 
         Args:
             model: Name of installed weights, a weights file, or a runner of your own.
-            runtime: What runs the network; `auto` picks the fastest that is installed.
+            runtime: What runs the network, a name in `amesh.deploy.formats`; `auto` picks
+                the fastest that is installed.
             detector: `short` for faces near the camera, `full` for small and distant ones, or
                 `both`; `crowd` also searches tiles of the picture.
             max_faces: Maximum number of faces to return; all by default.
@@ -74,58 +62,28 @@ class FaceMesh(FacePipeline):
         )
 
 
-def open_runner(model: str | Path, runtime: RuntimeName = "auto") -> Runner:
+def open_runner(model: str | Path, runtime: str = formats.AUTO) -> Runner:
     """A landmark network on a runtime.
 
     Args:
-        model: Installed weights by name, or a file: `.safetensors`, or an exported `.onnx`,
-            `.tflite` or `.engine`, which says its runtime itself.
-        runtime: `auto` takes the fastest that is installed and has a file made from these weights:
-            LiteRT, ONNX Runtime, PyTorch.
+        model: Installed weights by name, a weights file, or an exported file, whose suffix says its
+            runtime.
+        runtime: A name in `amesh.deploy.formats`; `auto` takes the fastest that is installed and
+            has a file made from these weights: LiteRT, ONNX Runtime, PyTorch.
 
     Raises:
         UserError: There is no such network, or the runtime is not installed or cannot run it.
     """
-    if runtime not in get_args(RuntimeName):
-        raise UserError(f"no runtime {runtime!r}; choose one of {', '.join(get_args(RuntimeName))}")
-    path = Path(model)
-    runtime = _BY_SUFFIX.get(path.suffix, runtime)
-    if runtime == "auto":
-        runtime = next(
-            (name for name in ("litert", "onnx") if _is_ready(name, str(model))), "torch"
-        )
-    if runtime == "torch":
-        return TorchRunner.open(model)
-    if path.suffix not in _BY_SUFFIX:
-        store.find(model)  # a misspelt name is told as such, not as a missing export
-        path = exported(str(model), runtime)
-        if not path.is_file():
-            raise UserError(
-                f"no {path.suffix} file of {model}; `amesh export {runtime} --model {model} "
-                f"--output FILE` writes one, then give that file as the model"
-            )
-        if runtime in _PACKAGES and not is_current(str(model), runtime):
-            raise UserError(
-                f"{path} was made from other weights than {model} has now; "
-                f"`amesh export {runtime} --model {model} --output {path}` makes it again"
-            )
-    if runtime == "litert":
-        from amesh.deploy.litert.runner import LitertRunner
-
-        return LitertRunner(path)
-    if runtime == "onnx":
-        from amesh.deploy.onnx.runner import OnnxRunner
-
-        return OnnxRunner(path)
-    from amesh.deploy.tensorrt.export import open_engine
-
-    return open_engine(path)
+    wanted = None if runtime == formats.AUTO else formats.runtime_named(runtime)
+    file_runtime = formats.runtime_of(Path(model))
+    chosen = file_runtime or wanted or _fastest(str(model))
+    chosen.require()
+    file = model if file_runtime or not chosen.exporter else cache.current(str(model), chosen)
+    runner: Runner = chosen.open(file)
+    return runner
 
 
-def _is_ready(runtime: str, model: str) -> bool:
-    """Whether a network was exported, as it is now, for a runtime that is installed here."""
-    return (
-        exported(model, runtime).is_file()
-        and find_spec(_PACKAGES[runtime]) is not None
-        and is_current(model, runtime)
-    )
+def _fastest(model: str) -> Format:
+    """The runtime that is installed and has this network's current file; PyTorch needs none."""
+    ready = (row for row in formats.cached() if cache.is_ready(model, row))
+    return next(ready, formats.runtime_named("torch"))

@@ -9,24 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
 
-from amesh.deploy.litert.interpreter import open_interpreter
-from amesh.deploy.network.cascade_parts import Part, take_part
-from amesh.deploy.network.prepare import Network
+from amesh.deploy import formats
+from amesh.deploy.formats import Precision
 from amesh.deploy.request import Request
-from amesh.deploy.signature import INPUT, Precision
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig
 from amesh.pipeline.images import crop_image
-
-TimedRuntime = Literal["torch", "onnx", "litert"]
 
 # The rows of the paper's Table 1, and how its cascade is put together from them.
 ATTENTION, CASCADE = "Attention Mesh", "Cascade (mesh + lips + 2 x eye)"
@@ -40,13 +34,13 @@ class Setting:
     """How a network is run.
 
     Attributes:
-        runtime: What runs it.
+        runtime: What runs it, a name in `amesh.deploy.formats`.
         precision: Of the exported file.
         threads: Of one run.
         batch: Faces per run.
     """
 
-    runtime: TimedRuntime
+    runtime: str
     precision: Precision
     threads: int
     batch: int
@@ -89,16 +83,21 @@ def table_1(
     Raises:
         UserError: A runtime is not installed, or a file cannot be made for it.
     """
+    from amesh.deploy.litert import runner as litert
+
+    for runtime in {setting.runtime for setting in settings}:
+        formats.timed_named(runtime).require()
     calls: dict[tuple[str, Setting], Call] = {}
     torch.manual_seed(0)
     attention, cascade = AttentionMesh(config).eval(), Cascade(config).eval()
     for setting in settings:
         for name, part in PARTS.items():
-            calls[name, setting] = prepare(cascade, part, setting)
-        calls[ATTENTION, setting] = prepare(attention, None, setting)
+            calls[name, setting] = timed_call(cascade, part, setting)
+        calls[ATTENTION, setting] = timed_call(attention, None, setting)
         if google is not None and setting.runtime == "litert" and setting.batch == 1:
             for name, file in GOOGLE.items():
-                calls[name, setting] = _litert((google / file).read_bytes(), setting)
+                content = (google / file).read_bytes()
+                calls[name, setting] = litert.timed_call(content, setting.threads)
     timings = measure(calls, rounds)
     for setting in settings:
         timings.append(_sum(CASCADE, CASCADE_OF, setting, timings))
@@ -140,26 +139,11 @@ def cutting(config: MeshConfig, rounds: int) -> dict[str, float]:
     return {timing.name: timing.median for timing in measure(calls, rounds)}
 
 
-def prepare(net: AttentionMesh | Cascade, part: str | None, setting: Setting) -> Call:
-    """One call of a network on a runtime, its input ready."""
-    if setting.runtime == "torch":
-        target = take_part(net, part) if part else net
-        return _torch(target, setting)
+def timed_call(net: AttentionMesh | Cascade, part: str | None, setting: Setting) -> Call:
+    """One call of a network, or of a part of a cascade, on a runtime, its input ready."""
     request = Request(net, part, setting.precision, setting.batch)
-    if setting.runtime == "onnx":
-        from amesh.deploy.onnx.export import export_onnx
-        from amesh.deploy.onnx.runner import OnnxFile
-
-        content = export_onnx(request.target, setting.precision, setting.batch)
-        file = OnnxFile(content, setting.threads)
-        image = np.random.default_rng(0).random(file.inputs[INPUT], np.float32)
-        return lambda: file(**{INPUT: image})
-    from amesh.deploy.litert import export
-
-    if part:
-        assert isinstance(net, Cascade)
-        return _litert(export.export_parts(net, setting.precision, setting.batch)[part], setting)
-    return _litert(export.export_litert(net, setting.precision, setting.batch), setting)
+    call: Call = formats.timed_named(setting.runtime).time(request, setting.threads)
+    return call
 
 
 def measure(calls: Mapping[tuple[str, Setting], Call], rounds: int) -> list[Timing]:
@@ -182,45 +166,25 @@ def measure(calls: Mapping[tuple[str, Setting], Call], rounds: int) -> list[Timi
 
 
 def settings_of(
-    runtimes: Sequence[TimedRuntime],
+    runtimes: Sequence[str],
     precisions: Sequence[Precision],
     threads: Sequence[int],
     batches: Sequence[int],
 ) -> list[Setting]:
-    """Every combination that exists: PyTorch on the CPU has one precision."""
-    return [
+    """Every combination that exists: not every runtime has every precision.
+
+    Raises:
+        UserError: There is no such runtime, or no combination.
+    """
+    available = {name: formats.timed_named(name).precisions for name in runtimes}
+    found = [
         Setting(*each)
         for each in product(runtimes, precisions, threads, batches)
-        if not (each[0] == "torch" and each[1] != "fp32")
+        if each[1] in available[each[0]]
     ]
-
-
-def _torch(target: Network | Part, setting: Setting) -> Call:
-    size = target.input_size if isinstance(target, Part) else target.config.input_size
-    image = torch.rand(setting.batch, 3, size, size)
-    image = image.contiguous(memory_format=torch.channels_last)
-    ready: nn.Module = target
-    ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def call() -> object:
-        torch.set_num_threads(setting.threads)
-        with torch.inference_mode():
-            return ready(image)
-
-    return call
-
-
-def _litert(content: bytes, setting: Setting) -> Call:
-    interpreter = open_interpreter(content, setting.threads)
-    detail = interpreter.get_input_details()[0]
-    image = np.random.default_rng(0).random(tuple(detail["shape"]), np.float32)
-
-    def call() -> None:
-        # As a phone's program would: into the input's own memory, then run.
-        interpreter.set_tensor(detail["index"], image)
-        interpreter.invoke()
-
-    return call
+    if not found:
+        raise UserError(f"{', '.join(runtimes)}: nothing to time in {', '.join(precisions)}")
+    return found
 
 
 def _sum(name: str, parts: Sequence[str], setting: Setting, timings: Sequence[Timing]) -> Timing:

@@ -18,14 +18,13 @@ from amesh.benchmark.latency import (
     GOOGLE,
     GOOGLE_CASCADE,
     Setting,
-    TimedRuntime,
     Timing,
     cutting,
     settings_of,
     table_1,
 )
 from amesh.charts import Panel, Point, line_charts
-from amesh.deploy.signature import Precision
+from amesh.deploy.formats import Precision
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.config import NAMED, MeshConfig
@@ -36,7 +35,7 @@ PAPER_RATIO = 0.741  # Table 1: 16.6 ms of 22.4 ms
 
 def benchmark(
     model: str = "paper-256",
-    runtimes: Sequence[TimedRuntime] = ("torch", "onnx"),
+    runtimes: Sequence[str] = ("torch", "onnx"),
     precisions: Sequence[Precision] = ("fp32",),
     threads: Sequence[int] = (1,),
     batches: Sequence[int] = (1,),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from amesh.cli.options import needs_training
 from amesh.cli.parsing import positive
+from amesh.deploy import formats
 from amesh.errors import UserError
 
 DETAILS = """
@@ -23,14 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runtime",
         nargs="+",
         default=["torch", "onnx"],
-        choices=["torch", "onnx", "litert"],
+        choices=formats.names(formats.timed()),
         help="runtimes to time",
     )
     parser.add_argument(
         "--precision",
         nargs="+",
         default=["fp32"],
-        choices=["fp32", "fp16"],
+        choices=formats.precisions(formats.timed()),
         help="precisions of the exported files",
     )
     parser.add_argument(

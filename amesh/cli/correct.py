@@ -6,6 +6,7 @@ from pathlib import Path
 
 from amesh.cli.options import add_runtime, add_sets, chosen_sets
 from amesh.cli.parsing import DONE, SOME_FAILED, count
+from amesh.deploy import formats
 
 DETAILS = """
 Writes how far, on average over faces and their mirror images, people put each landmark from where
@@ -51,6 +52,7 @@ def _correct(options: argparse.Namespace) -> int:
     from amesh.pipeline.face_pipeline import FacePipeline
     from amesh.weights import store
 
+    formats.require_runtime(options.runtime)
     scheme = topology.load()
     labels, read = read_data(chosen_sets(options))
     labels = [label for label in labels if label.face]

@@ -3,7 +3,8 @@
 import argparse
 
 from amesh.cli.fields import add_fields, from_options
-from amesh.cli.options import RUNTIMES, add_sets, chosen_sets
+from amesh.cli.options import add_sets, chosen_sets
+from amesh.deploy import formats
 from amesh.evaluation.options import Evaluation
 
 DETAILS = """
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         models={"flag": "--model", "metavar": "[NAME=]MODEL"},
         predictions={"metavar": "[NAME=]PATH"},
         output={"metavar": "DIR"},
-        runtime={"choices": RUNTIMES},
+        runtime={"choices": formats.runtime_names()},
         detector={"help": "evaluate only on crops from the labels, without the face detector"},
         reference={"metavar": "NAME"},
         videos={"flag": "--video", "metavar": "FILE"},

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amesh.cli.parsing import DONE, positive
+from amesh.deploy import formats
+from amesh.deploy.formats import Batch
 from amesh.errors import UserError
 from amesh.nn.names import DEFAULT
+from amesh.weights import architectures
 
 if TYPE_CHECKING:
     from amesh.deploy.parity import Images
@@ -21,17 +24,27 @@ these figures, and its hashes, names and shapes.
 _CALIBRATED = 256
 
 
-def _batch(text: str) -> int | None:
-    return None if text == "dynamic" else positive(text)
+def _batch(text: str) -> Batch:
+    return "dynamic" if text == "dynamic" else positive(text)
+
+
+def _default_batches() -> str:
+    """What `--batch` is by default, by format."""
+    kinds = {"any": "dynamic for {}", "fixed": "1 for {}", "one": "always 1 for {}"}
+    rows = formats.exported()
+    return "; ".join(
+        text.format(", ".join(row.name for row in rows if row.batches == kind))
+        for kind, text in kinds.items()
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
+    int8 = " and ".join(row.name for row in formats.exported() if "int8" in row.precisions)
     parser.add_argument(
         "format",
-        choices=["onnx", "litert", "tensorrt", "task"],
-        help="onnx: ONNX Runtime; litert: Android, a .tflite file; tensorrt: an engine for the "
-        "NVIDIA GPU in this machine; task: a bundle for MediaPipe's Face Landmarker",
+        choices=formats.names(formats.exported()),
+        help="; ".join(f"{row.name}: {row.summary}" for row in formats.exported()),
     )
     parser.add_argument("--model", default=DEFAULT, help="installed weights by name, or a file")
     parser.add_argument(
@@ -43,9 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default="fp32",
-        choices=["fp32", "fp16", "int8"],
-        help="fp16: half the size, up to half a pixel off; int8: for onnx and tensorrt, "
-        "experimental",
+        choices=formats.precisions(formats.exported()),
+        help=f"fp16: half the size, up to half a pixel off; int8: for {int8}, experimental",
     )
     parser.add_argument(
         "--calibrate",
@@ -58,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch",
         type=_batch,
         metavar="N|dynamic",
-        help="faces per run (default: dynamic; 1 for litert); always 1 for task",
+        help=f"faces per run (default: {_default_batches()})",
     )
     parser.add_argument(
         "--part",
@@ -67,13 +79,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--untrained",
-        choices=["attention_mesh", "mesh_only", "cascade"],
+        choices=architectures.options(),
         help="export --model with random weights and this architecture, to measure its speed",
     )
     parser.set_defaults(call=_export)
 
 
 def _export(options: argparse.Namespace) -> int:
+    # Before the heavy imports, and before any work: what is missing is told at once.
+    formats.format_named(options.format).require()
     from amesh.deploy.export import export
 
     export(
@@ -93,11 +107,9 @@ def _calibration(options: argparse.Namespace) -> "Images | None":
     """Faces to calibrate on, found by the network itself."""
     if not options.calibrate:
         return None
-    fits = options.precision == "int8" and options.format in ("onnx", "tensorrt")
-    if not fits or options.part or options.untrained:
-        raise UserError(
-            "--calibrate is for --precision int8 of onnx or tensorrt, with a whole trained network"
-        )
+    formats.format_named(options.format).check_precision(options.precision)
+    if options.precision != "int8" or options.part or options.untrained:
+        raise UserError("--calibrate is for --precision int8, with a whole trained network")
     from amesh.face_mesh import FaceMesh
     from amesh.pipeline.face_crops import face_crops
     from amesh.pipeline.run import pictures

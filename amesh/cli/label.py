@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from amesh.cli.fields import add_fields, from_options
 from amesh.cli.options import add_face_mesh, open_face_mesh
 from amesh.cli.parsing import DONE, FAILED, SOME_FAILED, count, positive
+from amesh.deploy import formats
 from amesh.errors import UserError
 from amesh.labelling.options import LabelConfig
 
@@ -104,6 +105,7 @@ def _label(options: argparse.Namespace) -> int:
     from amesh.labelling.teacher import Member, Teacher
     from amesh.labelling.views import ViewConfig
 
+    formats.require_runtime(options.runtime)
     share = find_share(options.rank, options.ranks)
     inputs = find_inputs(options.sources)
     manifest = Manifest(find_manifests(options.sources, options.manifest), options.licence)

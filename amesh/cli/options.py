@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from amesh.cli.fields import add_fields, from_options
 from amesh.cli.parsing import positive, probability
 from amesh.data.sources.formats import FORMATS
+from amesh.deploy import formats
 from amesh.errors import UserError
 from amesh.evaluation.options import LabelledData
 
 if TYPE_CHECKING:
     from amesh.face_mesh import FaceMesh
-
-RUNTIMES = ("auto", "litert", "onnx", "torch", "tensorrt")
 
 
 def needs_training(module: str, name: str) -> Any:
@@ -65,7 +64,7 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         default="auto",
-        choices=RUNTIMES,
+        choices=formats.runtime_names(),
         help="runtime for the network; auto takes the fastest one installed",
     )
 

@@ -12,8 +12,9 @@ from torch import nn
 
 from amesh.deploy import crops as crop_sets
 from amesh.deploy.crops import parity_crops
+from amesh.deploy.formats import Precision
 from amesh.deploy.network.cascade_parts import MeshPart, RegionPart
-from amesh.deploy.signature import OUTPUTS, Precision
+from amesh.deploy.signature import OUTPUTS
 from amesh.errors import UserError
 from amesh.nn.config import MeshConfig
 from amesh.runner import RunnerOutput

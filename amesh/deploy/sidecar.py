@@ -4,7 +4,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from amesh.deploy.signature import Shapes
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.topology import Topology, load
@@ -22,7 +23,7 @@ NORMALISATION = "RGB / 255, in [0, 1]"
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorSpec:
     """An input or output.
 
     Attributes:
@@ -34,16 +35,24 @@ class Tensor:
     dtype: str = "float32"
 
 
-@dataclass(frozen=True)
+def tensor_specs(shapes: Shapes) -> dict[str, TensorSpec]:
+    """Specs of inputs or outputs; whatever is no number in a shape is dynamic."""
+    return {
+        name: TensorSpec(tuple(n if isinstance(n, int) else None for n in shape))
+        for name, shape in shapes.items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sidecar:
     """What an artefact is.
 
     Attributes:
-        kind: `onnx`, `litert`, ...
+        kind: Its format; see `amesh.deploy.formats`.
         sha256: Of the file.
         bytes: Its size.
         model: Name of the network.
-        architecture: Its class.
+        architecture: Its class; empty if the artefact was made from a file that does not say.
         part: Which network of a cascade; empty for a whole network.
         topology: Name of its landmark scheme.
         topology_sha256: Of everything that gives outputs their meaning; see `topology_hash`.
@@ -52,29 +61,53 @@ class Sidecar:
         normalisation: What the image holds.
         inputs: By name.
         outputs: By name.
-        weights_sha256: Of the weights it was made from; see `weights_hash`.
+        weights_sha256: Of the weights it was made from; see `weights_hash`. May be empty, too.
         weights: Where these come from.
         parity: The comparison with PyTorch; see `amesh.deploy.parity`.
         versions: What wrote it.
+        details: What its runtime has to know beside; in the file, keys among the others.
     """
 
     kind: str
     sha256: str
     bytes: int
     model: str
-    architecture: str
+    architecture: str = ""
+    part: str = ""
     topology: str
     topology_sha256: str
     precision: str
     layout: str
-    inputs: Mapping[str, Tensor]
-    outputs: Mapping[str, Tensor]
-    weights_sha256: str
-    parity: Mapping[str, Any]
-    part: str = ""
     normalisation: str = NORMALISATION
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    weights_sha256: str = ""
     weights: Mapping[str, Any] = field(default_factory=dict)
+    parity: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        details = data.pop("details")
+        return {**data, **details}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Sidecar":
+        """The sidecar that `to_dict` wrote.
+
+        Raises:
+            TypeError, KeyError, AttributeError: It did not.
+        """
+        known = {field.name for field in fields(cls)} - {"details"}
+        given = {name: value for name, value in data.items() if name in known}
+        for group in ("inputs", "outputs"):
+            given[group] = {
+                name: TensorSpec(tuple(entry["shape"]), entry["dtype"])
+                for name, entry in data[group].items()
+            }
+        return cls(**given, details={n: v for n, v in data.items() if n not in known})
 
 
 def sidecar_file(artefact: Path) -> Path:
@@ -83,12 +116,10 @@ def sidecar_file(artefact: Path) -> Path:
 
 
 def write(artefact: Path, sidecar: Sidecar) -> None:
-    """Writes the description of an artefact, whole or not at all.
-
-    After the artefact: an interruption between the two leaves a hash that does not match, never a
-    wrong match.
-    """
-    write_atomically(sidecar_file(artefact), json.dumps(asdict(sidecar), indent=2).encode() + b"\n")
+    """Writes the description of an artefact, whole or not at all; after the artefact itself."""
+    write_atomically(
+        sidecar_file(artefact), json.dumps(sidecar.to_dict(), indent=2).encode() + b"\n"
+    )
 
 
 def read(artefact: Path) -> Sidecar:
@@ -115,13 +146,7 @@ def read_unchecked(artefact: Path) -> Sidecar:
     if not path.is_file():
         raise UserError(f"{artefact}: no {path.name} beside it; export it again")
     try:
-        data = json.loads(path.read_bytes())
-        for group in ("inputs", "outputs"):
-            data[group] = {
-                name: Tensor(tuple(entry["shape"]), entry["dtype"])
-                for name, entry in data[group].items()
-            }
-        return Sidecar(**data)
+        return Sidecar.from_dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: damaged, or not written by `amesh export`") from error
 
@@ -157,7 +182,7 @@ def weights_hash(net: nn.Module) -> str:
 
 
 def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
-    """The same of tensors by name, as `amesh.weights.store.tensors` reads them from a file."""
+    """The same hash of tensors by name, as `amesh.weights.store.tensors` reads them from a file."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         values = np.ascontiguousarray(tensor.detach().cpu().numpy())

@@ -1,55 +1,72 @@
-"""What every exported network takes and gives, whatever runs it."""
+"""What every exported landmark network takes and gives, whatever runs it.
 
-from dataclasses import dataclass
-from typing import Literal
+`image` holds RGB crops in [0, 1], (b 3 s s) in ONNX and TensorRT, (b s s 3) in LiteRT. `landmarks`
+(b n 3) are pixels of the crop, z in the same unit; `face_flag` (b) is a logit. All tensors are
+float32. The names of the outputs are fields of `amesh.nn.output.MeshOutput`.
+"""
 
-from amesh.nn.config import MeshConfig
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from amesh.errors import UserError
+from amesh.topology import Topology, load
 
 INPUT = "image"
 OUTPUTS = ("landmarks", "face_flag")
 # The entry of a file's metadata that holds what its exporter knew, as JSON.
 METADATA = "amesh"
 
-Layout = Literal["nchw", "nhwc"]
-Precision = Literal["fp32", "fp16", "int8"]
+Layout = Literal["nchw", "nhwc"]  # order of the image's axes
+Shapes = Mapping[str, Sequence[Any]]  # by name; what is no number in one is dynamic
 
 
-@dataclass(frozen=True)
-class Signature:
-    """Names, shapes and meaning of an exported network's tensors; all of them are float32.
+def check_landmark_network(source: str, inputs: Shapes, outputs: Shapes, layout: Layout) -> int:
+    """Makes sure that a file is a landmark network as described above.
 
-    `image` holds RGB crops in [0, 1]. `landmarks` are pixels of the crop, z in the same unit;
-    `face_flag` is a logit. The names of the outputs are fields of `amesh.nn.output.MeshOutput`.
+    Args:
+        source: What messages call the file.
+        inputs: Shapes by name.
+        outputs: Shapes by name.
+        layout: Order of the image's axes.
 
-    Attributes:
-        input_size: Side of the crop s [px].
-        points: Number of landmarks n.
-        topology: Name of the landmark scheme.
-        layout: Order of the image's axes; ONNX and TensorRT: nchw; LiteRT: nhwc.
-        batch: Fixed batch, or None where it is dynamic.
+    Returns:
+        Side of its input [px].
+
+    Raises:
+        UserError: It is not.
     """
+    image = inputs.get(INPUT, ())
+    channels, side = (1, 2) if layout == "nchw" else (3, 1)
+    if len(image) != 4 or image[channels] != 3 or set(outputs) != set(OUTPUTS):
+        raise UserError(
+            f"{source}: not an exported landmark network (inputs {', '.join(inputs)}; "
+            f"outputs {', '.join(outputs)})"
+        )
+    size = image[side]
+    if not isinstance(size, int):
+        raise UserError(f"{source}: the size of its input is not fixed")
+    return size
 
-    input_size: int
-    points: int
-    topology: str
-    layout: Layout = "nchw"
-    batch: int | None = None
 
-    @classmethod
-    def of(
-        cls, config: MeshConfig, layout: Layout = "nchw", batch: int | None = None
-    ) -> "Signature":
-        """The signature of a network."""
-        return cls(config.input_size, config.load_topology().points, config.topology, layout, batch)
+def check_points(source: object, outputs: Shapes, scheme: str) -> Topology:
+    """Makes sure that a network's landmarks are those of a topology.
 
-    @property
-    def image_shape(self) -> tuple[int | None, ...]:
-        """Shape of `image`; None is the dynamic batch."""
-        size = self.input_size
-        inner = (3, size, size) if self.layout == "nchw" else (size, size, 3)
-        return (self.batch, *inner)
+    Args:
+        source: What messages call the network.
+        outputs: Shapes by name; a part of a cascade has no landmarks, and passes.
+        scheme: Name of the topology.
 
-    @property
-    def output_shapes(self) -> dict[str, tuple[int | None, ...]]:
-        """Shapes of the outputs by name."""
-        return {"landmarks": (self.batch, self.points, 3), "face_flag": (self.batch,)}
+    Returns:
+        The topology.
+
+    Raises:
+        UserError: There is no such topology, or the network predicts another number of landmarks.
+    """
+    topology = load(scheme)
+    landmarks = outputs.get(OUTPUTS[0], (None, topology.points, 3))
+    if tuple(landmarks[1:]) != (topology.points, 3):
+        found = " x ".join(map(str, landmarks[1:]))
+        raise UserError(
+            f"{source}: landmarks are {found}, but topology {scheme} has {topology.points} x 3"
+        )
+    return topology

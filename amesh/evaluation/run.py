@@ -5,9 +5,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.deploy import formats
 from amesh.errors import UserError
 from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.label_schemes import label_scheme
@@ -17,7 +18,7 @@ from amesh.evaluation.models import FaceFinder, run_models
 from amesh.evaluation.options import Evaluation, LabelledData
 from amesh.evaluation.report import make_report, markdown, write
 from amesh.evaluation.scores import score, score_matched
-from amesh.face_mesh import FaceMesh, RuntimeName, open_runner
+from amesh.face_mesh import FaceMesh, open_runner
 from amesh.files import as_user_error
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.topology.scheme import Topology
@@ -58,6 +59,7 @@ def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
 
 def _run(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
     """Reads labels and predictions, checks what can be checked, and runs the networks."""
+    formats.require_runtime(wanted.runtime)
     topology = load_topology()
     regions, read = _read(wanted.data, topology, wanted.limit)
     labels = [label for label in regions if label.face]
@@ -106,11 +108,10 @@ def open_face_mesh(
 
     Without a detector it sees only what it is shown, and needs no detector's weights.
     """
-    known = cast(RuntimeName, runtime)
     if not detector:
-        return FacePipeline(open_runner(model, known), lambda _: [])
+        return FacePipeline(open_runner(model, runtime), lambda _: [])
     kind: Any = "short" if mediapipe_crop else "both"
-    return FaceMesh(model, known, detector=kind, mediapipe_crop=mediapipe_crop)
+    return FaceMesh(model, runtime, detector=kind, mediapipe_crop=mediapipe_crop)
 
 
 def _read(

@@ -161,9 +161,9 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
 def network_name(path: Path) -> str:
     """What the network in a weights file is called.
 
-    Installed weights go by the name of their file, under which users ask for them. Other files state
-    the name that training gave the network. If they state only the name of a family member, as
-    files without a name of their own do, the file's name says more.
+    Installed weights go by the name of their file, under which users ask for them. Other files
+    state the name that training gave the network. If that is only the name of a family member, as
+    in files without a name of their own, the file's name says more.
 
     Raises:
         UserError: The file is damaged or not one of ours.

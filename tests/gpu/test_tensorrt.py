@@ -13,10 +13,11 @@ import onnxruntime
 import pytest
 import torch
 
+from amesh.deploy.formats import Precision
 from amesh.deploy.onnx import quantise
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.sidecar import sidecar_file
-from amesh.deploy.signature import INPUT, Precision
+from amesh.deploy.signature import INPUT
 from amesh.deploy.tensorrt import export, library
 from amesh.deploy.tensorrt.library import Batches
 from amesh.deploy.tensorrt.plan import BuildOptions

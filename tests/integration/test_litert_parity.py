@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from amesh.deploy import parity
+from amesh.deploy.formats import Precision
 from amesh.deploy.litert.export import export_for_task, export_litert, export_parts
 from amesh.deploy.litert.runner import LitertFile, LitertRunner
 from amesh.deploy.network.cascade_parts import take_part
 from amesh.deploy.network.prepare import Network
-from amesh.deploy.signature import Precision
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade

@@ -25,9 +25,9 @@ from skimage import data
 from torch import nn
 
 from amesh.deploy.export import open_network
+from amesh.deploy.formats import Precision
 from amesh.deploy.litert.export import TASK_SIZE
 from amesh.deploy.litert.task import export_task
-from amesh.deploy.signature import Precision
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
 from amesh.pipeline.detector import Detector

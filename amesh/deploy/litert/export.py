@@ -5,9 +5,9 @@ with PyTorch, needs `amesh[litert]`; see `amesh.deploy.litert.runner`.
 """
 
 import json
-from importlib.util import find_spec
 
 from amesh.deploy import parity
+from amesh.deploy.formats import Precision, format_named
 from amesh.deploy.litert.attention import HeadRows
 from amesh.deploy.litert.blocks import (
     bias_of,
@@ -24,7 +24,7 @@ from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.litert.task_runner import TASK_SIZE, TaskFile
 from amesh.deploy.network.cascade_parts import take_part
 from amesh.deploy.network.prepare import Network, prepare
-from amesh.deploy.signature import INPUT, METADATA, Precision, Signature
+from amesh.deploy.signature import INPUT, METADATA
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.config import MeshConfig
@@ -51,8 +51,8 @@ def export_litert(
         require_litert()
     prepared = _prepared(net)
     graph = _graph(precision)
-    signature = Signature.of(net.config, "nhwc", _positive(batch))
-    outputs = network(graph, prepared, _image(graph, batch, signature.input_size))
+    image = _image(graph, _positive(batch), net.config.input_size)
+    outputs = network(graph, prepared, image)
     content = _to_bytes(graph, outputs, net.config, precision)
     if verify:
         parity.verify(LitertFile(content).run_crops, net, precision, "the TFLite file")
@@ -138,7 +138,7 @@ def require_litert() -> None:
     Raises:
         UserError: LiteRT is not installed.
     """
-    if find_spec("ai_edge_litert") is None:
+    if not format_named("litert").is_installed:
         raise UserError(
             "comparing a TFLite file with PyTorch needs LiteRT: pip install 'amesh[litert]' "
             "(in Python, verify=False writes the file without it)"

@@ -8,11 +8,11 @@ import io
 import zipfile
 
 from amesh.deploy import parity
+from amesh.deploy.formats import Precision
 from amesh.deploy.litert.export import export_for_task, require_litert
 from amesh.deploy.litert.metadata import TASKS_NAME, add_metadata, tasks_metadata
 from amesh.deploy.litert.task_runner import TaskFile
 from amesh.deploy.network.prepare import Network
-from amesh.deploy.signature import Precision
 from amesh.errors import UserError
 from amesh.weights.install import read_original
 

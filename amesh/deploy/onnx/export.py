@@ -10,11 +10,12 @@ import torch
 from onnx import TensorProto, helper
 
 from amesh.deploy import parity
+from amesh.deploy.formats import Precision
 from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import OnnxNetwork, Target
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.signature import INPUT, METADATA, Precision
+from amesh.deploy.signature import INPUT, METADATA
 from amesh.errors import UserError
 
 # The only opset with half-precision scales for Q/DQ and without the GridSample that TensorRT's

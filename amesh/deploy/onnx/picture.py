@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from amesh.deploy import parity
 from amesh.deploy.crops import NAME, parity_crops
+from amesh.deploy.formats import Precision
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.signature import OUTPUTS, Precision
+from amesh.deploy.signature import OUTPUTS
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.coordinates import denormalise, pixel_centres

@@ -4,7 +4,6 @@ An engine belongs to a version of TensorRT and to a GPU. Its sidecar, `ENGINE.js
 and what goes in and comes out; opening compares it with what is there.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import Any
 import onnx
 
 from amesh.deploy import parity, sidecar
+from amesh.deploy.artefact import Artefact, write
 from amesh.deploy.crops import NAME, parity_crops
+from amesh.deploy.formats import Precision
 from amesh.deploy.onnx import export as onnx_file
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.parity import Run
-from amesh.deploy.signature import INPUT, OUTPUTS, Precision
+from amesh.deploy.signature import INPUT, OUTPUTS, check_points
 from amesh.deploy.tensorrt import readiness
 from amesh.deploy.tensorrt.library import (
     Log,
@@ -33,7 +34,6 @@ from amesh.deploy.tensorrt.plan import BuildOptions, build_plan, trtexec, wanted
 from amesh.deploy.tensorrt.runner import TensorRTRunner
 from amesh.deploy.tensorrt.sidecar import check, check_place, read_sidecar, weights_for
 from amesh.errors import UserError
-from amesh.files import write_atomically
 from amesh.topology import load
 
 Verify = Callable[[Run], Mapping[str, Any]]
@@ -86,43 +86,30 @@ def against_onnx(model: bytes, origin: Origin, precision: Precision) -> Verify:
     return verify
 
 
-def build(
-    model: Path,
-    engine: Path,
-    origin: Origin | None = None,
-    options: BuildOptions | None = None,
-    verify: Verify | None = None,
-) -> dict[str, Any]:
-    """Builds an engine, checks its precision and its numbers, and writes it with its sidecar.
+def engine_artefact(
+    content: bytes, model: Path, engine: Path, origin: Origin, options: BuildOptions
+) -> Artefact:
+    """Builds an engine and checks that its precision is the one asked for.
 
     Args:
-        model: The ONNX file, in the precision that the engine shall have.
-        engine: The file to write, `.engine` or `.plan`.
-        origin: What the network is; by default, what the ONNX file says of itself.
+        content: The ONNX file, in the precision that the engine shall have.
+        model: What the ONNX file is called.
+        engine: What the engine will be called.
+        origin: What the network is.
         options: How to build.
-        verify: Compares the running engine with a reference; returns the figures for the sidecar,
-            and raises UserError where they are out of tolerance. By default `against_onnx`.
-
-    Returns:
-        The sidecar.
 
     Raises:
         UserError: The graph is not ready, TensorRT or a GPU is missing, the build fails, or the
-            engine is not what was asked for. No file is left then; an earlier one stays.
+            engine is not what was asked for.
     """
-    options = options or BuildOptions()
-    content = model.read_bytes() if model.is_file() else b""
-    parsed = readiness.read(model)
-    if sidecar.sidecar_file(model).is_file():
-        sidecar.read(model)  # damaged or replaced files are refused
-    origin = origin or Origin.of(parsed, model)
-    graph = readiness.require(parsed, model, origin.outputs)
+    graph = readiness.require(onnx.load_from_string(content), model, origin.outputs)
     if graph.precision != options.precision:
         raise UserError(
             f"{model}: asked for {options.precision}, but the graph is {graph.precision}; TensorRT "
             f"builds what the graph says: `amesh export onnx --precision {options.precision}` first"
         )
-    _check_points(graph, origin, model)
+    outputs = {name: graph.shapes[name] for name in origin.outputs}
+    check_points(model, outputs, origin.topology)
     plan = build_plan(content, graph, options)
     log = Log()
     loaded = deserialise(plan, log, host_code=options.version_compatible)
@@ -130,41 +117,75 @@ def build(
         refit(loaded, content, log)
     counts = census(layers(loaded))
     assert_precision(counts, options.precision)
-    runner = TensorRTRunner(loaded, origin.name, origin.topology)
-    figures = (verify or against_onnx(content, origin, options.precision))(runner.run_any)
-    device = gpu()
-    description: dict[str, Any] = {
-        "kind": "tensorrt",
-        "model": origin.name,
-        "topology": origin.topology,
-        "topology_sha256": sidecar.topology_hash(load(origin.topology)),
-        "sha256": sidecar.sha256(plan),
-        "bytes": len(plan),
+    details = {
         "onnx": {"file": model.name, "sha256": sidecar.sha256(content)},
-        "inputs": {INPUT: {"shape": _free(graph.shapes[INPUT]), "dtype": "float32"}},
-        "outputs": {
-            name: {"shape": _free(graph.shapes[name]), "dtype": "float32"}
-            for name in origin.outputs
-        },
-        "layout": "nchw",
-        "normalisation": sidecar.NORMALISATION,
-        "precision": options.precision,
         "numbers": dict(counts),
         "profiles": [list(batches) for batches in wanted_profiles(graph, options)],
         "tensorrt": version(),
-        "gpu": device._asdict(),
+        "gpu": gpu()._asdict(),
         "hardware": options.hardware,
         "version_compatible": options.version_compatible,
         "stripped": options.strip_weights,
-        "parity": dict(figures),
         "trtexec": trtexec(model, engine, graph, options),
-        "versions": sidecar.versions("torch", "onnx", "onnxruntime"),
     }
-    # The sidecar second: an interruption leaves a hash that does not match, never a wrong match.
-    write_atomically(engine, plan)
-    text = json.dumps(description, indent=2).encode() + b"\n"
-    write_atomically(sidecar.sidecar_file(engine), text)
-    return description
+    return Artefact(
+        content=plan,
+        run=TensorRTRunner(loaded, origin.name, origin.topology).run_any,
+        inputs={INPUT: graph.shapes[INPUT]},
+        outputs=outputs,
+        layout="nchw",
+        packages=("onnx", "onnxruntime"),
+        details=details,
+    )
+
+
+def build(
+    model: Path,
+    engine: Path,
+    origin: Origin | None = None,
+    options: BuildOptions | None = None,
+    verify: Verify | None = None,
+) -> dict[str, Any]:
+    """Builds an engine from an ONNX file, checks its numbers, and writes it with its sidecar.
+
+    Args:
+        model: The ONNX file, in the precision that the engine shall have.
+        engine: The file to write, `.engine` or `.plan`.
+        origin: What the network is; by default, what the ONNX file says of itself.
+        options: How to build.
+        verify: Compares the running engine with a reference; returns the figures for the sidecar,
+            and raises UserError if they are out of tolerance. By default `against_onnx`.
+
+    Returns:
+        The sidecar.
+
+    Raises:
+        UserError: As for `engine_artefact`, or the ONNX file is missing or damaged. No file is left
+            then; an earlier one stays.
+    """
+    options = options or BuildOptions()
+    parsed = readiness.read(model)
+    content = model.read_bytes()
+    described = sidecar.sidecar_file(model).is_file()
+    source = sidecar.read(model) if described else None  # damaged or replaced files are refused
+    origin = origin or Origin.of(parsed, model)
+    made = engine_artefact(content, model, engine, origin, options)
+    figures = (verify or against_onnx(content, origin, options.precision))(made.run)
+    facts = onnx_file.about(parsed)
+    written = write(
+        made,
+        engine,
+        "tensorrt",
+        origin.topology,
+        model=origin.name,
+        architecture=facts.get("architecture", ""),
+        part=facts.get("part", ""),
+        precision=options.precision,
+        weights_sha256=source.weights_sha256 if source else "",
+        weights=source.weights if source else {},
+        parity=figures,
+    )
+    return written.to_dict()
 
 
 def open_engine(
@@ -210,14 +231,3 @@ def inspect(engine: Path) -> dict[str, Any]:
     if not description["stripped"]:
         live["numbers"] = dict(census(layers(loaded)))
     return {**description, "engine": live}
-
-
-def _check_points(graph: readiness.Readiness, origin: Origin, model: Path) -> None:
-    expected = load(origin.topology).points
-    points = graph.shapes.get(OUTPUTS[0], (0, expected))[1]
-    if points != expected:
-        raise UserError(f"{model}: {points} landmarks, but topology {origin.topology}: {expected}")
-
-
-def _free(shape: tuple[int | str, ...]) -> list[int | None]:
-    return [length if isinstance(length, int) else None for length in shape]

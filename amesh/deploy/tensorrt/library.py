@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from amesh.deploy.signature import INPUT, Precision
+from amesh.deploy.formats import Precision
+from amesh.deploy.signature import INPUT
 from amesh.errors import UserError
 
 if TYPE_CHECKING:
@@ -82,6 +83,16 @@ def gpu() -> Gpu:
             f"torch {torch.__version__} sees no GPU"
         )
     return Gpu(torch.cuda.get_device_name(), "{}.{}".format(*torch.cuda.get_device_capability()))
+
+
+def check_machine() -> None:
+    """Makes sure that engines can be built and run here.
+
+    Raises:
+        UserError: TensorRT is too old or cannot be loaded, or there is no GPU that it can use.
+    """
+    version()
+    gpu()
 
 
 class Log:

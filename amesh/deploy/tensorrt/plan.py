@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from amesh.deploy.signature import INPUT, Precision
+from amesh.deploy.formats import Precision
+from amesh.deploy.signature import INPUT
 from amesh.deploy.tensorrt.library import Batches, Gpu, Log, gpu, version
 from amesh.deploy.tensorrt.readiness import Readiness
 from amesh.errors import UserError

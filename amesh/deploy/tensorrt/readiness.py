@@ -14,7 +14,8 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, numpy_helper, shape_inference
 
-from amesh.deploy.signature import INPUT, OUTPUTS, Precision
+from amesh.deploy.formats import Precision
+from amesh.deploy.signature import INPUT, OUTPUTS
 from amesh.errors import UserError
 
 # The only opset with half-precision scales for Q/DQ and without the GridSample that is misread.

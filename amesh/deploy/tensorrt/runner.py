@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from amesh.deploy.exported_file import in_batches
 from amesh.deploy.signature import INPUT, OUTPUTS
 from amesh.deploy.tensorrt.library import Batches, profiles
 from amesh.errors import UserError
@@ -129,16 +130,8 @@ class TensorRTRunner:
         Raises:
             UserError: TensorRT gives up.
         """
-        most, fewest = self.profiles[0].largest, min(one.smallest for one in self.profiles)
-        parts = []
-        for start in range(0, len(crops), most):
-            part = crops[start : start + most]
-            missing = max(0, fewest - len(part))
-            if missing:
-                part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
-            kept = len(part) - missing
-            parts.append({name: found[:kept] for name, found in self.run(part).items()})
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        smallest = min(one.smallest for one in self.profiles)
+        return in_batches(self.run, crops, smallest, self.profiles[0].largest, outputs={})
 
     def prepare(self, batch: int) -> Prepared:
         """Context, buffers and graph for a batch; made once, then kept.

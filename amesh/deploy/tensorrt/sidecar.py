@@ -1,15 +1,14 @@
-"""What lies beside an engine, and whether engine, machine and description belong together."""
+"""The sidecar of an engine, and whether engine, machine and sidecar belong together."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amesh.deploy.sidecar import sha256, sidecar_file, topology_hash
-from amesh.deploy.signature import OUTPUTS
+from amesh.deploy import sidecar as sidecar_file
+from amesh.deploy.sidecar import Sidecar, sha256
+from amesh.deploy.signature import check_points
 from amesh.deploy.tensorrt.library import Gpu, release
 from amesh.errors import UserError
-from amesh.topology import load
 
 
 def read_sidecar(engine: Path) -> dict[str, Any]:
@@ -18,18 +17,12 @@ def read_sidecar(engine: Path) -> dict[str, Any]:
     Raises:
         UserError: The engine or its sidecar is missing, or the sidecar is not one of ours.
     """
-    path = sidecar_file(engine)
     if not engine.is_file():
         raise UserError(f"no engine {engine}; `amesh export tensorrt` builds one")
-    if not path.is_file():
-        raise UserError(f"{engine}: no sidecar {path.name} beside it; build it again")
-    try:
-        sidecar: dict[str, Any] = json.loads(path.read_bytes())
-        if sidecar["kind"] != "tensorrt":
-            raise KeyError("kind")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: damaged, or not the sidecar of a TensorRT engine") from error
-    return sidecar
+    found = sidecar_file.read_unchecked(engine)
+    if found.kind != "tensorrt":
+        raise UserError(f"{engine}: its sidecar is that of a file for {found.kind}")
+    return found.to_dict()
 
 
 def check(sidecar: Mapping[str, Any], content: bytes, engine: Path) -> None:
@@ -38,22 +31,9 @@ def check(sidecar: Mapping[str, Any], content: bytes, engine: Path) -> None:
     Raises:
         UserError: Hash or topology do not match.
     """
-    found = sha256(content)
-    if found != sidecar["sha256"]:
-        raise UserError(
-            f"{engine}: SHA-256 {found[:12]}, its sidecar says {sidecar['sha256'][:12]}; "
-            "damaged or replaced: build it again"
-        )
-    landmarks, topology = sidecar["outputs"].get(OUTPUTS[0]), sidecar["topology"]
-    if landmarks and landmarks["shape"][1] != load(topology).points:
-        raise UserError(
-            f"{engine}: {landmarks['shape'][1]} landmarks, but topology {topology} has "
-            f"{load(topology).points}"
-        )
-    if topology_hash(load(topology)) != sidecar["topology_sha256"]:
-        raise UserError(
-            f"{engine}: made for another version of topology {topology}; build it again"
-        )
+    found = Sidecar.from_dict(sidecar)
+    sidecar_file.check(found, content, engine)
+    check_points(engine, {name: spec.shape for name, spec in found.outputs.items()}, found.topology)
 
 
 def check_place(sidecar: Mapping[str, Any], engine: Path, here: str, device: Gpu) -> None:

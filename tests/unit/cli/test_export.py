@@ -3,6 +3,8 @@
 import pytest
 
 from amesh.cli import main
+from amesh.deploy import formats
+from amesh.deploy.formats import Format
 
 
 @pytest.mark.parametrize(
@@ -11,7 +13,6 @@ from amesh.cli import main
         ["onnx"],
         ["onnx", "--precision", "fp16"],
         ["onnx", "--precision", "int8", "--untrained", "mesh_only"],
-        ["litert", "--precision", "int8"],
     ],
 )
 def test_calibration_is_for_int8_of_a_trained_network(
@@ -19,6 +20,32 @@ def test_calibration_is_for_int8_of_a_trained_network(
 ) -> None:
     assert main(["export", *words, "--calibrate", "no such folder"]) == 2
     assert "--calibrate is for --precision int8" in capsys.readouterr().err
+
+
+def test_a_precision_that_a_format_lacks_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Format, "require", lambda _: None)
+    assert main(["export", "litert", "--precision", "int8", "--calibrate", "no such folder"]) == 2
+    assert "litert has no precision 'int8'; it has: fp32, fp16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["litert", "task", "tensorrt"])
+def test_a_missing_extra_is_told_before_any_work(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
+    assert main(["export", name, "--model", "nothing of that name"]) == 2
+    extra = formats.format_named(name).extra
+    assert f"not installed: pip install 'amesh[{extra}]'" in capsys.readouterr().err
+
+
+def test_a_dynamic_batch_is_refused_where_there_is_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Format, "require", lambda _: None)
+    assert main(["export", "litert", "--batch", "dynamic"]) == 2
+    assert "litert has no dynamic batch" in capsys.readouterr().err
 
 
 def test_pictures_to_calibrate_on_have_to_be_there(capsys: pytest.CaptureFixture[str]) -> None:

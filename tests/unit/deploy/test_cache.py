@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from amesh.deploy import cache, sidecar
+from amesh.deploy import cache, formats, sidecar
 from amesh.deploy.sidecar import Sidecar
 from amesh.errors import UserError
 from amesh.face_mesh import open_runner
@@ -24,7 +24,7 @@ def mine(empty_cache: Path) -> Path:
 
 def _export(name: str, runtime: str) -> Path:
     """A file of the cache, of which only the description is real."""
-    path = cache.exported(name, runtime)
+    path = cache.exported(name, formats.format_named(runtime))
     path.parent.mkdir(parents=True)
     path.write_bytes(b"a graph")
     net = store.load(name)
@@ -66,13 +66,13 @@ def test_a_files_hash_is_that_of_its_network(tmp_path: Path, batch_norm: bool):
 @pytest.mark.parametrize("runtime", ["onnx", "litert"])
 def test_other_weights_under_the_name_put_the_exported_file_out_of_use(mine: Path, runtime: str):
     pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}[runtime])
-    path = _export("mine", runtime)
-    assert cache.is_current("mine", runtime)
+    path, row = _export("mine", runtime), formats.format_named(runtime)
+    assert cache.is_current("mine", row)
     with pytest.raises(UserError, match=path.name):  # it is taken, and is no graph
         open_runner("mine")
 
     store.save(AttentionMesh(NAMED["tiny-128"]), mine, {})
-    assert not cache.is_current("mine", runtime)
+    assert not cache.is_current("mine", row)
     assert isinstance(open_runner("mine"), TorchRunner)
     message = f"made from other weights than mine has now; `amesh export {runtime} --model mine "
     with pytest.raises(UserError, match=message):

@@ -10,20 +10,20 @@ import pytest
 
 from amesh.blazeface import DetectorConfig, build_detector
 from amesh.deploy import export as verb
-from amesh.deploy import sidecar
+from amesh.deploy import formats, sidecar
+from amesh.deploy.artefact import Artefact
 from amesh.deploy.cache import exported, keep
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.export import export
-from amesh.deploy.onnx import make as onnx
-from amesh.deploy.request import Made, Request
-from amesh.deploy.sidecar import Tensor
+from amesh.deploy.onnx import artefact as onnx
+from amesh.deploy.request import Request
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.runner import TorchRunner
 from amesh.weights import store
 
-Error = float
+ONNX = formats.format_named("onnx")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Sets what `export onnx` makes: a file that is off by so many px."""
 
     def install(error: float) -> None:
-        def make(request: Request) -> Made:
+        def make(request: Request) -> Artefact:
             runner = TorchRunner(request.net)
 
             def run(crops: np.ndarray) -> dict[str, np.ndarray]:
@@ -46,10 +46,10 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
                     "face_flag": output.face_flag,
                 }
 
-            inputs = {"image": Tensor((None, 3, 128, 128))}
-            return Made(b"content", run, inputs, {}, "nchw", ("onnx",))
+            inputs = {"image": ("batch", 3, 128, 128)}
+            return Artefact(b"content", run, inputs, {}, "nchw", ("onnx",))
 
-        monkeypatch.setattr(onnx, "make_onnx", make)
+        monkeypatch.setattr(onnx, "onnx_artefact", make)
 
     install(0.0)
     return install
@@ -127,9 +127,8 @@ def test_litert_names_its_extra(
 
 
 def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_path: Path):
-    # Not through `export` itself: the type checker of the tests would be there first.
-    with pytest.raises(UserError, match=r"'coreml'.*onnx, litert, tensorrt"):
-        verb._check("coreml", ("onnx", "litert", "tensorrt"), "format")
+    with pytest.raises(UserError, match=r"'coreml'.*litert, onnx, tensorrt"):
+        export(net, "coreml")
     with pytest.raises(UserError, match=f"{tmp_path}: a folder; name a file"):
         export(net, output=tmp_path)
     with pytest.raises(UserError, match="a AttentionMesh has no parts"):
@@ -138,6 +137,8 @@ def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_p
         export("huge", untrained="cascade")
     with pytest.raises(UserError, match="released-192: its mesh has no irises"):
         export("released-192", untrained="mesh_only")
+    with pytest.raises(UserError, match="no architecture 'resnet'; choose one"):
+        export("paper-256", untrained="resnet")
 
 
 def test_a_detector_is_no_landmark_network(empty_cache: Path, tmp_path: Path):
@@ -157,15 +158,15 @@ def test_the_cache_is_filled_once_and_again_when_weights_change(
 ):
     store.save(net, store.weights_folder() / "mine.safetensors", {"source": "here"})
     said: list[str] = []
-    path = keep("mine", "onnx", said.append)
-    assert path == exported("mine", "onnx") == empty_cache / "onnx" / "mine.onnx"
+    path = keep("mine", ONNX, said.append)
+    assert path == exported("mine", ONNX) == empty_cache / "onnx" / "mine.onnx"
     assert sidecar.read(path).weights == {"source": "here"}
     said.clear()
-    assert keep("mine", "onnx", said.append) == path
+    assert keep("mine", ONNX, said.append) == path
     assert said == []
     other = AttentionMesh(NAMED["tiny-128"])
     store.save(other, store.weights_folder() / "mine.safetensors", {"source": "there"})
-    keep("mine", "onnx", said.append)
+    keep("mine", ONNX, said.append)
     assert said
     assert sidecar.read(path).weights == {"source": "there"}
 
@@ -176,16 +177,16 @@ def test_int8_is_calibrated_on_the_crops_given_and_judged_on_upright_faces(
     asked: list[Request] = []
     shapes: list[tuple[int, ...]] = []
 
-    def make(request: Request) -> Made:
+    def make(request: Request) -> Artefact:
         asked.append(request)
 
         def run(crops: np.ndarray) -> dict[str, np.ndarray]:
             shapes.append(crops.shape)
             return TorchRunner(request.net)(crops)._asdict()
 
-        return Made(b"content", run, {}, {}, "nchw", ("onnx",))
+        return Artefact(b"content", run, {}, {}, "nchw", ("onnx",))
 
-    monkeypatch.setattr(onnx, "make_onnx", make)
+    monkeypatch.setattr(onnx, "onnx_artefact", make)
     own = np.zeros((3, 128, 128, 3), np.float32)
     said: list[str] = []
     for crops in (own, None):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from amesh.deploy import sidecar
-from amesh.deploy.sidecar import Sidecar, Tensor
+from amesh.deploy.sidecar import Sidecar, TensorSpec
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.nn.mesh_only import MeshOnly
@@ -34,8 +34,8 @@ def described() -> Sidecar:
         topology_sha256=sidecar.topology_hash(load("face478")),
         precision="fp32",
         layout="nchw",
-        inputs={"image": Tensor((None, 3, 192, 192))},
-        outputs={"landmarks": Tensor((None, 478, 3)), "face_flag": Tensor((None,))},
+        inputs={"image": TensorSpec((None, 3, 192, 192))},
+        outputs={"landmarks": TensorSpec((None, 478, 3)), "face_flag": TensorSpec((None,))},
         weights_sha256="0" * 64,
         parity={"all": {"max": 0.001, "p999": 0.0005}},
         versions=sidecar.versions("torch", "no-such-package"),

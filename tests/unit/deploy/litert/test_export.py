@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from amesh.deploy.formats import Precision
 from amesh.deploy.litert import export as litert_export
 from amesh.deploy.litert.export import export_for_task, export_litert, export_parts
 from amesh.deploy.litert.flatbuffer import read_metadata
 from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.network.prepare import Network, prepare
-from amesh.deploy.signature import METADATA, Precision
+from amesh.deploy.signature import METADATA
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade

@@ -16,9 +16,9 @@ import torch
 from amesh.deploy.export import export
 from amesh.deploy.litert import export as litert_export
 from amesh.deploy.litert import task
+from amesh.deploy.litert.artefact import task_artefact
 from amesh.deploy.litert.export import export_for_task
 from amesh.deploy.litert.flatbuffer import read_metadata
-from amesh.deploy.litert.make import make_task
 from amesh.deploy.litert.metadata import TASKS_NAME, add_metadata
 from amesh.deploy.litert.operators import OperatorGraph
 from amesh.deploy.litert.task_runner import TASK_SIZE, as_task_crops
@@ -199,10 +199,9 @@ def test_other_landmarks_do_not_fit(net: AttentionMesh, monkeypatch: pytest.Monk
         task.export_task(net)
 
 
-def test_a_batch_or_a_part_does_not_fit(net: AttentionMesh, detector: bytes):
-    pytest.importorskip("ai_edge_litert")
-    with pytest.raises(UserError, match=r"whole network.*one face"):
-        make_task(Request(net, None, "fp32", 2))
+def test_a_part_does_not_fit(net: AttentionMesh, detector: bytes):
+    with pytest.raises(UserError, match="a whole network, not a part"):
+        task_artefact(Request(net, "lips", "fp32", 1))
 
 
 @pytest.mark.parametrize("size", [128, 192, 256])

@@ -1,0 +1,70 @@
+"""An exported file before it is on disk, and how it gets there with its sidecar."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amesh.deploy import sidecar
+from amesh.deploy.parity import Run
+from amesh.deploy.sidecar import Sidecar, tensor_specs
+from amesh.deploy.signature import Layout, Shapes
+from amesh.files import write_atomically
+from amesh.topology import load
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """An exported file that is not on disk yet, and the means to check it.
+
+    Attributes:
+        content: Its bytes.
+        run: Runs exactly these bytes.
+        inputs: Shapes by name.
+        outputs: Shapes by name.
+        layout: Order of the image's axes.
+        packages: What made it; the sidecar notes their versions.
+        details: What else the sidecar has to say for the runtime to open the file.
+    """
+
+    content: bytes
+    run: Run
+    inputs: Shapes
+    outputs: Shapes
+    layout: Layout
+    packages: tuple[str, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any) -> Sidecar:
+    """Writes a file and its sidecar, each whole or not at all.
+
+    The sidecar second: an interruption between the two leaves a hash that does not match, never a
+    wrong match.
+
+    Args:
+        artefact: What to write.
+        path: Where.
+        kind: Its format; see `amesh.deploy.formats`.
+        topology: Name of its landmark scheme.
+        facts: The sidecar's other fields.
+
+    Raises:
+        UserError: One of the two cannot be written.
+    """
+    described = Sidecar(
+        kind=kind,
+        sha256=sidecar.sha256(artefact.content),
+        bytes=len(artefact.content),
+        topology=topology,
+        topology_sha256=sidecar.topology_hash(load(topology)),
+        layout=artefact.layout,
+        inputs=tensor_specs(artefact.inputs),
+        outputs=tensor_specs(artefact.outputs),
+        versions=sidecar.versions("torch", *artefact.packages),
+        details=artefact.details,
+        **facts,
+    )
+    write_atomically(path, artefact.content)
+    sidecar.write(path, described)
+    return described

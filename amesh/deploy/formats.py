@@ -1,0 +1,258 @@
+"""The table of runtimes and file formats: the one place that says what there is.
+
+The command line, `export`, the cache, `open_runner` and `benchmark` all read it. To add a runtime,
+add a row here and two modules: one that exports, one that runs. The rows name code as
+"module:function" and import it on use, so reading the table costs nothing at start-up.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from amesh.errors import UserError
+from amesh.lazy import resolve
+
+Precision = Literal["fp32", "fp16", "int8"]
+# Faces per run as a user asks for them: a number, `dynamic` for any number, None for the default.
+Batch = int | Literal["dynamic"] | None
+
+AUTO = "auto"  # the runtime of the user who has no wish
+
+
+@dataclass(frozen=True)
+class Format:
+    """A runtime and the file that it runs.
+
+    Attributes:
+        name: What the command line and sidecars call it.
+        summary: What the file is for, as the help says it.
+        suffix: Of its files.
+        package: The package that checks an exported file and runs it.
+        extra: The extra of amesh that installs the package; empty if the base installation does.
+        exporter: Function from `amesh.deploy.request.Request` to `amesh.deploy.artefact.Artefact`;
+            empty if the runtime runs weights files themselves.
+        runner: Opens a file as `amesh.runner.Runner`; empty if amesh only writes such files.
+        timer: Function (request, threads) that returns one call for `amesh benchmark` to time;
+            empty if it is not timed there.
+        check: Function that raises `UserError` if this machine lacks more than the package.
+        precisions: In which it can be exported.
+        batches: `any`: a fixed number or dynamic, the default; `fixed`: a number, 1 by default;
+            `one`: always 1.
+        auto: Whether `auto` may choose it, and the cache keeps such a file of installed weights.
+    """
+
+    name: str
+    summary: str
+    suffix: str
+    package: str
+    extra: str = ""
+    exporter: str = ""
+    runner: str = ""
+    timer: str = ""
+    check: str = ""
+    precisions: tuple[Precision, ...] = ("fp32", "fp16")
+    batches: Literal["any", "fixed", "one"] = "any"
+    auto: bool = False
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package is there; nothing is imported."""
+        return find_spec(self.package) is not None
+
+    def require(self) -> None:
+        """Makes sure that the runtime works here, before any long work starts.
+
+        Raises:
+            UserError: Its package is not installed, or the machine lacks something else.
+        """
+        if not self.is_installed:
+            what = f"amesh[{self.extra}]" if self.extra else self.package
+            raise UserError(
+                f"{self.name} needs {self.package}, which is not installed: pip install '{what}'"
+            )
+        if self.check:
+            resolve(self.check)()
+
+    def export(self, request: Any) -> Any:
+        """The `Artefact` of a `Request`."""
+        return resolve(self.exporter)(request)
+
+    def open(self, file: str | Path) -> Any:
+        """A file as an `amesh.runner.Runner`."""
+        return resolve(self.runner)(file)
+
+    def time(self, request: Any, threads: int) -> Any:
+        """A function without arguments that runs the network of a `Request` once."""
+        return resolve(self.timer)(request, threads)
+
+    def check_precision(self, precision: str) -> None:
+        """Makes sure that the format comes in a precision.
+
+        Raises:
+            UserError: It does not.
+        """
+        if precision not in self.precisions:
+            raise UserError(
+                f"{self.name} has no precision {precision!r}; it has: {', '.join(self.precisions)}"
+            )
+
+    def batch_size(self, batch: Batch) -> int | None:
+        """Faces per run of the file to write; None is dynamic.
+
+        Raises:
+            UserError: The format does not come with this batch.
+        """
+        if batch is None:
+            return None if self.batches == "any" else 1
+        if batch == "dynamic":
+            if self.batches != "any":
+                raise UserError(f"{self.name} has no dynamic batch; give a number")
+            return None
+        if batch < 1 or (self.batches == "one" and batch != 1):
+            expected = "always 1" if self.batches == "one" else "1 or more"
+            raise UserError(f"{self.name}: batch {batch}, expected {expected}")
+        return batch
+
+
+# In the order in which `auto` prefers them: the fastest on a CPU first.
+FORMATS: tuple[Format, ...] = (
+    Format(
+        name="litert",
+        summary="LiteRT on Android and CPUs, a .tflite file",
+        suffix=".tflite",
+        package="ai_edge_litert",
+        extra="litert",
+        exporter="amesh.deploy.litert.artefact:litert_artefact",
+        runner="amesh.deploy.litert.runner:LitertRunner",
+        timer="amesh.deploy.litert.artefact:timed_call",
+        batches="fixed",
+        auto=True,
+    ),
+    Format(
+        name="onnx",
+        summary="ONNX Runtime",
+        suffix=".onnx",
+        package="onnxruntime",
+        exporter="amesh.deploy.onnx.artefact:onnx_artefact",
+        runner="amesh.deploy.onnx.runner:OnnxRunner",
+        timer="amesh.deploy.onnx.artefact:timed_call",
+        precisions=("fp32", "fp16", "int8"),
+        auto=True,
+    ),
+    Format(
+        name="torch",
+        summary="PyTorch, which runs the weights themselves",
+        suffix=".safetensors",
+        package="torch",
+        runner="amesh.runner:TorchRunner.open",
+        timer="amesh.deploy.network.timing:timed_call",
+        precisions=("fp32",),
+        auto=True,
+    ),
+    Format(
+        name="tensorrt",
+        summary="an engine for the NVIDIA GPU in this machine",
+        suffix=".engine",
+        package="tensorrt",
+        extra="tensorrt",
+        exporter="amesh.deploy.tensorrt.artefact:tensorrt_artefact",
+        runner="amesh.deploy.tensorrt.export:open_engine",
+        check="amesh.deploy.tensorrt.library:check_machine",
+        precisions=("fp32", "fp16", "int8"),
+    ),
+    Format(
+        name="task",
+        summary="a bundle for MediaPipe's Face Landmarker",
+        suffix=".task",
+        package="ai_edge_litert",
+        extra="litert",
+        exporter="amesh.deploy.litert.artefact:task_artefact",
+        batches="one",
+    ),
+)
+
+
+def exported() -> tuple[Format, ...]:
+    """The formats that `amesh export` writes."""
+    return tuple(row for row in FORMATS if row.exporter)
+
+
+def runtimes() -> tuple[Format, ...]:
+    """The runtimes that run landmark networks."""
+    return tuple(row for row in FORMATS if row.runner)
+
+
+def timed() -> tuple[Format, ...]:
+    """The runtimes that `amesh benchmark` times."""
+    return tuple(row for row in FORMATS if row.timer)
+
+
+def cached() -> tuple[Format, ...]:
+    """The formats whose files the cache keeps for `auto`."""
+    return tuple(row for row in exported() if row.auto)
+
+
+def runtime_names() -> tuple[str, ...]:
+    """What `--runtime` takes."""
+    return (AUTO, *names(runtimes()))
+
+
+def names(rows: Iterable[Format]) -> tuple[str, ...]:
+    """Names of rows."""
+    return tuple(row.name for row in rows)
+
+
+def precisions(rows: Iterable[Format]) -> tuple[Precision, ...]:
+    """The precisions of rows, each once."""
+    return tuple(dict.fromkeys(precision for row in rows for precision in row.precisions))
+
+
+def format_named(name: str) -> Format:
+    """A format that `amesh export` writes.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    return _find(name, exported(), "format", names(exported()))
+
+
+def runtime_named(name: str) -> Format:
+    """A runtime.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    return _find(name, runtimes(), "runtime", runtime_names())
+
+
+def require_runtime(name: str) -> None:
+    """Makes sure, before any long work, that the runtime that a user asked for works here.
+
+    Raises:
+        UserError: There is none of that name, or it does not.
+    """
+    if name != AUTO:
+        runtime_named(name).require()
+
+
+def timed_named(name: str) -> Format:
+    """A runtime that `amesh benchmark` times.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    return _find(name, timed(), "runtime to time", names(timed()))
+
+
+def runtime_of(file: Path) -> Format | None:
+    """The runtime of an exported file, by its suffix; None for weights and installed names."""
+    return next((r for r in runtimes() if r.exporter and r.suffix == file.suffix), None)
+
+
+def _find(name: str, rows: Iterable[Format], kind: str, known: Iterable[str]) -> Format:
+    for row in rows:
+        if row.name == name:
+            return row
+    raise UserError(f"no {kind} {name!r}; choose one of {', '.join(known)}")

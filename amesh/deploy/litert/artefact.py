@@ -1,0 +1,59 @@
+"""A network as a TFLite file or a task bundle, and the means to run and time it."""
+
+from collections.abc import Callable
+
+from amesh.deploy.artefact import Artefact
+from amesh.deploy.litert import runner, task
+from amesh.deploy.litert.export import export_litert, export_parts
+from amesh.deploy.litert.runner import LitertFile
+from amesh.deploy.litert.task_runner import TaskFile
+from amesh.deploy.request import Request
+from amesh.errors import UserError
+from amesh.nn.cascade import Cascade
+
+_PACKAGES = ("ai-edge-litert",)
+
+
+def litert_artefact(request: Request) -> Artefact:
+    """A TFLite file.
+
+    Raises:
+        UserError: See `amesh.deploy.litert.export.export_litert`; or LiteRT is not installed, which
+            is needed to check the file.
+    """
+    file = LitertFile(content := _content(request))
+    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
+
+
+def timed_call(request: Request, threads: int) -> Callable[[], object]:
+    """One call of LiteRT, its input ready, for `amesh benchmark` to time.
+
+    Args:
+        request: What to run.
+        threads: Threads of the call.
+
+    Raises:
+        UserError: As for `litert_artefact`.
+    """
+    return runner.timed_call(_content(request), threads)
+
+
+def task_artefact(request: Request) -> Artefact:
+    """A bundle for MediaPipe Tasks; what is run is the landmark network in it.
+
+    Raises:
+        UserError: See `amesh.deploy.litert.task.export_task`; a part is asked for; or LiteRT is not
+            installed, which is needed to check the file.
+    """
+    if request.part:
+        raise UserError("a .task bundle holds a whole network, not a part")
+    content = task.export_task(request.net, request.precision, verify=False)
+    file = TaskFile(task.read_bundle(content)[task.LANDMARKS])
+    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
+
+
+def _content(request: Request) -> bytes:
+    batch = request.batch or 1
+    if request.part and isinstance(request.net, Cascade):
+        return export_parts(request.net, request.precision, batch, verify=False)[request.part]
+    return export_litert(request.net, request.precision, batch, verify=False)

@@ -1,0 +1,45 @@
+"""A network as an ONNX file, and the means to run and time it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from amesh.deploy.artefact import Artefact
+from amesh.deploy.onnx.export import export_onnx
+from amesh.deploy.onnx.quantise import export_int8
+from amesh.deploy.onnx.runner import OnnxFile
+from amesh.deploy.request import Request
+from amesh.deploy.signature import INPUT
+
+
+def onnx_artefact(request: Request) -> Artefact:
+    """An ONNX file.
+
+    Raises:
+        UserError: See `amesh.deploy.onnx.export.export_onnx` and
+            `amesh.deploy.onnx.quantise.export_int8`.
+    """
+    file = OnnxFile(content := _content(request))
+    packages = ("onnx", "onnxscript", "onnxruntime")
+    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, packages)
+
+
+def timed_call(request: Request, threads: int) -> Callable[[], object]:
+    """One call of ONNX Runtime, its input ready, for `amesh benchmark` to time.
+
+    Args:
+        request: What to run; its batch is fixed.
+        threads: Threads of the call.
+
+    Raises:
+        UserError: As for `onnx_artefact`.
+    """
+    file = OnnxFile(_content(request), threads)
+    image = np.random.default_rng(0).random(file.inputs[INPUT], np.float32)
+    return lambda: file(**{INPUT: image})
+
+
+def _content(request: Request) -> bytes:
+    if request.precision == "int8":
+        return export_int8(request.target, request.calibrated_on, request.batch, verify=False)
+    return export_onnx(request.target, request.precision, request.batch, verify=False)
