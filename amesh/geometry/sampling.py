@@ -131,14 +131,11 @@ def gaussian(
     columns, x_weights = _kernel(position[..., 0], offsets, w, sigma)  # b k k 5
     lines, y_weights = _kernel(position[..., 1], offsets, h, sigma)
     rows = features.permute(0, 2, 3, 1).reshape(b * h * w, c)
-    start = torch.arange(b, device=features.device)[:, None, None] * (h * w)
-    crop = features.new_zeros(b, size, size, c)
-    for i in range(len(offsets)):
-        for j in range(len(offsets)):
-            taps = start + lines[..., i] * w + columns[..., j]
-            weights = (y_weights[..., i] * x_weights[..., j]).to(features.dtype)
-            crop = crop + weights[..., None] * rows[taps]
-    crop = crop * inside.to(features.dtype)
+    start = torch.arange(b, device=features.device)[:, None, None, None] * (h * w)
+    taps = (start + lines * w)[..., :, None] + columns[..., None, :]  # b k k 5 5
+    weights = (y_weights[..., :, None] * x_weights[..., None, :] * inside[..., None]).flatten(-2)
+    # b k k 1 25 times b k k 25 c
+    crop = (weights.to(features.dtype)[..., None, :] @ rows[taps.flatten(-2)]).squeeze(-2)
     return crop.permute(0, 3, 1, 2)
 
 
