@@ -61,7 +61,7 @@ def run_python(tmp_path: Path) -> Callable[[str], str]:
 
     def run(code: str) -> str:
         command = [sys.executable, "-c", code]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -42,7 +42,7 @@ def start(
     paths = [str(SUPPORT), str(SUPPORT.parents[1])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=environment, cwd=folder.parent
+        command, capture_output=True, text=True, env=environment, cwd=folder.parent
     )
 
 

@@ -48,9 +48,9 @@ print("OMP_NUM_THREADS", os.environ["OMP_NUM_THREADS"], "from", checkpoint, flus
 if "together" in words:  # until as many others are under way
     while notes.read_text().count("start") < int(words["together"]):
         time.sleep(0.01)
-if "wait" in words and not checkpoint:
-    time.sleep(60)
-    sys.exit("nobody stopped it")
+if "wait" in words and not checkpoint:  # until it is stopped
+    while True:
+        signal.pause()
 if "fail" in words:
     print("amesh: no shards here", file=sys.stderr)
     sys.exit(2)
@@ -147,31 +147,35 @@ def test_no_process_of_a_training_that_ended_early_is_left(
     tmp_path: Path, program: Sequence[str], fails: bool
 ) -> None:
     """A training of several processes dies with its first one, before that has told the others."""
-    gate = tmp_path / "gate"
+    gate, question = tmp_path / "gate", tmp_path / "question"
     os.mkfifo(gate)
-    # The child holds the gate open for writing; that end closes when it is gone.
-    child = f"import time; g = open({str(gate)!r}, 'w'); time.sleep(60)"
-    code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}])\n"
-    code += "sys.exit('died')" if fails else "time.sleep(60)"
+    os.mkfifo(question)
+    # The child holds the gate open; a child that is left answers the question.
+    child = f"g = open({str(gate)!r}, 'w'); open({str(question)!r}).read(1); g.write('alive')"
+    code = f"import signal, subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+    code += "sys.exit('died')" if fails else "signal.pause()"
 
     def interrupt(line: str) -> None:
-        opened.wait(20)  # the child is there
+        opened.wait()  # the child is there
         if not fails:
             raise KeyboardInterrupt
 
-    opened, closed = threading.Event(), threading.Event()
+    opened = threading.Event()
+    answers: list[str] = []
 
     def read() -> None:
         with gate.open() as file:
             opened.set()
-            file.read()
-            closed.set()
+            answers.append(file.read())
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    with pytest.raises(UserError if fails else KeyboardInterrupt):
-        train([_job(tmp_path, "a")], 1, tmp_path, [sys.executable, "-c", code], interrupt)
-    assert closed.wait(20)
+    with question.open("r+b", buffering=0) as asked:
+        with pytest.raises(UserError if fails else KeyboardInterrupt):
+            train([_job(tmp_path, "a")], 1, tmp_path, [sys.executable, "-c", code], interrupt)
+        asked.write(b"?")
+        reader.join()
+    assert answers == [""]
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, program: Sequence[str]) -> None:
