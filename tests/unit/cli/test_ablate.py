@@ -1,7 +1,7 @@
 """`amesh ablate` from its words to its table, with networks that are trained already."""
 
 import json
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from drawn_faces import write_faces
 pytest.importorskip("pytorch_lightning")
 
 from amesh.ablation import cost
+from amesh.ablation import plan as ablation_plan
 from amesh.ablation import runs as ablation_runs
 from amesh.ablation.plan import plan, read_ablation
 from amesh.ablation.runs import Job
@@ -20,11 +21,15 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import MeshConfig
 from amesh.weights import store
 
+_settings_of = cache(ablation_plan.settings_of)
+
 
 @pytest.fixture
 def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A command, and trained networks of two variants and two seeds, but for the last."""
     smallest = Path(__file__).parents[2] / "support" / "smallest.yaml"
+    # Parsing a configuration takes a third of a second, and each command parses every training's.
+    monkeypatch.setattr(ablation_plan, "settings_of", _settings_of)
     ablation = tmp_path / "sizes.yaml"
     variants = {"As it is": [], "Crop 16": ["--model.network.crop_size=16"]}
     content = {"common": [f"--config={smallest}"], "reference": "As it is", "variants": variants}

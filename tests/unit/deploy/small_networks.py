@@ -103,7 +103,7 @@ def main(folder: Path) -> None:
         (folder / f"{name}-{precision}-{batch}.onnx").write_bytes(content)
     again = export_onnx(nets["cascade.right_eye"], "fp32", 2)  # compared, this time
     (folder / "again.onnx").write_bytes(again)
-    (folder / "picture.onnx").write_bytes(export_onnx_picture(nets["released"], samples=2))
+    (folder / "picture.onnx").write_bytes(export_onnx_picture(nets["mesh_only"], samples=2))
     strange = networks()["mesh_only"]
     strange.shared.stem.activation = Wave()
     try:
