@@ -147,6 +147,18 @@ class Topology:
             f"topology {self.name} has no part {name!r}; it has: {', '.join(self.names)}"
         )
 
+    def has_landmarks_of(self, other: "Topology") -> bool:
+        """Whether landmark i is the same point of the face in both, whatever else differs.
+
+        That is so for one name, and for a copy under another name: same mirror, same mean face.
+        """
+        if self.points != other.points:
+            return False
+        return self.name == other.name or (
+            np.array_equal(self.mirror, other.mirror)
+            and np.allclose(self.template, other.template, atol=1e-6)
+        )
+
     def map_matrix(self, name: str) -> Float[np.ndarray, "k n"]:
         """The matrix that takes our landmarks to the points of scheme `name`."""
         if name not in self.maps:

@@ -67,10 +67,14 @@ class LandmarkTraining(pl.LightningModule):
             seed: Of the jitter of ideal crops.
 
         Raises:
-            UserError: The sizes cannot be built, a part to freeze does not exist, nothing of the
-                weights to start from fits.
+            UserError: The sizes cannot be built, a region to weigh or a part to freeze does not
+                exist, or nothing of the weights to start from fits.
         """
         super().__init__()
+        if unknown := [name for name in losses.regions if name not in network.outputs]:
+            raise UserError(
+                f"losses: no region output {unknown[0]!r}; there are: {', '.join(network.outputs)}"
+            )
         self.architecture = architecture
         self.network, self.losses = network, losses
         self.optimiser, self.schedule, self.seed = optimiser, schedule, seed

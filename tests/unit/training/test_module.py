@@ -106,3 +106,10 @@ def test_a_checkpoint_that_lacks_a_part_is_one_line(tmp_path, capsys):
     assert "half.ckpt: incomplete, without optimizer_states, lr_schedulers; take another" in text
     torch.save({"state_dict": {}}, path)
     assert "half.ckpt: not written by amesh fit" in run([*FIT, f"--ckpt_path={path}"], capsys)
+
+
+def test_a_weight_for_an_output_that_is_not_there_is_refused():
+    network = replace(TINY, regions={"nose": RegionConfig(points="nose", anchors=(48, 278))})
+    LandmarkTraining(network=network, losses=LossConfig(regions={"nose": 2.0}))
+    with pytest.raises(UserError, match="no region output 'nose'"):
+        LandmarkTraining(network=TINY, losses=LossConfig(regions={"nose": 2.0}))
