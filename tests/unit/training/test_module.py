@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from amesh.errors import UserError
+from amesh.losses.config import LossConfig
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.config import NAMED
+from amesh.nn.config import NAMED, RegionConfig
 from amesh.training import cli, parts
 from amesh.training.module import LandmarkTraining
 from amesh.training.optimiser import OptimiserConfig, build
