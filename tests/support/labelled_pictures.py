@@ -58,6 +58,17 @@ def save(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
+def close(record: LabelledFace, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(record.points, expected, atol=2e-3)
+    assert Path(str(record.picture)).is_file()
+
+
+def write_pts(path: Path, points: np.ndarray, count: int | None = None) -> None:
+    save(path.with_suffix(".png"), photo())
+    rows = "\n".join(f"{x:.6f} {y:.6f}" for x, y in points)
+    path.write_text(f"version: 1\nn_points:  {count or len(points)}\n{{\n{rows}\n}}\n")
+
+
 @pytest.fixture
 def record(pose: Pose) -> Callable[..., LabelledFace]:
     """A face labelled with all 478 points, its picture in memory."""

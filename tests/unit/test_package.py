@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it costs, and its version."""
+"""The package as a whole: what importing it costs, its version, and where its tests are."""
 
 import importlib.metadata
 import re
@@ -71,3 +71,28 @@ def test_the_citation_names_this_version() -> None:
 @pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
 def test_licence_is_there(name: str) -> None:
     assert "Apache License" in (ROOT / name).read_text()
+
+
+# What these test is no single module.
+NO_MODULE = {
+    "deploy/tensorrt/test_recipes.py",  # deploy/trt
+    "nn/test_networks.py",  # what the networks have in common
+    "test_android_reference.py",  # docs/android
+    "test_docstrings.py",
+    "test_documents.py",
+    "test_numbered_face.py",
+    "test_package.py",
+    "test_splits.py",  # conf/splits
+}
+
+
+def test_unit_tests_mirror_the_package() -> None:
+    """A file of tests has the place and the name of what it tests."""
+    folder = ROOT / "tests" / "unit"
+    found = {path.relative_to(folder) for path in folder.rglob("test_*.py")}
+    without = {
+        path.as_posix()
+        for path in found
+        if not (ROOT / "amesh" / path.with_name(path.name.removeprefix("test_"))).is_file()
+    }
+    assert without == NO_MODULE

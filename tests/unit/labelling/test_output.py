@@ -1,9 +1,12 @@
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from amesh.data.loading.pictures import decode
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.labelled_folder import FaceFigures, read_whole, skipped
 from amesh.data.sources.problems import Problems
@@ -11,7 +14,7 @@ from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.labelling.ledger import SkippedFile, clear_leftovers, finished, locked
-from amesh.labelling.output import Output, encode
+from amesh.labelling.output import Output, encode, open_picture, store
 from amesh.labelling.sources import Share
 
 from .conftest import coloured, face
@@ -175,3 +178,74 @@ def test_lines_go_beside_their_shard_although_an_earlier_one_is_gone(tmp_path: P
     for number, name in ((1, "b"), (2, "c")):
         [line] = read_whole(tmp_path / f"faces-0000-{number:06d}.jsonl", FaceFigures)
         assert line.key == f"{name}#0:0"
+
+
+def turned(path: Path) -> Path:
+    """A picture that is stored turned, with the note that says so."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.fromarray(coloured()[:, :200]).transpose(Image.Transpose.ROTATE_90)
+    picture.save(path, exif=exif, quality=95)
+    return path
+
+
+def test_a_file_goes_in_as_it_is_and_labels_fit_what_training_reads(tmp_path: Path):
+    path = turned(tmp_path / "turned.jpg")
+    picture = open_picture(path)
+    assert picture.pixels.shape == (256, 200, 3)
+    data, corner = store(picture, face().astype(np.float32), cut=5)
+    assert data == path.read_bytes()
+    assert corner == (0, 0)
+    np.testing.assert_array_equal(decode(data, "")[0], picture.pixels)
+    # Red grows to the right and green downwards, once it is upright.
+    corners = picture.pixels[[2, -3]][:, [2, -3], :2].astype(int)
+    np.testing.assert_allclose(corners[0, 1] - corners[0, 0], [194, 0], atol=6)
+    np.testing.assert_allclose(corners[1, 0] - corners[0, 0], [0, 250], atol=6)
+
+
+def test_training_reads_the_same_pixels_of_a_16_bit_picture(tmp_path: Path):
+    path = tmp_path / "deep.png"
+    grey = coloured()[..., 0].astype(np.uint16) * 257
+    Image.fromarray(grey).save(path)
+    picture = open_picture(path)
+    data, corner = store(picture, face().astype(np.float32), cut=0)
+    assert corner == (0, 0)
+    np.testing.assert_array_equal(decode(data, "").pixels, picture.pixels)
+
+
+def test_fine_colours_survive_the_encoding():
+    stripes = np.full((64, 64, 3), 60, np.uint8)
+    stripes[:, ::2, 0] = 180  # red and grey columns, a pixel wide
+    again = decode(encode(stripes), "")[0].astype(int)
+    assert np.abs(again - stripes).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["text.jpg", "gone.jpg", "empty.png", "folder"])
+def test_what_is_no_picture_is_one_line_that_names_it(tmp_path: Path, name: str):
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=name):
+        open_picture(tmp_path / name)
+
+
+def test_a_picture_much_larger_than_the_face_is_cut_around_it(tmp_path: Path):
+    path = tmp_path / "large.png"
+    Image.fromarray(coloured()).save(path)
+    points = face((100.0, 60.0), size=40.0).astype(np.float32)
+    data, (left, top) = store(open_picture(path), points, cut=4)
+    cut = decode(data, "")[0]
+    # A square of 160 px around (100, 60): its upper 20 px are beyond the picture.
+    assert (left, top) == (20, 0)
+    assert cut.shape == (140, 160, 3)
+    difference = cut.astype(int) - coloured()[:140, 20:180]
+    assert np.abs(difference).max() <= 4
+    assert Image.open(io.BytesIO(data)).format == "JPEG"
+
+
+@pytest.mark.parametrize(("cut", "whole"), [(0.0, True), (6.5, True), (6.3, False)])
+def test_the_limit_is_the_pictures_longer_side_in_faces(tmp_path: Path, cut: float, whole: bool):
+    path = tmp_path / "large.png"
+    Image.fromarray(coloured()).save(path)
+    data, _ = store(open_picture(path), face(size=40.0).astype(np.float32), cut)
+    assert (data == path.read_bytes()) == whole

@@ -1,4 +1,4 @@
-"""Regions as configuration: added, changed and left out on one landmark scheme."""
+"""What a config refuses; regions added, changed and left out on one landmark scheme."""
 
 import json
 from dataclasses import replace
@@ -123,3 +123,55 @@ def test_a_config_of_an_earlier_version_means_what_it_meant():
     config = MeshConfig.from_dict({**TINY.to_dict(), "regions": {"lips": earlier}})
     assert config == replace(TINY, regions={"lips": RegionConfig((16, 32, 32), 1, 16)})
     assert config.refined_regions == TINY.refined_regions
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 96, 96), (1, 1, 128, 128), (3, 128, 128)])
+def test_a_crop_of_another_shape_is_refused(shape: tuple[int, ...]):
+    with pytest.raises(UserError, match=r"tiny-128 takes .*\(b, 3, 128, 128\), found"):
+        NAMED["tiny-128"].check_image(shape)
+    NAMED["tiny-128"].check_image((7, 3, 128, 128))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"input_size": 200}, "input_size 200 is not a multiple of 64"),
+        ({"input_size": 0}, "input_size 0 is not a multiple of 64"),
+        ({"crop_size": 20}, "crop_size 20 is not a multiple of 8"),
+        ({"crop_size": 40}, "crop_size 40 exceeds the shared map's 32"),
+        ({"regions": {"nose": RegionConfig()}}, "region 'nose' is not in topology face478"),
+        ({"topology": "dog"}, "no topology 'dog'"),
+        ({"depth": -3}, "depth -3"),
+        ({"widths": (32, 16, 16, 16, 16, 16)}, "never shrink"),
+        ({"regions": {"lips": RegionConfig(widths=(8, 8, 8))}}, "lips: widths .* never shrink"),
+    ],
+)
+def test_a_config_that_cannot_be_built_is_refused(change: dict, message: str):
+    with pytest.raises(UserError, match=message):
+        replace(TINY, **change)
+
+
+def test_a_misspelt_choice_is_refused_outside_of_tests_too(run_python):
+    run_python("""
+from amesh.errors import UserError
+from amesh.nn.config import MeshConfig
+for field, value, message in (
+    ("sampler", "magic", "sampler 'magic' is none of affine, gather, gaussian"),
+    ("theta_rule", "zzz", "theta_rule 'zzz' is none of box, corners"),
+    ("crop_source", "oops", "crop_source 'oops' is none of predicted, regressed"),
+    ("widths", (8, 16), "widths [8, 16] are not 6 that never shrink"),
+):
+    try:
+        MeshConfig(**{field: value})
+    except UserError as error:
+        assert message in str(error), error
+    else:
+        raise AssertionError(field)
+""")
+
+
+def test_a_config_survives_json():
+    config = replace(TINY, regions={"lips": RegionConfig(depth=3)}, theta_rule="corners")
+    assert MeshConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(UserError, match=r"network config: .*'colour'"):
+        MeshConfig.from_dict({"colour": 3})

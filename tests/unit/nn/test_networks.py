@@ -1,3 +1,5 @@
+"""What all networks of the family have in common, and what tells them apart."""
+
 from dataclasses import replace
 
 import pytest
@@ -5,15 +7,15 @@ import torch
 from torch import nn
 
 from amesh.errors import UserError
-from amesh.nn.assembly import Assembly
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.blocks import DownBlock, ResidualBlock
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, MeshConfig, RegionConfig
 from amesh.nn.mesh_only import MeshOnly
 from amesh.nn.template import template_in_crop
 
 TINY = NAMED["tiny-128"]
+
+
 NETWORKS = [AttentionMesh, MeshOnly, Cascade]
 
 
@@ -57,13 +59,6 @@ def test_a_batch_is_its_pictures(kind: type[nn.Module]):
     together = net(images).landmarks
     alone = torch.cat([net(image[None]).landmarks for image in images])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 96, 96), (1, 1, 128, 128), (3, 128, 128)])
-def test_a_crop_of_another_shape_is_refused(shape: tuple[int, ...]):
-    with pytest.raises(UserError, match=r"tiny-128 takes .*\(b, 3, 128, 128\), found"):
-        NAMED["tiny-128"].check_image(shape)
-    NAMED["tiny-128"].check_image((7, 3, 128, 128))
 
 
 def test_every_network_checks_its_crops_outside_of_tests_too(run_python):
@@ -144,105 +139,6 @@ def test_a_region_has_a_capacity_of_its_own():
     sizes = {name: sum(p.numel() for p in m.parameters()) for name, m in net.regions.items()}
     assert sizes["lips"] < sizes["left_eye"] / 4
     assert sizes["left_eye"] == sizes["right_eye"]
-
-
-@pytest.mark.parametrize("mesh_irises", [True, False])
-def test_assembly_puts_every_prediction_at_its_landmark(mesh_irises: bool):
-    config = replace(TINY, mesh_irises=mesh_irises)
-    scheme, rows = config.load_topology(), config.mesh_indices
-    assert len(rows) == (478 if mesh_irises else 468)
-    mesh = torch.tensor(rows)[None, :, None] + torch.tensor([0.0, 0.1, 0.2])  # b m 3
-    regions = {}
-    for region in scheme.regions:
-        for part in (region, region.iris) if region.iris else (region,):
-            marked = 1000.0 + torch.tensor(part.indices)
-            regions[part.name] = marked[None, :, None].expand(1, -1, 2)
-    landmarks = Assembly(config)(mesh, regions)[0]
-    refined = {i for r in scheme.regions for i in (*r.indices, *(r.iris.indices if r.iris else ()))}
-    for i in range(478):
-        expected = [1000.0 + i] * 2 if i in refined else [i, i + 0.1]
-        assert landmarks[i, :2].tolist() == pytest.approx(expected)
-        if i < 468 or mesh_irises:
-            assert landmarks[i, 2].item() == pytest.approx(i + 0.2)
-    if not mesh_irises:
-        for iris in scheme.irises:
-            mean = sum(iris.z_from) / 16 + 0.2
-            assert landmarks[list(iris.indices), 2].tolist() == pytest.approx([mean] * 5, abs=1e-3)
-
-
-def test_a_stride_two_block_pads_below_and_to_the_right_only():
-    block = DownBlock(1, 2)
-    for p in block.parameters():
-        nn.init.ones_(p)
-    with torch.no_grad():
-        block.depthwise.bias.zero_()
-        block.pointwise.bias.zero_()
-    corner = torch.zeros(1, 1, 4, 4)
-    corner[..., 0, 0] = 1.0
-    # (0, 0) is seen by the first window only, as its first tap: nothing is padded above it.
-    assert block.depthwise(block.pad(corner)).flatten().tolist() == [1.0, 0.0, 0.0, 0.0]
-    last = corner.flip(-1, -2)
-    assert block.depthwise(block.pad(last)).flatten().tolist() == [0.0, 0.0, 0.0, 1.0]
-    # The pooled branch: channel 0 gets the maximum on top of the convolution, channel 1 zeros.
-    assert block(corner)[0, :, 0, 0].tolist() == [2.0, 1.0]
-
-
-def test_a_down_block_cannot_narrow():
-    with pytest.raises(ValueError, match="cannot narrow: 8 to 4 channels"):
-        DownBlock(8, 4)
-
-
-def test_nothing_is_between_the_convolutions_of_a_residual_block():
-    block = ResidualBlock(3)
-    x = torch.randn(1, 3, 5, 5)
-    expected = block.activation(x + block.pointwise(block.depthwise(x)))
-    torch.testing.assert_close(block(x), expected, rtol=0, atol=0)
-    assert isinstance(ResidualBlock(3, batch_norm=True).norm, nn.BatchNorm2d)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"input_size": 200}, "input_size 200 is not a multiple of 64"),
-        ({"input_size": 0}, "input_size 0 is not a multiple of 64"),
-        ({"crop_size": 20}, "crop_size 20 is not a multiple of 8"),
-        ({"crop_size": 40}, "crop_size 40 exceeds the shared map's 32"),
-        ({"regions": {"nose": RegionConfig()}}, "region 'nose' is not in topology face478"),
-        ({"topology": "dog"}, "no topology 'dog'"),
-        ({"depth": -3}, "depth -3"),
-        ({"widths": (32, 16, 16, 16, 16, 16)}, "never shrink"),
-        ({"regions": {"lips": RegionConfig(widths=(8, 8, 8))}}, "lips: widths .* never shrink"),
-    ],
-)
-def test_a_config_that_cannot_be_built_is_refused(change: dict, message: str):
-    with pytest.raises(UserError, match=message):
-        replace(TINY, **change)
-
-
-def test_a_misspelt_choice_is_refused_outside_of_tests_too(run_python):
-    run_python("""
-from amesh.errors import UserError
-from amesh.nn.config import MeshConfig
-for field, value, message in (
-    ("sampler", "magic", "sampler 'magic' is none of affine, gather, gaussian"),
-    ("theta_rule", "zzz", "theta_rule 'zzz' is none of box, corners"),
-    ("crop_source", "oops", "crop_source 'oops' is none of predicted, regressed"),
-    ("widths", (8, 16), "widths [8, 16] are not 6 that never shrink"),
-):
-    try:
-        MeshConfig(**{field: value})
-    except UserError as error:
-        assert message in str(error), error
-    else:
-        raise AssertionError(field)
-""")
-
-
-def test_a_config_survives_json():
-    config = replace(TINY, regions={"lips": RegionConfig(depth=3)}, theta_rule="corners")
-    assert MeshConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(UserError, match=r"network config: .*'colour'"):
-        MeshConfig.from_dict({"colour": 3})
 
 
 def test_mesh_only_must_predict_the_irises():

@@ -1,10 +1,15 @@
+import os
+import signal
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from amesh.training.callbacks import BestCheckpoint, network_name
+from amesh.training.callbacks import BestCheckpoint, Progress, StopTogether, network_name
+from amesh.training.cli import BuildingOnly, named_configs
 from amesh.training.tracking import Tracker
 
 
@@ -62,3 +67,88 @@ class _Alone:
 
     def reduce_boolean_decision(self, decision: bool) -> bool:
         return decision
+
+
+# ------------------------------------------------------------------------------- the progress bar
+
+RUN = ["fit", "--config", "quick", "--trainer.logger=false"]
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+
+
+@pytest.mark.parametrize(("epochs", "shown"), [("-1", "Epoch 3"), ("5", "Epoch 3/4")])
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # Lightning calls a deprecated function
+@pytest.mark.usefixtures("quiet")
+def test_the_bar_names_the_number_of_epochs_only_where_there_is_one(epochs, shown):
+    words = [*RUN, f"--trainer.max_epochs={epochs}"]
+    built = BuildingOnly(named_configs(words))
+    bar = built.trainer.progress_bar_callback
+    assert isinstance(bar, Progress)
+    bar.setup(built.trainer, built.model, "fit")
+    assert bar._get_train_description(3).strip() == shown
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.usefixtures("quiet")
+def test_a_bar_that_is_switched_off_stays_off():
+    words = [*RUN, "--trainer.enable_progress_bar=false"]
+    assert BuildingOnly(named_configs(words)).trainer.progress_bar_callback is None
+
+
+# -------------------------------------------------------------- SIGTERM to one of several processes
+
+MODULE = pl.LightningModule()
+Make = Callable[..., pl.Trainer]
+
+
+@pytest.fixture
+def own_handler() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    """One of so many processes, of which others were asked to stop."""
+
+    def trainer(processes: int, others: float = 0.0) -> pl.Trainer:
+        one = pl.Trainer(
+            accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+        )
+
+        def reduce(asked: torch.Tensor, reduce_op: str) -> torch.Tensor:
+            assert reduce_op == "sum"
+            return asked + others
+
+        monkeypatch.setattr(one.strategy, "reduce", reduce)
+        monkeypatch.setattr(pl.Trainer, "world_size", processes)
+        return one
+
+    return trainer
+
+
+@pytest.mark.parametrize("others", [0.0, 1.0])
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.usefixtures("own_handler")
+def test_all_stop_where_any_is_asked(make: Make, asked: bool, others: float) -> None:
+    stop, trainer = StopTogether(), make(2, others)
+    stop.on_train_start(trainer, MODULE)
+    if asked:
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert not trainer.received_sigterm  # not in the middle of a step
+    stop.on_train_batch_end(trainer, MODULE, None, None, 0)
+    assert trainer.received_sigterm is (asked or others > 0)
+
+
+@pytest.mark.usefixtures("own_handler")
+def test_one_process_keeps_lightnings_handler(make: Make) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    stop, trainer = StopTogether(), make(1)
+    stop.on_sanity_check_start(trainer, MODULE)
+    stop.on_train_start(trainer, MODULE)
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,49 +1,23 @@
 import logging
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from drawn_faces import write_faces
+from training_data import batches, prepared
 
-from amesh.data.sources.opening import SourceConfig
+from amesh.data.loading.sample import Batch
+from amesh.data.sources.opening import SourceConfig, open_source
+from amesh.data.sources.problems import Problems
 from amesh.errors import UserError
-from amesh.nn.config import NAMED
-from amesh.synth.config import SynthConfig
-from amesh.training.data_module import FaceData
+from amesh.training.data_module import FaceData, data_epoch
 from amesh.training.synthetic import SyntheticData
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> SourceConfig:
     return SourceConfig(write_faces(tmp_path_factory.mktemp("faces"), 12, negatives=4))
-
-
-def prepared(
-    rank: int = 0, world: int = 1, folder: Path | None = None, overfit: float = 0, **settings
-) -> FaceData:
-    """Ready to fit; nothing is written where there is no folder of the run."""
-    data = FaceData(**{"workers": 0, "batch_size": 4} | settings)
-    data.trainer = SimpleNamespace(
-        lightning_module=SimpleNamespace(network=NAMED["tiny-128"]),
-        state=SimpleNamespace(fn="fit"),
-        log_dir=str(folder),
-        is_global_zero=rank == 0,
-        global_rank=rank,
-        world_size=world,
-        training=True,
-        current_epoch=0,
-        overfit_batches=overfit,
-        fast_dev_run=folder is None,
-        strategy=SimpleNamespace(root_device=torch.device("cpu")),
-    )
-    data.setup("fit")
-    return data
-
-
-def batches(data: FaceData, loader) -> list:
-    return [data.on_after_batch_transfer(loaded, 0) for loaded in loader]
 
 
 def test_batches_of_an_epoch(shards):
@@ -166,33 +140,77 @@ def test_each_rank_names_what_it_skipped(damaged, caplog, monkeypatch, world, be
     assert line.startswith(f"{begin} could not be used and were skipped:\n  labels.jsonl, line 2")
 
 
-def test_synthetic_faces_are_kept_or_made_anew(shards):
-    few = SyntheticData(faces=4, val=2, ranges=SynthConfig(hair=0.0))
-    kept = prepared(synthetic=few, batch_size=2)
-    assert kept.licences == {"CC0-1.0": 4}
-    first = batches(kept, kept.train_dataloader())
-    assert [batch.image.shape for batch in first] == [(2, 3, 128, 128)] * 2
-    assert all((batch.weight_z == 1).all() for batch in first)
-    assert len(kept.sources["val"][0]) == 2
-    train, val = (kept.sources[split][0].entries[0].key for split in ("train", "val"))
-    assert train != val
+def test_what_is_held_out_is_listed_beside_the_run(shards, tmp_path: Path):
+    data = prepared(train=[shards], hold_out=0.4, folder=tmp_path / "run")
+    path = tmp_path / "run" / "held_out.txt"
+    [held_out] = data.sources["val"]
+    again = open_source(SourceConfig(shards.path, only=path), Problems())
+    assert [entry.key for entry in again.entries] == [entry.key for entry in held_out.entries]
+    [rest] = data.sources["train"]
+    others = open_source(SourceConfig(shards.path, without=path), Problems())
+    assert [entry.key for entry in others.entries] == [entry.key for entry in rest.entries]
 
-    fresh = prepared(synthetic=replace(few, fresh=True, val=0), train=[shards], batch_size=4)
-    assert fresh.licences == {"CC0": 12, "CC0-1.0": 4}
-    epochs = []
-    for epoch in (0, 1):
-        fresh.trainer.current_epoch = epoch
-        loader = fresh.train_dataloader()
+
+def test_the_list_holds_the_keys_of_all_sets(shards, tmp_path: Path):
+    prepared(train=[shards, shards], hold_out=0.4, folder=tmp_path)
+    lines = (tmp_path / "held_out.txt").read_text().splitlines()
+    half = len(lines) // 2
+    assert half > 0
+    assert lines[:half] == lines[half:]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"hold_out": 0.0}, {"rank": 1, "world": 2}, {"folder": None}], ids=str
+)
+def test_no_list_where_nothing_is_held_out_on_other_ranks_and_in_trials(
+    shards, tmp_path: Path, monkeypatch, settings
+):
+    monkeypatch.chdir(tmp_path)
+    prepared(**({"train": [shards], "hold_out": 0.4, "folder": tmp_path} | settings))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_epoch_takes_at_least_a_face_of_each_set(shards, tmp_path: Path):
+    small = SourceConfig(write_faces(tmp_path, 3), repeat=0.1)
+    data = prepared(train=[shards, small], batch_size=1)
+    numbers = [i for batch in batches(data, data.train_dataloader()) for i in batch.index.tolist()]
+    assert sum(number >= 12 for number in numbers) == 1
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_overfitting_repeats_the_very_same_batches(shards, fresh):
+    thinned = SourceConfig(shards.path, repeat=0.5)
+    made = SyntheticData(faces=4, fresh=fresh)
+    data = prepared(train=[thinned], synthetic=made, batch_size=5, overfit=1)
+    loader, epochs = data.train_dataloader(), []
+    for epoch in (0, 1, 7):
+        data.trainer.current_epoch = epoch
         loader.batch_sampler.set_epoch(epoch)
-        found = batches(fresh, loader)
-        assert all(batch.image.shape[0] == 4 for batch in found)
-        assert sorted(i for batch in found for i in batch.index.tolist()) == list(range(16))
-        epochs.append({i: b.landmarks[k] for b in found for k, i in enumerate(b.index.tolist())})
-    # Numbers from 12 on are made: other faces in the next epoch.
-    shape = [epoch[13] - epoch[13].mean(0) for epoch in epochs]
-    assert (shape[0] - shape[1]).abs().max() > 1
+        epochs.append(batches(data, loader))
+    for later in epochs[1:]:
+        for one, other in zip(epochs[0], later, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_numbers_of_synthetic_faces_below_0_are_refused():
-    with pytest.raises(UserError, match=r"data\.synthetic: val is -1, below 0"):
-        SyntheticData(val=-1)
+def test_two_ranks_get_what_one_gets_with_the_double_batch(shards):
+    settings = {"train": [shards], "synthetic": SyntheticData(faces=8, fresh=True)}
+
+    def parts(rank: int, world: int, size: int) -> list[Batch]:
+        data = prepared(rank, world, batch_size=size, **settings)
+        return batches(data, data.train_dataloader())
+
+    both = zip(parts(0, 2, 4), parts(1, 2, 4), strict=True)
+    for together, pair in zip(parts(0, 1, 8), both, strict=True):
+        apart = Batch(*map(torch.cat, zip(*pair, strict=True)))
+        ours, theirs = together.index.argsort(), apart.index.argsort()
+        assert torch.equal(together.index[ours], apart.index[theirs])
+        # Read faces come before made ones in a batch, so the order differs.
+        for name in ("image", "landmarks", "weight_xy", "weight_z", "face"):
+            one, two = getattr(together, name)[ours], getattr(apart, name)[theirs]
+            torch.testing.assert_close(one, two, rtol=0, atol=1e-5)
+
+
+def test_repeated_batches_stay_in_the_first_epoch():
+    assert data_epoch(SimpleNamespace(current_epoch=4)) == 4
+    assert data_epoch(SimpleNamespace(current_epoch=4, overfit_batches=0.0)) == 4
+    assert data_epoch(SimpleNamespace(current_epoch=4, overfit_batches=1)) == 0

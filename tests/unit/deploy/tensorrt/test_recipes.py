@@ -1,3 +1,5 @@
+"""The recipes in deploy/trt, outside of the package."""
+
 import argparse
 import importlib.util
 import json
@@ -8,14 +10,12 @@ from types import ModuleType
 import onnx
 import pytest
 
-from amesh.deploy.tensorrt import export as engines
 from amesh.deploy.tensorrt.library import Gpu
-from amesh.deploy.tensorrt.plan import BuildOptions
-from amesh.deploy.tensorrt.sidecar import read_sidecar
-from amesh.deploy.tensorrt.triton import config, write_model
 from amesh.errors import UserError
 
 GraphMaker = Callable[..., onnx.ModelProto]
+
+
 ROOT = Path(__file__).resolve().parents[4]
 
 
@@ -28,61 +28,6 @@ def script() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def engine(tensorrt: ModuleType, small_graph: GraphMaker, tmp_path: Path) -> Path:
-    model, path = tmp_path / "small.onnx", tmp_path / "small-fp16.engine"
-    onnx.save(small_graph(), model)
-    engines.build(model, path, engines.Origin("small"))
-    return path
-
-
-def test_a_triton_model(engine: Path, tmp_path: Path):
-    folder = write_model(engine, tmp_path / "models", instances=2, queue_delay=300)
-    assert folder == tmp_path / "models" / "small-fp16"
-    assert (folder / "1" / "model.plan").read_bytes() == b"plan"
-    assert read_sidecar(folder / "1" / "model.plan")["model"] == "small"
-    text = (folder / "config.pbtxt").read_text()
-    for line in (
-        'name: "small-fp16"',
-        'platform: "tensorrt_plan"',
-        "max_batch_size: 64",
-        'input [ { name: "image" data_type: TYPE_FP32 dims: [ 3, 64, 64 ] } ]',
-        'output [ { name: "landmarks" data_type: TYPE_FP32 dims: [ 478, 3 ] } ]',
-        'output [ { name: "face_flag" data_type: TYPE_FP32 dims: [ 1 ] reshape: { shape: [ ] } } ]',
-        '  { count: 2 kind: KIND_GPU profile: [ "0", "1" ] }',
-        "  preferred_batch_size: [ 8, 64 ]",
-        "  max_queue_delay_microseconds: 300",
-        "    graphs: true",
-    ):
-        assert line in text.splitlines()
-    assert text.count("zero_data: true") == 3
-    assert text.count("{") == text.count("}")
-
-
-def test_a_fixed_batch_has_its_axis_in_the_config(
-    tensorrt: ModuleType, small_graph: GraphMaker, tmp_path: Path
-):
-    model, path = tmp_path / "small.onnx", tmp_path / "two.engine"
-    onnx.save(small_graph(batch=2), model)
-    sidecar = engines.build(model, path, engines.Origin("small"))
-    text = config(sidecar, "two", 1, 500)
-    assert "max_batch_size: 0" in text
-    assert 'name: "face_flag" data_type: TYPE_FP32 dims: [ 2 ] }' in text
-    assert "dims: [ 2, 3, 64, 64 ]" in text
-    assert "dynamic_batching" not in text
-
-
-def test_what_triton_cannot_serve(
-    tensorrt: ModuleType, engine: Path, small_graph: GraphMaker, tmp_path: Path
-):
-    with pytest.raises(UserError, match="model name 'a/b': only letters"):
-        write_model(engine, tmp_path, "a/b")
-    model, path = tmp_path / "small.onnx", tmp_path / "thin.engine"
-    engines.build(model, path, engines.Origin("small"), BuildOptions(strip_weights=True))
-    with pytest.raises(UserError, match=r"thin\.engine: stripped.*Triton"):
-        write_model(path, tmp_path)
 
 
 def test_the_matrix_lists_its_jobs(script: ModuleType, capsys: pytest.CaptureFixture[str]):

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import yaml
 
@@ -134,3 +136,28 @@ def test_help_tells_every_setting(capsys):
     text = capsys.readouterr().out
     for setting in ("--model.network.input_size", "--model.losses.wing_width", "--averaging.decay"):
         assert setting in text
+
+
+def test_nothing_to_validate_on_is_not_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cli.quieten()
+        warnings.warn("Total length of `list` across ranks is zero. Please", stacklevel=1)
+
+
+@pytest.mark.parametrize("under", ["paper", "quick", "fine_tune"])
+def test_groups_of_data_say_all_that_they_stand_for(under):
+    def composed(group: str):
+        return cli.parsed(["fit", "--config", under, "--config", f"data/{group}"]).fit.data
+
+    shards = composed("shards")
+    assert (shards.synthetic.faces, shards.synthetic.val) == (0, 0)
+    assert [str(source.path) for source in shards.train] == ["shards"]
+    synthetic = cli.parsed(
+        ["fit", "--config", under, "--config", "data/shards", "--config", "data/synthetic"]
+    ).fit.data
+    for found in (composed("synthetic"), synthetic):
+        assert list(found.train) == []
+        assert found.hold_out == 0
+        assert found.synthetic.fresh
+        assert found.synthetic.faces > 0

@@ -7,7 +7,7 @@ import pytest
 
 from amesh.data.sources.key_list import read_keys
 
-FOLDER = Path(__file__).parents[3] / "conf" / "splits"
+FOLDER = Path(__file__).parents[2] / "conf" / "splits"
 SPLITS = sorted(FOLDER.glob("*.txt"))
 # What is left of a list where labels were made anew; it keeps apart what the whole one does.
 PARTS = {FOLDER / "validation_2.txt": FOLDER / "validation.txt"}
