@@ -17,8 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "check",
         "report what labelled sets contain and what is wrong with them\n\n"
         "The report gives counts, schemes, coordinates and licences, and finds labels that are "
-        "not shaped like a face, left and right exchanged, and the same picture in two splits or "
-        "under two persons. Sets are checked together. The exit code is 1 if anything is wrong.",
+        "not shaped like a face, points that look missing or misplaced, reversed depth, left and "
+        "right exchanged, and the same picture in two splits or under two persons. Sets are "
+        "checked together. The exit code is 1 if anything is wrong.",
     )
     check.add_argument("sets", nargs="+", type=Path, metavar="SET", help=SETS)
     check.add_argument(

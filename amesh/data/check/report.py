@@ -30,6 +30,7 @@ class Face:
         misfit: Distance of its labels to the posed mean face, over their spread; NaN where that
             cannot be told.
         mirrored: Its labels are those of a face seen from behind: left and right are exchanged.
+        remarks: Points that look missing or misplaced, a line each.
         fraction: Of its coordinates, 0 or 0.5 where nearly all have this one; else NaN.
         thumb: Its crop, small.
         place: Numbers of its source and of it in there.
@@ -47,6 +48,7 @@ class Face:
     deep: bool
     misfit: float
     mirrored: bool
+    remarks: tuple[str, ...]
     fraction: float
     thumb: Thumbnail
     place: tuple[int, int]
@@ -75,12 +77,18 @@ class Report:
     @property
     def clean(self) -> bool:
         """Nothing was found that somebody should look at."""
-        return not (self.problems or self.outliers or self.mirrored or self.leaks)
+        return not (self.problems or self.outliers or self.mirrored or self.misplaced or self.leaks)
+
+    @property
+    def misplaced(self) -> list[int]:
+        """Numbers of faces with points that look missing or misplaced."""
+        return [number for number, face in enumerate(self.faces) if face.remarks]
 
     def worth_a_look(self, count: int) -> list[int]:
         """Faces for a sheet: up to half suspicious ones, then others spread over the set."""
         pairs = [number for pair in self.leaks for number in pair]
-        odd = list(dict.fromkeys([*self.mirrored, *self.outliers, *pairs]))[: count // 2]
+        suspicious = [*self.mirrored, *self.outliers, *self.misplaced, *pairs]
+        odd = list(dict.fromkeys(suspicious))[: count // 2]
         others = [i for i in range(len(self.faces)) if i not in set(odd)]
         room = min(count - len(odd), len(others))
         return odd + [others[i * len(others) // room] for i in range(room)]
@@ -110,6 +118,8 @@ def describe(report: Report) -> str:
         *_some([faces[i].name for i in report.mirrored]),
         f"labels far from a face's shape: {len(report.outliers)}",
         *_some([f"{faces[i].name} (misfit {faces[i].misfit:.3f})" for i in report.outliers]),
+        f"points that look missing or misplaced: {len(report.misplaced)}",
+        *_some([f"{faces[i].name}: {'; '.join(faces[i].remarks)}" for i in report.misplaced]),
         f"pairs of the same picture: {len(report.copies)}, of them across splits or persons: "
         f"{len(report.leaks)}",
         *_some([_pair(faces[i], faces[k]) for i, k in report.leaks]),

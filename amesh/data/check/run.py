@@ -1,8 +1,9 @@
 """`amesh data check`: what is in a labelled set, and what is wrong with it, before training.
 
-Nothing is changed. What is looked for: records that cannot be used, labels far from any face's
-shape, labels with left and right exchanged, the same picture in two splits or under two names,
-coordinates that look like another convention, licences that forbid a release.
+Nothing is changed. It looks for records that cannot be used, labels far from any face's shape,
+single points that look missing or misplaced, reversed depth, labels with left and right exchanged,
+the same picture in two splits or under two names, coordinates that look like another convention,
+and licences that forbid a release.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from amesh.data.check.duplicates import find_copies, thumbnail
+from amesh.data.check.points import suspicious_points
 from amesh.data.check.report import Face, Report
 from amesh.data.loading.dataset import make_sample
 from amesh.data.loading.sample import Sample
@@ -83,6 +85,7 @@ def _face(
     sample = make_sample(labelled, topology, _LOOK, 1.0)
     side = misfit = fraction = float("nan")
     mirrored, outside = False, 0.0
+    remarks: list[str] = []
     if labelled.scheme is not None:
         known = label_map(labelled.scheme, topology)
         used = (known.weights > 0) & (labelled.weights()[0] > 0)
@@ -90,6 +93,7 @@ def _face(
         side = float(np.ptp(points, axis=0).max())
         fraction = _common_fraction(points)
         outside = _outside(sample)
+        remarks = suspicious_points(labelled, known, topology)
         if topology.template.any() and len(points) >= _ENOUGH:
             misfit, facing = _fit(points, known, used, topology)
             mirrored = facing < _AWAY
@@ -106,6 +110,7 @@ def _face(
         deep=bool((sample.weight_z > 0).any()),
         misfit=misfit,
         mirrored=mirrored,
+        remarks=tuple(remarks),
         fraction=fraction,
         thumb=thumbnail(sample.image),
         place=place,

@@ -2,13 +2,38 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from labelled_pictures import write_pts
 
-from amesh.data.sources.keys import picture_of
+from amesh.data.sources.keys import face_key, only_face_key, picture_of
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.pts import read_pts_folder
 
 STOP = Problems()
+
+
+@pytest.mark.parametrize(
+    ("key", "picture"),
+    [
+        ("a.jpg#1", "a.jpg"),
+        ("clip.mp4#12:3", "clip.mp4"),
+        ("Shoot #3/a.jpg#1", "Shoot #3/a.jpg"),
+        ("#1.png#2", "#1.png"),
+        ("a\n#b#2:0", "a\n#b"),
+        ("Shoot #3/clip.mp4", "Shoot #3/clip.mp4"),
+        ("a#b", "a#b"),
+        ("#1", "#1"),
+        ("a", "a"),
+    ],
+)
+def test_the_picture_of_a_key(key: str, picture: str) -> None:
+    assert picture_of(key) == picture
+
+
+@pytest.mark.parametrize("name", ["a", "a#1", "a#1:2", "#1", "a #3 b", "a#1#2"])
+def test_keys_give_the_picture_back(name: str) -> None:
+    assert picture_of(face_key(name, 7)) == name
+    assert picture_of(only_face_key(name)) == name
 
 
 def test_the_number_in_a_file_name_does_not_join_pictures(

@@ -165,6 +165,33 @@ def test_damage_inside_a_shard_is_found_when_it_is_read(tmp_path: Path, record: 
         source[1]
 
 
+@pytest.mark.parametrize("place", [[-5, 100], [0, 10**11], [10**11, 1], [512, -1]], ids=str)
+@pytest.mark.parametrize("member", ["picture", "json", "npy"])
+def test_an_index_that_names_other_bytes_costs_one_face(
+    tmp_path: Path, record: Make, member: str, place: list[int]
+) -> None:
+    [tar] = write(tmp_path, [record(0), record(1)])
+    path = tmp_path / f"{tar.name}{INDEX_SUFFIX}"
+    index = json.loads(path.read_text())
+    index["faces"][1][member] = place
+    path.write_text(json.dumps(index))
+    source = ShardSource(tmp_path, Problems())
+    assert source[0].read_picture()
+    with pytest.raises(UserError, match=r"faces-000000\.tar: its index names bytes"):
+        source[1].read_picture()
+
+
+def test_a_table_that_claims_to_be_large_takes_no_memory(tmp_path: Path, record: Make) -> None:
+    [tar] = write(tmp_path, [record(0)])
+    content = tar.read_bytes()
+    claimed = content.replace(b"(478, 6), }  ", b"(99999, 6), }", 1)
+    assert claimed != content
+    assert len(claimed) == len(content)
+    tar.write_bytes(claimed)
+    with pytest.raises(UserError, match=r"damaged labels .cannot reshape"):
+        ShardSource(tmp_path, Problems())[0]
+
+
 def test_a_shard_is_never_written_over_although_an_earlier_one_is_gone(
     tmp_path: Path, record: Make
 ) -> None:
