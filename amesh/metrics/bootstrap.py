@@ -1,4 +1,4 @@
-"""Percentile bootstrap intervals of means and of their differences. NumPy, seeded, no I/O.
+"""Percentile bootstrap intervals of means and of their changes. NumPy, seeded, no I/O.
 
 Faces of one person are not independent. Where `groups` names the person of each value, whole
 persons are drawn, and the interval is as wide as it has to be.
@@ -45,19 +45,6 @@ def mean_interval(
     return _interval(sums[1].sum() / max(sums[0].sum(), 1e-300), total / count, len(sums[0]), level)
 
 
-def paired_difference(
-    new: Float[np.ndarray, " n"],
-    old: Float[np.ndarray, " n"],
-    groups: Int[np.ndarray, " n"] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """mean(new) - mean(old), both measured on the same faces."""
-    return mean_interval(new - old, groups, resamples=resamples, level=level, seed=seed)
-
-
 def paired_change(
     new: Float[np.ndarray, " n"],
     old: Float[np.ndarray, " n"],
@@ -76,27 +63,6 @@ def paired_change(
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = 100 * (after / before - 1)
     return _interval(change, drawn, len(sums[0]), level)
-
-
-def unpaired_difference(
-    new: Float[np.ndarray, " n"],
-    old: Float[np.ndarray, " m"],
-    new_groups: Int[np.ndarray, " n"] | None = None,
-    old_groups: Int[np.ndarray, " m"] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """mean(new) - mean(old), measured on different faces."""
-    drawn, values, units = [], [], []
-    for i, (part, groups) in enumerate([(new, new_groups), (old, old_groups)]):
-        sums = _sums(groups, np.ones_like(part), part)
-        count, total = _draw(sums, resamples, [seed, i])
-        drawn.append(total / count)
-        values.append(sums[1].sum() / max(sums[0].sum(), 1e-300))
-        units.append(len(sums[0]))
-    return _interval(values[0] - values[1], drawn[0] - drawn[1], min(units), level)
 
 
 def _sums(

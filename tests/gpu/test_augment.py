@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,12 +39,13 @@ def moved(canvas: Canvas, device: torch.device) -> Canvas:
     return Canvas(*(tensor.to(device) for tensor in canvas[:-1]))
 
 
+GEOMETRY = replace(
+    NO_AUGMENTATION, rotation=25.0, scale=0.2, shift=0.12, perspective=0.08, mirror=0.5
+)
 ALWAYS = AugmentConfig(occluder_chance=1.0, blur_chance=1.0, compression_chance=1.0, grey=0.5)
 
 
-@pytest.mark.parametrize(
-    "config", [AugmentConfig(), ALWAYS, AugmentConfig().geometry_only, NO_AUGMENTATION]
-)
+@pytest.mark.parametrize("config", [AugmentConfig(), ALWAYS, GEOMETRY, NO_AUGMENTATION])
 def test_cpu_and_gpu_agree(
     canvas: Canvas, topology: Topology, device: torch.device, config: AugmentConfig
 ) -> None:

@@ -1,7 +1,7 @@
 """Exported TFLite files on LiteRT's GPU accelerator: every operator there, and the same numbers.
 
 `nox -s litert_gpu` runs these over SwiftShader, on machines without a GPU; see
-`amesh.deploy.litert.gpu`.
+`tests/support/litert_gpu.py`.
 """
 
 import importlib.util
@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from litert_gpu import run_on_gpu
 
 from amesh.deploy import parity
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.litert.export import export_for_task, export_litert, export_parts
-from amesh.deploy.litert.gpu import run_on_gpu
 from amesh.deploy.litert.operators import OperatorGraph
 from amesh.deploy.network.cascade_parts import take_part
 from amesh.deploy.network.prepare import Network

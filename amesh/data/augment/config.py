@@ -1,7 +1,7 @@
 """How far training pictures are changed. Every range is bounded: 0 switches a change off."""
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from amesh.errors import UserError
 
@@ -62,14 +62,6 @@ class AugmentConfig:
         """
         stretched = math.exp(self.scale) / (1.0 - 2.0 * self.perspective)
         return math.sqrt(2.0) * stretched + 2.0 * self.shift
-
-    @property
-    def geometry_only(self) -> "AugmentConfig":
-        """The same movements of the crop, without any change of the pixels."""
-        still = {field.name: 0.0 for field in fields(self)}
-        for name in ("rotation", "scale", "shift", "perspective", "mirror"):
-            still.pop(name)
-        return replace(self, **still)
 
 
 # Crops exactly around the labelled face: for validation, and for the ideal crops of phase 1.

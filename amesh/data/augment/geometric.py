@@ -23,7 +23,7 @@ from amesh.data.augment.photometric import draw, photometric, together
 from amesh.data.loading.sample import Batch, Canvas
 from amesh.data.random import bell, keys, uniform
 from amesh.geometry import affine, roi
-from amesh.geometry.coordinates import denormalise, normalise
+from amesh.geometry.coordinates import denormalise
 from amesh.geometry.picking import pick
 from amesh.topology.scheme import Topology
 
@@ -179,12 +179,3 @@ def move_landmarks(
     below = (1.0 - (seen * motion.tilt[:, None]).sum(-1, keepdim=True)).clamp_min(0.2)
     z = landmarks[..., 2:] * motion.scale[:, None, None]
     return torch.cat([denormalise(seen / below, crop_size), z], dim=-1)
-
-
-def unmove_points(
-    points: Float[Tensor, "b n 2"], motion: Motion, crop_size: int
-) -> Float[Tensor, "b n 2"]:
-    """Crop coordinates [crop px] to picture coordinates: the inverse of `move_landmarks`."""
-    unit = normalise(points, crop_size)
-    unit = unit / (1.0 + (unit * motion.tilt[:, None]).sum(-1, keepdim=True))
-    return affine.apply(motion.image_from_unit, unit)

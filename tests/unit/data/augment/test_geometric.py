@@ -12,11 +12,11 @@ from amesh.data.augment import photometric as photometric_module
 from amesh.data.augment.config import NO_AUGMENTATION, AugmentConfig
 from amesh.data.augment.geometric import (
     Augment,
+    Motion,
     bounds,
     draw_motion,
     move_landmarks,
     resample,
-    unmove_points,
 )
 from amesh.data.loading.dataset import FaceDataset, collate, make_sample
 from amesh.data.loading.sample import Canvas
@@ -24,11 +24,22 @@ from amesh.data.random import keys
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
-from amesh.geometry import affine, roi
+from amesh.geometry import affine, coordinates, roi
 from amesh.topology.scheme import Topology
 
 SIZE = 64
 FULL = AugmentConfig()
+# Moves the crop, and leaves its pixels alone.
+GEOMETRY = replace(
+    NO_AUGMENTATION, rotation=25.0, scale=0.2, shift=0.12, perspective=0.1, mirror=0.5
+)
+
+
+def unmove_points(points: torch.Tensor, motion: Motion, crop_size: int) -> torch.Tensor:
+    """Crop coordinates [crop px] to picture coordinates: the inverse of `move_landmarks`."""
+    unit = coordinates.normalise(points, crop_size)
+    unit = unit / (1.0 + (unit * motion.tilt[:, None]).sum(-1, keepdim=True))
+    return affine.apply(motion.image_from_unit, unit)
 
 
 @pytest.fixture
@@ -57,8 +68,7 @@ def test_without_augmentation_the_crop_is_the_tracked_roi(
 def test_resample_is_what_opencv_warps(canvas: Canvas, topology: Topology) -> None:
     """A second implementation: OpenCV's perspective warp with the same motion."""
     key = keys(0, 0, canvas.index)
-    config = replace(FULL.geometry_only, perspective=0.1)
-    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, config, key)
+    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, GEOMETRY, key)
     assert motion.tilt.abs().min() > 0
     crops = resample(canvas.pictures, motion, SIZE)
     for i in range(6):
@@ -82,9 +92,8 @@ def _one(motion: object, i: int) -> object:
 
 def test_landmarks_move_as_the_picture_does(canvas: Canvas, topology: Topology) -> None:
     """A dot drawn at a landmark is found where the moved landmark says."""
-    config = replace(FULL.geometry_only, perspective=0.1)
     key = keys(3, 1, canvas.index)
-    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, config, key)
+    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, GEOMETRY, key)
     moved = move_landmarks(canvas.landmarks, motion, SIZE)
     y, x = torch.meshgrid(
         *(torch.arange(n) + 0.5 for n in canvas.pictures.shape[2:]), indexing="ij"

@@ -1,14 +1,14 @@
-"""Runs a TFLite file on LiteRT's GPU accelerator, all of it or not at all.
+"""Runs a TFLite file on LiteRT's GPU accelerator, either all of it or none.
 
-The accelerator in the `ai-edge-litert` wheel is that of phones (ML Drift), over WebGPU. Any Vulkan
-driver will do, so on a machine without a GPU Chromium's SwiftShader proves that a file compiles
-and computes; `nox -s litert_gpu` brings it. SwiftShader has no half precision: what a phone's
-half-precision shaders round is not seen there.
+The accelerator in the `ai-edge-litert` wheel is the one for phones (ML Drift), over WebGPU. It
+works with any Vulkan driver, so on a machine without a GPU Chromium's SwiftShader shows that a file
+compiles and computes; `nox -s litert_gpu` installs it. SwiftShader has no half precision, so it
+does not show the rounding of a phone's half-precision shaders.
 
-Each run is a process of its own, because the accelerator ends its process over some graphs that it
-cannot compile (a grouped convolution whose groups are not fours of channels, for one).
+Each run has its own process, because the accelerator kills the process over some graphs that it
+cannot compile, such as a grouped convolution whose groups are not multiples of four channels.
 
-    python -m amesh.deploy.litert.gpu MODEL.tflite INPUTS.npz OUTPUTS.npz
+    python tests/support/litert_gpu.py MODEL.tflite INPUTS.npz OUTPUTS.npz
 """
 
 import subprocess
@@ -53,7 +53,7 @@ def run_on_gpu(model: str | Path | bytes, inputs: Mapping[str, np.ndarray]) -> G
         given, found, file = (Path(folder) / name for name in ("in.npz", "out.npz", "model.tflite"))
         file.write_bytes(model if isinstance(model, bytes) else Path(model).read_bytes())
         np.savez(given, **inputs)  # type: ignore[arg-type]
-        command = [sys.executable, "-m", "amesh.deploy.litert.gpu", *map(str, (file, given, found))]
+        command = [sys.executable, __file__, *map(str, (file, given, found))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             source = "the TFLite model" if isinstance(model, bytes) else str(model)
