@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from amesh.ablation.seeds import changes_over_seeds
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.labels.groups import main_sets
+from amesh.evaluation.labels.groups import main_groups
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.read import Pictures, limit_labels, persons, read_data
 from amesh.evaluation.models import run_models
@@ -230,7 +230,7 @@ def _sets(
 ) -> list[tuple[str, dict[str, str], Int[np.ndarray, " m"]]]:
     """Main sets, apart by what their labels measure: name, measure of each column, members."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[int]] = {}
-    for main in main_sets(labels):
+    for main in main_groups(labels):
         for i in main.members.tolist():
             scheme = label_scheme(str(labels[i].scheme), topology)
             if scheme.columns:

@@ -1,10 +1,10 @@
-"""Measures a network's habits on faces that people labelled: the correction of its labels.
+"""Measures a network's systematic error on faces with human labels, to correct labels it makes.
 
-A labelled point and the place of ours that it is compared with (a landmark, or the nearest place on
-an outline, which is a mean of two landmarks) differ by a residual. The shifts are those that
-explain the residuals of all faces at once, and their mirror images, in the sense of least squares:
-outlines are moved across, never along, and what no label speaks of moves with its neighbours or
-stays.
+A labelled point and the predicted place that it is compared with (a landmark, or the nearest place
+on an outline, which is a mean of two landmarks) differ by a residual. The correction shifts each
+landmark so that the residuals of all faces and of their mirror images are explained at once, by
+least squares. Outlines are moved across, never along; a landmark that no label refers to moves with
+its neighbours or stays.
 """
 
 from collections import Counter
@@ -22,11 +22,11 @@ from amesh.evaluation.labels.measures import Part
 from amesh.metrics.points import nearest_on_polyline
 from amesh.topology.scheme import Topology
 
-# Against one labelled point in each face: how firmly a landmark stays, and how firmly it keeps its
-# place among its neighbours on the mesh.
+# Weights, relative to one labelled point in each face: of a landmark staying where it is, and of it
+# keeping its place among its neighbours on the mesh.
 _STAY, _TOGETHER = 0.005, 0.02
-# The area that a face's axes span in the picture, against that of a face seen from the front.
-# Nearer to a profile they are almost parallel: a pixel would become a shift without bounds.
+# Smallest area that a face's axes span in the picture, relative to a frontal face. Closer to profile
+# they are almost parallel, and one pixel would become an unbounded shift.
 _FACING = 0.5
 
 
@@ -36,18 +36,18 @@ def fit_correction(
     topology: Topology,
     measures: Sequence[str] = (),
 ) -> Correction:
-    """The shifts that bring landmarks nearest to labels.
+    """The shifts that bring landmarks closest to labels.
 
     Args:
-        labels: Faces labelled by people.
-        landmarks: What a network found in each [px of the picture]; None counts nothing.
-        topology: Of the landmarks.
-        measures: Of the label schemes; where there are none, all of them but those that only
-            divide by another length, and those that take in a jaw that people see as a contour.
+        labels: Faces with human labels.
+        landmarks: What a network predicted for each [picture px]; faces with None are ignored.
+        topology: Scheme of the landmarks.
+        measures: Measures of the label schemes to use. By default all but those that differ only in
+            the length they divide by, and those that include a jaw labelled as a contour.
 
     Returns:
-        The correction; `about` says how many `faces` it was measured on, under which `licences`,
-        and how many were left out because they are `turned` away by more than about 60 degrees.
+        The correction; `about` holds the number of `faces` it was measured on, their `licences`,
+        and how many were left out because they are `turned` by more than about 60 degrees.
 
     Raises:
         UserError: No label has such a measure, or all such faces are turned too far.
@@ -93,7 +93,7 @@ def fit_correction(
 
 
 def _links(topology: Topology) -> Float[np.ndarray, "n n"]:
-    """The sum over neighbours on the mesh of the squared difference of their shifts, as a form."""
+    """The matrix of the sum, over mesh neighbours, of the squared difference of their shifts."""
     first, second = topology.edges.T
     links = np.zeros((topology.points, topology.points))
     links[first, second] = links[second, first] = -0.5
@@ -102,7 +102,7 @@ def _links(topology: Topology) -> Float[np.ndarray, "n n"]:
 
 
 def _parts(label: LabelledFace, topology: Topology, measures: Sequence[str]) -> list[Part]:
-    """What a label is compared with; a point that two measures share is taken once."""
+    """What a label is compared with; a point that two measures share counts once."""
     known = label_scheme(label.scheme or "", topology).measures
     names = measures or [
         name for name in known if not name.startswith("all_") and not name.endswith("_by_width")
@@ -129,7 +129,7 @@ def _eye_distance(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> fl
 def _residuals(
     part: Part, ours: Float[np.ndarray, "n 2"], theirs: Float[np.ndarray, "p 2"]
 ) -> tuple[Float[np.ndarray, "k n"], Float[np.ndarray, "k 2"]]:
-    """For each labelled point the landmarks it is compared with, and how far off it lies [px]."""
+    """For each labelled point, weights of the landmarks it is compared with, and residual [px]."""
     points = theirs[list(part.labelled)]
     known = np.isfinite(points).all(1)
     rows = part.matrix

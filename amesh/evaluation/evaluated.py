@@ -7,7 +7,7 @@ from typing import Any
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import Comparison
-from amesh.evaluation.labels.groups import States, states_of
+from amesh.evaluation.labels.groups import FaceAttributes, face_attributes
 from amesh.evaluation.labels.predictions import Predictions
 from amesh.evaluation.labels.read import Pictures
 from amesh.evaluation.models import FaceFinder, ModelRun
@@ -62,9 +62,9 @@ class Evaluated:
         return Comparison(reference, self.wanted.resamples, self.wanted.seed)
 
     @cached_property
-    def states(self) -> States:
+    def attributes(self) -> FaceAttributes:
         """Pose, eyes and mouth of each labelled face."""
-        return states_of(self.labels, self.topology)
+        return face_attributes(self.labels, self.topology)
 
     @property
     def failed(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
 from amesh.errors import UserError
-from amesh.evaluation.labels.template_fit import face_roi
+from amesh.evaluation.labels.head_pose import face_roi
 from amesh.evaluation.models import FaceFinder
 from amesh.geometry.roi import Roi
 from amesh.metrics.shaking import face_jitter, landmark_jitter

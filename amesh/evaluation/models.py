@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
+from amesh.evaluation.labels.head_pose import label_roi
 from amesh.evaluation.labels.predictions import Predictions
-from amesh.evaluation.labels.template_fit import label_roi
 from amesh.evaluation.perturbation import perturb, perturbations
 from amesh.geometry.roi import Roi
 from amesh.pipeline.face_pipeline import Face

@@ -1,4 +1,4 @@
-"""Scores of predicted faces against labelled ones."""
+"""Scores predicted faces against labelled ones."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,22 +21,22 @@ from amesh.topology.scheme import Topology
 
 Landmarks = Float[np.ndarray, "n 3"]
 
-# A predicted face further from the labelled one than this, between the centres of their boxes over
-# the longer side of the labelled box, is another face.
+# Boxes of different faces: their centres are at least this far apart, over the longer side of the
+# labelled one.
 _SAME_FACE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How one set of predictions did on f labels.
+    """How one set of predictions did on f labelled faces.
 
     Attributes:
         detected: Whether a prediction was found for the labelled face.
-        errors: The error of each face by every measure [%]; not-a-number where the face was missed
-            or its labels lack the measure.
-        labelled: Whether each label has the measure.
-        offsets: How far right and down each prediction lies of its label as a whole [%];
-            not-a-number where that is not known.
+        errors: The error of each face by each measure [%]; NaN where the face was missed or its
+            labels do not allow the measure.
+        labelled: Whether the labels of each face allow each measure.
+        offsets: How far each prediction as a whole lies to the right of its label and below it [%];
+            NaN where that is not known.
     """
 
     detected: Bool[np.ndarray, " f"]
@@ -53,8 +53,8 @@ def score(
     """Scores predictions.
 
     Args:
-        labels: What is known.
-        faces: All faces predicted in the picture of a label.
+        labels: The labelled faces.
+        faces: Gives all faces predicted in the picture of a label.
         topology: Of the predictions.
     """
     same_picture: dict[Path, list[int]] = defaultdict(list)
@@ -71,7 +71,7 @@ def score(
 def score_matched(
     labels: Sequence[LabelledFace], chosen: Sequence[Landmarks | None], topology: Topology
 ) -> Scores:
-    """Scores one prediction for each label, None where there is none."""
+    """Scores one prediction, or None, for each label."""
     errors: dict[str, Float[np.ndarray, " f"]] = {}
     labelled: dict[str, Bool[np.ndarray, " f"]] = {}
     offsets = np.full((len(labels), 2), np.nan)
@@ -91,10 +91,11 @@ def score_matched(
 def match(
     labels: Sequence[LabelledFace], faces: Sequence[Landmarks], topology: Topology
 ) -> dict[int, int]:
-    """Which predicted face is which labelled one, within a picture.
+    """Matches the predicted faces of a picture to the labelled ones.
 
-    Pairs are taken by overlap of their boxes, largest first, over the points that both schemes
-    have; a prediction serves one label. A label without points takes any face that is left.
+    Pairs are taken in order of the overlap of their boxes, largest first. Boxes are around the
+    points that both schemes have. A prediction serves one label; a label without points takes any
+    face that is left.
 
     Returns:
         Index of the prediction for the index of each label that was found.
@@ -135,7 +136,7 @@ def box(points: Float[np.ndarray, "p 2"]) -> Float[np.ndarray, "2 2"]:
 def _boxes(
     scheme: LabelScheme, label: LabelledFace, face: Landmarks
 ) -> tuple[Float[np.ndarray, "2 2"], Float[np.ndarray, "2 2"]]:
-    """Boxes of the labelled and of the predicted face, over the same points where known."""
+    """Boxes of the labelled and of the predicted face, around the same points where possible."""
     if scheme.common is None:
         return box(label.points[:, :2]), box(face[:, :2])
     matrix, labelled = common_points(scheme.common, label.points)

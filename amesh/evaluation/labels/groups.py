@@ -1,7 +1,7 @@
-"""Which labelled faces are scored together: sources, and pose, eyes, mouth and group within them.
+"""Which labelled faces are scored together: by source, and by pose, eyes, mouth and group.
 
-All from the labels alone, never from a prediction, so that every network is scored on the same
-faces. What a label does not tell puts its face in no bin.
+Groups are defined by the labels alone, never by a prediction, so that every network is scored on
+the same faces. A face whose label lacks an attribute is in none of that attribute's bins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,31 +11,31 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.labels.head_pose import pose_label
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.labels.measures import opening
-from amesh.evaluation.labels.template_fit import pose_label
 from amesh.topology.scheme import Topology
 
-# Sources of shared character, scored together as well.
+# Sources of the same character, which are also scored together.
 POOLS: Mapping[str, tuple[str, ...]] = {
     "in the wild": ("lfpw", "helen", "menpo"),
     "portraits": ("imm_frontal", "canada", "london_neutral"),
 }
-YAW_BINS = ((0, 30), (30, 60), (60, 90))  # [degrees]; the last holds its upper end too
+YAW_BINS = ((0, 30), (30, 60), (60, 90))  # [degrees]; the last has no upper limit
 
-# Mean height over width of an opening, `measures.opening`. A lid that covers half of the iris
-# is narrow.
+# Mean height over width of an opening, see `measures.opening`. An eye whose lid covers half of the
+# iris is narrow.
 EYE_BINS = (("closed", 0.0, 0.06), ("narrow", 0.06, 0.14), ("open", 0.14, np.inf))
 MOUTH_BINS = (("closed", 0.0, 0.03), ("open", 0.03, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Labels that are scored together.
+    """Labelled faces that are scored together.
 
     Attributes:
-        name: A source, a pool of sources, or a part of one.
-        members: Which labels.
+        name: Name of a source, of a pool of sources, or of a part of one.
+        members: Indices of the faces.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class States:
-    """What labels say about the faces; not-a-number where they say nothing.
+class FaceAttributes:
+    """What labels say about the faces; NaN where they say nothing.
 
     Attributes:
-        yaw: Turn of the head to the side, 0 to 180 [degrees].
-        estimated: Whether that comes from the fit of the mean face, and not from the label.
+        yaw: How far the head is turned to the side, 0 to 180 [degrees].
+        estimated: Whether the yaw is estimated from the labelled points.
         eyes: Opening of the more closed eye.
         mouth: Opening of the mouth.
     """
@@ -59,11 +59,11 @@ class States:
     mouth: Float[np.ndarray, " f"]
 
 
-def states_of(labels: Sequence[LabelledFace], topology: Topology) -> States:
+def face_attributes(labels: Sequence[LabelledFace], topology: Topology) -> FaceAttributes:
     """Pose, eyes and mouth of each labelled face."""
-    table = np.array([_state(label, topology) for label in labels]).reshape(-1, 3)
+    table = np.array([_attributes(label, topology) for label in labels]).reshape(-1, 3)
     stated = np.array([np.nan if label.yaw is None else abs(label.yaw) for label in labels])
-    return States(
+    return FaceAttributes(
         yaw=np.where(np.isnan(stated), table[:, 0], stated),
         estimated=np.isnan(stated) & ~np.isnan(table[:, 0]),
         eyes=table[:, 1],
@@ -71,8 +71,8 @@ def states_of(labels: Sequence[LabelledFace], topology: Topology) -> States:
     )
 
 
-def sets(labels: Sequence[LabelledFace]) -> list[Group]:
-    """The pools that occur, and every source."""
+def source_groups(labels: Sequence[LabelledFace]) -> list[Group]:
+    """A group for each source, after one for each pool that occurs."""
     sources = np.array([label.source for label in labels])
     found = []
     for name, members in POOLS.items():
@@ -83,11 +83,11 @@ def sets(labels: Sequence[LabelledFace]) -> list[Group]:
     return found + [Group(source, np.flatnonzero(sources == source)) for source in by_source]
 
 
-def main_sets(labels: Sequence[LabelledFace]) -> list[Group]:
-    """The same without the sources that a pool holds: every label once."""
+def main_groups(labels: Sequence[LabelledFace]) -> list[Group]:
+    """The same without the sources that are part of a pool: each face is in one group."""
     pooled: set[str] = set()
     found = []
-    for group in sets(labels):
+    for group in source_groups(labels):
         if group.name in POOLS:
             pooled.update(POOLS[group.name])
         if group.name not in pooled:
@@ -95,31 +95,31 @@ def main_sets(labels: Sequence[LabelledFace]) -> list[Group]:
     return found
 
 
-def yaw_bins(labels: Sequence[LabelledFace], states: States) -> list[Group]:
-    """Ranges of yaw within each main set."""
+def yaw_bins(labels: Sequence[LabelledFace], attributes: FaceAttributes) -> list[Group]:
+    """Ranges of yaw within each main group."""
     bins = [
         (f"yaw {low} to {high}", float(low), np.inf if high == 90 else float(high))
         for low, high in YAW_BINS
     ]
-    return _split(labels, states.yaw, bins)
+    return _split(labels, attributes.yaw, bins)
 
 
-def eye_bins(labels: Sequence[LabelledFace], states: States) -> list[Group]:
-    """Closed, narrow and open eyes within each main set."""
+def eye_bins(labels: Sequence[LabelledFace], attributes: FaceAttributes) -> list[Group]:
+    """Closed, narrow and open eyes within each main group."""
     bins = [(f"eyes {name}", low, high) for name, low, high in EYE_BINS]
-    return _split(labels, states.eyes, bins)
+    return _split(labels, attributes.eyes, bins)
 
 
-def mouth_bins(labels: Sequence[LabelledFace], states: States) -> list[Group]:
-    """Closed and open mouths within each main set."""
+def mouth_bins(labels: Sequence[LabelledFace], attributes: FaceAttributes) -> list[Group]:
+    """Closed and open mouths within each main group."""
     bins = [(f"mouth {name}", low, high) for name, low, high in MOUTH_BINS]
-    return _split(labels, states.mouth, bins)
+    return _split(labels, attributes.mouth, bins)
 
 
 def person_groups(labels: Sequence[LabelledFace]) -> list[Group]:
-    """Groups of persons within each main set, as the source states them, part by part."""
+    """Groups of persons as stated by the source, one for each word, within each main group."""
     found = []
-    for main in main_sets(labels):
+    for main in main_groups(labels):
         parts = [set(filter(None, labels[i].group.split(", "))) for i in main.members]
         for name in sorted(set().union(*parts)):
             inside = np.array([name in part for part in parts], dtype=bool)
@@ -133,7 +133,7 @@ def _split(
     bins: Sequence[tuple[str, float, float]],
 ) -> list[Group]:
     found = []
-    for main in main_sets(labels):
+    for main in main_groups(labels):
         value = values[main.members]
         for name, low, high in bins:
             inside = (value >= low) & (value < high)
@@ -142,7 +142,7 @@ def _split(
     return found
 
 
-def _state(label: LabelledFace, topology: Topology) -> tuple[float, float, float]:
+def _attributes(label: LabelledFace, topology: Topology) -> tuple[float, float, float]:
     if label.scheme is None:
         return (np.nan, np.nan, np.nan)
     scheme = label_scheme(label.scheme, topology)

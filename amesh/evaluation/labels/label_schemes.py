@@ -1,9 +1,9 @@
-"""What is measured where a face is labelled in one scheme or another.
+"""What is measured on a face, depending on the scheme that it is labelled in.
 
-Errors are divided by a length taken from the labels: the distance between the outer eye corners,
-or, for measures named `..._by_width`, that between the corners of the same eye or of the lips, as
-in the paper's Table 2. The paper does not say which points enter: here `eyes` are all points of the
-two eye regions (lids, rings around them, brows), irises apart, and `lips` all of the lip region.
+Errors are divided by a length taken from the labels: the distance between the outer eye corners or,
+for measures named `..._by_width`, between the corners of the same eye or of the lips, as in the
+paper's Table 2. The paper does not say which points count: here `eyes` are all points of the two
+eye regions (lids, rings around them, brows) without the irises, and `lips` all of the lip region.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,18 @@ from jaxtyping import Bool, Float
 from amesh.data.schemes import known_schemes, label_map
 from amesh.errors import UserError
 from amesh.evaluation.labels.measures import LabelScheme, Opening, Part
-from amesh.evaluation.labels.outlines import BUILDERS as OUTLINES
+from amesh.evaluation.labels.outline_schemes import BUILDERS as OUTLINES
 from amesh.topology.scheme import Topology
 
-# Through the head: in profile the eyes' distance vanishes, and only the box is a fair normaliser.
+# Turned up to profile, where the distance between the eyes vanishes: only the box is a fair unit.
 _BOXED = frozenset(["aflw2000_3d68"])
 
 
 def label_scheme(name: str, topology: Topology) -> LabelScheme:
-    """How labels of a scheme score landmarks of a topology.
+    """How landmarks of a topology are scored against labels of a scheme.
 
     Raises:
-        UserError: The scheme is not known, or the topology lacks what it is compared with.
+        UserError: The scheme is unknown, or the topology lacks what it is compared with.
     """
     if name not in (known := {*_BUILDERS, *known_schemes(topology)}):
         raise UserError(
@@ -49,7 +49,7 @@ def _build(name: str, topology: Topology) -> LabelScheme:
 
 
 def _own(topology: Topology) -> LabelScheme:
-    """Labels in the scheme of the network itself, such as exact synthetic faces: Table 2."""
+    """Labels in the network's own scheme, such as those of synthetic faces: the paper's Table 2."""
     everything = tuple(range(topology.points))
     outer = topology.normalisers["outer_eye_corners"]
     identity = np.eye(topology.points)
@@ -85,10 +85,10 @@ def _own(topology: Topology) -> LabelScheme:
 
 
 def _mapped(name: str, topology: Topology) -> LabelScheme:
-    """Points that are landmarks, or means of landmarks, by the topology's map, one to one.
+    """Points that correspond one to one to landmarks, or to means of landmarks, by a map.
 
-    Points that count less in training than the others lie on the jaw, where people follow the
-    visible contour: the `inner` measure leaves them out.
+    Points with less weight in training than the others lie on the jaw, where annotators follow the
+    visible contour. The `inner` measure leaves them out.
     """
     known = label_map(name, topology)
     matrix, used = known.matrix, known.weights > 0
@@ -152,7 +152,7 @@ def _mouth_opening(matrix: Float[np.ndarray, "k n"], topology: Topology) -> Open
 def _opening(
     matrix: Float[np.ndarray, "k n"], loop: Sequence[int], corners: tuple[int, int]
 ) -> Opening:
-    """Of a contour that starts at one corner: its lower edge, the other corner, its upper edge."""
+    """The opening inside a contour: a corner, the lower edge, the other corner, the upper edge."""
     half = len(loop) // 2
     lower, upper = (
         tuple(np.flatnonzero(_within(matrix, edge)).tolist())
@@ -162,7 +162,7 @@ def _opening(
 
 
 def _within(matrix: Float[np.ndarray, "k n"], landmarks: Sequence[int]) -> Bool[np.ndarray, " k"]:
-    """The points that are made of these landmarks alone."""
+    """The points that are made of these landmarks only."""
     outside = np.ones(matrix.shape[1], dtype=bool)
     outside[list(landmarks)] = False
     return np.asarray(matrix.any(1) & ~matrix[:, outside].any(1))
@@ -189,8 +189,8 @@ def _detection_only(name: str, points: int) -> Callable[[Topology], LabelScheme]
     return lambda topology: LabelScheme(name, points, None, {})
 
 
-# frl106 and frl83 are the outlines that a commercial detector found, not people's labels: faces in
-# such pictures count for detection, their points for nothing.
+# frl106 and frl83 are outlines that a commercial detector found, not human labels: such faces count
+# for detection, but their points are ignored.
 _BUILDERS: dict[str, Callable[[Topology], LabelScheme]] = {
     **OUTLINES,
     "frl106": _detection_only("frl106", 106),

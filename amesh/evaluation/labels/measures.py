@@ -1,8 +1,8 @@
-"""A measure of a face: which labelled points are compared with what of ours, and in what unit.
+"""Measures of a face's error: which labelled points are compared with what, and in what unit.
 
-Points that mean the same place in both schemes are compared one to one. Labelled points that lie
-on the same outline as ours, but elsewhere along it, are scored by their distance to our outline.
-A labelled point that is not a number is one without a label.
+Points that mark the same place in both schemes are compared one to one. Labelled points that lie on
+the same outline as the predicted ones, but elsewhere along it, are scored by their distance to the
+predicted outline. A labelled point that is NaN has no label.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ class Part:
     """Some labelled points and what they are compared with.
 
     Attributes:
-        labelled: Which points of the label scheme.
-        matrix: Takes our landmarks to the points they are compared with, one to one; for a curve,
-            to the corners of the curve.
-        normaliser: Two points of the label scheme; None for the square root of the area of the
-            labelled points' box.
+        labelled: Indices of the points in the label scheme.
+        matrix: Maps predicted landmarks to the points to compare with, one to one; for a curve, to
+            its vertices.
+        normaliser: Two points of the label scheme whose distance divides the error; None for the
+            square root of the area of the labelled points' box.
         curve: Whether labelled points may lie anywhere on the curve.
     """
 
@@ -39,7 +39,7 @@ class Opening:
 
     Attributes:
         upper: Points of the upper edge, in any order, without the corners.
-        lower: Of the lower edge.
+        lower: Points of the lower edge, likewise.
         corners: The two points whose distance is the width.
     """
 
@@ -50,18 +50,18 @@ class Opening:
 
 @dataclass(frozen=True, eq=False)
 class LabelScheme:
-    """A label scheme as it is scored.
+    """How faces labelled in a scheme are scored.
 
     Attributes:
         name: Its name in manifests.
-        points: How many points a label has.
-        common: Points that mean the same place in both schemes: they tell which predicted face is
-            the labelled one, and where the face lies. None where no such points are known.
-        measures: What is measured, by name, the most telling first.
-        columns: Which measure is the paper's `All`, `Lips` and `Eyes`, where there is one.
+        points: Number of points of a label.
+        common: Points that mark the same place in both schemes. They show which predicted face is
+            the labelled one, and where the face lies. None if no such points are known.
+        measures: What is measured, by name, the most informative first.
+        columns: The measures that stand for the paper's `All`, `Lips` and `Eyes`, if there are any.
         table_2: Whether these are normalised as in the paper's Table 2.
-        eyes: The right and the left eye's opening, where the scheme has it.
-        mouth: The opening between the lips.
+        eyes: Openings of the right and of the left eye, if the scheme has them.
+        mouth: The opening between the lips, if the scheme has it.
     """
 
     name: str
@@ -77,7 +77,7 @@ class LabelScheme:
 def face_errors(
     scheme: LabelScheme, landmarks: Float[np.ndarray, "n 3"], points: Float[np.ndarray, "p d"]
 ) -> dict[str, float]:
-    """The error of one face by every measure that its labels have [%]."""
+    """The error of one face by each measure that its labels allow [%]."""
     found = {}
     for name, parts in scheme.measures.items():
         used = [part for part in parts if _is_labelled(part, points)]
@@ -88,7 +88,7 @@ def face_errors(
 
 
 def labelled_measures(scheme: LabelScheme, points: Float[np.ndarray, "p d"]) -> list[str]:
-    """The measures that the labels of a face have."""
+    """The measures that the labels of a face allow."""
     return [
         name
         for name, parts in scheme.measures.items()
@@ -99,10 +99,10 @@ def labelled_measures(scheme: LabelScheme, points: Float[np.ndarray, "p d"]) -> 
 def face_offset(
     scheme: LabelScheme, landmarks: Float[np.ndarray, "n 3"], points: Float[np.ndarray, "p d"]
 ) -> Float[np.ndarray, " 2"]:
-    """How far right and down a prediction lies of its label as a whole [%].
+    """How far a prediction as a whole lies to the right of its label and below it [%].
 
-    Over the points that both schemes have, in the unit of the scheme's first measure. Over many
-    faces it tells a displaced crop, or displaced labels, from scatter.
+    The mean over the points that both schemes have, in the unit of the scheme's first measure. Over
+    many faces it tells a constant shift, of crops or of labels, from random errors.
     """
     apart = point_offsets(scheme, landmarks, points)
     known = np.isfinite(apart).all(1)
@@ -112,7 +112,7 @@ def face_offset(
 def point_offsets(
     scheme: LabelScheme, landmarks: Float[np.ndarray, "n 3"], points: Float[np.ndarray, "p d"]
 ) -> Float[np.ndarray, "k 2"]:
-    """How far right and down each common point lies of its label [%]; not-a-number without one."""
+    """How far each common point lies right of its label and below it [%]; NaN without a label."""
     if scheme.common is None or not scheme.measures:
         return np.zeros((0, 2))
     theirs = points[list(scheme.common.labelled), :2]
@@ -124,14 +124,14 @@ def point_offsets(
 def common_points(
     part: Part, points: Float[np.ndarray, "p d"]
 ) -> tuple[Float[np.ndarray, "m n"], Float[np.ndarray, "m d"]]:
-    """Of a one-to-one part, what our landmarks become and the labels, where there are labels."""
+    """The rows of a one-to-one part's matrix whose points are labelled, and these labels."""
     theirs = points[list(part.labelled)]
     known = _known(theirs)
     return part.matrix[known], theirs[known]
 
 
 def normaliser_length(pair: tuple[int, int] | None, points: Float[np.ndarray, "p d"]) -> float:
-    """The length that errors are divided by [px]; 3-D where the labels are."""
+    """The length that errors are divided by [px], in 3-D where the labels have a depth."""
     if pair is None:
         known = points[_known(points), :2]
         return float(np.sqrt(np.prod(np.ptp(known, axis=0)))) if len(known) else float("nan")
@@ -140,10 +140,10 @@ def normaliser_length(pair: tuple[int, int] | None, points: Float[np.ndarray, "p
 
 
 def opening(points: Float[np.ndarray, "p d"], around: Opening) -> float:
-    """How far an eye or a mouth is open: mean height over width, whatever points describe it.
+    """How far an eye or a mouth is open: mean height over width, for any number of points.
 
-    The area between the edges over the squared width: 0 where they meet, however they are bent.
-    In 3-D where the labels are, so that a turned head does not open its eyes.
+    The area between the edges over the squared width, which is 0 where they meet, however bent. In
+    3-D where the labels have a depth, so that eyes do not seem wider when the head turns.
     """
     first, last = points[list(around.corners)]
     line = last - first

@@ -42,11 +42,11 @@ def compute_bins(evaluated: Evaluated) -> Bins | None:
     scores = evaluated.in_roi or evaluated.full
     if not scores:
         return None
-    labels, states = evaluated.labels, evaluated.states
+    labels, attributes = evaluated.labels, evaluated.attributes
     bins = {
-        "Pose": (yaw_bins(labels, states), ("All", "Lips", "Eyes")),
-        "Eyes": (eye_bins(labels, states), ("All", "Eyes")),
-        "Mouth": (mouth_bins(labels, states), ("All", "Lips")),
+        "Pose": (yaw_bins(labels, attributes), ("All", "Lips", "Eyes")),
+        "Eyes": (eye_bins(labels, attributes), ("All", "Eyes")),
+        "Mouth": (mouth_bins(labels, attributes), ("All", "Lips")),
         "Groups": (person_groups(labels), ("All", "Lips", "Eyes")),
     }
     comparison = evaluated.comparison(scores)
@@ -58,7 +58,7 @@ def compute_bins(evaluated: Evaluated) -> Bins | None:
     return Bins(
         crops="region of interest taken from the labels" if evaluated.in_roi else "full pipeline",
         faces=len(labels),
-        yaw_estimated=int(states.estimated.sum()),
+        yaw_estimated=int(attributes.estimated.sum()),
         rows={
             title: [row for group in groups for row in rows(group, columns)]
             for title, (groups, columns) in bins.items()

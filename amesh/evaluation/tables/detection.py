@@ -8,7 +8,7 @@ import numpy as np
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import Comparison
 from amesh.evaluation.evaluated import Evaluated
-from amesh.evaluation.labels.groups import Group, sets, yaw_bins
+from amesh.evaluation.labels.groups import Group, source_groups, yaw_bins
 from amesh.evaluation.labels.read import persons
 from amesh.evaluation.markdown import table
 from amesh.evaluation.scores import Scores
@@ -64,7 +64,7 @@ def _compute(evaluated: Evaluated) -> list[DetectionRow] | None:
     scores = evaluated.full
     if not scores:
         return None
-    groups = [*sets(evaluated.labels), *yaw_bins(evaluated.labels, evaluated.states)]
+    groups = [*source_groups(evaluated.labels), *yaw_bins(evaluated.labels, evaluated.attributes)]
     return detection_rows(evaluated.labels, scores, groups, evaluated.comparison(scores))
 
 

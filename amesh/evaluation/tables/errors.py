@@ -8,7 +8,7 @@ import numpy as np
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import FEW, Comparison
 from amesh.evaluation.evaluated import Evaluated
-from amesh.evaluation.labels.groups import Group, sets
+from amesh.evaluation.labels.groups import Group, source_groups
 from amesh.evaluation.labels.read import persons
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.scores import Scores
@@ -130,7 +130,7 @@ def _rows_by_source(evaluated: Evaluated, scores: Mapping[str, Scores]) -> list[
     if not scores:
         return None
     labels = evaluated.labels
-    return error_rows(labels, scores, sets(labels), evaluated.comparison(scores)) or None
+    return error_rows(labels, scores, source_groups(labels), evaluated.comparison(scores)) or None
 
 
 IN_ROI = Table(

@@ -11,7 +11,7 @@ import numpy as np
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import Comparison
 from amesh.evaluation.evaluated import Evaluated
-from amesh.evaluation.labels.groups import sets
+from amesh.evaluation.labels.groups import source_groups
 from amesh.evaluation.labels.read import persons
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.models import ModelRun
@@ -59,7 +59,7 @@ def flag_rows(
     people = persons(kept)
     if not labels[0].face:  # regions of one picture are alike, and overlap
         people = np.unique([str(label.image) for label in kept], return_inverse=True)[1]
-    groups = {group.name: group.members for group in sets(kept)}
+    groups = {group.name: group.members for group in source_groups(kept)}
     if len(groups) > 1:
         groups = {"all": np.arange(len(kept)), **groups}
     return [

@@ -21,7 +21,7 @@ def failure_rows(evaluated: Evaluated) -> list[Row] | None:
         return None
     labels, scores = evaluated.labels, evaluated.full
     rows = list(by_source)
-    for group in yaw_bins(labels, evaluated.states):
+    for group in yaw_bins(labels, evaluated.attributes):
         measures = _first_measures(evaluated, group)
         rows += error_rows(labels, scores, [group], evaluated.comparison(scores), measures)
     first: dict[str, Row] = {}

@@ -9,7 +9,7 @@ import numpy as np
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import Comparison
 from amesh.evaluation.evaluated import Evaluated
-from amesh.evaluation.labels.groups import Group, sets
+from amesh.evaluation.labels.groups import Group, source_groups
 from amesh.evaluation.labels.read import persons
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.scores import Scores
@@ -69,7 +69,7 @@ def _compute(evaluated: Evaluated) -> list[OffsetRow] | None:
     labels, scores = evaluated.labels, evaluated.full
     if not scores:
         return None
-    return offset_rows(labels, scores, sets(labels), evaluated.comparison(scores)) or None
+    return offset_rows(labels, scores, source_groups(labels), evaluated.comparison(scores)) or None
 
 
 OFFSETS = Table(

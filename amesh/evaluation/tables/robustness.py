@@ -14,7 +14,7 @@ from amesh.charts import Panel, Point, line_charts
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import Comparison
 from amesh.evaluation.evaluated import Evaluated
-from amesh.evaluation.labels.groups import sets
+from amesh.evaluation.labels.groups import source_groups
 from amesh.evaluation.labels.read import persons
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.perturbation import Perturbation, perturbations
@@ -78,7 +78,7 @@ def curves(
             score_matched(kept, [face[c] for face in seen], topology) for c in range(len(grid))
         ]
     found: dict[str, list[Curve]] = {name: [] for name in landmarks}
-    for group in sets(kept):
+    for group in source_groups(kept):
         for measure, labelled in scores[comparison.reference][0].labelled.items():
             members = group.members[labelled[group.members]]
             errors = {

@@ -9,7 +9,7 @@ import numpy as np
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import FEW, Comparison
 from amesh.evaluation.evaluated import Evaluated
-from amesh.evaluation.labels.groups import Group, main_sets
+from amesh.evaluation.labels.groups import Group, main_groups
 from amesh.evaluation.labels.label_schemes import label_scheme
 from amesh.evaluation.markdown import interval, table
 from amesh.evaluation.scores import Scores
@@ -64,7 +64,7 @@ def tables_2(
         topology: Of the predictions.
     """
     found = []
-    for main in main_sets(labels):
+    for main in main_groups(labels):
         for name in dict.fromkeys(labels[i].scheme for i in main.members):
             scheme = None if name is None else label_scheme(name, topology)
             if scheme is None or not scheme.table_2:

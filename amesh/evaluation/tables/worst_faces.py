@@ -13,8 +13,8 @@ from jaxtyping import Float, UInt8
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.evaluated import Evaluated
+from amesh.evaluation.labels.head_pose import label_roi
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.template_fit import label_roi
 from amesh.evaluation.pictures import Picture, captions, contents, png_name, section
 from amesh.evaluation.scores import Scores
 from amesh.evaluation.table import Table

@@ -49,7 +49,7 @@ def _habit(topology: Topology) -> np.ndarray:
     return shifts
 
 
-def test_what_a_network_always_does_is_taken_out_of_faces_it_was_not_measured_on(
+def test_correction_removes_a_systematic_error_from_other_faces(
     topology: Topology, pose: Make, outlined: Callable[[np.ndarray], LabelledFace]
 ) -> None:
     true = [pose(*angles) for angles in _POSES]
@@ -73,7 +73,7 @@ def test_what_a_network_always_does_is_taken_out_of_faces_it_was_not_measured_on
     np.testing.assert_allclose(found.shifts[topology.mirror] * (-1, 1), found.shifts, atol=1e-9)
 
 
-def test_only_the_named_measures_count(
+def test_only_the_named_measures_are_used(
     topology: Topology, pose: Make, outlined: Callable[[np.ndarray], LabelledFace]
 ) -> None:
     true = pose()
@@ -86,7 +86,7 @@ def test_only_the_named_measures_count(
 
 
 @pytest.mark.parametrize("yaw", [80, 90, -100])
-def test_a_profile_among_frontal_faces_counts_nothing(
+def test_profiles_among_frontal_faces_are_ignored(
     topology: Topology, pose: Make, outlined: Callable[[np.ndarray], LabelledFace], yaw: int
 ) -> None:
     frontal = [pose(*angles) for angles in _POSES]

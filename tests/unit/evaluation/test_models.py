@@ -14,12 +14,14 @@ Pose = Callable[..., np.ndarray]
 MakeLabel = Callable[..., LabelledFace]
 
 
-def test_no_readable_picture_at_all(pose: Pose, label: MakeLabel, topology: Topology) -> None:
+def test_pictures_that_are_all_unreadable_are_refused(
+    pose: Pose, label: MakeLabel, topology: Topology
+) -> None:
     with pytest.raises(UserError, match=r"none of 1 pictures.*a\.jpg"):
         run_models({"x": Finder(pose(), 0)}, [label(pose())], topology)
 
 
-def test_each_label_is_looked_at_through_its_own_region(
+def test_each_label_is_seen_in_its_own_region(
     pose: Pose, label: MakeLabel, topology: Topology
 ) -> None:
     finder = Finder(pose(), 0)

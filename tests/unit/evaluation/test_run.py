@@ -127,7 +127,7 @@ def test_two_networks_and_a_file_side_by_side(
     assert (tmp_path / "out" / "robustness.svg").exists()
 
 
-def test_the_flag_is_judged_on_faces_and_on_regions_without_one(
+def test_face_flag_is_measured_on_faces_and_on_regions_without_one(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
     place = {"face": False, "licence": "CC0", "scheme": None, "coordinates": "corner"}
@@ -158,7 +158,7 @@ def test_the_flag_is_judged_on_faces_and_on_regions_without_one(
     assert "## Face flag" in (tmp_path / "out" / "evaluation.md").read_text()
 
 
-def test_regions_of_one_picture_are_drawn_together(
+def test_bootstrap_draws_regions_of_a_picture_together(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
     place = {"face": False, "licence": "CC0", "scheme": None, "coordinates": "corner"}
@@ -175,7 +175,7 @@ def test_regions_of_one_picture_are_drawn_together(
     assert "lost.png" in (tmp_path / "out" / "evaluation.md").read_text()
 
 
-def test_regions_without_a_face_are_no_evaluation(
+def test_regions_without_a_face_alone_are_refused(
     tmp_path: Path, opened: Callable[..., Finder]
 ) -> None:
     line = {"image": "a.png", "source": "walls", "licence": "CC0", "scheme": None, "face": False}
@@ -185,7 +185,7 @@ def test_regions_without_a_face_are_no_evaluation(
         evaluate(_one(path, tmp_path / "out"), opened)
 
 
-def test_mediapipes_crop_is_a_column_of_its_own(
+def test_mediapipes_crop_has_its_own_column(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
     evaluate(_one(manifest, tmp_path, mediapipe_crop=True), opened)
@@ -207,7 +207,7 @@ def test_limit_is_per_source(tmp_path: Path, manifest: Path, opened: Callable[..
     }
 
 
-def test_a_list_of_keys_and_the_report_says_so(
+def test_report_names_the_list_of_keys(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
     held_out = tmp_path / "held_out.txt"
@@ -220,7 +220,7 @@ def test_a_list_of_keys_and_the_report_says_so(
     assert "* only the faces in: " in (tmp_path / "evaluation.md").read_text()
 
 
-def test_unreadable_picture_is_reported_and_the_others_are_done(
+def test_unreadable_picture_is_reported_and_the_others_are_scored(
     tmp_path: Path,
     manifest: Path,
     opened: Callable[..., Finder],
@@ -235,7 +235,7 @@ def test_unreadable_picture_is_reported_and_the_others_are_done(
     assert "1.png" in capsys.readouterr().err
 
 
-def test_mistakes_are_told_before_the_work(
+def test_mistakes_are_reported_before_the_work(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
     def refused(message: str, **options: Any) -> None:
@@ -273,7 +273,7 @@ def test_mistakes_are_told_before_the_work(
     refused("1.png is 220 x 200 px, but the label says 99 x 200")
 
 
-def test_pictures_alone_are_not_needed_for_jitter(
+def test_jitter_of_clips_needs_no_labelled_pictures(
     tmp_path: Path, opened: Callable[..., Finder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = [np.zeros((200, 220, 3), np.uint8)] * 8

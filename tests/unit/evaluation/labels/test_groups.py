@@ -7,11 +7,11 @@ from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.labels.groups import (
     Group,
     eye_bins,
-    main_sets,
+    face_attributes,
+    main_groups,
     mouth_bins,
     person_groups,
-    sets,
-    states_of,
+    source_groups,
     yaw_bins,
 )
 from amesh.evaluation.labels.label_schemes import label_scheme
@@ -25,19 +25,19 @@ def _names(groups: list[Group]) -> dict[str, list[int]]:
     return {group.name: group.members.tolist() for group in groups}
 
 
-def test_sets_are_pools_and_sources(pose: Pose, label: MakeLabel) -> None:
+def test_groups_are_pools_and_sources(pose: Pose, label: MakeLabel) -> None:
     plan = ["helen", "lfpw", "aflw", "aflw", "imm_frontal"]
     labels = [label(pose(), source=source) for source in plan]
     expected = {"in the wild": [0, 1], "aflw": [2, 3], "imm_frontal": [4]}
-    assert _names(main_sets(labels)) == expected
-    assert _names(sets(labels)) == expected | {"helen": [0], "lfpw": [1]}
+    assert _names(main_groups(labels)) == expected
+    assert _names(source_groups(labels)) == expected | {"helen": [0], "lfpw": [1]}
 
 
-def test_a_label_that_states_its_yaw_is_believed(
+def test_stated_yaw_overrides_the_estimate(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     labels = [label(pose(yaw=10), source="x", yaw=yaw) for yaw in (-30.0, 89.0, 12.0, -94.0, None)]
-    known = states_of(labels, topology)
+    known = face_attributes(labels, topology)
     assert known.estimated.tolist() == [False, False, False, False, True]
     assert known.yaw[4] == pytest.approx(10, abs=2)
     assert _names(yaw_bins(labels, known)) == {
@@ -52,7 +52,7 @@ def test_a_face_without_points_is_in_no_bin(
 ) -> None:
     nobody = label(pose(), scheme=None, points=np.zeros((0, 2)))
     outlined = label(pose(), scheme="frl83", points=np.zeros((83, 2)))
-    known = states_of([nobody, outlined], topology)
+    known = face_attributes([nobody, outlined], topology)
     assert np.isnan(np.stack([known.yaw, known.eyes, known.mouth])).all()
     assert not known.estimated.any()
     assert eye_bins([nobody, outlined], known) == []
@@ -69,14 +69,14 @@ def _opened(face: np.ndarray, topology: Topology, name: str, height: float) -> n
     return face
 
 
-def test_one_closed_eye_is_closed_and_an_open_mouth_open(
+def test_openings_of_eyes_and_mouth_choose_the_bin(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     wink = _opened(pose(), topology, "left_eye", 0.0)
     narrow = _opened(pose(), topology, "right_eye", 0.5)
     faces = [pose(), wink, narrow, _opened(pose(), topology, "lips_inner", 40.0)]
     labels = [label(face, scheme="face478", points=face, source="x") for face in faces]
-    known = states_of(labels, topology)
+    known = face_attributes(labels, topology)
     assert _names(eye_bins(labels, known)) == {
         "x, eyes closed": [1],
         "x, eyes narrow": [2],
@@ -88,9 +88,11 @@ def test_one_closed_eye_is_closed_and_an_open_mouth_open(
     }
 
 
-def test_people_label_the_same_states(topology: Topology, pose: Pose, label: MakeLabel) -> None:
+def test_human_labels_give_the_same_attributes(
+    topology: Topology, pose: Pose, label: MakeLabel
+) -> None:
     wink = label(_opened(pose(), topology, "left_eye", 0.0))
-    known = states_of([label(pose()), wink], topology)
+    known = face_attributes([label(pose()), wink], topology)
     assert known.eyes[0] > 0.14
     assert known.eyes[1] < 0.06
     assert label_scheme("ibug68", topology).mouth is not None

@@ -78,7 +78,7 @@ def test_profile_labels_are_normalised_by_their_box(topology: Topology, pose: Po
     assert found["inner_51"] == pytest.approx(200 / math.sqrt(width * height))
 
 
-def test_offset_tells_displacement_from_scatter(topology: Topology, pose: Pose) -> None:
+def test_offset_separates_a_shift_from_random_errors(topology: Topology, pose: Pose) -> None:
     truth = topology.map_points(pose()[:, :2], "ibug68")
     scattered = truth.copy()
     scattered[17:67] += np.array([[1.0], [-1.0]])[np.arange(50) % 2]
@@ -91,7 +91,7 @@ def test_offset_tells_displacement_from_scatter(topology: Topology, pose: Pose) 
     assert np.isnan(face_offset(label_scheme("frl83", topology), face, np.zeros((83, 2)))).all()
 
 
-def test_normaliser_is_3d_where_labels_are() -> None:
+def test_normaliser_is_3d_where_labels_have_a_depth() -> None:
     points = np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 2.0]])
     assert normaliser_length((0, 1), points) == pytest.approx(3.0)
     assert normaliser_length((0, 1), points[:, :2]) == pytest.approx(math.sqrt(5))
@@ -149,7 +149,7 @@ def test_own_scheme_gives_table_2(topology: Topology, pose: Pose) -> None:
 
 
 @pytest.mark.parametrize("name", ["frl106", "frl83"])
-def test_machine_made_labels_measure_nothing(name: str, topology: Topology) -> None:
+def test_machine_made_labels_have_no_measures(name: str, topology: Topology) -> None:
     assert not label_scheme(name, topology).measures
 
 
@@ -192,7 +192,7 @@ def test_points_without_a_label_do_not_count(topology: Topology, pose: Pose) -> 
     np.testing.assert_allclose(face_offset(scheme, face, truth), [-5.0, 0.0], atol=1e-9)
 
 
-def test_a_depth_that_is_not_known_leaves_the_length_flat() -> None:
+def test_length_is_2d_where_a_depth_is_unknown() -> None:
     points = np.array([[0.0, 0.0, np.nan], [3.0, 4.0, 2.0]])
     assert normaliser_length((0, 1), points) == pytest.approx(5.0)
     assert math.isnan(normaliser_length((0, 1), np.full((2, 2), np.nan)))
@@ -216,7 +216,9 @@ def test_opening_is_height_over_width(name: str, topology: Topology) -> None:
         assert opening(points, eye) == pytest.approx(0.0)  # closed, although the lid is bent
 
 
-def test_a_turned_head_opens_no_mouth_where_labels_are_deep(topology: Topology, pose: Pose) -> None:
+def test_mouth_opening_does_not_change_with_yaw_if_labels_have_a_depth(
+    topology: Topology, pose: Pose
+) -> None:
     mouth = label_scheme("face478", topology).mouth
     assert mouth is not None
     straight, turned = opening(pose(), mouth), opening(pose(yaw=50, roll=30), mouth)

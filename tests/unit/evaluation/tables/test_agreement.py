@@ -44,7 +44,7 @@ def test_constant_displacement_shows_as_a_shift(topology: Topology, pose: Pose) 
     assert found.shift == pytest.approx((1.0, -2.0))
 
 
-def test_faces_of_one_side_are_counted(topology: Topology, pose: Pose) -> None:
+def test_faces_found_by_only_one_set_are_counted(topology: Topology, pose: Pose) -> None:
     left, right = pose(), pose(centre=(300.0, 90.0))
     first = Predictions("ours", {"in/a.jpg": [left, right], "in/b.jpg": [left], "in/x.jpg": [left]})
     second = Predictions("theirs", {"a.jpg": [right], "b.jpg": [left, right], "y.jpg": []})
@@ -63,7 +63,7 @@ def test_no_face_in_common_gives_no_distance(topology: Topology, pose: Pose) -> 
     assert math.isnan(found.mean)
 
 
-def test_no_picture_in_common_is_a_mistake(topology: Topology) -> None:
+def test_sets_without_a_common_picture_are_refused(topology: Topology) -> None:
     with pytest.raises(UserError, match="no picture in common"):
         compare(Predictions("ours", {"a.jpg": []}), Predictions("theirs", {"b.jpg": []}), topology)
 

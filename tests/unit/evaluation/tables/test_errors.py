@@ -7,7 +7,7 @@ from evaluated_faces import cells, scores_of
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.evaluation.comparison import Comparison
-from amesh.evaluation.labels.groups import sets
+from amesh.evaluation.labels.groups import source_groups
 from amesh.evaluation.tables.errors import (
     THRESHOLD,
     Cell,
@@ -24,7 +24,9 @@ MakeLabel = Callable[..., LabelledFace]
 def test_row_by_hand(pose: Pose, label: MakeLabel) -> None:
     labels = [label(pose()) for _ in range(4)]
     old, new = scores_of(2.0, 4.0, math.nan, 12.0), scores_of(1.0, math.nan, 5.0, 6.0)
-    [row] = error_rows(labels, {"old": old, "new": new}, sets(labels), Comparison("old", 200, 0))
+    [row] = error_rows(
+        labels, {"old": old, "new": new}, source_groups(labels), Comparison("old", 200, 0)
+    )
     assert (row.group, row.measure, row.labelled) == ("helen", "lips", 4)
     first, second = row.cells
     assert (first.faces, first.error.value, first.change) == (3, 6.0, None)
@@ -38,7 +40,7 @@ def test_row_by_hand(pose: Pose, label: MakeLabel) -> None:
 def test_a_measure_without_a_found_face_is_still_a_row(pose: Pose, label: MakeLabel) -> None:
     labels = [label(pose())]
     comparison = Comparison("blind", 9, 0)
-    [row] = error_rows(labels, {"blind": scores_of(math.nan)}, sets(labels), comparison)
+    [row] = error_rows(labels, {"blind": scores_of(math.nan)}, source_groups(labels), comparison)
     [cell] = row.cells
     assert (cell.faces, cell.failure_rate, cell.auc) == (0, 100.0, 0.0)
     assert math.isnan(cell.error.value)
@@ -49,7 +51,9 @@ def test_bootstrap_draws_whole_persons(pose: Pose, label: MakeLabel) -> None:
     known = [label(pose(), person=person) for person in "aaabbb"]
     unknown = [label(pose()) for _ in errors]
     wide, narrow = (
-        error_rows(labels, {"x": scores_of(*errors)}, sets(labels), Comparison("x", 500, 0))[0]
+        error_rows(
+            labels, {"x": scores_of(*errors)}, source_groups(labels), Comparison("x", 500, 0)
+        )[0]
         .cells[0]
         .error
         for labels in (known, unknown)
@@ -63,11 +67,13 @@ def test_any_set_can_be_the_reference_and_measures_are_optional(
 ) -> None:
     labels = [label(pose()) for _ in range(4)]
     scores = {"old": scores_of(2.0, 4.0, 6.0, 8.0), "new": scores_of(1.0, 2.0, 3.0, 4.0)}
-    [row] = error_rows(labels, scores, sets(labels), Comparison("new", 200, 0))
+    [row] = error_rows(labels, scores, source_groups(labels), Comparison("new", 200, 0))
     first, second = row.cells
     assert second.change is None
     assert first.change == Interval(pytest.approx(100.0), pytest.approx(100), pytest.approx(100))
-    assert error_rows(labels, scores, sets(labels), Comparison("new", 9, 0), {"eyes"}) == []
+    assert (
+        error_rows(labels, scores, source_groups(labels), Comparison("new", 9, 0), {"eyes"}) == []
+    )
 
 
 def test_section_shows_sets_and_changes_side_by_side() -> None:

@@ -94,7 +94,7 @@ def test_a_network_that_sees_less_depth_has_no_more_jitter(
     assert row.jitter["deep"].value == pytest.approx(100 * 0.3 * np.sqrt(2) / 90, rel=0.05)
 
 
-def test_a_still_faces_interval_is_over_persons(
+def test_interval_of_still_faces_is_over_persons(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     labels = [label(pose(), person=person) for person in ("a", "a", "b", None)]

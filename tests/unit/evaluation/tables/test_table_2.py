@@ -16,7 +16,7 @@ Pose = Callable[..., np.ndarray]
 MakeLabel = Callable[..., LabelledFace]
 
 
-def test_each_kind_of_label_has_a_table_of_its_own(
+def test_each_label_scheme_has_its_own_table(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     face = pose(yaw=25)
@@ -60,7 +60,7 @@ def test_each_kind_of_label_has_a_table_of_its_own(
     assert people.rows[0].cells[0].error.value == pytest.approx(100 * 3.5 / flat)
 
 
-def test_the_papers_figures_hold_its_claims() -> None:
+def test_the_papers_figures_match_its_text() -> None:
     mesh, cascade, attention = PAPER["Mesh"], PAPER["Cascade"], PAPER["Attention mesh"]
     # Its text: lips 12 % and eyes 8.5 % better than the mesh, lips 7 % behind the cascade.
     assert 100 * (1 - attention[1] / mesh[1]) == pytest.approx(12, abs=0.5)

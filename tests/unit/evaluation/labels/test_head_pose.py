@@ -7,8 +7,8 @@ import torch
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
+from amesh.evaluation.labels.head_pose import label_roi, pose_label, pose_template
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.template_fit import label_roi, pose_label, pose_template
 from amesh.geometry import roi
 from amesh.topology.scheme import Topology
 
@@ -83,7 +83,7 @@ def test_every_scheme_gives_the_same_roi(
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=0.1)
 
 
-def test_roi_is_that_of_tracking(topology: Topology, pose: Pose, label: MakeLabel) -> None:
+def test_roi_follows_the_rule_of_tracking(topology: Topology, pose: Pose, label: MakeLabel) -> None:
     face = pose(yaw=20, roll=-30)
     points = torch.from_numpy(face[None, :, :2])
     expected = roi.from_landmarks(points, points[:, [33, 263]])
@@ -93,15 +93,13 @@ def test_roi_is_that_of_tracking(topology: Topology, pose: Pose, label: MakeLabe
         torch.testing.assert_close(ours, theirs, rtol=0.01, atol=0.5)
 
 
-def test_no_roi_without_points_that_tell_it(
-    topology: Topology, pose: Pose, label: MakeLabel
-) -> None:
+def test_too_few_points_give_no_roi(topology: Topology, pose: Pose, label: MakeLabel) -> None:
     without: LabelledFace = label(pose(), scheme=None, points=np.zeros((0, 2)))
     assert label_roi(without, topology) is None
     assert label_roi(label(pose(), scheme="frl83", points=np.zeros((83, 2))), topology) is None
 
 
-def test_topology_without_a_template_says_so(
+def test_topology_without_a_template_is_refused(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     bare = replace(topology, template=np.zeros_like(topology.template))
@@ -133,9 +131,7 @@ def test_yaw_is_found_whatever_nod_and_roll(
     assert flat.yaw == pytest.approx(abs(yaw), abs=2.0)
 
 
-def test_landmarks_without_a_label_take_no_part(
-    topology: Topology, pose: Pose, label: MakeLabel
-) -> None:
+def test_unlabelled_landmarks_are_ignored(topology: Topology, pose: Pose, label: MakeLabel) -> None:
     face = pose(yaw=20, roll=10)
     points = face.copy()
     points[::3] = np.nan

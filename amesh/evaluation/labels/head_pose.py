@@ -1,10 +1,11 @@
-"""Where a labelled face lies and how it is turned: the topology's mean face, posed on the labels.
+"""Where a labelled face lies and how its head is turned, by fitting the topology's mean face.
 
-Every scheme labels other points, and a box of whatever is labelled would give every scheme another
-region of interest. So the mean face is turned, scaled and moved until those of its points that the
-scheme has lie on the labels (scaled orthographic camera; where every label has a depth, in 3-D),
-and the region is that of all its points, by the rule that tracking uses. In profile that rule's
-line between the eyes points into the picture and tells no roll: there it is the head's own upright.
+Schemes label different points, so a box around the labelled points would give each scheme another
+region of interest. Instead, the mean face is rotated, scaled and shifted until the points that the
+scheme has lie on the labels (scaled orthographic camera; in 3-D where every label has a depth). The
+region of interest is that of all its points, by the rule that tracking uses. In profile, the line
+between the eyes that this rule relies on points into the picture and does not show the roll; there
+the head's own vertical axis does.
 """
 
 import math
@@ -24,11 +25,10 @@ from amesh.topology.scheme import Topology
 
 _ITERATIONS = 300
 _TOLERANCE = 1e-6
-# Fewer points fit any pose.
-_FEWEST = 4
-# Yaw [degrees] above which a face is in profile. On the 32 of AFLW2000-3D's 120 measured faces that
-# are, the released network errs by 13.2 % where the eyes tell the roll, by 8.6 % where the upright
-# does; from 45 to 60 degrees both are alike.
+_FEWEST = 4  # points: fewer fit any pose
+# Yaw [degrees] above which a face is in profile. On the 32 of 120 faces of AFLW2000-3D that are,
+# the released network's error is 13.2 % where the eyes give the roll and 8.6 % where the vertical
+# axis does; from 45 to 60 degrees they are alike.
 _PROFILE = 60.0
 
 
@@ -37,7 +37,7 @@ class Posed(NamedTuple):
 
     Attributes:
         face: All its points [image px].
-        turn: The rotation, times a scale.
+        turn: The rotation times a scale.
     """
 
     face: Float[np.ndarray, "n 2"]
@@ -45,23 +45,23 @@ class Posed(NamedTuple):
 
     @property
     def yaw(self) -> float:
-        """Turn of the head to the side, 0 to 90 [degrees].
+        """How far the head is turned to the side, 0 to 90 [degrees].
 
-        How far the line of the eyes points into the picture: whether the head nods about that line,
-        or the picture is rolled, does not change it.
+        How far the line between the eyes points into the picture. A nod about that line or a
+        rotation of the picture does not change it.
         """
         across = self.turn[:, 0]
         return float(np.degrees(np.arcsin(abs(across[2]) / np.linalg.norm(across))))
 
     @property
     def roll(self) -> float:
-        """How far the head's upright is turned in the picture, clockwise [radians]."""
+        """How far the head's vertical axis is rotated in the picture, clockwise [radians]."""
         down = self.turn[:2, 1]
         return math.atan2(-float(down[0]), float(down[1]))
 
 
 def pose_label(label: LabelledFace, topology: Topology) -> Posed | None:
-    """The mean face on a label; None where its points do not tell where a face lies.
+    """The mean face fitted to a label; None if its points do not show where the face lies.
 
     Raises:
         UserError: The topology has no mean face.
@@ -78,10 +78,10 @@ def pose_label(label: LabelledFace, topology: Topology) -> Posed | None:
 
 
 def label_roi(label: LabelledFace, topology: Topology) -> Roi | None:
-    """The region of interest of a labelled face, a batch of one; None where points do not tell it.
+    """The region of interest of a labelled face, a batch of one; None if its points give none.
 
-    Of labels that have every landmark, their own box; else that of the posed mean face. Of a region
-    without a face, around the box that it says.
+    If the label has every landmark, their own region, otherwise that of the fitted mean face. For a
+    region without a face, the one around the labelled box.
 
     Raises:
         UserError: The topology has no mean face.
@@ -107,10 +107,10 @@ def face_roi(points: Float[np.ndarray, "n 2"], topology: Topology) -> Roi:
 
 
 def eye_distance(label: LabelledFace, topology: Topology) -> float | None:
-    """How far apart a labelled face's outer eye corners are [image px]; None where nothing tells.
+    """Distance between a labelled face's outer eye corners [image px]; None if it is not known.
 
-    In 3-D, so that a head that turns away grows no smaller. Of labels that have every landmark,
-    their own, else the posed mean face's: in any case no network's, and so one for all.
+    In 3-D, so that it does not shrink as the head turns away. If the label has every landmark, from
+    these, otherwise from the fitted mean face; never from a network, so it is the same for all.
 
     Raises:
         UserError: The topology has no mean face.
@@ -130,15 +130,15 @@ def pose_template(
     matrix: Float[np.ndarray, "k n"],
     points: Float[np.ndarray, "k d"],
 ) -> Posed:
-    """All points of a rigid face, posed to fit some of them in the picture.
+    """Poses a rigid face so that some of its points fit labels.
 
-    Without depth, alternates between guessing that of the labelled points from the current pose
-    and fitting the pose to them in 3-D, starting from a frontal face; no step can make the fit
+    Without depth, alternates between estimating the depth of the labelled points from the current
+    pose and fitting the pose to them in 3-D, starting from a frontal face. No step can make the fit
     worse.
 
     Args:
         template: The face.
-        matrix: Takes its points to those that are labelled.
+        matrix: Maps its points to the labelled ones.
         points: The labels [image px].
     """
     source = matrix @ template  # k 3
@@ -157,9 +157,9 @@ def pose_template(
 def _turn_flat(
     source: Float[np.ndarray, "k 3"], target: Float[np.ndarray, "k 3"]
 ) -> Float[np.ndarray, "3 3"]:
-    """The same where the depth of the target is not known; overwrites it."""
+    """The same for a target of unknown depth, which is overwritten."""
     size = max(float(np.abs(target).max()), 1e-12)
-    # A face that looks at the camera, of about the right size: depth unturned.
+    # Start from a frontal face of about the right size.
     target[:, 2] = source[:, 2] * np.linalg.norm(target) / np.linalg.norm(source[:, :2])
     turn = np.eye(3)
     for _ in range(_ITERATIONS):
@@ -175,7 +175,7 @@ def _turn_flat(
 def _turn(
     source: Float[np.ndarray, "k 3"], target: Float[np.ndarray, "k 3"]
 ) -> Float[np.ndarray, "3 3"]:
-    """The rotation, times a scale, that takes centred points closest to centred points."""
+    """The rotation times a scale that brings centred points closest to centred target points."""
     left, strength, right = np.linalg.svd(target.T @ source)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     scale = (strength * sign).sum() / (source**2).sum()

@@ -1,4 +1,4 @@
-"""Label schemes that put points of their own on the outlines of eyes, irises and lips."""
+"""Label schemes whose points lie anywhere along the outlines of eyes, irises and lips."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from amesh.evaluation.labels.measures import LabelScheme, Opening, Part
 from amesh.topology.scheme import Topology
 
-# The outline of an iris is drawn by this many corners: 0.03 % of its radius inside the ellipse.
+# Vertices of an iris outline: the polygon stays within 0.03 % of the radius of the ellipse.
 _IRIS_CORNERS = 128
 
 
@@ -26,7 +26,7 @@ def _imm73(topology: Topology) -> LabelScheme:
 
 
 def _frl189(topology: Topology) -> LabelScheme:
-    """Of the irises the sides and the bottom: their tops lie under the lid and were guessed."""
+    """Irises count by their sides and bottom: their tops lie under the lid and were guessed."""
     return _outlined(
         topology,
         "frl189",
@@ -59,14 +59,15 @@ def _outlined(
     """A scheme of outlines.
 
     Args:
-        topology: Of our landmarks.
-        name: Of the label scheme.
-        points: Of the label scheme.
-        eye_corners: Outer and inner of the eye at the image's left, inner and outer of the other.
-        lids: Lower and upper lid of the eye at the image's left, then of the other.
-        lip_corners: At the image's left, then right.
+        topology: Scheme of the predicted landmarks.
+        name: Name of the label scheme.
+        points: Number of its points.
+        eye_corners: Outer and inner corner of the eye on the image's left, then inner and outer
+            corner of the other.
+        lids: Lower and upper lid of the eye on the image's left, then of the other.
+        lip_corners: On the image's left, then right.
         lips: Lower and upper edge of the lips as a whole, then of the mouth's opening.
-        pupils: At the image's left, then right.
+        pupils: On the image's left, then right.
         irises: Outlines, in the same order.
     """
     outer = (eye_corners[0], eye_corners[3])
@@ -88,7 +89,7 @@ def _outlined(
     measures["lip_outlines"] = curves(
         lips, _arcs(topology, "lips_outer") + _arcs(topology, "lips_inner")
     )
-    # The middles of the outer lip edges say how far down the face reaches.
+    # The middles of the outer lip edges show how far down the face reaches.
     edges = _pick(
         topology, [topology.contours["lips_outer"][0][5], topology.contours["lips_outer"][0][15]]
     )
@@ -113,14 +114,15 @@ def _outlined(
 
 
 def _pick(topology: Topology, indices: Sequence[int]) -> Float[np.ndarray, "k n"]:
-    """The matrix that picks landmarks."""
+    """The matrix that selects landmarks."""
     return np.eye(topology.points)[list(indices)]
 
 
 def _arcs(topology: Topology, contour: str) -> tuple[Float[np.ndarray, "k n"], ...]:
     """The lower and the upper half of a closed contour that starts at one corner.
 
-    Apart, because on a nearly closed eye or mouth a point of one half is near the other.
+    They are separate because on a nearly closed eye or mouth a point of one half is close to the
+    other half.
     """
     loop = list(topology.contours[contour][0])
     half = len(loop) // 2
