@@ -25,8 +25,8 @@ from amesh.topology.scheme import Topology
 # Weights, relative to one labelled point in each face: of a landmark staying where it is, and of it
 # keeping its place among its neighbours on the mesh.
 _STAY, _TOGETHER = 0.005, 0.02
-# Smallest area that a face's axes span in the picture, relative to a frontal face. Closer to profile
-# they are almost parallel, and one pixel would become an unbounded shift.
+# Smallest area that a face's axes span in the picture, relative to a frontal face. Closer to
+# profile they are almost parallel, and one pixel would become an unbounded shift.
 _FACING = 0.5
 
 
