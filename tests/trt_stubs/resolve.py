@@ -17,7 +17,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-MODULES = sorted((CHECKOUT / "amesh" / "deploy" / "tensorrt").glob("*.py"))
+FOLDER = CHECKOUT / "amesh" / "deploy" / "tensorrt"
+# `node` and `shape` in the others are ONNX's.
+MODULES = [path for path in sorted(FOLDER.glob("*.py")) if "import tensorrt" in path.read_text()]
 LIBRARIES = ("nvinfer", "nvonnxparser", "nvinfer_plugin")
 # Of our own or of the standard library, though a class of TensorRT has the name too.
 OTHERS = {"name", "errors", "flags", "log"}
