@@ -132,7 +132,7 @@ def test_each_network_of_an_ensemble_has_its_own_correction(
     (tmp_path / "unknown.json").write_text(files[0].read_text().replace('"sha256"', '"sha"'))
     for wrong, message in {
         ("--ensemble", models[1], "--correction", str(tmp_path / "unknown.json")): (
-            "does not say on which network it was measured"
+            "which network it was measured on"
         ),
         ("--ensemble", models[0]): "the same network twice",
         ("--correction", str(files[0]), "--correction", str(files[0])): (

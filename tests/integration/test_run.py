@@ -128,13 +128,15 @@ def test_pictures_of_one_name_do_not_overwrite_each_others_overlays(portrait: Pa
         ["{folder}", "--draw", "{folder}"],
         ["{portrait}", "--draw", "{folder}"],
         ["{portrait}", "--draw", "{portrait}"],
-        ["{portrait}", "--output", "{portrait}"],
+        ["{portrait}", "--output", "{link}"],
     ],
 )
 def test_a_source_is_never_written_over(words: list[str], portrait: Path, capsys):
     before = portrait.read_bytes()
-    words = [word.format(folder=portrait.parent, portrait=portrait) for word in words]
-    assert main(["run", *words]) == 2
+    link = portrait.with_suffix(".jsonl")  # another name for the picture
+    link.symlink_to(portrait)
+    names = {"folder": portrait.parent, "portrait": portrait, "link": link}
+    assert main(["run", *(word.format(**names) for word in words)]) == 2
     assert "would overwrite" in capsys.readouterr().err
     assert portrait.read_bytes() == before
 
