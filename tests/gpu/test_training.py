@@ -90,7 +90,7 @@ def test_a_step_as_a_cuda_graph_is_the_same_step(cuda: torch.device) -> None:
 
 
 @pytest.mark.parametrize("bf16", [False, True])
-def test_four_faces_are_learnt_by_heart(device: torch.device, bf16: bool) -> None:
+def test_four_faces_are_overfitted(device: torch.device, bf16: bool) -> None:
     torch.manual_seed(0)
     module, batch = LandmarkTraining(network=SMALL, bf16=bf16).to(device), faces(device)
     optimiser = torch.optim.AdamW(module.net.parameters(), lr=3e-3)

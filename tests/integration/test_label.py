@@ -82,7 +82,7 @@ def test_labels_lie_where_the_network_says_and_follow_the_picture(folder: Path, 
     assert np.abs(part - cut).mean() < 1
 
 
-def test_killed_and_begun_again_every_face_is_there_once(folder: Path, tmp_path: Path):
+def test_a_killed_run_that_is_restarted_has_every_face_once(folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     words = ["label", str(folder), "--output", str(out), "--faces-per-shard", "2"]
 

@@ -37,7 +37,7 @@ def train(tmp_path_factory: pytest.TempPathFactory, faces: list[str]) -> Train:
     )
 
 
-def test_four_faces_are_learnt_by_heart(train, tmp_path):
+def test_four_faces_are_overfitted(train, tmp_path):
     four = write_faces(tmp_path / "four", 4)
     run = train(
         # Twelve epochs of ten steps: 120 of one step take half as long again.

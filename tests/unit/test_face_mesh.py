@@ -38,13 +38,13 @@ def test_a_runtime_without_its_file_says_how_to_write_one(
 
 
 @pytest.mark.parametrize("runtime", ["auto", "torch", "onnx"])
-def test_a_misspelt_name_is_told_as_such(mine: Path, runtime: str):
+def test_a_misspelt_name_is_reported_as_such(mine: Path, runtime: str):
     with pytest.raises(UserError, match=r"'yours'.*mine"):
         open_runner("yours", runtime)
 
 
 @pytest.mark.parametrize("runtime", ["litert", "tensorrt"])
-def test_a_runtime_that_is_not_installed_is_told_before_anything_else(
+def test_a_runtime_that_is_not_installed_is_reported_first(
     mine: Path, monkeypatch: pytest.MonkeyPatch, runtime: str
 ):
     monkeypatch.setattr(formats, "find_spec", lambda _: None)

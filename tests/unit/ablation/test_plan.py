@@ -155,7 +155,7 @@ def test_an_unknown_name_is_refused_with_those_there_are() -> None:
         read_ablation("papr")
 
 
-def test_words_that_fit_refuses_are_told_before_anything_is_trained(tmp_path: Path) -> None:
+def test_arguments_that_fit_refuses_are_reported_before_training(tmp_path: Path) -> None:
     variants = {"As it is": [], "Typo": ["--model.network.crop_sise=8"]}
     wrong = read_ablation(_written(tmp_path, variants=variants))
     with pytest.raises(UserError, match=r"'Typo'.*model\.network\.crop_sise"):
@@ -165,7 +165,7 @@ def test_words_that_fit_refuses_are_told_before_anything_is_trained(tmp_path: Pa
 @pytest.mark.parametrize(
     "word", ["--trainer.logger=false", "--save.name=x", "--last.folder=d", "--model.seed=5"]
 )
-def test_words_that_would_void_the_trainings_are_refused_before_them(
+def test_arguments_that_would_invalidate_the_trainings_are_refused(
     tmp_path: Path, word: str
 ) -> None:
     variants = {"As it is": [], "Crop 24": [word]}

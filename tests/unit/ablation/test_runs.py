@@ -90,7 +90,7 @@ def _quiet(_: str) -> None:
     pass
 
 
-def test_one_after_the_other_in_their_order(tmp_path: Path, program: Sequence[str]) -> None:
+def test_trainings_run_in_order(tmp_path: Path, program: Sequence[str]) -> None:
     jobs = [_job(tmp_path, name, seed) for seed in (0, 1) for name in "ab"]
     said: list[str] = []
     train(jobs, 1, tmp_path, program, said.append)
@@ -102,7 +102,7 @@ def test_one_after_the_other_in_their_order(tmp_path: Path, program: Sequence[st
     )
 
 
-def test_so_many_at_a_time_and_no_more(
+def test_no_more_than_asked_for_run_at_a_time(
     tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "_cores", lambda: 5)
@@ -178,7 +178,7 @@ def test_no_process_of_a_training_that_ended_early_is_left(
     assert answers == [""]
 
 
-def test_what_is_done_is_not_done_again(tmp_path: Path, program: Sequence[str]) -> None:
+def test_finished_trainings_are_not_repeated(tmp_path: Path, program: Sequence[str]) -> None:
     train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
     train([_job(tmp_path, "a"), _job(tmp_path, "a", 1)], 1, tmp_path, program, _quiet)
     assert _notes(tmp_path) == ["start a seed-0", "end a seed-0", "start a seed-1", "end a seed-1"]
@@ -187,7 +187,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, program: Sequence[str]) 
         train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
 
 
-def test_what_was_stopped_goes_on_from_its_checkpoint(
+def test_a_stopped_training_resumes_from_its_checkpoint(
     tmp_path: Path, program: Sequence[str]
 ) -> None:
     jobs = [_job(tmp_path, "a", 0, "--wait"), _job(tmp_path, "b", 0, "--wait")]
@@ -213,7 +213,7 @@ def test_what_was_stopped_goes_on_from_its_checkpoint(
     assert found.parents[1].name == "version_1"
 
 
-def test_one_that_does_not_end_is_killed(
+def test_a_training_that_ignores_sigterm_is_killed(
     tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "_PATIENCE", 0.1)
@@ -303,7 +303,7 @@ def test_one_call_trains_in_a_folder(tmp_path: Path, program: Sequence[str]) -> 
     train([_job(tmp_path, "b")], 1, tmp_path, program, _quiet)
 
 
-def test_a_training_left_alone_keeps_the_folder(tmp_path: Path) -> None:
+def test_an_orphaned_training_keeps_the_folder(tmp_path: Path) -> None:
     """Where `amesh ablate` is killed its trainings go on; a second one must not join them."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)

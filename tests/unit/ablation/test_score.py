@@ -87,7 +87,7 @@ def test_luck_of_a_training_widens_the_interval(
     assert several.low < 0 < 21 < several.high
 
 
-def test_irises_where_labels_have_them_and_sets_apart_by_what_they_measure(
+def test_irises_are_scored_where_labelled_and_sets_are_split_by_measure(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     face = pose()
@@ -109,7 +109,7 @@ def test_irises_where_labels_have_them_and_sets_apart_by_what_they_measure(
     assert found[0].columns[3].faces == 2
 
 
-def test_a_face_without_a_region_is_left_out_and_a_broken_network_is_told(
+def test_a_face_without_a_region_is_left_out_and_a_broken_network_is_reported(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     face = pose()
@@ -191,7 +191,7 @@ def test_networks_are_run_on_faces_and_written_up(
     assert data["costs"][1]["parameters"] == spent[1].parameters
 
 
-def test_a_picture_that_cannot_be_read_is_told(
+def test_an_unreadable_picture_is_reported(
     trained: dict[str, list[Path]], tmp_path: Path, topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     shards = write_faces(tmp_path / "shards", 1, size=128)

@@ -56,7 +56,7 @@ def test_the_chart_shows_faces_per_second():
     assert "faces per second" in words
 
 
-def test_mistakes_are_told(tmp_path: Path):
+def test_mistakes_are_reported(tmp_path: Path):
     with pytest.raises(UserError, match=r"'big'.*paper-256"):
         benchmark("big", output=tmp_path)
     with pytest.raises(UserError, match="rounds is 0; expected 1 or more"):

@@ -100,7 +100,7 @@ def test_a_seed_that_not_all_variants_have_is_not_scored(
     assert "no seed is complete for all variants (As it is, seed 0 and 3 others" in error
 
 
-def test_mistakes_are_told_before_anything_is_trained(
+def test_mistakes_are_reported_before_anything_is_trained(
     words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

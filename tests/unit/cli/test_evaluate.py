@@ -50,6 +50,6 @@ def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wanted[1].model_names == (DEFAULT,)
 
 
-def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_mistakes_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["evaluate", "--output", str(tmp_path)]) == 2
     assert "no data: give at least one labelled set with --data" in capsys.readouterr().err

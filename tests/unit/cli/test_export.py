@@ -31,7 +31,7 @@ def test_a_precision_that_a_format_lacks_is_refused(
 
 
 @pytest.mark.parametrize("name", ["litert", "task", "tensorrt"])
-def test_a_missing_extra_is_told_before_any_work(
+def test_a_missing_extra_is_reported_before_any_work(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(formats, "find_spec", lambda _: None)
@@ -48,7 +48,7 @@ def test_a_dynamic_batch_is_refused_where_there_is_none(
     assert "litert has no dynamic batch" in capsys.readouterr().err
 
 
-def test_pictures_to_calibrate_on_have_to_be_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_calibration_pictures_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--precision", "int8", "--calibrate", "no such folder"]
     assert main(["export", "onnx", *words]) == 2
     assert "no such folder: no such file or folder" in capsys.readouterr().err

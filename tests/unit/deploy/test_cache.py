@@ -64,7 +64,7 @@ def test_a_files_hash_is_that_of_its_network(tmp_path: Path, batch_norm: bool):
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "litert"])
-def test_other_weights_under_the_name_put_the_exported_file_out_of_use(mine: Path, runtime: str):
+def test_new_weights_of_the_same_name_invalidate_the_exported_file(mine: Path, runtime: str):
     pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}[runtime])
     path, row = _export("mine", runtime), formats.format_named(runtime)
     assert cache.is_current("mine", row)

@@ -69,7 +69,7 @@ def test_a_batch_that_a_format_lacks_is_refused(batches: str, asked: Batch, mess
         row.batch_size(asked)
 
 
-def test_unknown_names_are_told_with_those_that_exist():
+def test_unknown_names_are_reported_with_those_that_exist():
     with pytest.raises(UserError, match="'tflite'; choose one of auto, litert"):
         formats.require_runtime("tflite")
     with pytest.raises(UserError, match="'torch'; choose one of litert, onnx"):
@@ -79,7 +79,7 @@ def test_unknown_names_are_told_with_those_that_exist():
 
 
 @pytest.mark.parametrize("row", formats.exported(), ids=lambda row: row.name)
-def test_a_missing_package_is_told_before_the_network_is_loaded(
+def test_a_missing_package_is_reported_before_the_network_is_loaded(
     row: Format, monkeypatch: pytest.MonkeyPatch
 ):
     def load(*_: object) -> None:
@@ -92,7 +92,7 @@ def test_a_missing_package_is_told_before_the_network_is_loaded(
         verb.export("paper-256", row.name)
 
 
-def test_tensorrt_without_a_gpu_is_told_before_the_network_is_loaded(
+def test_a_missing_gpu_is_reported_before_the_network_is_loaded(
     tensorrt: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

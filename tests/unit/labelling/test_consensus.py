@@ -30,7 +30,7 @@ def test_the_spread_is_in_sizes_of_the_face_and_z_has_its_own():
 
 
 @pytest.mark.parametrize("away", [-500.0, 500.0])
-def test_one_look_that_went_astray_moves_nothing_but_is_felt(away: float):
+def test_one_stray_view_moves_nothing_but_counts_as_disagreement(away: float):
     looks = answers()
     looks[3, 2] += away
     found = consensus(looks)

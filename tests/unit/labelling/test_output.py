@@ -83,7 +83,7 @@ def test_a_failure_loses_the_unfinished_shard_only_and_numbers_go_on(tmp_path: P
     assert shard_keys(tmp_path) == [["a#0:0", "b#0:0"], ["c#0:0"]]
 
 
-def test_an_interruption_amid_a_picture_does_not_keep_half_of_it(
+def test_an_interruption_within_a_picture_keeps_none_of_its_faces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def stop() -> None:
@@ -124,7 +124,7 @@ def test_a_lock_is_let_go_of_at_the_end(tmp_path: Path):
             pass
 
 
-def test_what_a_killed_process_left_by_halves_goes(tmp_path: Path):
+def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path):
     with Output(tmp_path, Share(0, 4)) as output:
         output.add(entries("a"))
     whole = sorted(path.name for path in tmp_path.iterdir())
@@ -221,7 +221,7 @@ def test_fine_colours_survive_the_encoding():
 
 
 @pytest.mark.parametrize("name", ["text.jpg", "gone.jpg", "empty.png", "folder"])
-def test_what_is_no_picture_is_one_line_that_names_it(tmp_path: Path, name: str):
+def test_an_unreadable_picture_is_named_in_one_line(tmp_path: Path, name: str):
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder").mkdir()

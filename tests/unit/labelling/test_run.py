@@ -99,7 +99,7 @@ def test_retry_tries_what_gave_no_face(run, folder: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("error", "kept"), [(RuntimeError, 2), (KeyboardInterrupt, 3)])
-def test_an_end_in_the_middle_is_gone_on_from(
+def test_an_interrupted_epoch_is_resumed(
     run, tmp_path: Path, network: ColourReader, error: type[BaseException], kept: int
 ):
     read, calls = network.read, 0
@@ -203,7 +203,7 @@ def test_a_cut_moves_the_labels_with_the_picture(folder: Path, tmp_path: Path, m
     assert record.points[:, :2].max() < 150
 
 
-def test_a_clip_gives_frames_and_is_gone_on_with(folder: Path, tmp_path: Path, make_teacher: Make):
+def test_labelling_of_a_clip_can_be_resumed(folder: Path, tmp_path: Path, make_teacher: Make):
     path = tmp_path / "clips" / "clip.avi"
     path.parent.mkdir()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (256, 256))

@@ -33,6 +33,6 @@ def test_a_folder_holds_faces_of_one_set_of_rules(
         claim(tmp_path, teacher, LabelConfig(**other).rules)  # type: ignore[arg-type]
 
 
-def test_a_folder_that_does_not_say_its_rules_is_gone_on_with(tmp_path: Path):
+def test_labelling_is_resumed_in_a_folder_without_recorded_rules(tmp_path: Path):
     (tmp_path / "labels.json").write_text('{"teacher": {"network": "colours"}}')
     claim(tmp_path, {"network": "colours"}, LabelConfig().rules)

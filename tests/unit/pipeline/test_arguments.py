@@ -96,7 +96,7 @@ def test_no_boxes_are_no_regions(boxes: object) -> None:
         ("here", "boxes are not numbers"),
     ],
 )
-def test_boxes_that_are_none_are_refused(boxes: object, message: str) -> None:
+def test_invalid_boxes_are_refused(boxes: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         rois_of_boxes(boxes)
 
@@ -128,7 +128,7 @@ def test_regions_of_several_faces_are_joined() -> None:
         ),
     ],
 )
-def test_what_is_no_region_is_refused(value: object, message: str) -> None:
+def test_an_invalid_region_is_refused(value: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         as_rois(value)
 

@@ -61,7 +61,7 @@ def test_pictures_are_taken_evenly(tmp_path: Path):
     )
 
 
-def test_pictures_that_cannot_be_read_are_told_and_left_out(tmp_path: Path):
+def test_unreadable_pictures_are_reported_and_left_out(tmp_path: Path):
     paths = write(tmp_path, [200, 200])
     paths[0].write_text("no picture")
     said: list[str] = []

@@ -141,7 +141,7 @@ def test_a_crowd_goes_through_in_batches():
     )
 
 
-def test_own_rois_are_obeyed_whatever_the_score():
+def test_given_rois_are_used_whatever_the_score():
     def refuse(_: np.ndarray) -> list[Detection]:
         raise AssertionError("the detector is not asked")
 

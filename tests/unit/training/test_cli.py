@@ -124,7 +124,7 @@ def test_one_seed_governs_and_a_part_may_have_its_own():
     assert seeds("--seed_everything=false", "--model.seed=5") == (0, 5)
 
 
-def test_files_of_ones_own_are_taken_as_they_are(tmp_path):
+def test_users_own_files_are_taken_as_they_are(tmp_path):
     own = tmp_path / "quick.yaml"
     own.write_text("{}")
     assert cli.named_configs(["fit", "-c", str(own)]) == ["fit", "-c", str(own)]

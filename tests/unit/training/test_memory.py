@@ -48,6 +48,6 @@ def test_the_memory_of_a_freed_tensor_is_kept(run_python: Callable[[str], str]):
     assert free >= 64
 
 
-def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch):
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert memory.keep_memory() is False

@@ -61,7 +61,7 @@ def test_without_a_network_it_goes_offline_and_says_so(monkeypatch, tmp_path):
     assert wandb.modes == [None, "offline"]
 
 
-def test_whatever_fails_is_said_once_and_training_goes_on(monkeypatch, tmp_path):
+def test_a_failure_is_reported_once_and_training_continues(monkeypatch, tmp_path):
     wandb = Wandb(failing=(None, "offline"))
     monkeypatch.setitem(sys.modules, "wandb", wandb)
     tracker = Tracker(save_dir=str(tmp_path), offline=True)

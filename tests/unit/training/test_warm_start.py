@@ -74,7 +74,7 @@ def test_baselines_take_their_parts():
     assert torch.equal(stem, source.shared.stem.convolution.weight)
 
 
-def test_what_does_not_fit_is_said():
+def test_what_does_not_fit_is_reported():
     net = AttentionMesh(replace(SMALL, widths=(8, 32, 64, 128, 128, 128)))
     transfer = warm_start(net, AttentionMesh(SMALL))
     assert "shared.stem, " in str(transfer).split("fresh:")[1]

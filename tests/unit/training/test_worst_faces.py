@@ -80,7 +80,7 @@ def test_a_sheet_is_drawn_and_nothing_is_uploaded_by_default(tmp_path):
     assert sent == []
 
 
-def test_it_is_uploaded_where_that_is_asked_for(tmp_path):
+def test_the_sheet_is_uploaded_on_request(tmp_path):
     _, sent = validated(WorstFaces(count=2, upload=True), Rank(tmp_path))
     assert sent == [("worst", 1)]
 

@@ -32,7 +32,7 @@ def test_no_network_says_what_to_bring(tmp_path: Path, monkeypatch: pytest.Monke
         install.import_released(say=lambda _: None)
 
 
-def test_what_is_installed_is_not_brought_again(cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_installed_is_not_fetched_again(cache: Path, monkeypatch: pytest.MonkeyPatch):
     for name, network in install.NETWORKS.items():
         path = cache / "weights" / f"{name}.safetensors"
         store.save(AttentionMesh(NAMED["tiny-128"]), path, {"sha256": network.sha256})
@@ -43,7 +43,7 @@ def test_what_is_installed_is_not_brought_again(cache: Path, monkeypatch: pytest
     assert said[0].startswith("already installed: released-192, detector-short, detector-full")
 
 
-def test_a_damaged_file_is_brought_again(cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_damaged_file_is_fetched_again(cache: Path, monkeypatch: pytest.MonkeyPatch):
     for name in install.NETWORKS:
         (cache / "weights").mkdir(parents=True, exist_ok=True)
         (cache / "weights" / f"{name}.safetensors").write_bytes(b"half")

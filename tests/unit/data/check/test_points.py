@@ -53,7 +53,7 @@ def test_placeholders_of_missing_points_are_found(judge: Judge, pose: Pose, valu
     assert judge(points, weight_xy=ones) == []
 
 
-def test_one_place_for_points_that_belong_apart_is_found(judge: Judge, pose: Pose) -> None:
+def test_distinct_points_in_one_place_are_found(judge: Judge, pose: Pose) -> None:
     points = pose()
     points[MISSING, :2] = points[4, :2] + 1  # within the face
     x, y = points[10, :2].tolist()

@@ -47,7 +47,7 @@ def test_lists_choose_and_leave_out(shards, tmp_path):
     assert (record.key, record.licence) == ("drawn3", "CC0")
 
 
-def test_lists_that_cannot_be_meant_are_refused(shards, tmp_path):
+def test_implausible_lists_are_refused(shards, tmp_path):
     wrong, all_of_them = tmp_path / "wrong.txt", tmp_path / "all.txt"
     wrong.write_text("drawn1\ndrawn9\n")
     all_of_them.write_text("".join(f"drawn{i}\n" for i in range(5)))

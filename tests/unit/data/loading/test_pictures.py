@@ -30,7 +30,7 @@ def test_pictures_are_upright_as_pillow_shows_them(orientation: int, kind: str) 
     assert size == ((90, 120) if orientation in (5, 6, 7, 8) else (120, 90))
 
 
-def test_a_large_jpeg_is_shrunk_and_its_whole_size_is_told() -> None:
+def test_a_large_jpeg_is_shrunk_and_its_full_size_is_reported() -> None:
     pixels, size, shrunk = decode(stored(6, "JPEG", quality=95), "here", shrink=3)
     assert pixels.shape == (60, 45, 3)
     assert (size, shrunk) == ((90, 120), 2)

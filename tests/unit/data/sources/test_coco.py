@@ -61,7 +61,7 @@ def test_bad_coco(tmp_path: Path, labels: Callable[..., np.ndarray], case: str) 
         read_coco(path, STOP)
 
 
-def test_what_is_no_coco_file(tmp_path: Path) -> None:
+def test_files_of_other_kinds_are_not_coco(tmp_path: Path) -> None:
     path = tmp_path / "labels.json"
     path.write_text("{")
     with pytest.raises(UserError, match=r"labels\.json: not JSON \(.*, line 1\)"):

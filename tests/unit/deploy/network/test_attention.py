@@ -68,7 +68,7 @@ def test_thetas_of_all_regions_are_those_of_each(nets: dict[str, nn.Module]):
 
 
 @pytest.mark.parametrize("name", ["paper", "released", "normed", "cascade"])
-def test_regions_together_say_what_they_say_apart(nets: dict[str, nn.Module], name: str):
+def test_joined_regions_predict_what_single_ones_predict(nets: dict[str, nn.Module], name: str):
     net = nets[name]
     image = torch.rand(3, 3, 64, 64)
     joint = JointAttention(prepare(net))

@@ -61,7 +61,7 @@ def test_the_precision_that_was_asked_for(wanted: str, counts: dict[str, int]):
             assert_precision(counts, other)
 
 
-def test_an_engine_that_does_not_tell():
+def test_an_engine_that_does_not_say_what_it_was_built_for():
     with pytest.raises(UserError, match="does not tell its types"):
         assert_precision(census({"Layers": ["stem", "head"]}), "fp16")
 
