@@ -8,7 +8,7 @@ from amesh.version import __version__ as __version__
 if TYPE_CHECKING:
     from amesh.deploy.export import export
     from amesh.errors import UserError
-    from amesh.evaluation.plain import evaluate
+    from amesh.evaluation.run import evaluate
     from amesh.face_mesh import FaceMesh
     from amesh.geometry.roi import Roi
     from amesh.nn.attention_mesh import AttentionMesh
@@ -30,7 +30,7 @@ _PUBLIC = {
     "Roi": ("amesh.geometry.roi", "Roi"),
     "UserError": ("amesh.errors", "UserError"),
     "draw_faces": ("amesh.pipeline.draw", "draw_faces"),
-    "evaluate": ("amesh.evaluation.plain", "evaluate"),
+    "evaluate": ("amesh.evaluation.run", "evaluate"),
     "export": ("amesh.deploy.export", "export"),
     "load": ("amesh.weights.store", "load"),
     "load_topology": ("amesh.topology", "load"),

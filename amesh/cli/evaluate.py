@@ -1,9 +1,11 @@
 """`amesh evaluate`."""
 
 import argparse
+import sys
 
 from amesh.cli.fields import add_fields, from_options
 from amesh.cli.options import add_sets, chosen_sets
+from amesh.cli.parsing import DONE, SOME_FAILED
 from amesh.deploy import formats
 from amesh.evaluation.options import Evaluation
 
@@ -35,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from amesh.evaluation.run import evaluate
+    from amesh.evaluation.report import markdown
+    from amesh.evaluation.run import run
 
-    return evaluate(from_options(Evaluation, options, data=chosen_sets(options)))
+    report = run(from_options(Evaluation, options, data=chosen_sets(options)))
+    print(markdown(report))
+    for reason in report.failed.values():
+        print(reason, file=sys.stderr)
+    return SOME_FAILED if report.failed else DONE

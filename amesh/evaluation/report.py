@@ -14,6 +14,7 @@ from amesh.evaluation.comparison import FEW
 from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.options import Evaluation
 from amesh.evaluation.table import Table
+from amesh.evaluation.tables.unreadable import UNREADABLE
 from amesh.files import write_atomically
 from amesh.metrics.bootstrap import Interval
 
@@ -49,6 +50,11 @@ class Report:
     about: Mapping[str, Any]
     rows: Mapping[Table[Any], Any] = field(default_factory=dict)
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Why a picture could not be read, by its name."""
+        return self.rows.get(UNREADABLE) or {}
+
 
 def make_report(evaluated: Evaluated) -> Report:
     """Computes all tables.
@@ -66,16 +72,23 @@ def write(report: Report, folder: Path) -> list[Path]:
     Raises:
         UserError: The folder cannot be written to.
     """
-    data: dict[str, Any] = {"about": report.about}
     files: dict[str, bytes] = {}
     for table, rows in report.rows.items():
-        data[table.key] = None if rows is None else table.json(rows)
         files |= {} if rows is None else table.files(rows)
-    text = json.dumps(_plain(data), indent=1, allow_nan=False) + "\n"
+    text = json.dumps(to_json(report), indent=1, allow_nan=False) + "\n"
     files = {"evaluation.json": text.encode(), "evaluation.md": markdown(report).encode()} | files
     for name, content in files.items():
         write_atomically(folder / name, content)
     return [folder / name for name in files]
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as plain JSON types, a key for each table."""
+    tables = {
+        table.key: None if rows is None else table.json(rows) for table, rows in report.rows.items()
+    }
+    found: dict[str, Any] = _plain({"about": report.about} | tables)
+    return found
 
 
 def markdown(report: Report) -> str:

@@ -1,5 +1,6 @@
-"""`amesh evaluate`: scores networks, and predictions made elsewhere, on labelled pictures."""
+"""Scores networks, and predictions made elsewhere, on labelled pictures."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from amesh.data.sources.coordinates import Coordinates
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.deploy import formats
 from amesh.errors import UserError
@@ -16,7 +18,7 @@ from amesh.evaluation.labels.predictions import parse_predictions
 from amesh.evaluation.labels.read import Pictures, limit_labels, read_data
 from amesh.evaluation.models import FaceFinder, run_models
 from amesh.evaluation.options import Evaluation, LabelledData
-from amesh.evaluation.report import make_report, markdown, write
+from amesh.evaluation.report import Report, make_report, to_json, write
 from amesh.evaluation.scores import score, score_matched
 from amesh.face_mesh import FaceMesh, open_runner
 from amesh.files import as_user_error
@@ -24,13 +26,73 @@ from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.topology.scheme import Topology
 from amesh.topology.scheme import load as load_topology
 
+PathLike = str | os.PathLike[str]
+
 _MEDIAPIPE = ", MediaPipe's crop"
 
 # Opens a network: its name or file, the runtime, and whether to cut crops as MediaPipe does.
 OpenModel = Callable[[str, str, bool], FaceFinder]
 
 
-def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
+def evaluate(
+    data: PathLike | Sequence[PathLike],
+    models: PathLike | Sequence[PathLike] = (),
+    predictions: str | Sequence[str] = (),
+    output: PathLike = "evaluation",
+    *,
+    coordinates: Coordinates | None = None,
+    only: PathLike | None = None,
+    without: PathLike | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Scores networks, or the predictions of another program, on annotated pictures.
+
+    Does what `amesh evaluate` does, and writes the same report.
+
+    Args:
+        data: Annotated sets: a JSONL manifest, a folder of shards, or another format that training
+            reads.
+        models: Installed weights by name, or weights files; `NAME=FILE` gives one a name. The
+            default network if neither models nor predictions are given.
+        predictions: `NAME=FILE.jsonl`, as `amesh run --output` writes it.
+        output: Folder for `evaluation.md` and `evaluation.json`.
+        coordinates: What annotations count from where their set does not say: `corner` or
+            `index`.
+        only: A list of keys: no other face is scored.
+        without: A list of keys: these faces are left out.
+        **options: Any other field of `amesh.evaluation.options.Evaluation`, such as
+            `robustness=True`, `limit=100` or `reference="released-192"`.
+
+    Returns:
+        What `evaluation.json` holds; `failed` names the pictures that could not be read.
+
+    Examples:
+        >>> report = evaluate("landmarks.jsonl", "paper-256", limit=1, detector=False)
+        >>> report["about"]["limit"], report["failed"]
+        (1, {})
+
+    Raises:
+        UserError: A set, a network, a prediction file or an option is wrong.
+    """
+    if unknown := sorted(options.keys() - Evaluation.__dataclass_fields__.keys()):
+        known = ", ".join(name for name in Evaluation.__dataclass_fields__ if name != "data")
+        raise UserError(f"evaluate has no option {unknown[0]!r}; it has: {known}")
+    wanted = Evaluation(
+        data=LabelledData(
+            tuple(Path(path) for path in _several(data)),
+            coordinates=coordinates,
+            only=None if only is None else Path(only),
+            without=None if without is None else Path(without),
+        ),
+        models=tuple(str(model) for model in _several(models)),
+        predictions=tuple(str(file) for file in _several(predictions)),
+        output=Path(output),
+        **options,
+    )
+    return to_json(run(wanted))
+
+
+def run(wanted: Evaluation, open_model: OpenModel | None = None) -> Report:
     """Scores networks on labelled pictures and writes the report as Markdown and JSON.
 
     Networks are scored by the full pipeline and in the regions of interest that the labels give,
@@ -41,23 +103,19 @@ def evaluate(wanted: Evaluation, open_model: OpenModel | None = None) -> int:
         open_model: Opens a network; by default an `amesh.FaceMesh`.
 
     Returns:
-        0, or 1 if some pictures could not be read.
+        What was written.
 
     Raises:
         UserError: A data set, a prediction file or an option is wrong.
     """
-    evaluated = _run(wanted, open_model or partial(open_face_mesh, detector=wanted.detector))
+    evaluated = _evaluated(wanted, open_model or partial(open_face_mesh, detector=wanted.detector))
     report = make_report(evaluated)
     files = write(report, wanted.output)
-    print(markdown(report))
     print("written: " + ", ".join(str(path) for path in files), file=sys.stderr)
-    failed = evaluated.failed
-    for reason in failed.values():
-        print(reason, file=sys.stderr)
-    return 1 if failed else 0
+    return report
 
 
-def _run(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
+def _evaluated(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
     """Reads labels and predictions, checks what can be checked, and runs the networks."""
     formats.require_runtime(wanted.runtime)
     topology = load_topology()
@@ -157,3 +215,7 @@ def try_folder(folder: Path) -> None:
     with as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+
+
+def _several(given: PathLike | Sequence[PathLike]) -> Sequence[PathLike]:
+    return [given] if isinstance(given, str | os.PathLike) else given

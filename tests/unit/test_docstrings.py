@@ -15,7 +15,7 @@ from amesh.topology import load
 
 MODULES = [
     "amesh.deploy.export",
-    "amesh.evaluation.plain",
+    "amesh.evaluation.run",
     "amesh.face_mesh",
     *(f"amesh.geometry.{name}" for name in ("affine", "coordinates", "region", "roi", "sampling")),
     "amesh.nn.attention_mesh",

@@ -11,10 +11,12 @@ from drawn_faces import draw, write_faces
 from evaluated_faces import Finder
 
 from amesh.errors import UserError
+from amesh.evaluation import run as run_module
 from amesh.evaluation import tables
 from amesh.evaluation.markdown import table
 from amesh.evaluation.options import Evaluation, LabelledData
-from amesh.evaluation.run import evaluate
+from amesh.evaluation.report import Report
+from amesh.evaluation.run import evaluate, run
 from amesh.evaluation.table import Table
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import from_landmarks
@@ -93,7 +95,7 @@ def test_two_networks_and_a_file_side_by_side(
         records[-1]["faces"] = faces
     theirs = tmp_path / "theirs.jsonl"
     theirs.write_text("".join(json.dumps(record) + "\n" for record in records))
-    code = evaluate(
+    report = run(
         Evaluation(
             LabelledData((manifest,)),
             models=("right-by-3", "right-by-1.5"),
@@ -104,7 +106,7 @@ def test_two_networks_and_a_file_side_by_side(
         ),
         opened,
     )
-    assert code == 0
+    assert not report.failed
     data = _read(tmp_path / "out")
     row = _row(data["full"], "in the wild", "inner_51")
     assert [cell["model"] for cell in row["cells"]] == ["right-by-3", "right-by-1.5", "theirs"]
@@ -144,7 +146,7 @@ def test_face_flag_is_measured_on_faces_and_on_regions_without_one(
         networks.append(opened(*asked))
         return networks[-1]
 
-    evaluate(_one(manifest, tmp_path / "out", data=LabelledData((manifest, empty))), keep)
+    run(_one(manifest, tmp_path / "out", data=LabelledData((manifest, empty))), keep)
     data = _read(tmp_path / "out")
     rows = {(row["group"], row["face"]): row for row in data["flags"]}
     assert rows["all", True]["called"]["right-by-0"]["value"] == 75.0
@@ -167,7 +169,7 @@ def test_bootstrap_draws_regions_of_a_picture_together(
     names = ["0.png", "0.png", "0.png", "lost.png"]
     empty.write_text("".join(json.dumps({"image": name, **one}) + "\n" for name in names))
     data = LabelledData((manifest, empty))
-    assert evaluate(_one(manifest, tmp_path / "out", data=data), opened) == 1
+    assert run(_one(manifest, tmp_path / "out", data=data), opened).failed
     [row] = [row for row in _read(tmp_path / "out")["flags"] if not row["face"]]
     assert row["regions"] == 3
     shares = row["called"]["right-by-0"]
@@ -182,13 +184,13 @@ def test_regions_without_a_face_alone_are_refused(
     path = tmp_path / "empty.jsonl"
     path.write_text(json.dumps(line | {"box": [0, 0, 9, 9], "coordinates": "corner"}) + "\n")
     with pytest.raises(UserError, match="no face among the labels"):
-        evaluate(_one(path, tmp_path / "out"), opened)
+        run(_one(path, tmp_path / "out"), opened)
 
 
 def test_mediapipes_crop_has_its_own_column(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder]
 ) -> None:
-    evaluate(_one(manifest, tmp_path, mediapipe_crop=True), opened)
+    run(_one(manifest, tmp_path, mediapipe_crop=True), opened)
     row = _row(_read(tmp_path)["full"], "helen", "inner_51")
     assert [cell["model"] for cell in row["cells"]] == [
         "right-by-0",
@@ -198,7 +200,7 @@ def test_mediapipes_crop_has_its_own_column(
 
 
 def test_limit_is_per_source(tmp_path: Path, manifest: Path, opened: Callable[..., Finder]) -> None:
-    evaluate(_one(manifest, tmp_path, limit=1), opened)
+    run(_one(manifest, tmp_path, limit=1), opened)
     assert {r["group"]: r["labelled"] for r in _read(tmp_path)["detection"]} == {
         "in the wild": 2,
         "helen": 1,
@@ -212,7 +214,7 @@ def test_report_names_the_list_of_keys(
 ) -> None:
     held_out = tmp_path / "held_out.txt"
     held_out.write_text("0.png#1\n2.png#3\n")
-    evaluate(_one(manifest, tmp_path, data=LabelledData((manifest,), only=held_out)), opened)
+    run(_one(manifest, tmp_path, data=LabelledData((manifest,), only=held_out)), opened)
     data = _read(tmp_path)
     found = {row["group"]: row["labelled"] for row in data["detection"]}
     assert (found["helen"], found["lfpw"]) == (1, 1)
@@ -224,15 +226,13 @@ def test_unreadable_picture_is_reported_and_the_others_are_scored(
     tmp_path: Path,
     manifest: Path,
     opened: Callable[..., Finder],
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "1.png").write_bytes(b"")
-    code = evaluate(_one(manifest, tmp_path), opened)
-    assert code == 1
+    report = run(_one(manifest, tmp_path), opened)
+    assert list(report.failed) == [str(tmp_path / "1.png")]
     data = _read(tmp_path)
     assert list(data["failed"]) == [str(tmp_path / "1.png")]
     assert _row(data["full"], "helen", "inner_51")["cells"][0]["faces"] == 1
-    assert "1.png" in capsys.readouterr().err
 
 
 def test_mistakes_are_reported_before_the_work(
@@ -240,7 +240,7 @@ def test_mistakes_are_reported_before_the_work(
 ) -> None:
     def refused(message: str, **options: Any) -> None:
         with pytest.raises(UserError, match=message):
-            evaluate(_one(manifest, tmp_path, **options), opened)
+            run(_one(manifest, tmp_path, **options), opened)
 
     refused("no data: give at least one labelled set", data=LabelledData())
     refused("limit must be 1 or more, found 0", limit=0)
@@ -281,7 +281,7 @@ def test_jitter_of_clips_needs_no_labelled_pictures(
     wanted = Evaluation(
         models=("right-by-0", "right-by-1"), videos=(tmp_path / "a.mp4",), output=tmp_path
     )
-    assert evaluate(wanted, opened) == 0
+    assert not run(wanted, opened).failed
     data = _read(tmp_path)
     assert {row["clip"] for row in data["jitter"]} == {"a.mp4"}
     assert data["jitter"][0]["frames"] == {"right-by-0": 5, "right-by-1": 5}
@@ -298,7 +298,7 @@ def test_a_table_on_the_list_is_in_the_report(
         section=lambda rows: table(["what", "how many"], [[k, str(v)] for k, v in rows.items()]),
     )
     monkeypatch.setattr(tables, "TABLES", (sizes, *tables.TABLES))
-    evaluate(_one(manifest, tmp_path), opened)
+    run(_one(manifest, tmp_path), opened)
     text = (tmp_path / "evaluation.md").read_text()
     assert "## Sizes\n\n| what  | how many |\n| ----- | -------- |\n| faces | 4" in text
     assert _read(tmp_path)["sizes"] == {"faces": 4}
@@ -320,7 +320,7 @@ def test_rows_that_several_tables_use_are_computed_once(
 
     for one in tables.TABLES:
         monkeypatch.setitem(one.__dict__, "compute", counted(one))
-    evaluate(_one(manifest, tmp_path, models=("right-by-0", "right-by-1")), opened)
+    run(_one(manifest, tmp_path, models=("right-by-0", "right-by-1")), opened)
     assert sorted(calls) == sorted(one.key for one in tables.TABLES)
 
 
@@ -348,7 +348,7 @@ def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
         worst=2,
         resamples=50,
     )
-    assert evaluate(wanted) == 0
+    assert not run(wanted).failed
     data = _read(tmp_path / "out")
     [table] = data["table_2"]
     assert (table["group"], table["scheme"], table["deep"]) == ("drawn", "face478", True)
@@ -384,7 +384,7 @@ def test_errors_in_table_2_are_those_of_the_network(tmp_path: Path) -> None:
     wanted = Evaluation(
         data, (file,), output=tmp_path / "out", runtime="torch", detector=False, resamples=9
     )
-    evaluate(wanted)
+    run(wanted)
     picture, points = draw(0, 128)
     truth = torch.from_numpy(points[None]).double()
     region = from_landmarks(truth[..., :2], truth[:, [33, 263], :2])
@@ -400,3 +400,46 @@ def test_errors_in_table_2_are_those_of_the_network(tmp_path: Path) -> None:
     region_points = list(config.load_topology().regions[0].indices)
     assert values[0] == pytest.approx(100 * float(away.mean() / outer), rel=1e-4)
     assert values[1] == pytest.approx(100 * float(away[region_points].mean() / lips), rel=1e-4)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Evaluation]:
+    """What the evaluation is asked to do; nothing is run."""
+    found: list[Evaluation] = []
+
+    def record(wanted: Evaluation) -> Report:
+        found.append(wanted)
+        return Report({"limit": wanted.limit})
+
+    monkeypatch.setattr(run_module, "run", record)
+    return found
+
+
+def test_plain_arguments_become_an_evaluation(asked: list[Evaluation], tmp_path: Path) -> None:
+    report = evaluate(
+        "labels.jsonl",
+        ["paper-256", Path("mine.safetensors")],
+        output=tmp_path / "report",
+        coordinates="index",
+        only="held_out.txt",
+        robustness=True,
+        limit=5,
+    )
+    [wanted] = asked
+    assert report == {"about": {"limit": 5}}
+    assert wanted.data.paths == (Path("labels.jsonl"),)
+    assert (wanted.data.coordinates, wanted.data.only) == ("index", Path("held_out.txt"))
+    assert wanted.models == ("paper-256", "mine.safetensors")
+    assert (wanted.robustness, wanted.limit, wanted.predictions) == (True, 5, ())
+
+
+def test_several_sets_and_one_network(asked: list[Evaluation], tmp_path: Path) -> None:
+    evaluate(["a.jsonl", Path("shards")], "paper-256", output=str(tmp_path / "report"))
+    assert asked[0].data.paths == (Path("a.jsonl"), Path("shards"))
+    assert asked[0].models == ("paper-256",)
+
+
+def test_an_unknown_option_names_the_known_ones(asked: list[Evaluation]) -> None:
+    with pytest.raises(UserError, match=r"no option 'worse'; it has: .*worst"):
+        evaluate("labels.jsonl", worse=3)
+    assert not asked
