@@ -1,9 +1,8 @@
 """An ablation as it is asked for: variants of one configuration, trained with several seeds."""
 
-import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import yaml  # type: ignore[import-untyped]
 
 from amesh.ablation.runs import Job
 from amesh.errors import UserError
-from amesh.training.cli import ParsingOnly, quieten
-from amesh.training.settings import conf_folder, named_configs
+from amesh.training.cli import quieten
+from amesh.training.parser import settings_of
+from amesh.training.settings import conf_folder
 
 _KEYS = ("common", "reference", "variants")
 # What each training is given here; a variant that set it would only seem to.
@@ -107,12 +107,12 @@ def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
         for name, own in ablation.variants.items():
             words = (*ablation.common, *own, f"--seed_everything={seed}")
             try:
-                settings = settings_of(words)
-                _check(settings, seed)
+                found = settings_of(["fit", *words])
+                _check(found, seed)
             except UserError as error:
                 raise UserError(f"variant {name!r}: {error}") from None
             folder = runs / slug(name) / f"seed-{seed}"
-            jobs.append(Job(name, seed, words, settings, folder))
+            jobs.append(Job(name, seed, words, found, folder))
     return jobs
 
 
@@ -129,19 +129,6 @@ def _check(settings: Mapping[str, Any], seed: int) -> None:
     for word, wrong in own.items():
         if wrong:
             raise UserError(f"{word}: files and seeds are the ablation's to say; leave it out")
-
-
-def settings_of(words: Sequence[str]) -> dict[str, Any]:
-    """Every setting of `amesh fit` with these words, as a run writes it to its config.yaml.
-
-    Raises:
-        UserError: `amesh fit` would refuse them.
-    """
-    cli = ParsingOnly(named_configs(["fit", *words]))
-    parser = cli._subcommand_parsers["fit"]
-    text = parser.dump(cli.config["fit"], skip_none=False, format="json")
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 def budget(settings: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What happens beside the steps: averaged weights, checkpoints, the finished network."""
+"""What happens around the steps: averaged weights, checkpoints, the finished network, stopping."""
 
 import re
 import signal
@@ -19,11 +19,11 @@ from pytorch_lightning.callbacks import (
 from pytorch_lightning.utilities import rank_zero_info
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from amesh.nn.config import NAMED
 from amesh.training.checkpoint import read
 from amesh.training.module import LandmarkTraining, network_of
-from amesh.training.origin import refused_terms
 from amesh.training.tracking import Tracker
 from amesh.version import __version__
 from amesh.weights import store
@@ -33,7 +33,7 @@ _HEAD_START = 10
 
 
 class Averaging(WeightAveraging):
-    """A moving average of the weights; what is validated, and what a checkpoint's weights are.
+    """A moving average of the weights: what is validated, and what a checkpoint holds as weights.
 
     In a checkpoint `state_dict` is the average, which is the network to use; the weights to train
     on from are in `current_model_state`.
@@ -43,16 +43,28 @@ class Averaging(WeightAveraging):
         """Keeps an average.
 
         Args:
-            decay: Share of the average that a step leaves; 0 averages nothing.
+            decay: Share of the average that each step keeps; 0 means no averaging.
         """
         super().__init__(use_buffers=False, multi_avg_fn=self._average)
         self.decay = decay
-        self._swapped = False
+        self._averages = self._swapped = False
+        self._step = 0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Makes the average, which only training has."""
+        super().setup(trainer, pl_module, stage)
+        self._averages = stage == "fit"
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        """After every step."""
+        if step_idx is not None:
+            self._step = step_idx
+        return step_idx is not None
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Puts the average in place."""
         super().on_validation_epoch_start(trainer, pl_module)
-        self._swapped = self._average_model is not None
+        self._swapped = self._averages
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Puts the weights back."""
@@ -69,15 +81,15 @@ class Averaging(WeightAveraging):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Goes on with the average; outside training the checkpoint's weights are all there is."""
-        if self._average_model is not None:
+        """Resumes the average; outside training the checkpoint's weights are all there is."""
+        if self._averages:
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Puts the average where the weights are looked for."""
-        if self._average_model is not None:
+        """Saves the average as the checkpoint's weights."""
+        if self._averages:
             super().on_save_checkpoint(trainer, pl_module, checkpoint)
 
     def _average(
@@ -88,24 +100,23 @@ class Averaging(WeightAveraging):
     ) -> None:
         # The step as Python counts it: the average's own counter would have to be fetched from
         # the device.
-        steps = self._latest_update_step
-        decay = min(self.decay, (1 + steps) / (_HEAD_START + steps))
-        torch._foreach_lerp_(list(averages), list(current), 1 - decay)
+        decay = min(self.decay, (1 + self._step) / (_HEAD_START + self._step))
+        get_ema_multi_avg_fn(decay)(averages, current, count)
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps `last.ckpt`, to go on from after whatever happens.
+    """Keeps `last.ckpt`, to resume from after an interruption.
 
-    It is written every so many steps, at the end of each epoch, and when SIGTERM asks training to
-    stop (at the end of the step under way).
+    It is written every `every_n_steps` steps, at the end of each epoch, and after the current step
+    when SIGTERM asks training to stop.
     """
 
     def __init__(self, every_n_steps: int = 500, folder: str | None = None) -> None:
         """Saves nothing yet.
 
         Args:
-            every_n_steps: A crash loses at most so many steps.
-            folder: Where it goes; the run's own folder of logs by default.
+            every_n_steps: Steps between checkpoints: at most so many are lost in a crash.
+            folder: Folder for it; by default, that of the run's logs.
         """
         if every_n_steps < 1:
             raise ValueError(f"every_n_steps is {every_n_steps}, expected 1 or more")
@@ -120,7 +131,7 @@ class LastCheckpoint(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Saves every so many steps."""
+        """Saves after every `every_n_steps` steps."""
         if trainer.global_step % self.every_n_steps == 0:
             self._save(trainer)
 
@@ -146,13 +157,13 @@ class LastCheckpoint(Checkpoint):
 
 
 class SaveNetwork(Callback):
-    """Writes the trained network as a weights file: what `run`, `evaluate` and `export` take."""
+    """Writes the trained network as a weights file for `run`, `evaluate` and `export`."""
 
     def __init__(self, name: str = "network") -> None:
         """Names the file.
 
         Args:
-            name: The file's name, without its ending, in the run's folder of checkpoints.
+            name: Name of the file in the run's folder of checkpoints, without its suffix.
         """
         self.name = name
 
@@ -182,9 +193,8 @@ class SaveNetwork(Callback):
             net, path, origin, name=network_name(pl_module.network.name, folder, trainer.loggers)
         )
         rank_zero_info(f"wrote {path}")
-        refused = refused_terms(origin)
-        if refused:
-            rank_zero_info(f"not to be released: trained under these terms: {', '.join(refused)}")
+        if pl_module.licences:
+            rank_zero_info(f"licences of the training pictures: {', '.join(pl_module.licences)}")
 
 
 def network_name(config_name: str, folder: Path, loggers: Sequence[object]) -> str:
@@ -213,8 +223,8 @@ class BestCheckpoint(ModelCheckpoint):
         """Watches an error.
 
         Args:
-            monitor: Its name in the log.
-            save_top_k: How many of the best are kept; 0 for none.
+            monitor: Name of the error in the log.
+            save_top_k: Number of best checkpoints to keep; 0 keeps none.
         """
         super().__init__(
             monitor=monitor,
@@ -246,33 +256,42 @@ def is_trial(trainer: pl.Trainer) -> bool:
 
 
 class Progress(RichProgressBar):
-    """Lightning's, without a number of epochs where steps end the training."""
+    """Lightning's, without a number of epochs if training is limited by steps."""
 
-    def _get_train_description(self, current_epoch: int) -> str:
-        # Lightning counts without end as -1 and would show that as -2.
-        text: str = super()._get_train_description(current_epoch)
-        return text.replace("/-2", "")
+    def configure_columns(self, trainer: pl.Trainer) -> list[Any]:
+        """Takes the place of the description's column."""
+        from rich.progress import ProgressColumn, Task
+        from rich.text import Text
+
+        class Description(ProgressColumn):
+            def render(self, task: Task) -> Text:
+                # Lightning counts epochs without limit as -1, and shows that as -2.
+                return Text.from_markup(
+                    f"[progress.description]{task.description.replace('/-2', '')}"
+                )
+
+        return [Description(), *super().configure_columns(trainer)[1:]]
 
 
 class StopTogether(Callback):
-    """Lets all processes of a training stop after the same step when SIGTERM asks any of them to.
+    """Stops all processes of a training after the same step when SIGTERM asks any of them to.
 
-    Lightning tells the others from inside the signal's handler, by a broadcast. Where the signal
-    comes while a step's own collectives are under way the processes answer different ones, and wait
-    for each other for ever. Here the handler only takes a note, and the note goes round after each
-    step.
+    Lightning tells the others from inside the signal's handler, by a broadcast. If the signal
+    arrives while a step's own collectives are under way, the processes answer different ones and
+    wait for each other for ever. Here the handler only takes a note, the processes exchange their
+    notes after each step, and all of them stop before the next one, or before validation.
     """
 
     def __init__(self) -> None:
         """Nobody has asked yet."""
-        self.asked = False
+        self.asked = self.agreed = False
 
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the place of Lightning's handler, which was set just before."""
+        """Replaces Lightning's handler, which was set just before."""
         self._listen(trainer)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The same where nothing is validated first; Lightning brings the old handlers back."""
+        """The same if nothing is validated first; Lightning restores the old handlers."""
         self._listen(trainer)
 
     def on_train_batch_end(
@@ -283,12 +302,32 @@ class StopTogether(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Asks round; Lightning stops at the end of a step where its flag is up."""
-        if trainer.world_size == 1:
-            return
-        asked = torch.tensor(float(self.asked), device=trainer.strategy.root_device)
-        if float(trainer.strategy.reduce(asked, reduce_op="sum")) > 0:
-            trainer._signal_connector.received_sigterm = True
+        """Asks all processes whether one of them was asked to stop."""
+        if trainer.world_size > 1:
+            asked = torch.tensor(float(self.asked), device=trainer.strategy.root_device)
+            self.agreed = float(trainer.strategy.reduce(asked, reduce_op="sum")) > 0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Stops before the next step.
+
+        Raises:
+            SIGTERMException: All processes stop.
+        """
+        self._stop()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stops before validation, which may take longer than a cluster waits.
+
+        Raises:
+            SIGTERMException: All processes stop.
+        """
+        self._stop()
+
+    def _stop(self) -> None:
+        if self.agreed:
+            raise SIGTERMException
 
     def _listen(self, trainer: pl.Trainer) -> None:
         if trainer.world_size > 1 and threading.current_thread() is threading.main_thread():

@@ -30,6 +30,8 @@ from amesh.training.memory import keep_memory
 from amesh.training.synthetic import TRAIN_SEED, VAL_SEED, SyntheticData, maker, pool
 
 Split = Literal["train", "val", "test"]
+# Labelled sets: one by its path, or several, each by its path or with what its format leaves open.
+Sets = str | Sequence[str | SourceConfig]
 _log = logging.getLogger("pytorch_lightning.amesh")
 
 
@@ -44,9 +46,9 @@ class FaceData(pl.LightningDataModule):
 
     def __init__(
         self,
-        train: Sequence[SourceConfig] = (),
-        val: Sequence[SourceConfig] = (),
-        test: Sequence[SourceConfig] = (),
+        train: Sets = (),
+        val: Sets = (),
+        test: Sets = (),
         hold_out: float = 0.0,
         synthetic: SyntheticData = SyntheticData(),  # noqa: B008 - frozen
         batch_size: int = 16,
@@ -58,18 +60,18 @@ class FaceData(pl.LightningDataModule):
         """Opens nothing yet.
 
         Args:
-            train: Sets to train on.
-            val: Sets to validate on.
-            test: Sets to test on; without any, what is validated on.
-            hold_out: Share of the training faces, whole persons at a time, that are validated on
-                instead.
-            synthetic: Faces that are made, not read.
-            batch_size: Faces in a batch of each process.
-            workers: Processes that read pictures, for each training process; 0 reads in it.
-            augment: How training pictures are changed; the others never are.
+            train: Sets to train on: a path, or a list of paths or of mappings with a path and what
+                the format leaves open.
+            val: Sets to validate on, in the same form.
+            test: Sets to test on, in the same form; the validation data by default.
+            hold_out: Share of the training faces, by whole persons, to validate on instead.
+            synthetic: Faces that are rendered, not read.
+            batch_size: Faces per batch and training process.
+            workers: Processes that read pictures, per training process; 0 reads in it.
+            augment: Augmentation of the training pictures; others are never changed.
             on_bad: Whether a record that cannot be used is counted, named and skipped, or stops
                 the run.
-            seed: Of the order, the augmentation and the synthetic faces.
+            seed: Seed of the order, the augmentation and the synthetic faces.
 
         Raises:
             UserError: A number without meaning.
@@ -81,7 +83,7 @@ class FaceData(pl.LightningDataModule):
         if not 0 <= hold_out < 1:
             raise UserError(f"data: hold_out is {hold_out}; a share is from 0 to below 1")
         self.configs: dict[Split, Sequence[SourceConfig]]
-        self.configs = {"train": train, "val": val, "test": test}
+        self.configs = {"train": _listed(train), "val": _listed(val), "test": _listed(test)}
         self.hold_out, self.synthetic, self.on_bad, self.seed = hold_out, synthetic, on_bad, seed
         self.batch_size, self.workers, self.augment = batch_size, workers, augment
         self.skipped: list[str] = []
@@ -139,7 +141,7 @@ class FaceData(pl.LightningDataModule):
         faces = self._faces("train", self.augment) if any(map(len, sources)) else None
         if not sum(self._taken) + fresh:
             raise UserError(
-                "no face to train on: give sets in data.train, or ask for synthetic faces with "
+                "no faces to train on: give sets in data.train, or ask for synthetic faces with "
                 "data.synthetic.faces"
             )
         groups = [*zip(map(len, sources), self._taken, strict=True), (fresh, fresh)]
@@ -161,7 +163,7 @@ class FaceData(pl.LightningDataModule):
             UserError: There is nothing to test on.
         """
         if not self.sources["test"]:
-            raise UserError("no face to test on: set data.test, data.val or data.hold_out")
+            raise UserError("no faces to test on: set data.test, data.val or data.hold_out")
         return self._once("test")
 
     def on_after_batch_transfer(self, batch: Loaded, dataloader_idx: int) -> Batch:
@@ -247,6 +249,12 @@ class FaceData(pl.LightningDataModule):
             worker_init_fn=_start_worker,
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )
+
+
+def _listed(sets: Sets) -> list[SourceConfig]:
+    """A configuration for each set."""
+    every = [sets] if isinstance(sets, str) else sets
+    return [SourceConfig(Path(one)) if isinstance(one, str) else one for one in every]
 
 
 def _start_worker(number: int) -> None:

@@ -32,7 +32,7 @@ def conf_folder() -> Path:
 
 
 def named_configs(args: Sequence[str]) -> list[str]:
-    """Replaces the names of shipped configurations by their files.
+    """Replaces the names of configurations that come with amesh by their files.
 
     `--config quick` is `conf/quick.yaml`, and `--config trainer/gpu` lays `conf/trainer/gpu.yaml`
     over what came before it.
@@ -76,8 +76,8 @@ def complaint(message: str, known: Iterable[str]) -> str:
     if found:
         name = found[1]
         near = difflib.get_close_matches(name, list(known), 1)
-        meant = f"; did you mean {near[0]}? " if near else "; "
-        return f"no setting {name!r}{meant}`--help` lists them all"
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        return f"no setting {name!r}{meant}; `--help` lists them all"
     # The longest key is the innermost; of several types that did not fit the first says most.
     keys = re.findall(r'Parser key "([\w.]+)":', message)
     where = f"{max(keys, key=len)}: " if keys else ""
@@ -92,15 +92,40 @@ def complaint(message: str, known: Iterable[str]) -> str:
     return where + text + given.replace("Given value:", ", got")
 
 
+def shipped_configs() -> tuple[dict[str, str], list[str]]:
+    """The configurations that come with amesh.
+
+    Returns:
+        What each whole one is for, by name; and the names of the fragments, a line for each folder.
+    """
+    wholes: dict[str, str] = {}
+    fragments: dict[str, list[str]] = {}
+    for name, path in _shipped().items():
+        folder, _, _ = name.rpartition("/")
+        if folder:
+            fragments.setdefault(folder, []).append(name)
+        else:
+            first = path.read_text(encoding="utf-8").splitlines()[0]
+            wholes[name] = re.split(r"(?<=[.:;])(?: |$)", first.lstrip("# "))[0].rstrip(".:;")
+    return wholes, [", ".join(names) for names in fragments.values()]
+
+
 def _config_file(name: str) -> str:
     if Path(name).is_file():
         return name
+    shipped = _shipped()
+    if name in shipped:
+        return str(shipped[name])
+    near = difflib.get_close_matches(name, shipped, 1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise UserError(f"no configuration {name!r}{meant}; give a file or one of {', '.join(shipped)}")
+
+
+
+def _shipped() -> dict[str, Path]:
     folder = conf_folder()
-    shipped = {
+    return {
         path.relative_to(folder).with_suffix("").as_posix(): path
         for path in sorted(folder.rglob("*.yaml"))
         if path.parent.name not in ("sweeps", "ablation")  # of W&B and of `amesh ablate`
     }
-    if name in shipped:
-        return str(shipped[name])
-    raise UserError(f"no configuration {name!r}: shipped are {', '.join(shipped)}, or give a file")

@@ -10,7 +10,7 @@ from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning import Trainer
 
 from amesh.data.loading.sample import Batch
-from amesh.training.cli import BuildingOnly, named_configs, quieten
+from amesh.training.cli import TrainingCLI, quieten
 from amesh.training.memory import keep_memory
 from amesh.training.speed import measure, write
 
@@ -37,16 +37,16 @@ def benchmark(configs: Sequence[str], shards: Path, output: Path, rounds: int) -
     found = []
     for config in configs:
         words = [f"--config={name}" for name in config.split("+")]
-        words += [f"--data.train=[{{path: {shards}}}]", "--data.synthetic.faces=0"]
+        words += [f"--data.train={shards}", "--data.synthetic.faces=0"]
         words += ["--data.synthetic.val=0", "--trainer.logger=false"]
-        found.append(_timed(named_configs(["fit", *words]), rounds))
+        found.append(_timed(words, rounds))
         write(found, output)
     print((output / "training.md").read_text())
     return 0
 
 
 def _timed(words: list[str], rounds: int) -> Any:
-    built = BuildingOnly(words)
+    built = TrainingCLI("fit", words)
     trainer: Trainer = built.trainer
     module, data = built.model, built.datamodule
     device = trainer.strategy.root_device
