@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from jsonargparse import ArgumentError, DefaultHelpFormatter, Namespace
 from pytorch_lightning.cli import LightningArgumentParser
 
+from amesh.data.sources.opening import SourceConfig
 from amesh.errors import UserError
 from amesh.training.callbacks import Averaging, BestCheckpoint, LastCheckpoint, SaveNetwork
 from amesh.training.checkpoint import checked, read
@@ -56,7 +57,7 @@ def make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
         dump_header=[f"amesh {__version__}"],
     )
     parser.add_argument(
-        "-c", "--config", action=ActionConfigFile, help="A configuration: a name or a file."
+        "-c", "--config", action="config", help="A configuration: a name or a file."
     )
     parser.add_argument(
         "--seed_everything",
@@ -105,6 +106,15 @@ def check(config: Namespace, verb: str) -> None:
             what is needed to resume from it.
     """
     share_seed(config)
+    for split in ("train", "val", "test"):
+        for given in entries(config["data"][split]):
+            # A list or a mapping that does not fit is taken for a path.
+            if isinstance(given, str) and given.startswith(("[", "{")):
+                keys = ", ".join(field.name for field in fields(SourceConfig))
+                raise UserError(
+                    f"data.{split}: expected a path, or a list of paths and of mappings with the "
+                    f"keys {keys}; got {given}"
+                )
     trainer = config["trainer"]
     if str(trainer.get("precision") or "32-true") not in ("32", "32-true"):
         raise UserError(
@@ -151,7 +161,7 @@ def settings_of(args: Sequence[str]) -> dict[str, Any]:
 
 
 def entries(found: Any) -> list[Any]:
-    """Loggers, callbacks or plugins, of which a configuration may hold none, one or several."""
+    """Values of a setting that may be one, several, or none."""
     if found in (None, True, False):
         return []
     return list(found) if isinstance(found, (list, tuple)) else [found]

@@ -72,9 +72,11 @@ def complaint(message: str, known: Iterable[str]) -> str:
         message: The parser's own words, over several lines where a setting has several types.
         known: Names of all settings, for the one that was meant.
     """
-    found = re.search(r"(?:unrecognized arguments: -*|does not accept option ')([\w.]+)", message)
-    if found:
+    if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):
         name = found[1]
+    elif found := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
+        name = f"{found[1]}.{found[2]}"
+    if found:
         near = difflib.get_close_matches(name, list(known), 1)
         meant = f" (did you mean {near[0]}?)" if near else ""
         return f"no setting {name!r}{meant}; `--help` lists them all"
@@ -119,7 +121,6 @@ def _config_file(name: str) -> str:
     near = difflib.get_close_matches(name, shipped, 1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise UserError(f"no configuration {name!r}{meant}; give a file or one of {', '.join(shipped)}")
-
 
 
 def _shipped() -> dict[str, Path]:

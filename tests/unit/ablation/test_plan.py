@@ -8,7 +8,8 @@ import yaml
 
 from amesh.ablation.plan import Ablation, budget, plan, read_ablation
 from amesh.errors import UserError
-from amesh.training.cli import conf_folder, parsed
+from amesh.training.parser import parsed
+from amesh.training.settings import conf_folder
 
 SHIPPED = sorted(path.stem for path in (conf_folder() / "ablation").glob("*.yaml"))
 GOOD = {
@@ -32,9 +33,7 @@ def test_the_ablation_of_the_paper_is_there() -> None:
 def shipped(request: pytest.FixtureRequest) -> tuple[Ablation, dict[str, Any]]:
     """A shipped ablation, and what `amesh fit` makes of each variant's words."""
     found = read_ablation(request.param)
-    configs = {
-        name: parsed(["fit", *found.common, *own]).fit for name, own in found.variants.items()
-    }
+    configs = {name: parsed(["fit", *found.common, *own]) for name, own in found.variants.items()}
     return found, configs
 
 

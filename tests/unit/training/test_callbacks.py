@@ -2,14 +2,16 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from amesh.training.callbacks import BestCheckpoint, Progress, StopTogether, network_name
-from amesh.training.cli import BuildingOnly, named_configs
+from amesh.training.cli import TrainingCLI
 from amesh.training.tracking import Tracker
 
 
@@ -71,7 +73,7 @@ class _Alone:
 
 # ------------------------------------------------------------------------------- the progress bar
 
-RUN = ["fit", "--config", "quick", "--trainer.logger=false"]
+RUN = ["--config", "quick", "--trainer.logger=false"]
 
 
 @pytest.fixture
@@ -80,23 +82,27 @@ def quiet(monkeypatch):
     monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
 
-@pytest.mark.parametrize(("epochs", "shown"), [("-1", "Epoch 3"), ("5", "Epoch 3/4")])
+@pytest.mark.parametrize(("epochs", "shown"), [(-1, "Epoch 3"), (5, "Epoch 3/4")])
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # Lightning calls a deprecated function
 @pytest.mark.usefixtures("quiet")
-def test_the_bar_names_the_number_of_epochs_only_where_there_is_one(epochs, shown):
-    words = [*RUN, f"--trainer.max_epochs={epochs}"]
-    built = BuildingOnly(named_configs(words))
-    bar = built.trainer.progress_bar_callback
+def test_the_bar_names_the_number_of_epochs_only_if_there_is_one(epochs, shown):
+    from rich.progress import Progress as RichProgress
+
+    trainer = TrainingCLI("fit", [*RUN, f"--trainer.max_epochs={epochs}"]).trainer
+    bar = trainer.progress_bar_callback
     assert isinstance(bar, Progress)
-    bar.setup(built.trainer, built.model, "fit")
-    assert bar._get_train_description(3).strip() == shown
+    first, *others = bar.configure_columns(trainer)
+    assert others
+    progress = RichProgress(first, disable=True)
+    progress.add_task(f"Epoch 3/{trainer.max_epochs - 1}")  # as Lightning describes it
+    assert first.render(progress.tasks[0]).plain == shown
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.usefixtures("quiet")
 def test_a_bar_that_is_switched_off_stays_off():
     words = [*RUN, "--trainer.enable_progress_bar=false"]
-    assert BuildingOnly(named_configs(words)).trainer.progress_bar_callback is None
+    assert TrainingCLI("fit", words).trainer.progress_bar_callback is None
 
 
 # -------------------------------------------------------------- SIGTERM to one of several processes
@@ -140,9 +146,17 @@ def test_all_stop_where_any_is_asked(make: Make, asked: bool, others: float) -> 
     stop.on_train_start(trainer, MODULE)
     if asked:
         os.kill(os.getpid(), signal.SIGTERM)
-    assert not trainer.received_sigterm  # not in the middle of a step
+    stop.on_train_batch_start(trainer, MODULE, None, 0)  # the others do not know yet
     stop.on_train_batch_end(trainer, MODULE, None, None, 0)
-    assert trainer.received_sigterm is (asked or others > 0)
+    for go_on in (
+        partial(stop.on_train_batch_start, trainer, MODULE, None, 1),
+        partial(stop.on_validation_start, trainer, MODULE),
+    ):
+        if asked or others > 0:
+            with pytest.raises(SIGTERMException):
+                go_on()
+        else:
+            go_on()
 
 
 @pytest.mark.usefixtures("own_handler")

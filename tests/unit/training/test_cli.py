@@ -5,8 +5,10 @@ import yaml
 
 from amesh.errors import UserError
 from amesh.training import cli
+from amesh.training.parser import parsed
+from amesh.training.settings import conf_folder, named_configs
 
-CONF = cli.conf_folder()
+CONF = conf_folder()
 # A configuration stands alone, a fragment in a folder is laid over one; sweeps are W&B's, and
 # ablations have tests of their own.
 WHOLE = sorted(path.stem for path in CONF.glob("*.yaml"))
@@ -18,7 +20,7 @@ FRAGMENTS = sorted(
 
 
 def parse(*words: str):
-    return cli.parsed(words).fit
+    return parsed(words)
 
 
 def test_the_configurations_of_the_design_are_there():
@@ -74,7 +76,7 @@ def test_a_later_word_wins():
 
 def test_an_unknown_configuration_is_refused_with_those_there_are():
     with pytest.raises(UserError, match=r"no configuration 'quik'.*paper.*quick") as caught:
-        cli.named_configs(["fit", "--config", "quik"])
+        named_configs(["fit", "--config", "quik"])
     assert "sweeps" not in str(caught.value)
 
 
@@ -87,11 +89,15 @@ def test_an_unknown_configuration_is_refused_with_those_there_are():
         ),
         (
             "--model.optimiser.learning_rat=1",
-            "no setting 'model.optimiser.learning_rat'; did you mean "
-            "model.optimiser.learning_rate? `--help` lists them all",
+            "no setting 'model.optimiser.learning_rat' (did you mean "
+            "model.optimiser.learning_rate?); `--help` lists them all",
         ),
         ("--nonsense=1", "no setting 'nonsense'; `--help` lists them all"),
-        ("--data.train=[{pth: x}]", "data.train: Option 'pth' is not accepted"),
+        (
+            "--data.train=[{pth: x}]",
+            "data.train: expected a path, or a list of paths and of mappings with the keys path, "
+            "format, images, scheme, coordinates, licence, repeat, only, without; got [{pth: x}]",
+        ),
         ("--trainer.logger=no.Logger", "trainer.logger: No module named 'no', got no.Logger"),
         (
             "--trainer.limit_val_batches=x",
@@ -108,7 +114,7 @@ def test_a_setting_that_is_refused_is_one_line(word, expected, capsys):
 def test_a_setting_in_a_file_is_refused_as_one_on_the_command_line(tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text("model: {optimiser: {learning_rat: 1}}")
-    expected = r"^no setting 'model\.optimiser\.learning_rat'; did you mean .*learning_rate\?"
+    expected = r"^no setting 'model\.optimiser\.learning_rat' \(did you mean .*learning_rate\?"
     with pytest.raises(UserError, match=expected):
         parse("fit", "--config", "quick", "--config", str(own))
 
@@ -127,12 +133,12 @@ def test_one_seed_governs_and_a_part_may_have_its_own():
 def test_users_own_files_are_taken_as_they_are(tmp_path):
     own = tmp_path / "quick.yaml"
     own.write_text("{}")
-    assert cli.named_configs(["fit", "-c", str(own)]) == ["fit", "-c", str(own)]
+    assert named_configs(["fit", "-c", str(own)]) == ["fit", "-c", str(own)]
 
 
 def test_help_tells_every_setting(capsys):
     with pytest.raises(SystemExit, match="0"):
-        cli.parsed(["fit", "--help"])
+        parsed(["fit", "--help"])
     text = capsys.readouterr().out
     for setting in ("--model.network.input_size", "--model.losses.wing_width", "--averaging.decay"):
         assert setting in text
@@ -148,16 +154,60 @@ def test_nothing_to_validate_on_is_not_warned_of():
 @pytest.mark.parametrize("under", ["paper", "quick", "fine_tune"])
 def test_groups_of_data_say_all_that_they_stand_for(under):
     def composed(group: str):
-        return cli.parsed(["fit", "--config", under, "--config", f"data/{group}"]).fit.data
+        return parsed(["fit", "--config", under, "--config", f"data/{group}"]).data
 
     shards = composed("shards")
     assert (shards.synthetic.faces, shards.synthetic.val) == (0, 0)
     assert [str(source.path) for source in shards.train] == ["shards"]
-    synthetic = cli.parsed(
+    synthetic = parsed(
         ["fit", "--config", under, "--config", "data/shards", "--config", "data/synthetic"]
-    ).fit.data
+    ).data
     for found in (composed("synthetic"), synthetic):
         assert list(found.train) == []
         assert found.hold_out == 0
         assert found.synthetic.fresh
         assert found.synthetic.faces > 0
+
+
+def test_a_set_in_a_file_is_refused_by_its_key(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("data: {train: [{pth: x}]}")
+    with pytest.raises(UserError, match=r"data\.train: Option 'pth' is not accepted"):
+        parse("fit", "--config", str(own))
+
+
+@pytest.mark.parametrize(
+    ("value", "paths"),
+    [
+        ("shards", ["shards"]),
+        ("[a, b.jsonl]", ["a", "b.jsonl"]),
+        ("[a, {path: b, repeat: 2}]", ["a", "b"]),
+        ("[{path: b, repeat: 2}]", ["b"]),
+        ("[]", []),
+    ],
+)
+def test_a_set_is_a_path_or_a_mapping(value, paths):
+    built = cli.TrainingCLI("fit", ["--config", "quick", f"--data.train={value}"])
+    sets = built.datamodule.configs["train"]
+    assert [(str(one.path), one.repeat) for one in sets] == [
+        (path, 2.0 if path == "b" else 1.0) for path in paths
+    ]
+
+
+def test_the_help_begins_with_the_configurations_and_our_settings(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["fit", "--help"])
+    text = capsys.readouterr().out
+    places = [
+        text.index(one)
+        for one in ("quick", "trainer/gpu", "--model.network", "--data.hold_out", "--trainer.")
+    ]
+    assert places == sorted(places)
+    assert len(text.split("\n\n")[0].splitlines()) == 1  # the usage is a line
+
+
+def test_each_verb_has_the_arguments_of_its_own(capsys):
+    for verb, has in (("fit", False), ("validate", True), ("test", True)):
+        with pytest.raises(SystemExit, match="0"):
+            parse(verb, "--help")
+        assert ("--verbose" in capsys.readouterr().out) == has

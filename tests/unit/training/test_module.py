@@ -10,6 +10,7 @@ from amesh.nn.config import NAMED, RegionConfig
 from amesh.training import cli, parts
 from amesh.training.module import LandmarkTraining
 from amesh.training.optimiser import OptimiserConfig, build
+from amesh.training.parser import parsed
 
 TINY = NAMED["tiny-128"]
 
@@ -94,7 +95,7 @@ def test_a_checkpoint_does_not_override_what_was_asked_for(tmp_path):
     whole = {"state_dict": {}, "optimizer_states": [], "lr_schedulers": [], "loops": {}}
     torch.save(whole | {"hyper_parameters": {"seed": 99}, "amesh": {"wandb": "abc"}}, path)
     words = ["fit", "--config", "fine_tune", "--config", "logger/wandb"]
-    config = cli.parsed([*words, "--model.seed=5", f"--ckpt_path={path}"]).fit
+    config = parsed([*words, "--model.seed=5", f"--ckpt_path={path}"])
     assert config.model.seed == 5
     assert config.model.warm_start is None  # the checkpoint's weights come instead
     assert config.trainer.logger.init_args.id == "abc"  # the run goes on in W&B too
