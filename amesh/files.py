@@ -1,4 +1,4 @@
-"""Writes files so that nobody ever sees a partial one."""
+"""Writes files so that nobody ever sees a partial one, and locks."""
 
 import errno
 import os
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from filelock import FileLock, Timeout
 
 from amesh.errors import UserError
 
@@ -79,6 +81,35 @@ def _create_beside(path: Path) -> tuple[Path, IO[bytes]]:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         with suppress(FileExistsError):
             return temporary, temporary.open("xb")
+
+
+@contextmanager
+def locked(path: Path, taken: str = "", wait: bool = False) -> Iterator[None]:
+    """Holds a lock file while the block runs; the system releases it if the process dies.
+
+    The file itself stays. Its folder is created if it is missing.
+
+    Args:
+        path: The lock file.
+        taken: What to tell the user if another process holds it.
+        wait: Wait for the other process instead.
+
+    Raises:
+        UserError: Another process holds the lock, or the file cannot be written.
+    """
+    lock = FileLock(path)
+    with as_user_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=wait)
+        except Timeout:
+            raise UserError(taken) from None
+        except NotImplementedError as error:
+            raise UserError(f"{path}: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

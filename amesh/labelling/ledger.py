@@ -5,19 +5,14 @@ disagreement and facts of its faces, a line each), `skipped-0003.jsonl` (inputs 
 face, a line each, written at once). Whatever rank wrote something, every rank reads it.
 """
 
-import contextlib
-import fcntl
 import json
-import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from amesh.data.sources.keys import face_key
 from amesh.data.sources.shard_files import INDEX_SUFFIX, written_keys
-from amesh.errors import UserError
 from amesh.files import as_user_error
 
 Reason = Literal["no face", "dropped", "unreadable"]
@@ -68,30 +63,6 @@ class SkippedFile:
         self._file.close()
         if not self.path.stat().st_size:
             self.path.unlink()
-
-
-@contextlib.contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[None]:
-    """Holds a lock file while the block runs; the system lets go of it if the process dies.
-
-    Raises:
-        UserError: Another process holds it, and `wait` is not set.
-    """
-    with as_user_error(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise UserError(
-                f"{path.parent}: another process labels into this folder as the same rank; "
-                "wait for it, or give each process its own --rank"
-            ) from None
-        except OSError:
-            pass  # a file system without locks: the user has to know
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def clear_leftovers(folder: Path, rank: int, ranks: int) -> list[Path]:

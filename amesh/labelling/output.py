@@ -18,8 +18,8 @@ from PIL import Image
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.labelled_folder import FaceFigures
 from amesh.data.sources.shard_files import ShardWriter
-from amesh.files import write_atomically
-from amesh.labelling.ledger import SkippedFile, clear_leftovers, locked, shard_name
+from amesh.files import locked, write_atomically
+from amesh.labelling.ledger import SkippedFile, clear_leftovers, shard_name
 from amesh.labelling.sources import Share
 from amesh.pipeline.images import read_image
 
@@ -49,7 +49,11 @@ class Output:
     def __enter__(self) -> "Output":
         self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            stack.enter_context(locked(self.folder / f".{self._name}.lock"))
+            taken = (
+                f"{self.folder}: another process labels into this folder as the same rank; "
+                "wait for it, or give each process its own --rank"
+            )
+            stack.enter_context(locked(self.folder / f".{self._name}.lock", taken))
             clear_leftovers(self.folder, self.share.rank, self.share.ranks)
             self.skipped = SkippedFile(self.folder, self.share.rank)
             stack.callback(self.skipped.close)

@@ -12,8 +12,8 @@ import numpy as np
 from amesh.data.sources.labelled_folder import LABELLED_BY, FaceFigures, read_whole, skipped
 from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.errors import UserError
-from amesh.files import write_atomically
-from amesh.labelling.ledger import SHARDS, finished, locked
+from amesh.files import locked, write_atomically
+from amesh.labelling.ledger import SHARDS, finished
 from amesh.labelling.teacher import Member, Teacher
 from amesh.weights import store
 

@@ -1,12 +1,13 @@
 import os
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from amesh.errors import UserError
-from amesh.files import replacing, write_atomically
+from amesh.files import locked, replacing, write_atomically
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o007])
@@ -87,3 +88,49 @@ def test_a_device_is_written_to_directly() -> None:
 def test_a_full_disk_is_one_line() -> None:
     with pytest.raises(UserError, match="No space left"):
         write_atomically(Path("/dev/full"), b"content")
+
+
+def test_a_lock_is_for_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "new" / ".lock"
+    with (
+        locked(path, "somebody else is at work"),
+        pytest.raises(UserError, match="somebody else is at work"),
+        locked(path, "somebody else is at work"),
+    ):
+        pass
+    with locked(path, "somebody else is at work"):
+        pass
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path, run_python: Callable[[str], str]) -> None:
+    path = tmp_path / ".lock"
+    code = "import os; from pathlib import Path; from amesh.files import locked\n"
+    code += f"with locked(Path({str(path)!r})): print('held', flush=True); os._exit(0)"
+    assert run_python(code) == "held\n"
+    with locked(path, "still held"):
+        pass
+
+
+def test_one_who_waits_gets_the_lock_when_it_is_released(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    order: list[str] = []
+
+    def wait() -> None:
+        with locked(path, wait=True):
+            order.append("second")
+
+    waiting = threading.Thread(target=wait)
+    with locked(path):
+        waiting.start()
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]
+
+
+def test_a_lock_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(UserError, match="cannot be written"),
+        locked(tmp_path / "file" / ".lock"),
+    ):
+        pass

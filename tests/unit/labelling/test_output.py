@@ -13,7 +13,7 @@ from amesh.data.sources.problems import Problems
 from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
-from amesh.labelling.ledger import SkippedFile, clear_leftovers, finished, locked
+from amesh.labelling.ledger import SkippedFile, clear_leftovers, finished
 from amesh.labelling.output import Output, encode, open_picture, store
 from amesh.labelling.sources import Share
 
@@ -116,12 +116,6 @@ def test_a_rank_is_one_process(tmp_path: Path):
             pass
     with Output(tmp_path, Share(1, 2)):
         pass
-
-
-def test_a_lock_is_let_go_of_at_the_end(tmp_path: Path):
-    for wait in (False, True):
-        with locked(tmp_path / "lock", wait):
-            pass
 
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path):
