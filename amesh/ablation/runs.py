@@ -6,24 +6,24 @@ it trains and `network.safetensors` when it is done.
 """
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from amesh.ablation.training import FOLDER
 from amesh.errors import UserError
-from amesh.files import as_user_error
+from amesh.files import as_user_error, locked
 
-FIT = (sys.executable, "-m", "amesh", "fit")
+FIT = (sys.executable, "-m", "amesh.ablation.training", "fit")
 # How often it is looked whether a training has ended, and how long one may take to save [s].
 _LOOK, _PATIENCE = 0.2, 120.0
 
@@ -81,7 +81,11 @@ def train(
     if None not in done:
         return
     running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
-    with _alone(runs, say) as lock:
+    taken = (
+        f"{runs}: another `amesh ablate` trains there; wait for it, or score what is done with "
+        "--score-only"
+    )
+    with locked(runs / ".lock", taken):
         waiting = deque(job for job in jobs if network(job) is None)
         ended, total = 0, len(waiting)
         try:
@@ -90,7 +94,7 @@ def train(
                     job = waiting.popleft()
                     checkpoint = _newest(job, "last.ckpt")
                     threads = _cores() // (parallel * _processes(job))
-                    process = _start(job, checkpoint, threads, program, lock)
+                    process = _start(job, checkpoint, threads, program)
                     running[process] = (job, time.monotonic())
                     say(f"{_title(job)}: {'goes on' if checkpoint else 'starts'}")
                 time.sleep(_LOOK)
@@ -137,9 +141,9 @@ def _settings(version: Path) -> dict[str, Any]:
 
 
 def _start(
-    job: Job, checkpoint: Path | None, threads: int, program: Sequence[str], lock: int
+    job: Job, checkpoint: Path | None, threads: int, program: Sequence[str]
 ) -> subprocess.Popen[bytes]:
-    words = [*program, *job.words, f"--trainer.default_root_dir={job.folder}"]
+    words = [*program, *job.words, f"{FOLDER}{job.folder}"]
     words += ["--trainer.enable_progress_bar=false"]
     words += [f"--ckpt_path={checkpoint}"] if checkpoint else []
     own = os.environ.get("OMP_NUM_THREADS", "")
@@ -156,7 +160,6 @@ def _start(
             stderr=subprocess.STDOUT,
             env=os.environ | {"OMP_NUM_THREADS": str(threads)},
             start_new_session=True,  # Ctrl-C is for us alone: SIGTERM makes a training save
-            pass_fds=(lock,),  # where we are killed, the folder stays taken until it has ended
         )
 
 
@@ -189,31 +192,12 @@ def _stop(running: Mapping[subprocess.Popen[bytes], str], say: Callable[[str], N
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Ends a training with the processes that it started, which outlive it where it died early."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-@contextlib.contextmanager
-def _alone(runs: Path, say: Callable[[str], None]) -> Iterator[int]:
-    """Holds the folder's lock, which the system lets go of when its last holder ends."""
-    path = runs / ".lock"
-    with as_user_error(path):
-        runs.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{runs}: another `amesh ablate` trains there; wait for it, or score what is done "
-                "with --score-only"
-            ) from None
-        except OSError:
-            say(f"{runs}: no locks on this file system; see to it that nothing else trains there")
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _cores() -> int:

@@ -15,6 +15,7 @@ import yaml
 from amesh.ablation import runs
 from amesh.ablation.runs import Job, differences, network, train
 from amesh.errors import UserError
+from amesh.files import locked
 
 # Trains for no time at all; notes what it was called with, and does what its words say.
 PROGRAM = """
@@ -183,7 +184,7 @@ def test_finished_trainings_are_not_repeated(tmp_path: Path, program: Sequence[s
     train([_job(tmp_path, "a"), _job(tmp_path, "a", 1)], 1, tmp_path, program, _quiet)
     assert _notes(tmp_path) == ["start a seed-0", "end a seed-0", "start a seed-1", "end a seed-1"]
     # Nothing to do takes no lock: the table of what is done can be written meanwhile.
-    with runs._alone(tmp_path, _quiet):
+    with locked(tmp_path / ".lock"):
         train([_job(tmp_path, "a")], 1, tmp_path, program, _quiet)
 
 
@@ -301,25 +302,6 @@ def test_one_call_trains_in_a_folder(tmp_path: Path, program: Sequence[str]) -> 
     train([_job(tmp_path, "a")], 1, tmp_path, program, second)
     assert refused == ["yes"]
     train([_job(tmp_path, "b")], 1, tmp_path, program, _quiet)
-
-
-def test_an_orphaned_training_keeps_the_folder(tmp_path: Path) -> None:
-    """Where `amesh ablate` is killed its trainings go on; a second one must not join them."""
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    code = f"open({str(gate)!r}).read()"
-    with runs._alone(tmp_path, _quiet) as lock:
-        job = _job(tmp_path, "a")
-        process = runs._start(job, None, 1, [sys.executable, "-c", code], lock)
-    with (
-        pytest.raises(UserError, match="another `amesh ablate` trains there"),
-        runs._alone(tmp_path, _quiet),
-    ):
-        pass
-    threading.Thread(target=gate.write_text, args=("go",)).start()
-    assert process.wait() == 0
-    with runs._alone(tmp_path, _quiet):
-        pass
 
 
 def test_a_run_that_a_logger_named_is_the_same_training() -> None:
