@@ -36,7 +36,7 @@ _log = logging.getLogger("pytorch_lightning.amesh")
 
 
 class FaceData(pl.LightningDataModule):
-    """Labelled faces of any number of sources, and synthetic ones.
+    """The data: labelled sets, and synthetic faces.
 
     Every batch is addressed by seed, epoch and number, so that a checkpoint goes on exactly where
     it was made.
@@ -65,12 +65,11 @@ class FaceData(pl.LightningDataModule):
             val: Sets to validate on, in the same form.
             test: Sets to test on, in the same form; the validation data by default.
             hold_out: Share of the training faces, by whole persons, to validate on instead.
-            synthetic: Faces that are rendered, not read.
+            synthetic: Synthetic faces.
             batch_size: Faces per batch and training process.
             workers: Processes that read pictures, per training process; 0 reads in it.
-            augment: Augmentation of the training pictures; others are never changed.
-            on_bad: Whether a record that cannot be used is counted, named and skipped, or stops
-                the run.
+            augment: Augmentation of the training pictures; others are not augmented.
+            on_bad: What to do with a record that cannot be used: count, name and skip it, or stop.
             seed: Seed of the order, the augmentation and the synthetic faces.
 
         Raises:

@@ -34,7 +34,7 @@ from amesh.weights.architectures import ARCHITECTURES, LandmarkArchitecture
 
 
 class LandmarkTraining(pl.LightningModule):
-    """Trains any network of the family: the Attention Mesh and the baselines of its tables alike.
+    """The network to train: the Attention Mesh, or a baseline of the paper's tables.
 
     It expects batches of `amesh.data.loading.sample.Batch`, already augmented, on the device.
     """
@@ -55,16 +55,17 @@ class LandmarkTraining(pl.LightningModule):
         """Builds the network.
 
         Args:
-            architecture: Which network of the family.
-            network: Its sizes.
-            losses: What is minimised.
-            optimiser: How the weights move.
-            schedule: The two phases.
-            warm_start: Installed weights, or a weights file, to start from; what fits is taken.
-            freeze: Parts that keep their weights: `shared`, `mesh`, `regions.lips`, ...
-            bf16: Whether the trunks compute in bfloat16; heads and geometry never do.
-            compile_network: Whether the network is compiled, which pays on a GPU.
-            seed: Of the jitter of ideal crops.
+            architecture: Network of the family to train.
+            network: Sizes and options of the network.
+            losses: Weights and shape of the loss.
+            optimiser: Optimiser and learning rate.
+            schedule: The two phases of training: on ideal crops, then on predicted ones.
+            warm_start: Installed weights, or a weights file, to start from; the parts that fit are
+                used.
+            freeze: Parts that are not trained: `shared`, `mesh`, `regions.lips`, ...
+            bf16: Compute the trunks in bfloat16; heads and geometry stay in float32.
+            compile_network: Compile the network, which is faster on a GPU.
+            seed: Seed of the jitter of ideal crops.
 
         Raises:
             UserError: The sizes cannot be built, a region to weigh or a part to freeze does not

@@ -13,14 +13,14 @@ from amesh.errors import UserError
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """How the weights move.
+    """Optimiser and learning rate.
 
     Attributes:
-        learning_rate: At its highest, after the warm-up.
-        weight_decay: Of kernels; biases, slopes and norms have none.
-        betas: Of AdamW.
-        warm_up: Share of the steps in which the rate rises from near 0.
-        final: The rate at the end, as a share of the highest.
+        learning_rate: Highest learning rate, after the warm-up.
+        weight_decay: Weight decay of kernels; biases, slopes and norms have none.
+        betas: Decay rates of AdamW's two moments.
+        warm_up: Share of the steps in which the learning rate rises from near 0.
+        final: Learning rate at the end, as a share of the highest.
     """
 
     learning_rate: float = 2e-3

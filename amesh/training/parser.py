@@ -20,12 +20,7 @@ from amesh.training.settings import complaint, named_configs, share_seed, shippe
 from amesh.training.worst_faces import WorstFaces
 from amesh.version import __version__
 
-# What each verb is for, and the arguments of the Trainer's method that amesh gives itself.
-VERBS = {
-    "fit": "train a network",
-    "validate": "compute a network's errors and losses on validation data",
-    "test": "compute a network's errors and losses on test data",
-}
+# Arguments of the Trainer's methods that amesh gives itself.
 _GIVEN = ("model", "train_dataloaders", "val_dataloaders", "dataloaders", "datamodule")
 # Of `--ckpt_path`: Lightning finds the file itself.
 _KEYWORDS = ("best", "last", "hpc", "registry")
@@ -42,7 +37,7 @@ def make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
     """The parser of a verb: our settings first, then those of Lightning's Trainer.
 
     Args:
-        verb: One of `VERBS`.
+        verb: `fit`, `validate` or `test`.
 
     Returns:
         The parser, and the settings that are arguments of the Trainer's method.
@@ -171,8 +166,6 @@ def _description(verb: str) -> str:
     wholes, fragments = shipped_configs()
     width = max(map(len, wholes))
     lines = [
-        VERBS[verb],
-        "",
         "Settings come from configurations and from the command line; later ones win. A",
         "configuration is a YAML file, or the name of one that comes with amesh:",
         "",

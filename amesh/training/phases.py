@@ -25,11 +25,11 @@ _TINY = 1e-6
 
 @dataclass(frozen=True)
 class PhaseConfig:
-    """How long the first phase lasts, and how exact its crops are.
+    """The two phases of training: on ideal crops, then on predicted ones.
 
     Attributes:
-        ideal: Share of all steps that use ideal crops; 0 for fine-tuning, 1 for phase 1 alone.
-        jitter: How far each of theta's six numbers errs around the ideal; see
+        ideal: Share of the steps in phase 1, which uses ideal crops; 0 for fine-tuning.
+        jitter: Size of the random errors of ideal crops, in each of theta's six numbers; see
             `amesh.data.augment.region_jitter.jitter_thetas`.
     """
 

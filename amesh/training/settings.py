@@ -103,12 +103,12 @@ def shipped_configs() -> tuple[dict[str, str], list[str]]:
     wholes: dict[str, str] = {}
     fragments: dict[str, list[str]] = {}
     for name, path in _shipped().items():
-        folder, _, _ = name.rpartition("/")
+        folder = name.rpartition("/")[0]
         if folder:
             fragments.setdefault(folder, []).append(name)
         else:
             first = path.read_text(encoding="utf-8").splitlines()[0]
-            wholes[name] = re.split(r"(?<=[.:;])(?: |$)", first.lstrip("# "))[0].rstrip(".:;")
+            wholes[name] = first.lstrip("# ").removesuffix(".")
     return wholes, [", ".join(names) for names in fragments.values()]
 
 

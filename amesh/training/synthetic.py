@@ -22,14 +22,14 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True)
 class SyntheticData:
-    """Faces that are made, not read: the data that is always there.
+    """Synthetic faces, the data that is always available.
 
     Attributes:
-        faces: How many an epoch of training holds.
-        val: How many others are validated on.
-        fresh: Whether every epoch makes new ones, on the device that trains; otherwise they are
-            made once, before training, and only their augmentation changes.
-        ranges: How varied they are.
+        faces: Synthetic faces in an epoch of training.
+        val: Synthetic faces to validate on, other than those.
+        fresh: Render new faces in every epoch, on the device that trains; otherwise they are
+            rendered once, before training, and only their augmentation changes.
+        ranges: Variety of the synthetic faces.
     """
 
     faces: int = 0

@@ -42,7 +42,7 @@ class Face(NamedTuple):
 
 
 class WorstFaces(Callback):
-    """Draws the faces with the largest errors; of the first rank's share, where there are many.
+    """Draws the faces with the largest validation errors, of the first rank's share.
 
     Nothing is drawn unless it is asked for, and nothing leaves the machine unless that is asked
     for, too: they are pictures of people.
@@ -52,8 +52,8 @@ class WorstFaces(Callback):
         """Chooses how many.
 
         Args:
-            count: Faces on a sheet `worst-STEP.png` in the run's folder; 0 draws none.
-            upload: Whether the sheet also goes to the tracker.
+            count: Number of faces on the sheet `worst-STEP.png` in the run's folder; 0 draws none.
+            upload: Also send the sheet to W&B.
 
         Raises:
             UserError: A count below 0.
