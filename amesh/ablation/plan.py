@@ -107,7 +107,7 @@ def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
         for name, own in ablation.variants.items():
             words = (*ablation.common, *own, f"--seed_everything={seed}")
             try:
-                found = settings_of(["fit", *words])
+                found = settings_of(("fit", *words))
                 _check(found, seed)
             except UserError as error:
                 raise UserError(f"variant {name!r}: {error}") from None
