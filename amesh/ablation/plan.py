@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ class Ablation:
 
     Attributes:
         name: Of its file.
-        common: Words of `amesh fit` that every variant has.
+        common: Arguments of `amesh fit` that every variant has.
         reference: Name of the variant that the others are compared with.
-        variants: Name to the words that come after the common ones, in the order of the table.
+        variants: Name to the arguments that come after the common ones, in the order of the table.
     """
 
     name: str
@@ -41,21 +42,21 @@ class Ablation:
 
         Raises:
             UserError: No variants, a reference that is none, names that would share a folder, or
-                words that are not the file's to say.
+                arguments that `amesh ablate` sets.
         """
         if not self.variants:
             raise UserError("no variants")
         if self.reference not in self.variants:
             raise UserError(
-                f"reference {self.reference!r} is none of the variants: {', '.join(self.variants)}"
+                f"reference {self.reference!r} is not a variant: {', '.join(self.variants)}"
             )
         folders = Counter(map(slug, self.variants))
         for name in self.variants:
             if not slug(name) or folders[slug(name)] > 1:
-                raise UserError(f"variant {name!r}: give it letters or digits that no other has")
-        for word in (word for words in (self.common, *self.variants.values()) for word in words):
-            if word.split("=")[0] in _OURS:
-                raise UserError(f"{word}: `amesh ablate` sets that itself; leave it out")
+                raise UserError(f"variant {name!r}: needs letters or digits that no other has")
+        for argument in chain(self.common, *self.variants.values()):
+            if argument.split("=")[0] in _OURS:
+                raise UserError(f"{argument}: set by `amesh ablate`; leave it out")
 
 
 def read_ablation(name: str) -> Ablation:
@@ -78,20 +79,20 @@ def read_ablation(name: str) -> Ablation:
         raise UserError(f"{path}: unknown {', '.join(unknown)}; expected {', '.join(_KEYS)}")
     variants = found.get("variants") or {}
     if not isinstance(variants, dict):
-        raise UserError(f"{path}: variants: expected a mapping from name to words of `amesh fit`")
+        raise UserError(f"{path}: variants: expected names, each with arguments of `amesh fit`")
     try:
         return Ablation(
             path.stem,
-            _words(found.get("common"), "common"),
+            _arguments(found.get("common"), "common"),
             str(found.get("reference")),
-            {str(name): _words(words, f"variant {name!r}") for name, words in variants.items()},
+            {str(name): _arguments(own, f"variant {name!r}") for name, own in variants.items()},
         )
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
 def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
-    """All trainings, all variants of the first seed first: then a part of them is a table, too.
+    """All trainings, all variants of the first seed first, so that a part of them makes a table.
 
     Args:
         ablation: What is varied.
@@ -99,20 +100,21 @@ def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
         runs: The folder of all trainings.
 
     Raises:
-        UserError: Words of a variant that `amesh fit` refuses, or that would void its trainings.
+        UserError: A variant has arguments that `amesh fit` refuses, or that would void its
+            trainings.
     """
     quieten()
     jobs = []
     for seed in range(seeds):
         for name, own in ablation.variants.items():
-            words = (*ablation.common, *own, f"--seed_everything={seed}")
+            arguments = (*ablation.common, *own, f"--seed_everything={seed}")
             try:
-                found = settings_of(("fit", *words))
+                found = settings_of(("fit", *arguments))
                 _check(found, seed)
             except UserError as error:
                 raise UserError(f"variant {name!r}: {error}") from None
             folder = runs / slug(name) / f"seed-{seed}"
-            jobs.append(Job(name, seed, words, found, folder))
+            jobs.append(Job(name, seed, arguments, found, folder))
     return jobs
 
 
@@ -126,13 +128,13 @@ def _check(settings: Mapping[str, Any], seed: int) -> None:
         f"{part}.seed={settings[part]['seed']}": settings[part]["seed"] != seed
         for part in ("data", "model")
     }
-    for word, wrong in own.items():
+    for argument, wrong in own.items():
         if wrong:
-            raise UserError(f"{word}: files and seeds are the ablation's to say; leave it out")
+            raise UserError(f"{argument}: files and seeds are set by `amesh ablate`; leave it out")
 
 
 def budget(settings: Mapping[str, Any]) -> str:
-    """How long settings train, in words: equal words are equal budgets."""
+    """How long settings train, as text: equal texts are equal budgets."""
     trainer, batch = settings["trainer"], settings["data"]["batch_size"]
     steps, epochs = trainer["max_steps"], trainer["max_epochs"]
     ends = [f"{steps:,} steps"] if steps and steps > 0 else []
@@ -154,11 +156,11 @@ def slug(name: str) -> str:
     return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _words(found: Any, where: str) -> tuple[str, ...]:
+def _arguments(found: Any, where: str) -> tuple[str, ...]:
     if found is None:
         return ()
-    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
-        raise UserError(f"{where}: expected a list of words of `amesh fit`, found {found!r}")
+    if not isinstance(found, list) or not all(isinstance(argument, str) for argument in found):
+        raise UserError(f"{where}: expected a list of arguments of `amesh fit`, found {found!r}")
     return tuple(found)
 
 
@@ -168,4 +170,4 @@ def _file(name: str) -> Path:
     shipped = {path.stem: path for path in sorted((conf_folder() / "ablation").glob("*.yaml"))}
     if name in shipped:
         return shipped[name]
-    raise UserError(f"no ablation {name!r}: shipped are {', '.join(shipped)}, or give a file")
+    raise UserError(f"no ablation {name!r}: give a file or one of {', '.join(shipped)}")

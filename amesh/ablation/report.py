@@ -55,8 +55,8 @@ class Made:
         name: Of the ablation.
         reference: The variant that the others are compared with.
         seeds: Of the trainings, the same for all variants.
-        common: Words of `amesh fit` that all variants have.
-        words: The words that a variant has after these, by its name.
+        common: Arguments of `amesh fit` that all variants have.
+        arguments: The arguments that a variant has after these, by its name.
         budgets: How long each variant was trained.
     """
 
@@ -64,7 +64,7 @@ class Made:
     reference: str
     seeds: tuple[int, ...]
     common: tuple[str, ...]
-    words: dict[str, tuple[str, ...]]
+    arguments: dict[str, tuple[str, ...]]
     budgets: dict[str, str]
 
 
@@ -137,7 +137,7 @@ def markdown(
     """The tables."""
     seeds = len(made.seeds)
     how = _SEVERAL if seeds > 1 else _ONE
-    freedom = (len(made.words) - 1) * (seeds - 1)
+    freedom = (len(made.arguments) - 1) * (seeds - 1)
     reference = next(cost for cost in spent if cost.variant == made.reference)
     blocks = [
         f"# Ablation: {made.name}",
@@ -151,11 +151,11 @@ def markdown(
             blocks += [f"Changes [%] seed by seed ({told['seeds']}):", _by_seed(found)]
     caption = _COST.format(time=reference.time, rounds=ROUNDS)
     blocks += ["## Size and time", caption, _costs(spent, reference)]
-    rows = [[name, _code(words) or "(none)"] for name, words in made.words.items()]
+    rows = [[name, _code(arguments) or "(none)"] for name, arguments in made.arguments.items()]
     blocks += [
         "## How the variants differ",
-        f"Words of `amesh fit`, after those that all have: {_code(made.common) or 'none'}.",
-        table(["variant", "words"], rows),
+        f"Arguments of `amesh fit`, after those that all have: {_code(made.common) or 'none'}.",
+        table(["variant", "arguments"], rows),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -213,8 +213,8 @@ def _costs(spent: Sequence[Cost], reference: Cost) -> str:
     return table(["variant", "parameters", "MMAC", "time over reference"], rows)
 
 
-def _code(words: Sequence[str]) -> str:
-    return f"`{' '.join(words)}`" if words else ""
+def _code(arguments: Sequence[str]) -> str:
+    return f"`{' '.join(arguments)}`" if arguments else ""
 
 
 def _inline(value: Any) -> str:

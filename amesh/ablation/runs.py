@@ -35,14 +35,14 @@ class Job:
     Attributes:
         variant: What it is a training of.
         seed: Of its random numbers.
-        words: Of `amesh fit`.
+        arguments: Of `amesh fit`.
         settings: What they mean, in full.
         folder: Where it goes.
     """
 
     variant: str
     seed: int
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     settings: Mapping[str, Any]
     folder: Path
 
@@ -70,7 +70,7 @@ def train(
         parallel: So many at a time; each has its share of the cores, or of OMP_NUM_THREADS where
             that is less.
         runs: The folder of all of them; one call at a time trains there.
-        program: What trains, without its words.
+        program: What trains, without its arguments.
         say: Is told of each start and end.
 
     Raises:
@@ -82,7 +82,7 @@ def train(
         return
     running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
     taken = (
-        f"{runs}: another `amesh ablate` trains there; wait for it, or score what is done with "
+        f"{runs}: another `amesh ablate` trains there; wait for it, or evaluate what is done with "
         "--score-only"
     )
     with locked(runs / ".lock", taken):
@@ -96,7 +96,7 @@ def train(
                     threads = _cores() // (parallel * _processes(job))
                     process = _start(job, checkpoint, threads, program)
                     running[process] = (job, time.monotonic())
-                    say(f"{_title(job)}: {'goes on' if checkpoint else 'starts'}")
+                    say(f"{_title(job)}: {'resumes' if checkpoint else 'starts'}")
                 time.sleep(_LOOK)
                 for process in [one for one in running if one.poll() is not None]:
                     job, since = running.pop(process)
@@ -122,7 +122,7 @@ def _newest(job: Job, name: str) -> Path | None:
         for key, (ours, theirs) in differences(job.settings, _settings(version)).items():
             raise UserError(
                 f"{job.folder}: trained with {key} {theirs}, now it is {ours}; "
-                "remove that folder, or give another one with --runs"
+                "remove that folder, or choose another with --runs"
             )
         if (checkpoints / name).is_file():
             found = checkpoints / name
@@ -136,16 +136,16 @@ def _settings(version: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         found = None
     if not isinstance(found, dict):
-        raise UserError(f"{path}: does not say how this was trained; remove {version}")
+        raise UserError(f"{path}: does not state how this was trained; remove {version}")
     return found
 
 
 def _start(
     job: Job, checkpoint: Path | None, threads: int, program: Sequence[str]
 ) -> subprocess.Popen[bytes]:
-    words = [*program, *job.words, f"{FOLDER}{job.folder}"]
-    words += ["--trainer.enable_progress_bar=false"]
-    words += [f"--ckpt_path={checkpoint}"] if checkpoint else []
+    arguments = [*program, *job.arguments, f"{FOLDER}{job.folder}"]
+    arguments += ["--trainer.enable_progress_bar=false"]
+    arguments += [f"--ckpt_path={checkpoint}"] if checkpoint else []
     own = os.environ.get("OMP_NUM_THREADS", "")
     threads = max(1, min(threads, int(own) if own.isdecimal() else threads))
     log = job.folder / "log.txt"
@@ -154,7 +154,7 @@ def _start(
         file = log.open("ab")
     with file:
         return subprocess.Popen(
-            words,
+            arguments,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -187,7 +187,7 @@ def _stop(running: Mapping[subprocess.Popen[bytes], str], say: Callable[[str], N
         for process in running:
             _kill(process)
         for title in deaf:
-            say(f"{title}: did not stop, and was killed; it goes on from its last checkpoint")
+            say(f"{title}: did not stop and was killed; it resumes from its last checkpoint")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -23,8 +23,8 @@ from amesh.benchmark.latency import (
     settings_of,
     table_1,
 )
+from amesh.benchmark.options import Benchmark
 from amesh.charts import Panel, Point, line_charts
-from amesh.deploy.formats import Precision
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.config import NAMED, MeshConfig
@@ -33,27 +33,11 @@ from amesh.version import __version__
 PAPER_RATIO = 0.741  # Table 1: 16.6 ms of 22.4 ms
 
 
-def benchmark(
-    model: str = "paper-256",
-    runtimes: Sequence[str] = ("torch", "onnx"),
-    precisions: Sequence[Precision] = ("fp32",),
-    threads: Sequence[int] = (1,),
-    batches: Sequence[int] = (1,),
-    rounds: int = 50,
-    google: Path | None = None,
-    output: Path = Path("benchmark"),
-) -> int:
+def benchmark(wanted: Benchmark) -> int:
     """Times the networks of Table 1 and writes benchmark.md, benchmark.json and benchmark.svg.
 
     Args:
-        model: A named member of the family; its weights do not matter for time.
-        runtimes: What runs the networks.
-        precisions: Of the exported files.
-        threads: Of one run.
-        batches: Faces per run.
-        rounds: How often each network is called; the median counts.
-        google: The wheel of mediapipe: also times the cascade that Google shipped, in LiteRT.
-        output: Folder for the files.
+        wanted: What to time.
 
     Returns:
         0.
@@ -61,20 +45,21 @@ def benchmark(
     Raises:
         UserError: There is no such member or runtime, or the wheel is another.
     """
-    if model not in NAMED:
-        raise UserError(f"no network named {model!r}; there is: {', '.join(NAMED)}")
-    config = MeshConfig.from_dict({**NAMED[model].to_dict(), "mesh_irises": True})
-    settings = settings_of(runtimes, precisions, threads, batches)
+    if wanted.model not in NAMED:
+        raise UserError(f"no network named {wanted.model!r}; there is: {', '.join(NAMED)}")
+    config = MeshConfig.from_dict({**NAMED[wanted.model].to_dict(), "mesh_irises": True})
+    settings = settings_of(wanted.runtimes, wanted.precisions, wanted.threads, wanted.batches)
     with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
-        modules = None if google is None else _unpack(google, Path(folder))
-        timings = table_1(config, settings, rounds, modules)
-    cuts = cutting(config, rounds)
-    about = _about(model, rounds)
+        modules = None if wanted.google is None else _unpack(wanted.google, Path(folder))
+        timings = table_1(config, settings, wanted.rounds, modules)
+    cuts = cutting(config, wanted.rounds)
+    about = _about(wanted.model, wanted.rounds)
     text = markdown(timings, settings, cuts, about)
+    output = wanted.output
     write_atomically(output / "benchmark.md", text.encode())
     content = {"about": about, "cutting_ms": cuts, "timings": [asdict(one) for one in timings]}
     write_atomically(output / "benchmark.json", json.dumps(content, indent=1).encode())
-    if len(batches) > 1:
+    if len(wanted.batches) > 1:
         write_atomically(output / "benchmark.svg", throughput_chart(timings).encode())
     print(text)
     return 0

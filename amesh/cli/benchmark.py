@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from amesh.benchmark.options import Benchmark
+from amesh.cli.fields import add_fields, from_options
 from amesh.cli.options import needs_training
 from amesh.cli.parsing import positive
 from amesh.deploy import formats
@@ -16,38 +18,27 @@ sizes. --training instead times configurations of `amesh fit`: the training step
 data alone, and both together.
 """
 
+_TRAINING_ROUNDS = 7
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("--model", default="paper-256", help="a named member of the family")
-    parser.add_argument(
-        "--runtime",
-        nargs="+",
-        default=["torch", "onnx"],
-        choices=formats.names(formats.timed()),
-        help="runtimes to time",
-    )
-    parser.add_argument(
-        "--precision",
-        nargs="+",
-        default=["fp32"],
-        choices=formats.precisions(formats.timed()),
-        help="precisions of the exported files",
-    )
-    parser.add_argument(
-        "--threads", nargs="+", type=positive, default=[1], metavar="N", help="numbers of threads"
-    )
-    parser.add_argument(
-        "--batch", nargs="+", type=positive, default=[1], metavar="N", help="batch sizes [faces]"
-    )
-    parser.add_argument(
-        "--rounds", type=positive, metavar="N", help="calls of each (default: 50; 7 for --training)"
-    )
-    parser.add_argument(
-        "--google",
-        type=Path,
-        metavar="WHEEL",
-        help="also time the cascade of networks in this wheel of mediapipe",
+    timed = formats.timed()
+    add_fields(
+        parser,
+        Benchmark,
+        model={"metavar": "NAME"},
+        runtimes={"flag": "--runtime", "choices": formats.names(timed)},
+        precisions={"flag": "--precision", "choices": formats.precisions(timed)},
+        batches={"flag": "--batch"},
+        rounds={
+            "default": None,
+            "type": positive,
+            "help": f"calls of each network (default: {Benchmark.rounds}; "
+            f"{_TRAINING_ROUNDS} for --training)",
+        },
+        google={"metavar": "WHEEL"},
+        output={"metavar": "DIR"},
     )
     parser.add_argument(
         "--training",
@@ -59,13 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shards", type=Path, metavar="DIR", help="shards of faces to train on, for --training"
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("benchmark"),
-        metavar="DIR",
-        help="folder for the tables",
-    )
     parser.set_defaults(call=_benchmark)
 
 
@@ -74,19 +58,9 @@ def _benchmark(options: argparse.Namespace) -> int:
         if options.shards is None:
             raise UserError("--training needs faces to train on: give --shards")
         time_training = needs_training("amesh.training.speed_run", "benchmark")
-        code: int = time_training(
-            options.training, options.shards, options.output, options.rounds or 7
-        )
-        return code
+        rounds = options.rounds or _TRAINING_ROUNDS
+        return int(time_training(options.training, options.shards, options.output, rounds))
     from amesh.benchmark.table_1 import benchmark
 
-    return benchmark(
-        options.model,
-        options.runtime,
-        options.precision,
-        options.threads,
-        options.batch,
-        options.rounds or 50,
-        options.google,
-        options.output,
-    )
+    rounds = Benchmark.rounds if options.rounds is None else options.rounds
+    return benchmark(from_options(Benchmark, options, rounds=rounds))

@@ -13,7 +13,7 @@ from amesh.errors import UserError
 _FRAME = re.compile(
     "Parser key|Unable to load|Expected a path|Problem with|Does not|Subtypes|Errors:|Given value t"
 )
-# Its words for types, and ours.
+# Its terms for types, and ours.
 _PLAIN = (
     ("<class '([\\w.]+)'>", "\\1"),
     ("typing.Literal", "one of "),
@@ -40,16 +40,16 @@ def named_configs(args: Sequence[str]) -> list[str]:
     Raises:
         UserError: There is no such configuration.
     """
-    words, is_name = [], False
-    for word in args:
+    arguments, is_name = [], False
+    for argument in args:
         if is_name:
-            words.append(_config_file(word))
-        elif word.startswith("--config="):
-            words.append("--config=" + _config_file(word.removeprefix("--config=")))
+            arguments.append(_config_file(argument))
+        elif argument.startswith("--config="):
+            arguments.append("--config=" + _config_file(argument.removeprefix("--config=")))
         else:
-            words.append(word)
-        is_name = word in ("--config", "-c")
-    return words
+            arguments.append(argument)
+        is_name = argument in ("--config", "-c")
+    return arguments
 
 
 def share_seed(config: Any) -> None:
@@ -69,7 +69,7 @@ def complaint(message: str, known: Iterable[str]) -> str:
     """What a parser says of a setting, in one line: which, what is wrong, what to do.
 
     Args:
-        message: The parser's own words, over several lines where a setting has several types.
+        message: The parser's own message, of several lines if a setting has several types.
         known: Names of all settings, for the one that was meant.
     """
     if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):

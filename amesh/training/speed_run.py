@@ -36,17 +36,17 @@ def benchmark(configs: Sequence[str], shards: Path, output: Path, rounds: int) -
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     found = []
     for config in configs:
-        words = [f"--config={name}" for name in config.split("+")]
-        words += [f"--data.train={shards}", "--data.synthetic.faces=0"]
-        words += ["--data.synthetic.val=0", "--trainer.logger=false"]
-        found.append(_timed(words, rounds))
+        arguments = [f"--config={name}" for name in config.split("+")]
+        arguments += [f"--data.train={shards}", "--data.synthetic.faces=0"]
+        arguments += ["--data.synthetic.val=0", "--trainer.logger=false"]
+        found.append(_timed(arguments, rounds))
         write(found, output)
     print((output / "training.md").read_text())
     return 0
 
 
-def _timed(words: list[str], rounds: int) -> Any:
-    built = TrainingCLI("fit", words)
+def _timed(arguments: list[str], rounds: int) -> Any:
+    built = TrainingCLI("fit", arguments)
     trainer: Trainer = built.trainer
     module, data = built.model, built.datamodule
     device = trainer.strategy.root_device

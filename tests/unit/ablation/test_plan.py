@@ -77,7 +77,7 @@ def test_a_plan_has_all_variants_of_the_first_seed_first(tmp_path: Path) -> None
         ("Crop 24", 1),
     ]
     assert jobs[3].folder == tmp_path / "runs" / "crop-24" / "seed-1"
-    assert jobs[3].words == (
+    assert jobs[3].arguments == (
         "--config=quick",
         "--model.network.crop_size=24",
         "--seed_everything=1",
@@ -114,17 +114,17 @@ def test_budgets_say_all_that_decides_them(tmp_path: Path, words: list[str], exp
         ({"seeds": 3}, "unknown seeds"),
         ({"variants": {}}, "no variants"),
         ({"variants": None}, "no variants"),
-        ({"variants": ["a"]}, "variants: expected a mapping"),
-        ({"reference": "none"}, "'none' is none.*: As it is, Crop 24"),
+        ({"variants": ["a"]}, "variants: expected names, each"),
+        ({"reference": "none"}, "'none' is not a variant: As it is, Crop 24"),
         ({"variants": {"As it is": "--x=1"}}, "variant 'As it is': expected a list"),
         ({"variants": {"As it is": [1]}}, "variant 'As it is': expected a list"),
-        ({"common": "--config=quick"}, "common: expected a list of words"),
-        ({"variants": {"As it is": [], "as it is!": []}}, "give it letters or digits that no oth"),
-        ({"variants": {"As it is": [], "?!": []}}, r"variant '\?!': give it letters or digits"),
-        ({"common": ["--seed_everything=3"]}, "--seed_everything=3: `amesh ablate`"),
+        ({"common": "--config=quick"}, "common: expected a list of arguments"),
+        ({"variants": {"As it is": [], "as it is!": []}}, "needs letters or digits that no oth"),
+        ({"variants": {"As it is": [], "?!": []}}, r"variant '\?!': needs letters or digits"),
+        ({"common": ["--seed_everything=3"]}, "--seed_everything=3: set by `amesh ablate`"),
         (
             {"variants": {"As it is": ["--trainer.default_root_dir", "here"]}},
-            "default_root_dir: `amesh ablate`",
+            "default_root_dir: set by `amesh ablate`",
         ),
     ],
 )

@@ -206,7 +206,7 @@ def test_a_stopped_training_resumes_from_its_checkpoint(
 
     said: list[str] = []
     train(jobs, 1, tmp_path, program, said.append)
-    assert said[0] == "a, seed 0: goes on"
+    assert said[0] == "a, seed 0: resumes"
     checkpoint = tmp_path.joinpath("a", "seed-0", "logs", "version_0", "checkpoints", "last.ckpt")
     assert f" from {checkpoint}" in (tmp_path / "a" / "seed-0" / "log.txt").read_text()
     found = network(jobs[0])

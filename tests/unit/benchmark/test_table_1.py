@@ -6,6 +6,7 @@ import pytest
 
 from amesh.benchmark import latency
 from amesh.benchmark.latency import ATTENTION, CASCADE, Setting, Timing, measure, settings_of
+from amesh.benchmark.options import Benchmark
 from amesh.benchmark.table_1 import benchmark, throughput_chart
 from amesh.errors import UserError
 
@@ -35,7 +36,9 @@ def test_combinations_leave_out_what_does_not_exist():
 
 
 def test_table_1_of_a_small_member(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert benchmark("tiny-128", ["torch"], rounds=2, batches=[1, 2], output=tmp_path) == 0
+    assert (
+        benchmark(Benchmark("tiny-128", ("torch",), batches=(1, 2), rounds=2, output=tmp_path)) == 0
+    )
     stored = json.loads((tmp_path / "benchmark.json").read_text())
     first = {t["name"]: t["median"] for t in stored["timings"] if t["setting"]["batch"] == 1}
     expected = first["Mesh"] + first["Lips"] + 2 * first["Eye & iris"]
@@ -58,10 +61,10 @@ def test_the_chart_shows_faces_per_second():
 
 def test_mistakes_are_reported(tmp_path: Path):
     with pytest.raises(UserError, match=r"'big'.*paper-256"):
-        benchmark("big", output=tmp_path)
+        benchmark(Benchmark("big", output=tmp_path))
     with pytest.raises(UserError, match="rounds is 0; expected 1 or more"):
         measure({}, rounds=0)
     wheel = tmp_path / "other.whl"
     wheel.write_bytes(b"no wheel")
     with pytest.raises(UserError, match=r"other\.whl: .*mediapipe"):
-        benchmark("tiny-128", ["torch"], rounds=1, google=wheel, output=tmp_path)
+        benchmark(Benchmark("tiny-128", ("torch",), rounds=1, google=wheel, output=tmp_path))

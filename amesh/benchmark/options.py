@@ -1,0 +1,45 @@
+"""What `amesh benchmark` is asked to do. The command line builds its options from it: no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from amesh.deploy.formats import Precision
+from amesh.errors import UserError
+from amesh.nn.names import DEFAULT
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Networks to time.
+
+    Attributes:
+        model: Member of the network family to time; its weights do not matter.
+        runtimes: Runtimes to time.
+        precisions: Precisions of the exported files.
+        threads: Numbers of threads of a call.
+        batches: Batch sizes [faces].
+        rounds: Calls of each network, of which the median counts.
+        google: Also time the cascade of networks in this wheel of mediapipe.
+        output: Folder for the tables.
+    """
+
+    model: str = DEFAULT
+    runtimes: tuple[str, ...] = ("torch", "onnx")
+    precisions: tuple[Precision, ...] = ("fp32",)
+    threads: tuple[int, ...] = (1,)
+    batches: tuple[int, ...] = (1,)
+    rounds: int = 50
+    google: Path | None = None
+    output: Path = Path("benchmark")
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be timed.
+
+        Raises:
+            UserError: A number is below 1.
+        """
+        numbers = {"threads": self.threads, "batch": self.batches, "rounds": (self.rounds,)}
+        for name, values in numbers.items():
+            for value in values:
+                if value < 1:
+                    raise UserError(f"{name} must be 1 or more, found {value}")
