@@ -32,9 +32,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         UserError: The folder cannot be written to, or the disk is full.
     """
-    if path.is_dir():
-        raise UserError(f"{path}: a folder; name a file to write to")
-    if path.exists() and not path.is_file():  # a rename would put a file in place of /dev/null
+    if is_special(path):
         with as_user_error(path):
             device = path.open("wb")
         try:
@@ -45,10 +43,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             with suppress(OSError):  # closing fails as writing did
                 device.close()
         return
-    if path.exists() and not os.access(path, os.W_OK):  # a rename would not ask
-        raise UserError(f"{path}: cannot be written (it is read-only)")
+    check_replaceable(path)
     with as_user_error(path):
-        path = _target(path)
+        path = target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o777 if path.exists() else None
         temporary, file = _create_beside(path)
@@ -67,8 +64,29 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def _target(path: Path) -> Path:
-    """The file that a path names, at the end of its symbolic links."""
+def is_special(path: Path) -> bool:
+    """Whether a path is a pipe or a device: a rename would put a file in place of /dev/null."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuses what a rename would overwrite without asking.
+
+    Raises:
+        UserError: The path is a folder, or a read-only file.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name a file to write to")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise UserError(f"{path}: cannot be written (it is read-only)")
+
+
+def target(path: Path) -> Path:
+    """The file that a path names, at the end of its symbolic links.
+
+    Raises:
+        OSError: The links form a circle.
+    """
     try:
         return path.resolve()
     except RuntimeError:  # links in a circle, before Python 3.13
