@@ -5,7 +5,6 @@ until then, every line that was added is safe, whatever ends the process, and th
 resumed. `faces.jsonl.part.options` says which options the work was begun with.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from amesh.errors import UserError
-from amesh.files import as_user_error, check_replaceable, is_special, target, write_atomically
+from amesh.files import (
+    as_user_error,
+    check_replaceable,
+    is_special,
+    locked,
+    target,
+    write_atomically,
+)
 
 _BLOCK = 1 << 16
 
@@ -72,7 +78,9 @@ def growing(path: Path, options: Mapping[str, Any], resume: bool = False) -> Ite
     if is_special(path):
         if resume:
             raise UserError(f"{path}: not a regular file; only those can be resumed")
-        with as_user_error(path), path.open("wb", buffering=0) as device:
+        with as_user_error(path):
+            device = path.open("wb", buffering=0)
+        with device:
             yield GrowingFile(path, device)
         return
     check_replaceable(path)
@@ -81,7 +89,7 @@ def growing(path: Path, options: Mapping[str, Any], resume: bool = False) -> Ite
         goal.parent.mkdir(parents=True, exist_ok=True)
         mode = goal.stat().st_mode & 0o777 if goal.exists() else None
     part, about = part_of(goal), _options_of(goal)
-    with _locked(part) as file:
+    with _opened(part) as file:
         try:
             if file.tell():
                 _check_resumable(part, about, options, resume)
@@ -90,12 +98,13 @@ def growing(path: Path, options: Mapping[str, Any], resume: bool = False) -> Ite
             yield GrowingFile(path, file, part)
             with as_user_error(path):
                 os.fsync(file.fileno())
+                file.close()
                 if mode is not None:
                     part.chmod(mode)
                 part.replace(goal)
                 about.unlink(missing_ok=True)
         except BaseException:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # it may be closed already
                 _cut_torn_line(file)
                 if not file.tell():  # nothing to resume
                     part.unlink(missing_ok=True)
@@ -118,26 +127,21 @@ def _options_of(path: Path) -> Path:
 
 
 @contextmanager
-def _locked(part: Path) -> Iterator[IO[bytes]]:
-    """Opens a file behind its last whole line; it is locked until its process dies, at most."""
-    busy = UserError(f"{part}: another process is writing it; wait for it, or name another file")
-    with as_user_error(part):
-        file = part.open("ab+", buffering=0)
-    try:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise busy from None
-        except OSError:
-            pass  # a file system without locks
-        if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
-            raise busy  # finished by another process since it was opened
+def _opened(part: Path) -> Iterator[IO[bytes]]:
+    """Opens a file behind its last whole line, for this process alone."""
+    lock = part.with_name(f"{part.name}.lock")
+    with locked(lock, f"{part}: another process is writing it; wait for it, or name another file"):
         with as_user_error(part):
-            _cut_torn_line(file)
-        yield file
-    finally:
-        with suppress(OSError):  # closing fails as writing did
-            file.close()
+            file = part.open("ab+", buffering=0)
+        try:
+            with as_user_error(part):
+                _cut_torn_line(file)
+            yield file
+        finally:
+            with suppress(OSError):  # closing fails as writing did
+                file.close()
+            with suppress(OSError):  # Windows keeps files that are open
+                lock.unlink()
 
 
 def _cut_torn_line(file: IO[bytes]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from amesh.cli.fields import add_fields, from_options
 from amesh.cli.parsing import positive, probability
+from amesh.data.loading.limits import MAX_PIXELS
 from amesh.data.sources.formats import FORMATS
 from amesh.deploy import formats
 from amesh.errors import UserError
@@ -85,6 +86,17 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
         default="auto",
         choices=formats.runtime_names(),
         help="runtime for the network; auto takes the fastest one installed",
+    )
+
+
+def add_max_pixels(parser: argparse.ArgumentParser) -> None:
+    """Adds `--max-pixels`."""
+    parser.add_argument(
+        "--max-pixels",
+        type=positive,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="do not read pictures with more than N pixels, which take about 6 bytes each",
     )
 
 

@@ -3,9 +3,7 @@
 Convention
     Landmarks are continuous picture coordinates [px]; the drawing is antialiased and sub-pixel.
     Every width is a share of the face's size (the longer side of its box), so that a face looks the
-    same in a small and in a large picture. A picture whose longer side is under `MIN_SIDE` is first
-    enlarged by the whole number `drawing_scale`, which depends on its size alone: the frames of a
-    video stay equal in size.
+    same in a small and in a large picture. A drawing has the size of its picture, or a multiple.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +18,6 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.strokes import Colour, Layer
 from amesh.topology import Iris, Topology, load
-
-MIN_SIDE = 480  # [px]
 
 _CORAL, _AQUA, _GOLD, _PEARL = (255, 110, 108), (56, 214, 214), (255, 196, 72), (242, 246, 250)
 _SLATE = (24, 28, 34)
@@ -55,16 +51,12 @@ class Style:
         return next((c for start, c in self.colours.items() if name.startswith(start)), _PEARL)
 
 
-def drawing_scale(width: int, height: int) -> int:
-    """The whole number by which `draw_faces` enlarges a picture of this size [px]."""
-    return max(1, -(-MIN_SIDE // max(width, height)))
-
-
 def draw_faces(
     image: UInt8[np.ndarray, "h w 3"],
     faces: Sequence[Face | Float[np.ndarray, "n d"]],
     topology: Topology | None = None,
     style: Style = Style(),
+    scale: int = 1,
 ) -> UInt8[np.ndarray, "drawn_h drawn_w 3"]:
     """Draws the mesh, contours and irises of each face on a copy of the picture.
 
@@ -77,10 +69,10 @@ def draw_faces(
             further columns are ignored.
         topology: Scheme of the landmarks; by default that of each face, or `face478`.
         style: What to draw, and how.
+        scale: Enlarges the drawing by a whole number, for lines finer than the picture's pixels.
 
     Returns:
-        The drawing; a picture whose longer side is under `MIN_SIDE` is enlarged by
-        `drawing_scale`.
+        The drawing, `scale` times the size of the picture.
 
     Examples:
         >>> image = np.zeros((480, 640, 3), np.uint8)
@@ -89,9 +81,10 @@ def draw_faces(
         (480, 640, 3)
 
     Raises:
-        ValueError: Landmarks do not fit the topology, or are not finite.
+        ValueError: Landmarks do not fit the topology or are not finite, or `scale` is below 1.
     """
-    scale = drawing_scale(image.shape[1], image.shape[0])
+    if scale < 1:
+        raise ValueError(f"expected a scale of 1 or more, found {scale}")
     if scale > 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     image = image.copy()

@@ -7,13 +7,15 @@ Convention
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Num, UInt8
 
+from amesh.data.loading.limits import MAX_PIXELS
 from amesh.data.loading.pictures import decode
 from amesh.errors import UserError
 
@@ -27,51 +29,80 @@ _MAX_WARP_SIDE = 32_766  # warpAffine of OpenCV 4 addresses its source with 16-b
 _BORDERS = {"zero": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}
 
 
-def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
+def read_image(
+    path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS
+) -> UInt8[np.ndarray, "h w 3"]:
     """Reads a picture as a viewer would show it.
 
     The EXIF orientation is applied; 16-bit values are scaled to 8 bits; transparent pixels lie on
     white; an animation gives its first frame. Colour profiles are ignored.
+
+    Args:
+        path: The file.
+        max_pixels: Larger pictures are refused: a file of 34 bytes may hold 178 million pixels.
 
     Examples:
         >>> read_image("photo.jpg").shape
         (512, 512, 3)
 
     Raises:
-        UserError: The file is missing, is not a picture, is cut short, or has more than 178 million
-            pixels.
+        UserError: The file is missing, is not a picture, is cut short, or has more than
+            `max_pixels` pixels.
     """
     path = Path(path)
     _check_file(path)
-    return decode(path, str(path)).pixels
+    return decode(path, str(path), max_pixels=max_pixels).pixels
+
+
+class Listing(NamedTuple):
+    """What a folder holds.
+
+    Attributes:
+        files: Sorted by path.
+        problems: Why a sub-folder, or the folder itself, could not be listed: one line each.
+    """
+
+    files: list[Path]
+    problems: dict[Path, str]
+
+
+def list_files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Listing:
+    """The files in a folder and its sub-folders, chosen by suffix.
+
+    Hidden files and folders (names that start with a dot) are skipped, and linked folders are not
+    entered.
+    """
+    found, problems = [], {}
+
+    def note(error: OSError) -> None:
+        problems[Path(error.filename)] = f"{error.filename}: cannot be listed ({_reason(error)})"
+
+    for place, folders, files in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(place, name)
+            for name in files
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122 - faster
+        ]
+    return Listing(sorted(found), problems)
 
 
 def list_images(path: str | os.PathLike[str]) -> list[Path]:
-    """The pictures in a folder and its sub-folders, sorted by path, chosen by suffix.
+    """The pictures in a folder and its sub-folders, as `list_files` chooses them.
 
-    Hidden files and folders (names that start with a dot) are skipped, and linked folders are not
-    entered. A folder without pictures gives an empty list.
+    A folder without pictures gives an empty list.
 
     Raises:
-        UserError: there is no such folder, or a part of it cannot be read.
+        UserError: There is no such folder, or a part of it cannot be read.
     """
     path = Path(path)
     if not path.is_dir():
         problem = "not a folder" if path.exists() else "no such folder"
         raise UserError(f"{path}: {problem}; give a folder that holds pictures")
-
-    def fail(error: OSError) -> None:
-        raise UserError(f"{error.filename}: cannot be listed ({_reason(error)})") from error
-
-    found = []
-    for folder, folders, files in os.walk(path, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(folder, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-        ]
-    return sorted(found)
+    files, problems = list_files(path)
+    for problem in problems.values():
+        raise UserError(problem)
+    return files
 
 
 def crop_image(

@@ -21,6 +21,7 @@ from amesh.training.tracking import Tracker
 _LABEL = (255, 255, 255)
 _COLUMNS = 4
 _TILE = 320  # [px]
+_DRAWN = 480  # [px] smallest side of a drawing, before it is shrunk to a tile
 
 
 class Face(NamedTuple):
@@ -126,8 +127,8 @@ def sheet(worst: list[Face], topology: Topology) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def _tile(face: Face, topology: Topology) -> UInt8[np.ndarray, "t t 3"]:
-    drawn = draw_faces(face.image, [face.landmarks], topology, Style(mesh=False))
-    scale = drawn.shape[0] / face.image.shape[0]
+    scale = max(1, -(-_DRAWN // max(face.image.shape)))
+    drawn = draw_faces(face.image, [face.landmarks], topology, Style(mesh=False), scale)
     for x, y in face.labels * scale:
         cv2.circle(drawn, (round(x * 16), round(y * 16)), 24, _LABEL, -1, cv2.LINE_AA, 4)
     tile = cv2.resize(drawn, (_TILE, _TILE), interpolation=cv2.INTER_AREA)

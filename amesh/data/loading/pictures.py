@@ -14,6 +14,7 @@ import functools
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from jaxtyping import UInt8
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from amesh.data.loading.jpeg_end import decode_without_end
+from amesh.data.loading.limits import MAX_PIXELS
 from amesh.errors import UserError
 
 _log = logging.getLogger("amesh")
@@ -30,7 +32,6 @@ _log = logging.getLogger("amesh")
 # Pillow would also hand a file to Ghostscript (EPS) or guess at formats without a signature (TGA).
 # HEIF is there only where the user has registered a plugin for it; MPO is opened as JPEG.
 _FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
-MAX_PIXELS = 178_000_000  # Pillow refuses the header of a picture a little larger than this
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations with width and height swapped
 
 
@@ -48,7 +49,9 @@ class Decoded(NamedTuple):
     shrunk: int
 
 
-def decode(source: bytes | Path, where: str, shrink: int = 1) -> Decoded:
+def decode(
+    source: bytes | Path, where: str, shrink: int = 1, max_pixels: int = MAX_PIXELS
+) -> Decoded:
     """Decodes a picture.
 
     A JPEG whose end is missing, but none of its pixels, is decoded with a warning.
@@ -58,20 +61,21 @@ def decode(source: bytes | Path, where: str, shrink: int = 1) -> Decoded:
         where: Its name in messages.
         shrink: By how much it may be shrunk. JPEG files shrink while they are decoded, by 2, 4 or
             8; others do not.
+        max_pixels: Larger pictures are refused.
 
     Raises:
-        UserError: It is not a picture, is damaged or cut short, or has more than `MAX_PIXELS`
+        UserError: It is not a picture, is damaged or cut short, or has more than `max_pixels`
             pixels.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _pillow_allows(max_pixels):
         # Pillow warns about size (checked here) and odd metadata: nothing a user could act on.
         warnings.simplefilter("ignore")
         try:
-            return _decode(source, where, shrink)
+            return _decode(source, where, shrink, max_pixels)
         except UserError:
             raise
         except Image.DecompressionBombError:
-            raise _too_large(where, "size in its header") from None
+            raise _too_large(where, "size in its header", max_pixels) from None
         except UnidentifiedImageError:
             heic = where.lower().endswith((".heic", ".heif"))
             hint = "; convert HEIC to JPEG first" if heic else ""
@@ -81,7 +85,9 @@ def decode(source: bytes | Path, where: str, shrink: int = 1) -> Decoded:
         except Exception as error:  # decoders raise a dozen kinds on damaged data
             data = source if isinstance(source, bytes) else source.read_bytes()
             found = decode_without_end(
-                data, lambda whole: _decode(whole, where, shrink), lambda decoded: decoded.pixels
+                data,
+                lambda whole: _decode(whole, where, shrink, max_pixels),
+                lambda decoded: decoded.pixels,
             )
             if found is None:
                 raise UserError(f"{where}: damaged or cut short ({_reason(error)})") from error
@@ -122,14 +128,14 @@ def cut(
     return np.ascontiguousarray(part), (left, top)
 
 
-def _decode(source: bytes | Path, where: str, shrink: int) -> Decoded:
+def _decode(source: bytes | Path, where: str, shrink: int, max_pixels: int) -> Decoded:
     """Decodes a picture; raises whatever Pillow raises."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     image: Image.Image
     with Image.open(file, formats=_available()) as image:
         size = image.size
-        if size[0] * size[1] > MAX_PIXELS:
-            raise _too_large(where, f"{size[0]} x {size[1]} px")
+        if size[0] * size[1] > max_pixels:
+            raise _too_large(where, f"{size[0]} x {size[1]} px", max_pixels)
         factor = max(k for k in (1, 2, 4, 8) if k <= max(shrink, 1))
         if factor > 1 and image.format == "JPEG":
             image.draft("RGB", (max(size[0] // factor, 1), max(size[1] // factor, 1)))
@@ -152,8 +158,20 @@ def _warn(message: str) -> None:
     _log.warning("%s", message)
 
 
-def _too_large(where: str, found: str) -> UserError:
-    limit = f"{MAX_PIXELS // 1_000_000} million pixels"
+@contextlib.contextmanager
+def _pillow_allows(max_pixels: int) -> Iterator[None]:
+    """Raises the limit that Pillow has of its own, where this one is above it."""
+    before = Image.MAX_IMAGE_PIXELS
+    if max_pixels > MAX_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _too_large(where: str, found: str, max_pixels: int) -> UserError:
+    limit = f"{max_pixels / 1e6:g} million pixels"
     return UserError(f"{where}: too large ({found}; the limit is {limit}); shrink it first")
 
 

@@ -1,12 +1,17 @@
-"""What `amesh run` says besides the records; the network itself runs in the integration tests."""
+"""What `amesh run` says, keeps and resumes; the network itself runs in the integration tests."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from one_face import OneFace
+from PIL import Image
 
 from amesh.cli import main, run
+from amesh.errors import UserError
+from amesh.growing import GrowingFile
 from amesh.pipeline import run as pipeline
 
 HINT = "with small faces or none: --detector crowd may find more"
@@ -80,3 +85,138 @@ def test_other_names_are_taken(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     output = tmp_path / name
     assert say([record(400.0)], tmp_path, monkeypatch, "--output", str(output)) == 0
     assert output.read_text().count("\n") == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six pictures, one of them damaged; in each of the others one face is found."""
+    monkeypatch.setattr(run, "open_face_mesh", lambda _: OneFace())
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    for name in ["a.png", "b.png", "c.png", "deep/a.png", "deep/b.png"]:
+        Image.new("RGB", (64, 48)).save(folder / name)
+    (folder / "bad.png").write_text("no picture")
+    return folder
+
+
+def sources(path: Path) -> list[str]:
+    return [json.loads(line)["source"] for line in path.read_bytes().splitlines()]
+
+
+ALL = ["a.png", "b.png", "bad.png", "c.png", "deep/a.png", "deep/b.png"]
+
+
+def interrupted_after(pictures: int, folder: Path, output: Path, *words: str) -> None:
+    """Runs, with Ctrl-C in a picture."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "open_face_mesh", lambda _: OneFace(pictures))
+        assert main(["run", str(folder), "--output", str(output), *words]) == 130
+
+
+def test_an_interrupted_run_is_resumed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "faces.jsonl"
+    interrupted_after(2, folder, output)
+    assert "faces.jsonl.part; continue with --resume" in capsys.readouterr().err
+    assert sources(tmp_path / "faces.jsonl.part") == ALL[:3]
+    assert not output.exists()
+    assert main(["run", str(folder), "--output", str(output)]) == 2
+    assert "holds the results of an interrupted run" in capsys.readouterr().err
+    assert main(["run", str(folder), "--output", str(output), "--resume"]) == 1
+    error = capsys.readouterr().err
+    assert "3 pictures done before" in error
+    assert "5 faces in 5 pictures" in error  # of both runs
+    assert sources(output) == ALL
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["faces.jsonl"]
+
+
+def test_a_finished_run_is_not_repeated(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "faces.jsonl"
+    words = ["run", str(folder), "--output", str(output), "--resume"]
+    assert main(words) == 1
+    before = output.stat().st_mtime_ns
+    assert main(words) == 1
+    assert "finished already" in capsys.readouterr().err
+    assert output.stat().st_mtime_ns == before
+    Image.new("RGB", (8, 8)).save(folder / "new.png")
+    assert main(words) == 2
+    assert "is finished, without new.png" in capsys.readouterr().err
+
+
+def test_a_resumed_run_takes_new_pictures_and_repeats_none(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "faces.jsonl"
+    interrupted_after(2, folder, output)
+    Image.new("RGB", (8, 8)).save(folder / "ant.png")
+    main(["run", str(folder), "--output", str(output), "--resume"])
+    assert sources(output) == [*ALL[:3], "ant.png", *ALL[3:]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--max-faces", "3"], "--max-faces None, now it is 3"),
+        (["--min-score", "0.4"], "--min-score 0.5, now it is 0.4"),
+        (["--detector", "crowd"], "--detector both, now it is crowd"),
+        (["--runtime", "torch"], "--runtime auto, now it is torch"),
+        (["--max-pixels", "1000000"], "--max-pixels 178000000, now it is 1000000"),
+        (["--draw", "overlays"], "--draw None, now it is "),
+        (["--scale", "2"], "--scale 1, now it is 2"),
+    ],
+)
+def test_other_options_do_not_resume_a_run(
+    words: list[str],
+    message: str,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "faces.jsonl"
+    interrupted_after(2, folder, output)
+    assert main(["run", str(folder), "--output", str(output), "--resume", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert sources(tmp_path / "faces.jsonl.part") == ALL[:3]
+
+
+def test_equal_names_in_another_folder_do_not_resume_a_run(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "faces.jsonl"
+    interrupted_after(2, folder, output)
+    assert main(["run", str(folder / "deep"), "--output", str(output), "--resume"]) == 2
+    assert "was begun with the folder" in capsys.readouterr().err
+
+
+def test_resuming_needs_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(folder), "--resume"]) == 2
+    assert "--resume continues the file of --output" in capsys.readouterr().err
+
+
+def test_a_full_disk_keeps_what_was_written(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write, written = GrowingFile.add, []
+
+    def add(self: GrowingFile, line: bytes) -> None:
+        if len(written) == 2:
+            raise UserError(f"{self.path}: cannot be written (No space left on device)")
+        written.append(line)
+        write(self, line)
+
+    monkeypatch.setattr(GrowingFile, "add", add)
+    output = tmp_path / "faces.jsonl"
+    assert main(["run", str(folder), "--output", str(output)]) == 2
+    assert capsys.readouterr().err.strip().endswith("(No space left on device)")
+    assert sources(tmp_path / "faces.jsonl.part") == ALL[:2]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_device_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(folder), "--output", "/dev/full"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == "amesh: /dev/full: cannot be written (No space left on device)"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from amesh.geometry.roi import Roi
-from amesh.pipeline.draw import MIN_SIDE, Style, draw_faces, draw_sheet, drawing_scale
+from amesh.pipeline.draw import Style, draw_faces, draw_sheet
 from amesh.pipeline.face_pipeline import Face
 from amesh.topology import Topology, load
 
@@ -88,21 +88,19 @@ def test_lines_grow_with_the_face_and_never_vanish() -> None:
     assert inks == pytest.approx([1.2, 1.2, 0.007 * 400, 0.007 * 1600], rel=0.2)
 
 
-@pytest.mark.parametrize(
-    ("size", "scale"),
-    [((20, 10), 24), ((1, 1), 480), ((479, 2), 2), ((480, 480), 1), ((20_000, 3), 1)],
-)
-def test_a_tiny_picture_is_enlarged_by_a_whole_number(size: tuple[int, int], scale: int) -> None:
-    assert drawing_scale(*size) == scale
+@pytest.mark.parametrize("size", [(20, 10), (1, 1), (479, 2), (20_000, 3)])
+@pytest.mark.parametrize("scale", [1, 3])
+def test_a_drawing_has_the_size_asked_for(size: tuple[int, int], scale: int) -> None:
     image = np.full((size[1], size[0], 3), 60, np.uint8)
-    drawn = draw_faces(image, [square_face(0, 0, min(size))], small_topology())
+    face = square_face(0, 0, min(size))
+    drawn = draw_faces(image, [face], small_topology(), scale=scale)
     assert drawn.shape == (size[1] * scale, size[0] * scale, 3)
-    assert max(drawn.shape) >= MIN_SIDE
 
 
 def test_landmarks_are_enlarged_with_the_picture() -> None:
     image = np.zeros((20, 20, 3), np.uint8)
-    drawn = draw_faces(image, [square_face(5, 5, 10)], small_topology(), ONLY_IRISES)
+    face = square_face(5, 5, 10)
+    drawn = draw_faces(image, [face], small_topology(), ONLY_IRISES, scale=24)
     rows, columns = np.nonzero(drawn[..., 0])
     assert (rows + 0.5).mean() == pytest.approx(240, abs=0.5)
     assert (columns + 0.5).mean() == pytest.approx(240, abs=0.5)
@@ -197,6 +195,8 @@ def test_landmarks_that_do_not_fit_are_refused() -> None:
         draw_faces(image, [square_face(0, 0, 9)[:8]], small_topology())
     with pytest.raises(ValueError, match="not finite"):
         draw_faces(image, [np.full((9, 2), np.nan)], small_topology())
+    with pytest.raises(ValueError, match="scale of 1 or more, found 0"):
+        draw_faces(image, [], small_topology(), scale=0)
 
 
 def test_a_sheet_places_each_picture_in_its_cell() -> None:

@@ -1,10 +1,7 @@
-"""The JSON Lines contract: what is written, what is refused, and that no half file is left."""
+"""The JSON Lines contract: what is written, and what is refused."""
 
-import errno
 import json
 import math
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +9,14 @@ import numpy as np
 import pytest
 
 from amesh.errors import UserError
-from amesh.pipeline.results import PictureResult, picture_result, read_jsonl, write_jsonl
+from amesh.json_lines import parse
+from amesh.pipeline.results import (
+    PictureResult,
+    ResultBrief,
+    picture_result,
+    read_jsonl,
+    to_line,
+)
 
 
 @dataclass
@@ -71,69 +75,19 @@ def test_a_number_that_json_does_not_have_is_refused() -> None:
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "out.jsonl"
-    lines = [*some(2), picture_result("caf\u00e9 \udcff.jpg", error="unreadable")]
-    assert write_jsonl(path, iter(lines)) == 3
-    assert list(read_jsonl(path)) == lines
-    assert [p.name for p in path.parent.iterdir()] == ["out.jsonl"]
-    assert path.read_bytes().count(b"\n") == 3
-
-
-def test_no_records_give_an_empty_file(tmp_path: Path) -> None:
-    assert write_jsonl(tmp_path / "out.jsonl", []) == 0
-    assert list(read_jsonl(tmp_path / "out.jsonl")) == []
-
-
-@pytest.mark.parametrize("error", [RuntimeError("stop"), OSError(errno.EIO, "camera lost")])
-def test_a_failure_midway_leaves_the_old_file_and_no_other(
-    tmp_path: Path, error: Exception
-) -> None:
-    def fails() -> Iterator[PictureResult]:
-        yield from some(2)
-        raise error
-
     path = tmp_path / "out.jsonl"
-    path.write_text("old")
-    with pytest.raises(type(error), match=str(error.args[-1])):
-        write_jsonl(path, fails())
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["out.jsonl"]
+    lines = [*some(2), picture_result("caf\u00e9 \udcff.jpg", error="unreadable")]
+    path.write_text("".join(to_line(line) + "\n" for line in lines), encoding="ascii")
+    assert list(read_jsonl(path)) == lines
 
 
-def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"out\.jsonl: .*No space left"):
-        write_jsonl(tmp_path / "out.jsonl", some(1))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_unwritable_place_is_named_before_any_work(tmp_path: Path) -> None:
-    def work() -> Iterator[PictureResult]:
-        raise AssertionError("asked for a record")
-        yield
-
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"out\.jsonl: .*(exists|Not a dir)"):
-        write_jsonl(tmp_path / "file" / "out.jsonl", work())
-    with pytest.raises(UserError, match="a folder; name a file"):
-        write_jsonl(tmp_path, work())
-
-
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    link, target = tmp_path / "link.jsonl", tmp_path / "target.jsonl"
-    target.touch()
-    link.symlink_to(target)
-    write_jsonl(link, some(1))
-    assert link.is_symlink()
-    assert len(list(read_jsonl(target))) == 1
-
-
-def test_a_device_is_written_to_and_not_replaced() -> None:
-    write_jsonl(os.devnull, some(1))
-    assert not Path(os.devnull).is_file()
+def test_a_brief_is_what_the_line_says() -> None:
+    [line] = some(1)
+    brief = parse(to_line(line).encode(), ResultBrief, "here")
+    assert (brief.source, len(brief.faces or ()), brief.error) == ("clip.mp4", 1, None)
+    failed = picture_result("\udcff.jpg", error="unreadable")
+    brief = parse(to_line(failed).encode(), ResultBrief, "here")
+    assert (brief.source, brief.faces, brief.error) == ("\udcff.jpg", None, "unreadable")
 
 
 GOOD = {"source": "a.jpg", "frame": 0, "time": 0.0, "size": [4, 3], "faces": []}

@@ -1,0 +1,48 @@
+"""A pipeline that finds one face in every picture; as a script, `amesh` with this pipeline.
+
+python one_face.py SECONDS run photos/ --output faces.jsonl
+"""
+
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from amesh.geometry.roi import Roi
+from amesh.pipeline.face_pipeline import Face, FacePipeline
+from amesh.topology import load
+
+
+class OneFace(FacePipeline):
+    """Finds the template of all faces, in the middle of the picture."""
+
+    def __init__(self, pictures: int | None = None, seconds: float = 0.0) -> None:
+        """Prepares.
+
+        Args:
+            pictures: After so many, Ctrl-C is pressed.
+            seconds: A picture takes.
+        """
+        self.runner = SimpleNamespace(topology=load(), name="one-face")  # type: ignore[assignment]
+        self.left, self.seconds = pictures, seconds
+
+    def __call__(self, image: Any, rois: Any = None, boxes: Any = None) -> list[Face]:
+        """The face."""
+        if self.left == 0:
+            raise KeyboardInterrupt
+        if self.left is not None:
+            self.left -= 1
+        time.sleep(self.seconds)
+        height, width = image.shape[:2]
+        landmarks = np.zeros((478, 3), np.float32)
+        landmarks[:, :2] = load().template[:, :2] * min(width, height) / 2 + (width / 2, height / 2)
+        return [Face(0, 0.9, landmarks, Roi.at(width / 2, height / 2, height))]
+
+
+if __name__ == "__main__":
+    from amesh.cli import main, run
+
+    run.open_face_mesh = lambda _: OneFace(seconds=float(sys.argv[1]))  # type: ignore[assignment]
+    sys.exit(main(sys.argv[2:]))
