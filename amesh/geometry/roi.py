@@ -14,8 +14,10 @@ from torch import Tensor
 
 from amesh.geometry.affine import similarity
 
-# Side of the ROI over the longer side of the face's box, as in MediaPipe's graphs.
-ROI_SCALE = 1.5
+# Side of the ROI over the longer side of a box, and its centre from the box's, right and down in
+# the ROI [longer sides]. A landmark scheme has its own; these are MediaPipe's for a whole face.
+Rule = tuple[float, tuple[float, float]]
+WHOLE_FACE: Rule = (1.5, (0.0, 0.0))
 
 
 class Roi(NamedTuple):
@@ -49,12 +51,15 @@ class Roi(NamedTuple):
         return cls(numbers[:, :2], numbers[:, 2], numbers[:, 3])
 
 
-def from_detection(box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"]) -> Roi:
+def from_detection(
+    box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"], rule: Rule = WHOLE_FACE
+) -> Roi:
     """ROI around a detected face, its eyes horizontal.
 
     Args:
         box: Left, top, right, bottom [image px].
         eyes: The eye at the image's left, then the other [image px].
+        rule: How the ROI follows from the box; see `amesh.topology.roi`.
 
     Examples:
         >>> box = torch.tensor([[60.0, 50.0, 180.0, 190.0]])
@@ -63,10 +68,19 @@ def from_detection(box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"]) -> R
         Roi(centre=tensor([[120., 120.]]), size=tensor([210.]), angle=tensor([0.]))
     """
     low, high = box[:, :2], box[:, 2:]
-    return Roi((low + high) / 2, (high - low).amax(1) * ROI_SCALE, _angle(eyes))
+    scale, (right, down) = rule
+    side, angle = (high - low).amax(1), _angle(eyes)
+    centre = (low + high) / 2
+    if right or down:
+        cos, sin = angle.cos(), angle.sin()
+        shift = torch.stack([right * cos - down * sin, right * sin + down * cos], dim=-1)
+        centre = centre + side[:, None] * shift
+    return Roi(centre, side * scale, angle)
 
 
-def from_landmarks(points: Float[Tensor, "b n 2"], anchors: Float[Tensor, "b 2 2"]) -> Roi:
+def from_landmarks(
+    points: Float[Tensor, "b n 2"], anchors: Float[Tensor, "b 2 2"], rule: Rule = WHOLE_FACE
+) -> Roi:
     """ROI around a face whose landmarks are known, its anchors horizontal.
 
     The box is upright in the picture whatever the angle: so the released network was used.
@@ -74,9 +88,10 @@ def from_landmarks(points: Float[Tensor, "b n 2"], anchors: Float[Tensor, "b 2 2
     Args:
         points: All landmarks of a face [image px].
         anchors: Two landmarks that give the roll, image-left one first [image px].
+        rule: How the ROI follows from the box around the landmarks.
     """
     box = torch.cat([points.amin(1), points.amax(1)], dim=1)
-    return from_detection(box, anchors)
+    return from_detection(box, anchors, rule)
 
 
 def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, UInt8
 
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.geometry.roi import ROI_SCALE, Roi, image_from_crop
+from amesh.geometry.roi import image_from_crop
 from amesh.labelling.manifest import Manifest
 from amesh.labelling.output import open_picture
 from amesh.labelling.sources import Input
+from amesh.pipeline.arguments import rois_of_boxes
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.images import crop_image
 
@@ -111,10 +111,9 @@ def _called_faces(
 ) -> Bool[np.ndarray, " b"]:
     """Which regions the network takes for a face."""
     # As training cuts them: with the margin that a face's box gets.
-    sides = ROI_SCALE * (boxes[:, 2] - boxes[:, 0])
-    parts = ((boxes[:, :2] + boxes[:, 2:]) / 2, sides, np.zeros(len(boxes)))
+    regions = rois_of_boxes(boxes, pipeline.runner.topology.require_roi().from_detection)
     size = pipeline.runner.input_size
-    cuts = image_from_crop(Roi(*map(torch.from_numpy, parts)), size).numpy()
+    cuts = image_from_crop(regions, size).numpy()
     crops = np.stack([crop_image(image, cut, size) for cut in cuts]).astype(np.float32)
     logits = pipeline.runner(crops / np.float32(255.0)).face_flag
     called: Bool[np.ndarray, " b"] = 1 / (1 + np.exp(-logits)) >= _FACE

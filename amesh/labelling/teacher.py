@@ -122,7 +122,7 @@ class Teacher:
 
     def _label(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> TeacherFace:
         points = torch.from_numpy(face.landmarks).double()[None, :, :2]
-        region = roi.from_landmarks(points, points[:, self.anchors])
+        region = roi.from_landmarks(points, points[:, self.anchors], self.topology.landmark_rule)
         looks = [self._answers(image, region, member) for member in self.members]
         logits = torch.cat([logits for _, logits in looks])
         agreed = consensus(torch.cat([answers for answers, _ in looks]))

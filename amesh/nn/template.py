@@ -4,17 +4,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amesh.geometry.roi import ROI_SCALE
+from amesh.geometry import roi
 from amesh.nn.config import MeshConfig
 
 
 def template_in_crop(config: MeshConfig) -> Float[Tensor, "1 n 3"]:
     """The topology's mean face where a well-cut crop shows it [px of the network's input]."""
-    template = torch.tensor(config.load_topology().template, dtype=torch.float32)
-    low, high = template[:, :2].amin(0), template[:, :2].amax(0)
-    scale = config.input_size / (ROI_SCALE * (high - low).max())
+    topology = config.load_topology()
+    template = torch.tensor(topology.template, dtype=torch.float32)
+    level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
+    region = roi.from_landmarks(template[None, :, :2], level, topology.landmark_rule)
+    scale = config.input_size / region.size
     placed = template * scale
-    placed[:, :2] += config.input_size / 2 - scale * (low + high) / 2
+    placed[:, :2] += config.input_size / 2 - scale * region.centre
     return placed[None]
 
 

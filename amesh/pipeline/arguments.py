@@ -97,19 +97,20 @@ def as_rois(value: object) -> Roi:
     return Roi(centre, size, angle)
 
 
-def rois_of_boxes(value: object) -> Roi:
+def rois_of_boxes(value: object, rule: roi.Rule = roi.WHOLE_FACE) -> Roi:
     """Regions of interest around boxes of upright faces.
 
     Args:
         value: Left, top, right, bottom [px] for each face: an array, tensor or list (n, 4), or one
             box (4,). A fifth column, such as a detector's score, is ignored.
+        rule: How the region follows from the box.
 
     Raises:
         UserError: These are not numbers of that shape, or a box has no area.
     """
     boxes = torch.from_numpy(_as_boxes(value))
     level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64).expand(len(boxes), 2, 2)
-    return roi.from_detection(boxes, level)
+    return roi.from_detection(boxes, level, rule)
 
 
 def _as_boxes(value: object) -> Float64[np.ndarray, "n 4"]:

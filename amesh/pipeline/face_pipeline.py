@@ -114,21 +114,25 @@ class FacePipeline:
 
         Raises:
             UserError: The picture cannot be used or read, both `rois` and `boxes` are given, or
-                one of them is empty or not finite.
+                one of them is empty or not finite. The network's topology does not say how a
+                crop follows from a face's box.
         """
         image = as_image(image)
         if rois is not None and boxes is not None:
             raise UserError("both rois and boxes are given; give one of them")
         if boxes is not None:
-            return self._predict(image, rois_of_boxes(boxes))
+            return self._predict(
+                image, rois_of_boxes(boxes, self.runner.topology.require_roi().from_detection)
+            )
         if rois is not None:
             return self._predict(image, as_rois(rois))
+        rule = self.runner.topology.require_roi().from_detection
         detections = self.detector(image)
         if not detections:
             return []
         found = torch.from_numpy(np.stack([each.box for each in detections])).double()
         eyes = torch.from_numpy(np.stack([each.keypoints[:2] for each in detections])).double()
-        faces = self._predict(image, as_rois(roi.from_detection(found, eyes)))
+        faces = self._predict(image, as_rois(roi.from_detection(found, eyes, rule)))
         kept = [face for face in faces if face.score >= self.min_score]
         return [replace(face, id=i) for i, face in enumerate(kept[: self.max_faces])]
 

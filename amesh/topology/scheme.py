@@ -16,7 +16,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from amesh.errors import UserError
+from amesh.topology import roi
+from amesh.topology.roi import RoiRule, RoiRules
 
+# Farther than this from the middle of the mean face, a landmark has a partner on the other side.
+_MIDLINE = 0.05
+# The scheme whose landmarks cover the whole face, as a detector's box does.
+_FACE = "face478"
 _SHIPPED = resources.files("amesh.topology") / "schemes"
 
 
@@ -75,6 +81,8 @@ class Topology:
         maps: Named maps to foreign schemes; each point is a weighted mean of landmarks.
         template: A mean face: x right, y down, z away from the camera, outer eye corners at
             distance 1, their middle at the origin.
+        roi: How the network's crop follows from landmarks and from a detected face; None in a file
+            that does not say so, which can be neither trained nor run with a detector.
 
     Examples:
         >>> topology = load("face478")
@@ -96,6 +104,26 @@ class Topology:
     normalisers: Mapping[str, tuple[int, int]]
     maps: Mapping[str, tuple[tuple[tuple[int, float], ...], ...]]
     template: Float[np.ndarray, "n 3"]
+    roi: RoiRules | None = None
+
+    @property
+    def landmark_rule(self) -> RoiRule:
+        """How the crop follows from landmarks; files that do not say so were trained on 1.5."""
+        return self.roi.from_landmarks if self.roi else RoiRule()
+
+    def require_roi(self) -> RoiRules:
+        """How the crop follows from landmarks and from a detected face.
+
+        Raises:
+            UserError: The file does not say so; the message has the line to add.
+        """
+        if self.roi is None:
+            raise UserError(
+                f"topology {self.name} does not say how a crop follows from its landmarks and from "
+                "a detected face (docs/topology.md); for 1.5 times the box of its landmarks, add "
+                + roi.suggested(self.template, load(_FACE).template)
+            )
+        return self.roi
 
     @property
     def edges(self) -> Int[np.ndarray, "e 2"]:
@@ -230,7 +258,8 @@ def parse(data: Mapping[str, Any]) -> Topology:
 
     Raises:
         KeyError: A key is missing.
-        ValueError: A list refers to a landmark that is not there, or the mirror is not one.
+        ValueError: A list refers to a landmark that is not there, the mirror is not one, or
+            training and running would cut different crops.
     """
     n = int(data["points"])
     mirror = np.array(data["mirror"], dtype=np.int64)
@@ -241,6 +270,9 @@ def parse(data: Mapping[str, Any]) -> Topology:
         raise ValueError(f"template has {len(template)} points, expected {n}")
     mirror.setflags(write=False)  # topologies are shared
     template.setflags(write=False)
+    triangles = data.get("triangles", [])
+    if "triangles" in data and not len(triangles):
+        raise ValueError("triangles is empty; leave it out if there is no surface to draw")
     topology = Topology(
         name=data["name"],
         points=n,
@@ -249,7 +281,7 @@ def parse(data: Mapping[str, Any]) -> Topology:
         contours={
             name: tuple(tuple(line) for line in lines) for name, lines in data["contours"].items()
         },
-        triangles=np.array(data.get("triangles", []), dtype=np.int64).reshape(-1, 3),
+        triangles=np.array(triangles, dtype=np.int64).reshape(-1, 3),
         mirror=mirror,
         normalisers={name: _pair(pair) for name, pair in data["normalisers"].items()},
         maps={
@@ -257,8 +289,10 @@ def parse(data: Mapping[str, Any]) -> Topology:
             for name, entries in data.get("maps", {}).items()
         },
         template=template,
+        roi=roi.parse(data["roi"]) if "roi" in data else None,
     )
     _check(topology)
+    _check_crops(topology)
     return topology
 
 
@@ -285,6 +319,12 @@ def _weighted(entry: int | list[int]) -> tuple[tuple[int, float], ...]:
 
 def _check(topology: Topology) -> None:
     n = topology.points
+    aside = np.abs(topology.template[:, 0])
+    if aside.max() > _MIDLINE and (topology.mirror == range(n)).all():
+        raise ValueError(
+            f"mirror changes nothing, but landmark {aside.argmax()} is not in the middle of the "
+            "face; mirror[i] is the landmark that i becomes in a mirrored picture"
+        )
     lists: dict[str, list[int]] = {
         "anchors": list(topology.anchors),
         "triangles": topology.triangles.ravel().tolist(),
@@ -315,3 +355,10 @@ def _check(topology: Topology) -> None:
             raise ValueError(f"iris {iris.name} takes its z from an iris; name points of the mesh")
     if len(set(names)) != len(names):
         raise ValueError(f"two regions share a name: {', '.join(names)}")
+
+
+def _check_crops(topology: Topology) -> None:
+    if topology.roi is None or topology.name == _FACE or not topology.template.any():
+        return
+    if wrong := roi.disagreement(topology.roi, topology.template, load(_FACE).template):
+        raise ValueError(wrong)

@@ -61,14 +61,16 @@ class Augment(nn.Module):
         """
         super().__init__()
         self.crop_size, self.config = crop_size, config or AugmentConfig()
-        self.anchors = topology.anchors
+        self.anchors, self.roi_rule = topology.anchors, topology.landmark_rule
         self.register_buffer("mirror", torch.tensor(topology.mirror), persistent=False)
 
     @torch.no_grad()
     def forward(self, canvas: Canvas, seed: int = 0, epoch: int = 0) -> Batch:
         """One batch; the same seed, epoch and samples give the same batch."""
         key = keys(seed, epoch, canvas.index)
-        motion = draw_motion(canvas.landmarks, self.anchors, self.crop_size, self.config, key)
+        motion = draw_motion(
+            canvas.landmarks, self.anchors, self.crop_size, self.config, key, self.roi_rule
+        )
         landmarks = move_landmarks(canvas.landmarks, motion, self.crop_size)
         swap = motion.mirrored[:, None]
         weight_xy = torch.where(swap, canvas.weight_xy[:, self.mirror], canvas.weight_xy)
@@ -102,10 +104,11 @@ def draw_motion(
     crop_size: int,
     config: AugmentConfig,
     key: Int64[Tensor, " b"],
+    rule: roi.Rule = roi.WHOLE_FACE,
 ) -> Motion:
     """Where to cut: around the face, off as a tracker is."""
     points = landmarks[..., :2]
-    region = roi.from_landmarks(points, pick(points, anchors))
+    region = roi.from_landmarks(points, pick(points, anchors), rule)
     bells = bell(key, "motion", (6,))
     turn = bells[:, 0] * math.radians(config.rotation)
     size = region.size * torch.exp(bells[:, 1] * config.scale)

@@ -19,7 +19,6 @@ from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.problems import OnBad
 from amesh.data.sources.source import Source
 from amesh.errors import UserError
-from amesh.geometry.roi import ROI_SCALE
 from amesh.topology.scheme import Topology
 
 # A label may lie outside its picture (a chin below the edge), but not farther than its own face.
@@ -51,10 +50,12 @@ class FaceDataset(Dataset[Sample]):
                 filler does, which counts nothing: figures are of each face once.
 
         Raises:
-            UserError: No face at all, or labels that this topology has no map for.
+            UserError: No face at all, labels that this topology has no map for, or a topology that
+                does not say how a crop follows from a detection.
         """
         if not sum(map(len, sources)):
             raise UserError("no labelled face to train on: every source is empty")
+        topology.require_roi()  # or it would be trained on crops that no detection leads to
         for source in sources:
             for scheme in sorted(source.schemes):
                 try:
@@ -129,10 +130,10 @@ def make_sample(face: LabelledFace, topology: Topology, crop_size: int, reach: f
         placed = place_template(box, topology)
         zero = np.zeros(topology.points, np.float32)
         targets = Targets(placed, zero, zero, np.ones_like(zero))
-        square = _square(placed)
+        square = _square(placed, topology)
     else:
         targets = _targets(face, topology)
-        square = _square(targets.landmarks)
+        square = _square(targets.landmarks, topology)
         pixels, size, taken = decode(data, face.where, int(square[2] / crop_size))
         _check_inside(targets, size, face.where)
     landmarks = targets.landmarks.astype(np.float64) / taken
@@ -204,10 +205,17 @@ def _span(points: Float[np.ndarray, "n d"]) -> tuple[float, float, float, float]
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def _square(landmarks: Float[np.ndarray, "n 3"]) -> tuple[float, float, float]:
+def _square(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> tuple[float, float, float]:
     """Centre and side of the region of interest, as `roi.from_landmarks` has it [px]."""
     left, top, right, bottom = _span(landmarks)
-    return (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top) * ROI_SCALE
+    x, y, side = (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top)
+    scale, shift = topology.landmark_rule
+    if any(shift):
+        first, second = (complex(*landmarks[i, :2].tolist()) for i in topology.anchors)
+        line = second - first
+        moved = side * complex(*shift) * (line / abs(line) if line else 1.0)
+        x, y = x + moved.real, y + moved.imag
+    return x, y, side * scale
 
 
 def _check_inside(targets: Targets, size: tuple[int, int], where: str) -> None:

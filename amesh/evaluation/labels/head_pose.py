@@ -88,7 +88,8 @@ def label_roi(label: LabelledFace, topology: Topology) -> Roi | None:
     """
     if not label.face and label.box is not None:
         level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64)
-        return roi.from_detection(torch.tensor([label.box], dtype=torch.float64), level)
+        box = torch.tensor([label.box], dtype=torch.float64)
+        return roi.from_detection(box, level, topology.require_roi().from_detection)
     if label.scheme == topology.name and np.isfinite(label.points[:, :2]).all():
         return face_roi(label.points[:, :2], topology)
     posed = pose_label(label, topology)
@@ -103,7 +104,7 @@ def label_roi(label: LabelledFace, topology: Topology) -> Roi | None:
 def face_roi(points: Float[np.ndarray, "n 2"], topology: Topology) -> Roi:
     """The region of interest of a face with all its landmarks [image px], a batch of one."""
     face = torch.from_numpy(points[None].astype(np.float64))
-    return roi.from_landmarks(face, face[:, list(topology.anchors)])
+    return roi.from_landmarks(face, face[:, list(topology.anchors)], topology.landmark_rule)
 
 
 def eye_distance(label: LabelledFace, topology: Topology) -> float | None:

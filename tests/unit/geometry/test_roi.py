@@ -54,3 +54,14 @@ def test_a_roi_follows_a_turned_picture():
     )
     difference = (other.angle - one.angle).remainder(2 * math.pi)
     assert difference.item() == pytest.approx(math.pi / 2)
+
+
+def test_a_shift_goes_right_and_down_in_the_turned_square():
+    box = torch.tensor([[0.0, 0.0, 4.0, 2.0]])
+    level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
+    moved = roi.from_detection(box, level, (2.0, (0.25, 0.5)))
+    assert moved.centre.tolist() == [[3.0, 3.0]]
+    assert moved.size.tolist() == [8.0]
+    down = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])  # x points down, so y points left
+    turned = roi.from_detection(box, down, (2.0, (0.25, 0.5)))
+    torch.testing.assert_close(turned.centre, torch.tensor([[0.0, 2.0]]))

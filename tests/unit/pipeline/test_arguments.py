@@ -135,12 +135,15 @@ def test_an_invalid_region_is_refused(value: object, message: str) -> None:
 
 def test_misuse_is_one_line_without_the_shape_checks(run_python: Callable[[str], str]) -> None:
     printed = run_python("""
+from types import SimpleNamespace
 import numpy as np
 from amesh.errors import UserError
 from amesh.geometry.roi import Roi
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.topology import load
 picture = np.zeros((9, 9, 3), np.uint8)
-face_mesh = FacePipeline(None, lambda image: [])
+runner = SimpleNamespace(topology=load())
+face_mesh = FacePipeline(runner, lambda image: [])
 calls = [
     lambda: face_mesh(None),
     lambda: face_mesh([picture, picture]),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
 from amesh.runner import RunnerOutput
 from amesh.topology import load
+from amesh.topology.roi import RoiRule, RoiRules
 
 
 class Probe:
@@ -18,7 +21,7 @@ class Probe:
 
     name = "probe"
     input_size = 64
-    topology = load("ibug68")
+    topology = replace(load("ibug68"), roi=load("face478").roi)
 
     def __init__(self, flags: list[float] | None = None) -> None:
         self.flags = flags
@@ -50,6 +53,27 @@ def test_landmarks_come_back_to_the_picture():
     np.testing.assert_allclose(face.landmarks[:5, :2], expected, atol=1e-4)
     np.testing.assert_allclose(face.landmarks[:5, 2], np.arange(5) * 120 / 64, atol=1e-5)
     assert face.roi.size.item() == pytest.approx(120)
+
+
+def test_the_scheme_says_where_its_crop_lies_in_a_detected_face():
+    probe = Probe()
+    rules = RoiRules(RoiRule(), RoiRule(0.8, (0.0, -0.25)))
+    probe.topology = replace(probe.topology, roi=rules)
+    face_mesh = FacePipeline(probe, lambda _: [detection(50, 40, 80)])
+    [found], [given] = face_mesh(IMAGE), face_mesh(IMAGE, boxes=[50, 40, 130, 120])
+    for face in (found, given):  # 80 wide, its centre at (90, 80)
+        np.testing.assert_allclose(face.roi.centre, [[90, 60]], atol=1e-5)
+        assert face.roi.size.item() == pytest.approx(64)
+
+
+def test_a_scheme_that_does_not_say_so_is_run_on_rois_only():
+    probe = Probe()
+    probe.topology = replace(probe.topology, roi=None)
+    face_mesh = FacePipeline(probe, lambda _: [])
+    assert len(face_mesh(IMAGE, Roi.at(90, 80, 120))) == 1
+    for boxes in (None, [50, 40, 130, 120]):
+        with pytest.raises(UserError, match="does not say how a crop"):
+            face_mesh(IMAGE, boxes=boxes)
 
 
 def test_the_network_sees_the_crop_as_floats_from_zero_to_one():

@@ -1,4 +1,7 @@
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +133,38 @@ def test_an_own_scheme_is_a_file(tmp_path):
     assert own.irises == ()
 
 
+def test_the_documented_example_is_complete(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "topology.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "eyes12.json"
+    path.write_text(example)
+    eyes = load(str(path))
+    ibug = load("ibug68").template
+    mapped = eyes.map_matrix("ibug68") @ eyes.template
+    np.testing.assert_allclose(mapped[36:48], ibug[36:48], atol=1e-3)
+    assert not mapped[:36].any()
+    # The table of keys has all of them, and no other.
+    required, optional = set(minimal()) | {"roi"}, {"triangles", "maps", "about"}
+    table = text.split("## Keys")[1].split("## The crop")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == required | optional
+    assert set(json.loads(example)) == required | optional
+
+
+def test_an_identical_mirror_is_for_landmarks_in_the_middle():
+    with pytest.raises(ValueError, match="mirror changes nothing, but landmark 0"):
+        parse(minimal() | {"mirror": [0, 1, 2]})
+    middle = {"template": [[0, 0, 0], [0, 0.5, 0], [0.01, 1, 0]], "mirror": [0, 1, 2]}
+    assert parse(minimal() | middle).mirror.tolist() == [0, 1, 2]
+
+
+def test_one_scheme_has_the_landmarks_of_another_whatever_it_is_called():
+    face = load("face478")
+    assert replace(face, name="mine", regions=()).has_landmarks_of(face)
+    assert not replace(face, name="mine", template=face.template * 1.1).has_landmarks_of(face)
+    assert not replace(face, name="mine", mirror=np.arange(478)).has_landmarks_of(face)
+    assert not load("ibug68").has_landmarks_of(face)
+
+
 def test_unknown_scheme_lists_the_shipped_ones():
     with pytest.raises(UserError, match=r"'dog'.*face478, ibug68"):
         load("dog")
@@ -148,6 +183,7 @@ def test_unknown_map_lists_the_known_ones():
         ({"contours": {"eye": [[0, 3]]}}, "contour eye names landmark 3"),
         ({"template": [[0, 0, 0]]}, "template has 1 points, expected 3"),
         ({"normalisers": {"eye": [0, -1]}}, "normaliser eye names landmark -1"),
+        ({"triangles": []}, "triangles is empty"),
         ({"triangles": [[0, 1, 7]]}, "triangles names landmark 7"),
     ],
 )

@@ -25,6 +25,7 @@ from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
 from amesh.geometry import affine, coordinates, roi
+from amesh.topology.roi import RoiRule, RoiRules
 from amesh.topology.scheme import Topology
 
 SIZE = 64
@@ -63,6 +64,26 @@ def test_without_augmentation_the_crop_is_the_tracked_roi(
     torch.testing.assert_close(anchors[:, 0], anchors[:, 1], rtol=0, atol=1e-3)
     assert (batch.image.amin(), batch.image.amax()) > (0, 0)
     assert batch.image.amax() <= 1
+
+
+def test_training_cuts_by_the_scheme_s_own_rule(
+    record: Callable[..., LabelledFace], topology: Topology, pose: Pose
+) -> None:
+    """Of a turned face, whose square lies far from its landmarks' box."""
+    rule = RoiRule(1.2, (0.3, -0.8))
+    own = replace(topology, roi=RoiRules(rule, RoiRule()))
+    face = pose(size=20.0, roll=40.0, centre=(200.0, 150.0))
+    sample = make_sample(record(picture=encode(photo(400, 300)), points=face), own, SIZE, 1.0)
+    batch = Augment(own, SIZE, NO_AUGMENTATION)(collate([sample]))
+    points = torch.from_numpy(face[None, :, :2])
+    region = roi.from_landmarks(points, points[:, list(own.anchors)], rule)
+    expected = affine.apply(affine.invert(roi.image_from_crop(region, SIZE)), points)
+    torch.testing.assert_close(batch.landmarks[..., :2], expected, rtol=0, atol=1e-3)
+    # The cut is the square itself, upright, with a pixel or two around it.
+    h, w = sample.image.shape[:2]
+    middle = face[0, :2] - sample.landmarks[0, :2] + [w / 2, h / 2]
+    np.testing.assert_allclose(middle, region.centre[0], atol=1.0)
+    assert w == pytest.approx(region.size.item() + 2, abs=2)
 
 
 def test_resample_is_what_opencv_warps(canvas: Canvas, topology: Topology) -> None:

@@ -147,6 +147,13 @@ def test_empty_sets_and_mixed_topologies_are_refused(record: Make, topology: Top
         FaceDataset([source], load("ibug68"), 64, 1.5)
 
 
+def test_a_scheme_that_does_not_say_its_crop_is_not_trained(
+    source: Callable[..., ListSource], topology: Topology
+) -> None:
+    with pytest.raises(UserError, match="does not say how a crop"):
+        FaceDataset([source()], replace(topology, roi=None), 64, 1.2)
+
+
 def test_filler_counts_nothing(source: Callable[..., ListSource], topology: Topology) -> None:
     data = FaceDataset([source()], topology, 64, 1.5)
     filler = data[~2]
