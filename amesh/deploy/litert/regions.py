@@ -58,6 +58,7 @@ class Refined:
         self.kernel = kernel.reshape(-1, 3, *kernel.shape[1:])  # m 3 h w i
         self.bias = bias.reshape(-1, 3)
         self.places = np.full((self.landmarks, 3), -1)
+        self.starts: dict[str, tuple[int, int]] = {}  # of each output's x and y
 
     def add(self, image: Value) -> dict[str, Value]:
         """Adds the whole network: `landmarks` (b n 3) and `face_flag` (b)."""
@@ -80,6 +81,11 @@ class Refined:
                 crops = self._crops(pixels, seen.shape[1], frames)
                 numbers.append(self._refine(group, crops, frames, count))
             count += numbers[-1].shape[1]
+        # In the config's order, whatever the groups are: of two regions with a landmark in common,
+        # the later one wins.
+        for name, points in self.config.outputs.items():
+            for axis, first in enumerate(self.starts[name]):
+                self.places[list(points), axis] = first + np.arange(len(points))
         b = image.shape[0]
         everything = graph.concatenate(numbers, axis=1)
         order = graph.constant(self.places.reshape(-1).astype(np.int32), "places")
@@ -195,11 +201,11 @@ class Refined:
         lanes: dict[str, list[_Lane]] = {}
         for source, (i, submodel) in enumerate(zip(group, submodels, strict=True)):
             region = self.regions[i]
-            for name, points in region.outputs.items():
+            for name in region.outputs:
                 branch = submodel.branches[name]
                 assert isinstance(branch, Branch)
                 role = "contours" if name == region.name else "irises"
-                lanes.setdefault(role, []).append(_Lane(branch, source, points))
+                lanes.setdefault(role, []).append(_Lane(branch, source, name))
         return lanes
 
     def _run_branches(
@@ -220,15 +226,13 @@ class Refined:
         xy = graph.add(xy, centre)  # b n 2 p
         _, n, _, p = xy.shape
         for i, lane in enumerate(lanes):
-            for axis in range(2):
-                first = start + (2 * i + axis) * p
-                self.places[list(lane.indices), axis] = first + np.arange(len(lane.indices))
+            self.starts[lane.name] = start + 2 * i * p, start + (2 * i + 1) * p
         return graph.reshape(xy, (xy.shape[0], 2 * n * p))
 
 
 class _Lane(NamedTuple):
-    """One branch: where its features come from, and which landmarks it predicts."""
+    """One branch: where its features come from, and which output it predicts."""
 
     branch: Branch
     source: int
-    indices: tuple[int, ...]
+    name: str

@@ -192,6 +192,19 @@ def test_a_file_that_differs_from_pytorch_is_refused(
     export(net, verify=False)  # type: ignore[call-arg]
 
 
+def test_of_regions_with_common_landmarks_the_last_one_wins():
+    """Whatever their capacities: those of equal ones run together, out of turn."""
+    pytest.importorskip("ai_edge_litert")
+    lips = TINY.region("lips")
+    first, last = (
+        replace(lips, points=(1, 2, 3), anchors=(1, 3), depth=lips.depth + more) for more in (1, 0)
+    )
+    net = AttentionMesh(replace(TINY, regions={**TINY.regions, "first": first, "last": last}))
+    with torch.no_grad():
+        net.regions["first"].branches["first"].head.points.bias += 5
+    export_litert(net)
+
+
 def test_a_network_in_training_is_compared_in_evaluation():
     pytest.importorskip("ai_edge_litert")
     net = MeshOnly(replace(TINY, batch_norm=True)).train()
