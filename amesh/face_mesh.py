@@ -5,7 +5,8 @@ from pathlib import Path
 from amesh.deploy import cache, formats
 from amesh.deploy.formats import Format
 from amesh.nn.names import DEFAULT
-from amesh.pipeline.detector import Detector, DetectorKind
+from amesh.pipeline.detector import Detector
+from amesh.pipeline.detector_kind import DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.runner import Runner
 

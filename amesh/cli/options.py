@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from amesh.cli.fields import add_fields, from_options
 from amesh.cli.parsing import positive, probability
@@ -15,6 +15,7 @@ from amesh.data.sources.formats import FORMATS
 from amesh.deploy import formats
 from amesh.errors import UserError
 from amesh.evaluation.options import LabelledData
+from amesh.pipeline.detector_kind import DetectorKind
 
 if TYPE_CHECKING:
     from amesh.face_mesh import FaceMesh
@@ -63,7 +64,7 @@ def add_face_mesh(parser: argparse.ArgumentParser, default: str, model: str) -> 
     parser.add_argument(
         "--detector",
         default="both",
-        choices=["short", "full", "both", "crowd"],
+        choices=get_args(DetectorKind),
         help="face detector: short for faces near the camera, full for smaller ones, crowd to "
         "search tiles of the picture with both",
     )

@@ -7,7 +7,7 @@ of the picture. Also searching overlapping tiles finds faces of a third of that 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -17,10 +17,9 @@ from torch import nn
 from amesh.blazeface import DetectorConfig
 from amesh.errors import UserError
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
+from amesh.pipeline.detector_kind import DetectorKind
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
 from amesh.weights import store
-
-DetectorKind = Literal["short", "full", "both", "crowd"]
 
 # The thresholds of MediaPipe's graphs; boxes that overlap by more than `_IOU` are one face.
 _MIN_SCORE = {"short": 0.5, "full": 0.6}
