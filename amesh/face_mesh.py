@@ -14,6 +14,10 @@ from amesh.runner import Runner
 class FaceMesh(FacePipeline):
     """Finds faces and their landmarks in pictures.
 
+    Several threads may share one, and so may tasks of asyncio by `asyncio.to_thread`. On LiteRT and
+    TensorRT their calls of the landmark network take turns. It can be pickled to other processes
+    (multiprocessing) and copied, except on TensorRT; a copy opens exported files again.
+
     Examples:
         >>> face_mesh = FaceMesh()
         >>> [face] = face_mesh("photo.jpg")

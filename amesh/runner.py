@@ -28,7 +28,7 @@ class RunnerOutput(NamedTuple):
 
 @runtime_checkable
 class Runner(Protocol):
-    """A landmark network on some runtime.
+    """A landmark network on some runtime, safe to call from several threads.
 
     Attributes:
         name: Name of the network.
@@ -41,8 +41,36 @@ class Runner(Protocol):
     topology: Topology
 
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Landmarks of RGB crops in [0, 1]."""
+        """Landmarks of RGB crops in [0, 1].
+
+        A crop that holds NaN gets landmarks of NaN; the other crops do not notice.
+
+        Raises:
+            UserError: As for `check_crops`.
+        """
         ...
+
+
+def check_crops(crops: np.ndarray, size: int, name: str) -> None:
+    """Makes sure that crops are what a network takes.
+
+    A runtime would resize its graph to crops of another size, or stretch a single pixel, and
+    answer with landmarks that are slightly wrong.
+
+    Args:
+        crops: What a runner was called with.
+        size: Side of the network's input [px].
+        name: What messages call the network.
+
+    Raises:
+        UserError: They are not a float32 array of shape (b, size, size, 3).
+    """
+    expected = (size, size, 3)
+    if crops.dtype != np.float32 or crops.ndim != 4 or crops.shape[1:] != expected:
+        raise UserError(
+            f"{name} takes crops of shape (b, {size}, {size}, 3) in float32, from 0 to 1; "
+            f"found {crops.shape} in {crops.dtype}"
+        )
 
 
 class TorchRunner:
@@ -72,7 +100,12 @@ class TorchRunner:
 
     @torch.inference_mode()
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Landmarks of RGB crops in [0, 1]."""
+        """Landmarks of RGB crops in [0, 1].
+
+        Raises:
+            UserError: As for `check_crops`.
+        """
+        check_crops(crops, self.input_size, self.name)
         images = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)  # b s s 3 -> b 3 s s
         output = self.net(images)
         return RunnerOutput(output.landmarks.cpu().numpy(), output.face_flag.cpu().numpy())

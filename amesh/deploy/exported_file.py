@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -17,7 +18,7 @@ from amesh.deploy.signature import (
     check_points,
 )
 from amesh.errors import UserError
-from amesh.runner import RunnerOutput
+from amesh.runner import RunnerOutput, check_crops
 
 # Crops that a file of dynamic batch gets together: bounds the memory that a crowd takes.
 _LARGEST = 16
@@ -26,8 +27,12 @@ _LARGEST = 16
 class ExportedFile(ABC):
     """An exported file ready to run: arrays in, arrays by output name out.
 
+    Several threads may call it. A copy, in this process or, by pickle, in another one, opens the
+    file again; it has to be there.
+
     Attributes:
         source: What messages call the file.
+        opened_with: Arguments that open it again.
         inputs: Shapes by name.
         outputs: Shapes by name.
         layout: Order of the image's axes.
@@ -35,6 +40,7 @@ class ExportedFile(ABC):
     """
 
     source: str
+    opened_with: tuple[Any, ...]
     inputs: Shapes
     outputs: Shapes
     layout: Layout
@@ -44,6 +50,9 @@ class ExportedFile(ABC):
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Runs it once."""
 
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), self.opened_with
+
     @property
     def batch(self) -> int | None:
         """Fixed batch, or None if it is dynamic."""
@@ -51,7 +60,12 @@ class ExportedFile(ABC):
         return first if isinstance(first, int) else None
 
     def run_crops(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
-        """Runs any number of crops, in runs of the file's batch."""
+        """Runs any number of crops, in runs of the file's batch.
+
+        Raises:
+            UserError: As for `amesh.runner.check_crops`.
+        """
+        check_crops(crops, self.inputs[INPUT][2], self.source)
         if self.layout == "nchw":
             crops = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))  # b s s 3 -> b 3 s s
         return in_batches(
@@ -87,9 +101,18 @@ class FileRunner:
         self.topology = check_points(file.source, file.outputs, scheme)
 
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Landmarks of RGB crops in [0, 1]."""
+        """Landmarks of RGB crops in [0, 1].
+
+        Raises:
+            UserError: As for `amesh.runner.check_crops`.
+        """
         found = self.file.run_crops(crops)
         return RunnerOutput(*(found[name] for name in OUTPUTS))
+
+
+def reopened(source: str | Path | bytes) -> Path | bytes:
+    """A source that names the same file in another process, whatever folder that works in."""
+    return source if isinstance(source, bytes) else Path(source).absolute()
 
 
 def read_file(path: Path, format: str) -> bytes:

@@ -180,14 +180,19 @@ def tensors(path: Path) -> dict[str, Tensor]:
     """Tensors of a weights file by name, converted to float32 as `load` does.
 
     Raises:
-        UserError: The file is damaged.
+        UserError: The file is damaged, or a number is not finite.
     """
     with _opened(path) as file:
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in found.items()
-    }
+    for name, tensor in found.items():
+        if tensor.is_floating_point():
+            found[name] = tensor.float()
+            if not found[name].isfinite().all():
+                raise UserError(
+                    f"{path}: {name} has a number that is not finite; the training that made it "
+                    "diverged, or the file is damaged"
+                )
+    return found
 
 
 def file_hash(name_or_path: str | Path) -> str:

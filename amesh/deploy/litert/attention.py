@@ -151,7 +151,9 @@ def sample(
     )
     y0, y1 = graph.multiply(y0, inside), graph.multiply(y1, inside)
     # Indices are whole numbers from here on: half precision counts to 2048 only.
-    column, line = (graph.slice(graph.to_int(cell), 2, i, i + 1) for i in range(2))
+    # NaN becomes some whole number, and must still read within the map.
+    whole = graph.minimum(graph.maximum(graph.to_int(cell), _whole(graph, 0)), _whole(graph, h - 2))
+    column, line = (graph.slice(whole, 2, i, i + 1) for i in range(2))
     row = graph.add(graph.multiply(line, _whole(graph, h)), column)
     if b > 1:
         first = np.arange(b, dtype=np.int32).reshape(b, 1, 1, 1) * (h * h)

@@ -2,12 +2,15 @@
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from amesh.errors import UserError
 
+# One at a time: two threads that redirect the standard error could not both restore it.
+_REDIRECTION = threading.Lock()
 # Said on the standard error by every interpreter; no setting and no log level turns it off.
 _GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 
@@ -27,7 +30,7 @@ def open_interpreter(content: bytes, threads: int = 1) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise UserError("TFLite files run in LiteRT: pip install 'amesh[litert]'") from error
-    with _without_greeting():
+    with _REDIRECTION, _without_greeting():
         interpreter = Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()
     return interpreter

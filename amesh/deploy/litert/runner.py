@@ -1,13 +1,14 @@
 """Runs exported TFLite files on the CPU with LiteRT's stock interpreter (XNNPACK)."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from amesh.deploy.exported_file import ExportedFile, FileRunner, read_file
+from amesh.deploy.exported_file import ExportedFile, FileRunner, read_file, reopened
 from amesh.deploy.litert.flatbuffer import read_metadata
 from amesh.deploy.litert.interpreter import open_interpreter
 from amesh.deploy.signature import METADATA
@@ -15,7 +16,11 @@ from amesh.errors import UserError
 
 
 class LitertFile(ExportedFile):
-    """A TFLite file with one signature, ready to run: arrays in, arrays by output name out."""
+    """A TFLite file with one signature, ready to run: arrays in, arrays by output name out.
+
+    The interpreter has one set of tensors, so calls from several threads take turns. To run them
+    side by side, give each thread or process a copy.
+    """
 
     layout = "nhwc"
 
@@ -30,21 +35,24 @@ class LitertFile(ExportedFile):
             UserError: LiteRT is not installed; or the file is missing or damaged, has operators
                 that LiteRT does not know, or does not match its sidecar.
         """
+        self.opened_with = (reopened(source), threads)
         self.source = "the TFLite model" if isinstance(source, bytes) else str(source)
         content = source if isinstance(source, bytes) else read_file(Path(source), "litert")
         try:
             self.interpreter = open_interpreter(content, threads)
-            self.run = self.interpreter.get_signature_runner()
+            self._run = self.interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f"{self.source}: LiteRT cannot load it ({reason})") from error
-        self.inputs = _shapes(self.run.get_input_details())
-        self.outputs = _shapes(self.run.get_output_details())
+        self._turn = threading.Lock()
+        self.inputs = _shapes(self._run.get_input_details())
+        self.outputs = _shapes(self._run.get_output_details())
         self.about = json.loads(read_metadata(content, METADATA) or b"{}")
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Runs it once."""
-        results: dict[str, np.ndarray] = self.run(**arrays)
+        with self._turn:
+            results: dict[str, np.ndarray] = self._run(**arrays)
         return results
 
     def operators(self) -> list[str]:

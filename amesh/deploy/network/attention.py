@@ -78,7 +78,10 @@ def gather_jointly(
     along, down = (position - corner).unbind(2)  # b r k*k
     down, up = down * inside, (1 - down) * inside
     weights = [up * (1 - along), up * along, down * (1 - along), down * along]
-    left, top = corner.int().unbind(2)
+    # A theta of NaN becomes some whole number, and must still read within the map: the landmarks of
+    # its face are NaN, those of the other faces of the batch are right.
+    whole = torch.minimum(torch.maximum(corner.int(), lowest.int()), (extent - 2).int())
+    left, top = whole.unbind(2)
     start = torch.arange(b, device=features.device, dtype=torch.int32)[:, None, None] * (h * w)
     cell = top * w + left + start  # b r k*k
     rows = features.permute(0, 2, 3, 1).reshape(-1, c)  # b c h w -> b*h*w c

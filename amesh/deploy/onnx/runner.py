@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from amesh.deploy.exported_file import ExportedFile, FileRunner, read_file
+from amesh.deploy.exported_file import ExportedFile, FileRunner, read_file, reopened
 from amesh.deploy.signature import METADATA
 from amesh.errors import UserError
 
@@ -36,6 +36,7 @@ class OnnxFile(ExportedFile):
         """
         import onnxruntime
 
+        self.opened_with = (reopened(source), threads, device)
         self.source = "the ONNX model" if isinstance(source, bytes) else str(source)
         content = source if isinstance(source, bytes) else read_file(Path(source), "onnx")
         provider = _PROVIDERS[device]

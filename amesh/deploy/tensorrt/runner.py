@@ -1,6 +1,7 @@
 """Runs an engine: fixed addresses, one context and one CUDA graph per batch."""
 
 import statistics
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from amesh.deploy.exported_file import in_batches
 from amesh.deploy.signature import INPUT, OUTPUTS
 from amesh.deploy.tensorrt.library import Batches, profiles
 from amesh.errors import UserError
-from amesh.runner import RunnerOutput
+from amesh.runner import RunnerOutput, check_crops
 from amesh.topology import load
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def choose_profile(batch: int, ranges: Sequence[Batches]) -> int:
 
 
 class TensorRTRunner:
-    """An engine behind the contract of `amesh.runner.Runner`, on the current GPU."""
+    """An engine behind the contract of `amesh.runner.Runner`, on the current GPU.
+
+    Calls from several threads take turns: a batch size has one set of buffers, and there is one
+    stream. An engine belongs to the process that opened it; others open their own.
+    """
 
     def __init__(
         self,
@@ -96,6 +101,13 @@ class TensorRTRunner:
         # Graphs cannot be captured on the default stream.
         self.stream = torch.cuda.Stream(self.device)
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def __reduce__(self) -> str:
+        raise UserError(
+            f"{self.name}: a TensorRT engine cannot be copied or sent to another process; "
+            "open its file there"
+        )
 
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
         """Landmarks of RGB crops in [0, 1].
@@ -111,9 +123,11 @@ class TensorRTRunner:
         """All outputs by name; those of a part of a cascade are no landmarks.
 
         Raises:
-            UserError: The batch is outside the profiles, or TensorRT gives up.
+            UserError: The batch is outside the profiles, TensorRT gives up, or as for
+                `amesh.runner.check_crops`.
         """
-        with torch.cuda.stream(self.stream):
+        check_crops(crops, self.input_size, self.name)
+        with self._turn, torch.cuda.stream(self.stream):
             prepared = self.prepare(len(crops))
             pixels = torch.from_numpy(crops).to(self.device)
             prepared.image.copy_(pixels.permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
@@ -171,7 +185,8 @@ class TensorRTRunner:
         self.launch(prepared)  # the first run allocates, which a capture must not
         self.stream.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self.stream):
+        # Other threads of the program go on using the GPU, which would spoil a global capture.
+        with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
             self.launch(prepared)
         return graph
 

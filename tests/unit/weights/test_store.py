@@ -194,6 +194,17 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path):
         store.load(path)
 
 
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, number: float):
+    net = AttentionMesh(TINY)
+    with torch.no_grad():
+        net.shared.stem.convolution.weight[0, 0, 0, 0] = number
+    path = tmp_path / "net.safetensors"
+    store.save(net, path, {})
+    with pytest.raises(UserError, match=r"stem\.convolution\.weight has a number that is"):
+        store.load(path)
+
+
 def test_an_unwritable_folder_is_named(saved: Path, tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match=r"net\.safetensors: cannot be written"):

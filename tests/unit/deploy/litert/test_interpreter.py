@@ -1,5 +1,8 @@
 import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +29,24 @@ def test_an_error_passes_through_and_nothing_stays_held_back(
         fail()
     os.write(2, b"afterwards\n")
     assert capfd.readouterr().err == "WARNING: odd\nafterwards\n"
+
+
+def test_threads_that_open_files_leave_the_standard_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        def __init__(self, **_: object) -> None:
+            time.sleep(0.001)
+
+        def allocate_tensors(self) -> None: ...
+
+    package = SimpleNamespace(Interpreter=Slow)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", SimpleNamespace(interpreter=package))
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", package)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_interpreter, [b""] * 40))
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "afterwards\n"
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,11 @@
 """The runner on a GPU that is none: ONNX Runtime computes, at the addresses that were given."""
 
 import contextlib
+import copy
 import ctypes
+import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -92,7 +95,8 @@ def gpu(small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch) -> SimpleNames
     )
 
     @contextlib.contextmanager
-    def capture(graph: Capture, stream: Any) -> Iterator[None]:
+    def capture(graph: Capture, stream: Any, capture_error_mode: str) -> Iterator[None]:
+        assert capture_error_mode == "thread_local", "other threads use the GPU meanwhile"
         made.capturing = graph
         yield
         made.capturing = None
@@ -156,6 +160,30 @@ def test_results_do_not_change_when_the_next_batch_runs(engine: Any, crops: np.n
     kept = first.landmarks.copy()
     made(crops[2:4])
     np.testing.assert_array_equal(first.landmarks, kept)
+
+
+def test_threads_take_turns_with_the_buffers(engine: Any, crops: np.ndarray):
+    made = runner(engine, False)
+    alone = [made(crops[i : i + 2]).landmarks for i in range(8)]
+
+    def wrong(i: int) -> int:
+        answers = [made(crops[i : i + 2]).landmarks for _ in range(20)]
+        return sum(not np.array_equal(one, alone[i]) for one in answers)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(wrong, range(8))) == 0
+
+
+def test_an_engine_stays_in_its_process(engine: Any):
+    for duplicate in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(UserError, match="cannot be copied"):
+            duplicate(runner(engine, False))
+
+
+@pytest.mark.parametrize("side", [1, SIZE // 2])
+def test_crops_of_another_size_are_refused(engine: Any, side: int):
+    with pytest.raises(UserError, match=rf"takes crops of shape \(b, {SIZE}"):
+        runner(engine, False)(np.zeros((2, side, side, 3), np.float32))
 
 
 def test_the_batch_used_longest_ago_makes_room(
