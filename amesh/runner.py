@@ -1,4 +1,4 @@
-"""The interface of a runtime: crops in, landmarks out; and the one for PyTorch."""
+"""The runner interface (crops in, landmarks out) and its PyTorch implementation."""
 
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -28,12 +28,12 @@ class RunnerOutput(NamedTuple):
 
 @runtime_checkable
 class Runner(Protocol):
-    """A landmark network on some runtime, safe to call from several threads.
+    """A landmark network on any runtime, safe to call from several threads.
 
     Attributes:
         name: Name of the network.
-        input_size: Side of its input [px].
-        topology: Its landmark scheme.
+        input_size: Side of the network's input [px].
+        topology: Landmark scheme of its output.
     """
 
     name: str
@@ -41,9 +41,9 @@ class Runner(Protocol):
     topology: Topology
 
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Landmarks of RGB crops in [0, 1].
+        """Predicts the landmarks of RGB crops in [0, 1].
 
-        A crop that holds NaN gets landmarks of NaN; the other crops do not notice.
+        A crop that contains NaN gets NaN landmarks; the other crops are unaffected.
 
         Raises:
             UserError: As for `check_crops`.
@@ -52,18 +52,18 @@ class Runner(Protocol):
 
 
 def check_crops(crops: np.ndarray, size: int, name: str) -> None:
-    """Makes sure that crops are what a network takes.
+    """Checks the shape and type of a runner's input.
 
-    A runtime would resize its graph to crops of another size, or stretch a single pixel, and
-    answer with landmarks that are slightly wrong.
+    Without the check, a runtime may silently resize its graph or broadcast a single pixel, and
+    return landmarks that are slightly wrong.
 
     Args:
-        crops: What a runner was called with.
+        crops: The runner's argument.
         size: Side of the network's input [px].
-        name: What messages call the network.
+        name: Name of the network in error messages.
 
     Raises:
-        UserError: They are not a float32 array of shape (b, size, size, 3).
+        UserError: `crops` is not a float32 array of shape (b, size, size, 3).
     """
     expected = (size, size, 3)
     if crops.dtype != np.float32 or crops.ndim != 4 or crops.shape[1:] != expected:
@@ -74,7 +74,7 @@ def check_crops(crops: np.ndarray, size: int, name: str) -> None:
 
 
 class TorchRunner:
-    """A network of this package in PyTorch, on one device."""
+    """Runs one of this package's networks in PyTorch, on one device."""
 
     def __init__(self, net: nn.Module, device: str = "cpu") -> None:
         """Wraps a network; its `config` defines the expected input.
@@ -89,18 +89,18 @@ class TorchRunner:
         self.input_size = config.input_size
         self.topology = load(config.topology)
         self.device = torch.device(device)
-        # Crops arrive with their channels last; a fifth faster on a CPU where the weights agree.
+        # Crops arrive channels-last; weights in the same layout are a fifth faster on a CPU.
         self.net = net.eval().to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
     def open(cls, name_or_path: str | Path, device: str = "cpu") -> "TorchRunner":
-        """The runner of installed weights, or of a weights file."""
+        """Opens installed weights by name, or a weights file."""
         return cls(store.load(name_or_path), device)
 
     @torch.inference_mode()
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Landmarks of RGB crops in [0, 1].
+        """Predicts the landmarks of RGB crops in [0, 1].
 
         Raises:
             UserError: As for `check_crops`.

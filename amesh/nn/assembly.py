@@ -1,4 +1,4 @@
-"""From the mesh and the regions to all landmarks."""
+"""Combines the mesh and the refined regions into all landmarks."""
 
 import torch
 from jaxtyping import Float
@@ -9,20 +9,20 @@ from amesh.nn.config import MeshConfig
 
 
 class Assembly(nn.Module):
-    """Writes the regions' x and y over the mesh; z stays the mesh's.
+    """Replaces x and y of the mesh by those of the regions; z always comes from the mesh.
 
-    Where the mesh head predicts no irises, an iris takes the mean z of its eye's outline.
+    If the mesh head does not predict the irises, each takes the mean z of its eye's outline.
     """
 
     xy_rows: Tensor
     z_rows: Tensor
 
     def __init__(self, config: MeshConfig) -> None:
-        """Works out from which prediction each landmark is taken."""
+        """Determines which prediction each landmark is taken from."""
         super().__init__()
         rows = {landmark: row for row, landmark in enumerate(config.mesh_indices)}
         self.names = list(config.outputs)
-        # Rows of x and y: the mesh, then the regions' outputs in order; a later one wins.
+        # Rows of x and y: the mesh, then the regions' outputs in order; the last one wins.
         refined = [landmark for points in config.outputs.values() for landmark in points]
         xy_rows = rows | {landmark: row for row, landmark in enumerate(refined, start=len(rows))}
         # Rows of z: the mesh, then one mean per iris that the mesh does not predict.
@@ -40,15 +40,15 @@ class Assembly(nn.Module):
     def forward(
         self, mesh: Float[Tensor, "b m 3"], regions: dict[str, Float[Tensor, "b k 2"]]
     ) -> Float[Tensor, "b n 3"]:
-        """All landmarks, regions refined."""
+        """Returns all landmarks, with the regions refined."""
         xy = torch.cat([mesh[..., :2], *(regions[name] for name in self.names)], dim=1)
         return torch.cat([xy.index_select(1, self.xy_rows), self._z(mesh)], dim=-1)
 
     def spread(self, mesh: Float[Tensor, "b m 3"]) -> Float[Tensor, "b n 3"]:
-        """The mesh at its places among all landmarks; what it does not predict is not refined.
+        """Returns the mesh's own points in landmark order, without refinement.
 
-        An iris that the mesh does not predict gets the place of the mesh's first point: no rule of
-        region normalisation looks at it.
+        Irises that the mesh does not predict are filled with the mesh's first point, which is
+        harmless because region normalisation never reads them.
         """
         rows = self.z_rows.clamp(max=mesh.shape[1] - 1)
         return mesh.index_select(1, rows)

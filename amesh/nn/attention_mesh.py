@@ -1,4 +1,4 @@
-"""Attention Mesh: one network, one pass, a mesh and the regions that look at it closely.
+"""Attention Mesh: a face mesh and its refined regions from one network in one pass.
 
 Paper: "Attention Mesh: High-fidelity Face Mesh Prediction in Real-time" (arXiv 2006.10962),
 figure 2.
@@ -18,7 +18,7 @@ from amesh.nn.template import start_at, template_in_crop
 
 
 class AttentionMesh(nn.Module):
-    """Shared features, the mesh submodel, and per region: attention, then its submodel.
+    """Shared features, the mesh submodel, and an attention step and a submodel per region.
 
     Examples:
         >>> import torch
@@ -35,7 +35,7 @@ class AttentionMesh(nn.Module):
         """Builds the network.
 
         Raises:
-            UserError: The config cannot be built (checked by the config itself).
+            UserError: The config has no regions.
         """
         super().__init__()
         self.config = config
@@ -53,7 +53,7 @@ class AttentionMesh(nn.Module):
         if config.crop_source == "regressed":
             kernel = config.input_size // MESH_STRIDE
             self.theta = nn.Conv2d(config.head_width, 6 * len(regions), kernel)
-            start(self.theta, LAST * LAST)  # crops are placed in units of the map, not in pixels
+            start(self.theta, LAST * LAST)  # thetas are in normalised units, not in pixels
             start_at(self.theta, self.normaliser(template_in_crop(config)))
 
     def forward(
@@ -65,8 +65,8 @@ class AttentionMesh(nn.Module):
 
         Args:
             image: RGB crops in [0, 1] of the network's input size.
-            thetas: Where the regions look, instead of where the network itself would: ideal
-                crops in the first phase of training, `self.normaliser(true_landmarks)`.
+            thetas: Region crops to use instead of the network's own. The first phase of training
+                passes ideal crops, `self.normaliser(true_landmarks)`.
         """
         self.config.check_image(image.shape)
         shared = self.shared(image)
@@ -83,7 +83,7 @@ class AttentionMesh(nn.Module):
     def thetas(
         self, mesh: Float[Tensor, "b m 3"], features: Float[Tensor, "b c k k"]
     ) -> Float[Tensor, "b r 2 3"]:
-        """The network's own crops: from its mesh, or regressed from the mesh head's features."""
+        """Computes the region crops from the mesh, or regresses them from the head's features."""
         if self.config.crop_source == "regressed":
             numbers = in_own_precision(self.theta, features).flatten(1)
             return numbers.reshape(numbers.shape[0], -1, 2, 3)

@@ -1,7 +1,7 @@
 """The mobile blocks of the released network.
 
-Convolutions pad as TensorFlow's SAME does: a 3 x 3 convolution of stride 2 on an even size pads
-one row below and one column to the right, none above or to the left.
+Convolutions pad like TensorFlow's SAME: a 3 x 3 convolution with stride 2 on an even size pads one
+row at the bottom and one column on the right, and nothing at the top or left.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-# How much weaker than the others a last convolution starts: its bias says most at first.
+# Initial gain of last convolutions: their biases dominate the first predictions.
 LAST = 0.1
 
 
@@ -19,9 +19,9 @@ LAST = 0.1
 def start(convolution: nn.Conv2d, gain: float = 1.0) -> None:
     """Initialises weights so that variance across inputs is preserved.
 
-    PyTorch's default preserves a seventieth of it from the picture to the heads, and adds biases
-    that are the same for every picture, so that training stalls for a thousand steps. Here biases
-    start at zero, and a sum has the variance of its terms.
+    With PyTorch's default, only a seventieth of it reaches the heads, and random biases add the
+    same offset for every picture, so training stalls for the first thousand steps. Here biases
+    start at zero, and each output has the variance of its inputs.
     """
     inputs = convolution.weight[0].numel()
     nn.init.normal_(convolution.weight, 0.0, gain / math.sqrt(inputs))
@@ -30,14 +30,14 @@ def start(convolution: nn.Conv2d, gain: float = 1.0) -> None:
 
 
 class Convolution(nn.Sequential):
-    """3 x 3 convolution of stride 2 and PReLU: the stem."""
+    """The stem: a 3 x 3 convolution with stride 2, and PReLU."""
 
     def __init__(self, inputs: int, outputs: int, batch_norm: bool = False) -> None:
         """Builds the stem.
 
         Args:
-            inputs: Channels in.
-            outputs: Channels out.
+            inputs: Input channels.
+            outputs: Output channels.
             batch_norm: Whether a BatchNorm follows the convolution.
         """
         super().__init__()
@@ -62,19 +62,19 @@ class ResidualBlock(nn.Module):
         start(self.pointwise)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Refines a map at its own size."""
+        """Applies the block; the size stays the same."""
         out: Tensor = self.activation(x + self.norm(self.pointwise(self.depthwise(x))))
         return out
 
 
 class DownBlock(nn.Module):
-    """Halves a map: 3 x 3 depthwise of stride 2 and 1 x 1 beside a 2 x 2 max-pool.
+    """Halves a map: a 3 x 3 depthwise with stride 2 and a 1 x 1, parallel to a 2 x 2 max-pool.
 
-    The pooled branch gets zero channels where the width grows.
+    If the width grows, the pooled branch is padded with zero channels.
     """
 
     def __init__(self, inputs: int, outputs: int, batch_norm: bool = False) -> None:
-        """Builds a block from `inputs` to `outputs` channels, which may not be fewer."""
+        """Builds a block from `inputs` to `outputs` channels; `outputs` may not be smaller."""
         super().__init__()
         if outputs < inputs:
             raise ValueError(f"a down block cannot narrow: {inputs} to {outputs} channels")
@@ -98,14 +98,14 @@ class DownBlock(nn.Module):
 
 
 def residuals(width: int, depth: int, batch_norm: bool = False) -> nn.Sequential:
-    """`depth` residual blocks."""
+    """Returns a sequence of `depth` residual blocks."""
     return nn.Sequential(*(ResidualBlock(width, batch_norm) for _ in range(depth)))
 
 
 class PointHead(nn.Module):
-    """From a small map to points: 1 x 1, PReLU, one residual block, then one valid convolution.
+    """Predicts points from a small map: 1 x 1, PReLU, a residual block, a valid convolution.
 
-    The last kernel covers the whole map, so each number sees all of it.
+    The last kernel covers the whole map, so every output sees all of it.
     """
 
     def __init__(
@@ -114,11 +114,11 @@ class PointHead(nn.Module):
         """Builds a head.
 
         Args:
-            inputs: Channels in.
-            width: Channels in front of the last convolution.
+            inputs: Input channels.
+            width: Channels before the last convolution.
             kernel: Side of the map and of the last kernel [px].
-            points: How many numbers come out.
-            batch_norm: Whether the blocks carry BatchNorm.
+            points: Number of outputs.
+            batch_norm: Whether the blocks use BatchNorm.
         """
         super().__init__()
         self.reduce = nn.Conv2d(inputs, width, 1)
@@ -129,12 +129,12 @@ class PointHead(nn.Module):
         start(self.points, LAST)
 
     def features(self, x: Float[Tensor, "b c k k"]) -> Float[Tensor, "b d k k"]:
-        """What the last convolution sees."""
+        """Returns the input of the last convolution."""
         out: Tensor = self.block(self.activation(self.reduce(x)))
         return out
 
     def forward(self, x: Float[Tensor, "b c k k"]) -> Float[Tensor, "b n"]:
-        """The numbers, flat."""
+        """Returns the outputs as a flat vector."""
         out: Tensor = in_own_precision(self.points, self.features(x)).flatten(1)  # b n 1 1 -> b n
         return out
 
@@ -142,8 +142,8 @@ class PointHead(nn.Module):
 def in_own_precision(convolution: nn.Conv2d, x: Tensor) -> Tensor:
     """Applies a convolution in the precision of its weights.
 
-    Where the blocks run in half precision the last convolutions stay in single: at 256 px a
-    half-precision coordinate is up to 0.06 px off, whatever the network saw.
+    The last convolutions stay in single precision even if the blocks run in half: rounding to half
+    precision alone moves a coordinate near 256 px by up to 0.06 px.
     """
     out: Tensor = convolution(x.to(convolution.weight.dtype))
     return out

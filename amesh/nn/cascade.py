@@ -1,4 +1,4 @@
-"""The second baseline of the paper's tables: independent networks, crops cut from the picture."""
+"""The paper's second baseline: independent networks on crops cut from the picture."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ from amesh.topology import Region
 
 
 class RegionNetwork(nn.Module):
-    """A region's own network: a stem like the mesh network's, then the region submodel.
+    """An independent network for one region: the mesh network's stem, then the region submodel.
 
-    Its input is four times the size of the attention crop, so that both have feature maps of the
+    Its input is four times the size of the attention crop, so the feature maps of both have the
     same size.
     """
 
@@ -28,7 +28,7 @@ class RegionNetwork(nn.Module):
     def forward(
         self, crop: Float[Tensor, "b 3 k k"], theta: Float[Tensor, "b 2 3"]
     ) -> dict[str, Float[Tensor, "b p 2"]]:
-        """Landmarks by output name, in pixels of the whole picture."""
+        """Returns landmarks by output name, in pixels of the whole picture."""
         landmarks: dict[str, Tensor] = self.submodel(self.shared(crop), theta)
         return landmarks
 
@@ -58,12 +58,12 @@ class Cascade(nn.Module):
 
         Args:
             image: RGB crops in [0, 1] of the mesh network's input size.
-            thetas: Where to crop, instead of around the mesh: ideal crops, in training.
+            thetas: Crops to use instead of those around the mesh; in training, ideal crops.
         """
         self.config.check_image(image.shape)
         mesh = self.mesh(self.shared(image))
         if thetas is None:
-            # The networks are independent: no gradient reaches the mesh through a crop's place.
+            # The networks are independent: no gradient reaches the mesh through a crop's position.
             thetas = self.normaliser(self.assembly.spread(mesh.points.detach()))
         regions: dict[str, Tensor] = {}
         for i, name in enumerate(self.regions):

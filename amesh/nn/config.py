@@ -1,4 +1,4 @@
-"""The architecture as data: one frozen dataclass for the whole family."""
+"""The architecture as data: one frozen dataclass describes every network of the family."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,12 +8,12 @@ from typing import Any, Literal, get_args, get_type_hints
 from amesh.errors import UserError
 from amesh.topology import Iris, Region, Topology, load
 
-# The shared map is the input at a quarter: stem and first stage halve it once each.
+# The shared map has a quarter of the input's size: stem and first stage halve it once each.
 SHARED_STRIDE = 4
 # The mesh head sees the input at 1/64, a region's head its crop at 1/8.
 MESH_STRIDE = 64
 REGION_STRIDE = 8
-# Outputs and losses of other parts of a network, whose names no region may take.
+# Names of other outputs and losses, which no region may use.
 _RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face"])
 
 
@@ -21,17 +21,17 @@ _RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face"])
 class RegionConfig:
     """One region: the landmarks that it refines, and the capacity of its submodel.
 
-    Where the topology has a region of the same name, `points`, `anchors` and `iris` default to
-    that region's; a region of another name has to give points and anchors.
+    `points`, `anchors` and `iris` default to those of the topology's region of the same name. A
+    region that the topology does not have must specify points and anchors.
 
     Attributes:
-        widths: Channels after each of its three halvings; the branches split after the second.
+        widths: Channels after each of the three halvings; the branches split after the second.
         depth: Residual blocks before each halving and after the last.
-        head_width: Channels in front of the points.
-        points: Landmarks in the order of the output, or the name of one of the topology's parts;
-            see `Topology.indices`.
-        anchors: Two landmarks whose line is horizontal in the crop, image-left one first.
-        iris: A second output on the same features, for points that move within the region.
+        head_width: Channels before the last convolution.
+        points: Landmarks in output order, or the name of one of the topology's parts; see
+            `Topology.indices`.
+        anchors: Two landmarks, image-left first; the line through them is horizontal in the crop.
+        iris: A second output from the same features, for points that move within the region.
     """
 
     widths: tuple[int, int, int] = (64, 128, 128)
@@ -43,12 +43,12 @@ class RegionConfig:
 
     @property
     def capacity(self) -> tuple[tuple[int, int, int], int, int]:
-        """What submodels of equal structure have in common, whatever they look at."""
+        """The sizes that define a submodel's structure, regardless of its landmarks."""
         return self.widths, self.depth, self.head_width
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RegionConfig":
-        """The config of a region from plain JSON types."""
+        """Builds a region's config from plain JSON types."""
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
@@ -62,24 +62,24 @@ class MeshConfig:
     """A member of the family. Defaults are the paper's sizes at the released widths.
 
     Attributes:
-        name: What the network is called: a member of the family here; weights that were trained get
-            a name of their own.
+        name: Name of the network. Here it is that of a family member; trained weights get their
+            own.
         topology: Name or path of the landmark scheme.
         input_size: Side of the input [px]; the shared map has a quarter of it.
         crop_size: Side of a region's crop of the shared map [map px].
         widths: Channels of the backbone after each of its six halvings.
         depth: Residual blocks at each size of the backbone.
-        head_width: Channels in front of the mesh head's points.
-        mesh_irises: Whether the mesh head predicts the irises too (paper), or leaves them to the
+        head_width: Channels before the mesh head's last convolution.
+        mesh_irises: Whether the mesh head also predicts the irises (paper), or leaves them to the
             regions (released).
-        regions: Changes to the topology's regions, by name: another capacity or other points, a
-            region to add, or None for one to leave out.
-        crop_source: Theta computed from the mesh's landmarks, or regressed (under supervision).
-            Ideal crops are no third network: pass `thetas` to its forward.
-        theta_rule: How theta follows from landmarks; see `amesh.geometry.region`.
+        regions: Changes to the topology's regions, by name: a different capacity or different
+            points, a region to add, or None to leave one out.
+        crop_source: Whether theta is computed from the mesh's landmarks or regressed (supervised).
+            For ideal crops, pass `thetas` to `forward`.
+        theta_rule: How theta is computed from landmarks; see `amesh.geometry.region`.
         sampler: How a crop is read from the shared map; see `amesh.geometry.sampling`.
         batch_norm: BatchNorm after each pointwise convolution, folded for export.
-        detach_theta: Keep the regions' gradients from moving the mesh through theta.
+        detach_theta: Stop the regions' gradients from reaching the mesh through theta.
 
     Examples:
         >>> config = MeshConfig(name="mine", input_size=192, crop_size=16)
@@ -93,7 +93,7 @@ class MeshConfig:
         amesh.errors.UserError: paper-256: input_size 200 is not a multiple of 64
 
     Raises:
-        UserError: The sizes do not divide, or a region does not fit the topology.
+        UserError: A size is not divisible as required, or a region does not fit the topology.
     """
 
     name: str = "paper-256"
@@ -112,7 +112,7 @@ class MeshConfig:
     detach_theta: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be built."""
+        """Rejects configurations that cannot be built."""
         for choice in ("crop_source", "theta_rule", "sampler"):
             allowed = get_args(get_type_hints(type(self))[choice])
             if getattr(self, choice) not in allowed:
@@ -140,14 +140,14 @@ class MeshConfig:
         self._check_regions()
 
     def load_topology(self) -> Topology:
-        """The landmark scheme that `topology` names."""
+        """Loads the landmark scheme named by `topology`."""
         return load(self.topology)
 
     @property
     def refined_regions(self) -> tuple[Region, ...]:
         """The regions that the network refines, in the order of its outputs.
 
-        Those of the topology come first, then those that the config adds.
+        The topology's regions come first, then those that the config adds.
         """
         topology = self.load_topology()
         known = {region.name: region for region in topology.regions}
@@ -159,12 +159,12 @@ class MeshConfig:
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
-        """Landmarks of each output of the regions' submodels by name, in their order."""
+        """Landmarks of each output of the region submodels, by name, in output order."""
         return {name: points for r in self.refined_regions for name, points in r.outputs.items()}
 
     @property
     def mesh_indices(self) -> tuple[int, ...]:
-        """Landmarks that the mesh head predicts, in its order."""
+        """Landmarks that the mesh head predicts, in output order."""
         irises = [r.iris for r in self.refined_regions if r.iris and not self.mesh_irises]
         skipped = {i for iris in irises for i in iris.indices}
         return tuple(i for i in range(self.load_topology().points) if i not in skipped)
@@ -173,7 +173,7 @@ class MeshConfig:
         """Checks that the network can take images of this shape.
 
         Raises:
-            UserError: They are not (b, 3, s, s) with s the network's input size.
+            UserError: The shape is not (b, 3, s, s), where s is the network's input size.
         """
         size = self.input_size
         if len(shape) != 4 or tuple(shape[1:]) != (3, size, size):
@@ -183,14 +183,15 @@ class MeshConfig:
             )
 
     def region(self, name: str) -> RegionConfig:
-        """What the config says of a region; defaults where it says nothing."""
+        """The config of a region; defaults if there is none."""
         return self.regions.get(name) or RegionConfig()
 
     def _refined(self, name: str, default: Region | None, topology: Topology) -> Region:
-        """A region as the config changes it.
+        """Applies the config's changes to a region.
 
         Raises:
-            UserError: It is neither in the topology nor described, or names an unknown part.
+            UserError: The region is neither in the topology nor fully described, or it names an
+                unknown part.
         """
         config, where = self.region(name), f"{self.name}: region {name!r}"
         points = config.points if config.points is not None or not default else default.indices
@@ -206,7 +207,7 @@ class MeshConfig:
         return Region(name, points, anchors, iris)
 
     def _check_regions(self) -> None:
-        """Refuses regions whose points or names cannot be."""
+        """Rejects regions with invalid points or names."""
         topology, regions = self.load_topology(), self.refined_regions
         count, known = topology.points, [region.name for region in topology.regions]
         for name, part in self.regions.items():
@@ -227,23 +228,23 @@ class MeshConfig:
             where = f"{self.name}: region {region.name!r}"
             for output, points in region.outputs.items():
                 if len(set(points)) < len(points) or not points:
-                    raise UserError(f"{where}: {output} names a point twice, or none")
+                    raise UserError(f"{where}: {output} lists a point twice, or has no points")
                 if outside := [i for i in points if not 0 <= i < count]:
-                    raise UserError(f"{where}: no point {outside[0]}; there are 0 to {count - 1}")
+                    raise UserError(f"{where}: no point {outside[0]}; expected 0 to {count - 1}")
             z_from = region.iris.z_from if region.iris else ()
             placing = [*region.indices, *region.anchors, *z_from]
             if missing := [i for i in placing if i not in in_mesh]:
                 raise UserError(f"{where}: the mesh head does not predict point {missing[0]}")
             if region.anchors[0] == region.anchors[1]:
-                raise UserError(f"{where}: its anchors are one point; give two")
+                raise UserError(f"{where}: both anchors are the same point; give two")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Converts the config to plain JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "MeshConfig":
-        """The config that `to_dict` wrote.
+        """Restores the config that `to_dict` wrote.
 
         Raises:
             UserError: A field is unknown, or the network cannot be built.
@@ -265,7 +266,7 @@ def _check_capacity(
     where: str, widths: Sequence[int], count: int, depth: int, head_width: int
 ) -> None:
     if len(widths) != count or widths[0] < 1 or any(a > b for a, b in pairwise(widths)):
-        raise UserError(f"{where}: widths {list(widths)} are not {count} that never shrink")
+        raise UserError(f"{where}: widths {list(widths)}; expected {count} that never decrease")
     if depth < 0 or head_width < 1:
         raise UserError(f"{where}: depth {depth}, head_width {head_width}; expected 0, 1 or more")
 

@@ -1,4 +1,4 @@
-"""The first baseline of the paper's tables: the mesh submodel alone."""
+"""The paper's first baseline: the mesh submodel alone."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,10 +15,10 @@ class MeshOnly(nn.Module):
     def __init__(self, config: MeshConfig) -> None:
         """Builds the network.
 
-        Without regions, the mesh head has to predict all landmarks.
+        Without regions, the mesh head must predict all landmarks.
 
         Raises:
-            UserError: The config's mesh head leaves the irises out.
+            UserError: The config's mesh head does not predict the irises.
         """
         super().__init__()
         if len(config.mesh_indices) < config.load_topology().points:

@@ -1,4 +1,4 @@
-"""The shared backbone and the mesh submodel, from picture to mesh."""
+"""The shared backbone and the mesh submodel: from the picture to the mesh."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from amesh.nn.template import start_at, template_in_crop
 
 
 class SharedFeatures(nn.Sequential):
-    """From the picture to the shared map at a quarter of its size: stem, residuals, one halving."""
+    """Computes the shared map at a quarter of the picture's size: stem, residuals, one halving."""
 
     def __init__(self, config: MeshConfig) -> None:
         """Builds the first two stages of the backbone."""
@@ -31,12 +31,12 @@ class SharedFeatures(nn.Sequential):
 
 
 class Mesh(NamedTuple):
-    """What the mesh submodel says.
+    """Output of the mesh submodel.
 
     Attributes:
         points: Points in pixels of the input.
-        face_flag: Logit that the crop shows a face.
-        features: The map that the last convolutions saw.
+        face_flag: Logit of the confidence that the crop shows a face.
+        features: The input of the last convolutions.
     """
 
     points: Float[Tensor, "b m 3"]
@@ -45,7 +45,7 @@ class Mesh(NamedTuple):
 
 
 class MeshSubmodel(nn.Module):
-    """From the shared map down to 1/64 of the input, and there the 3-D points and the face flag."""
+    """Reduces the shared map to 1/64 of the input and predicts the 3-D points and the face flag."""
 
     def __init__(self, config: MeshConfig) -> None:
         """Builds the deeper stages of the backbone and the mesh head."""

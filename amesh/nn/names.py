@@ -1,5 +1,4 @@
-"""Names of networks, apart from their configurations so that reading one imports nothing."""
+"""Names of networks, separate from their configurations so that importing them is free."""
 
-# The network that commands and the Python interface use if none is named; its weights come with the
-# package.
+# The default network of commands and the Python interface; its weights come with the package.
 DEFAULT = "paper-256"

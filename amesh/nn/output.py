@@ -9,15 +9,15 @@ from torch import Tensor
 class MeshOutput(NamedTuple):
     """Landmarks, and the parts that they are assembled from.
 
-    Coordinates are continuous pixels of the network's own input; z has the same unit, smaller is
-    nearer the camera. Exported networks name their outputs by these fields.
+    Coordinates are continuous pixels of the network's input; z has the same unit, and smaller is
+    nearer to the camera. Exported networks name their outputs after these fields.
 
     Attributes:
-        landmarks: All landmarks: the mesh, with x and y of the regions replacing its own.
+        landmarks: All landmarks: the mesh, with x and y replaced by the regions' where refined.
         face_flag: Logit of the confidence that the crop shows a face.
         mesh: The mesh submodel's own points.
         regions: x and y by region name (`lips`, `right_eye`, `right_iris`, ...).
-        thetas: Affines of the regions' crops; see `amesh.geometry.region`.
+        thetas: Affine transforms of the regions' crops; see `amesh.geometry.region`.
     """
 
     landmarks: Float[Tensor, "b n 3"]

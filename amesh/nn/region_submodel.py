@@ -1,4 +1,4 @@
-"""The region submodels: from a crop of features to the landmarks of lips, eye and iris."""
+"""The region submodels: from a crop of the features to the landmarks of lips, eyes and irises."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,10 +13,10 @@ from amesh.topology import Region
 
 
 class Branch(nn.Module):
-    """From a quarter of the crop to points: residuals, a halving, residuals, head."""
+    """Predicts points from a quarter of the crop: residuals, a halving, residuals, head."""
 
     def __init__(self, capacity: RegionConfig, kernel: int, points: int, batch_norm: bool) -> None:
-        """Builds a branch for `points` 2-D points whose last map is `kernel` px wide."""
+        """Builds a branch that predicts `points` 2-D points from a last map `kernel` px wide."""
         super().__init__()
         _, inputs, width = capacity.widths
         self.blocks = nn.Sequential(
@@ -27,7 +27,7 @@ class Branch(nn.Module):
         self.head = PointHead(width, capacity.head_width, kernel, 2 * points, batch_norm)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k 2"]:
-        """Points in the branch's own unit; see `RegionSubmodel`."""
+        """Predicts points in the branch's own unit; see `RegionSubmodel`."""
         out: Tensor = self.head(self.blocks(x)).unflatten(1, (-1, 2))
         return out
 
@@ -35,10 +35,10 @@ class Branch(nn.Module):
 class RegionSubmodel(nn.Module):
     """One region: two halvings, then a branch for its landmarks and one for its iris, if any.
 
-    An eye and its iris share the features up to the split (paper: 6 x 6), so the moving iris stays
-    independent of the still eye landmarks. Points leave a branch in pixels of a crop as large as
-    the picture shows it (crop size x stride of the shared map) and are taken to the picture
-    through theta.
+    An eye and its iris share features up to the split (paper: 6 x 6) and have separate branches
+    after it, so the moving iris stays independent of the static eye landmarks. A branch predicts
+    points in pixels of the crop at the picture's resolution (crop size x stride of the shared
+    map); theta maps them to the picture.
     """
 
     def __init__(self, region: Region, config: MeshConfig) -> None:
@@ -74,7 +74,7 @@ class RegionSubmodel(nn.Module):
     def forward(
         self, crop: Float[Tensor, "b c k k"], theta: Float[Tensor, "b 2 3"]
     ) -> dict[str, Float[Tensor, "b p 2"]]:
-        """Landmarks by output name, in pixels of the network's input."""
+        """Predicts landmarks by output name, in pixels of the network's input."""
         split = self.trunk(crop)
         return {
             name: denormalise(

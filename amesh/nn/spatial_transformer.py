@@ -1,4 +1,4 @@
-"""The attention of the network: where each region looks, and how it reads there."""
+"""The network's attention: where each region's crop lies, and how it is sampled."""
 
 import torch
 from jaxtyping import Float
@@ -12,20 +12,23 @@ from amesh.nn.config import MeshConfig
 
 
 class RegionNormaliser(nn.Module):
-    """Thetas of all regions from landmarks: paper, "Attention mechanism"; rules in `geometry`."""
+    """Computes all regions' thetas from landmarks (paper: "Attention mechanism").
+
+    The rules are those of `amesh.geometry.region`.
+    """
 
     def __init__(self, config: MeshConfig) -> None:
         """Looks up the regions' points.
 
         Raises:
-            UserError: There is no region.
+            UserError: The config has no regions.
         """
         super().__init__()
         self.input_size = config.input_size
         self.rule = config.theta_rule
         self.regions = config.refined_regions
         if not self.regions:
-            raise UserError(f"{config.name}: no region is left; MeshOnly is the network without")
+            raise UserError(f"{config.name}: no regions left; use MeshOnly instead")
         template = torch.from_numpy(config.load_topology().template[:, :2].copy()).float()
         self.frames = [
             region.corner_frame(template[list(r.indices)], template[list(r.anchors)])
@@ -33,7 +36,7 @@ class RegionNormaliser(nn.Module):
         ]
 
     def forward(self, landmarks: Float[Tensor, "b n d"]) -> Float[Tensor, "b r 2 3"]:
-        """Thetas from landmarks in pixels of the network's input, in the regions' order."""
+        """Computes thetas from landmarks in pixels of the network's input, in region order."""
         points = normalise(landmarks[..., :2], self.input_size)
         thetas = []
         for r, frame in zip(self.regions, self.frames, strict=True):
@@ -46,19 +49,19 @@ class RegionNormaliser(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """Cuts one region's crop out of a map."""
+    """Crops one region from a map."""
 
     def __init__(self, config: MeshConfig, size: int) -> None:
         """Chooses the sampler.
 
         Args:
-            config: Names the sampler.
-            size: Side of the crop [px of the map it is cut from].
+            config: Specifies the sampler.
+            size: Side of the crop [px of the map it is taken from].
         """
         super().__init__()
         self.size = size
         self.sampler = config.sampler
-        # The soft kernel's width [map px] is learned through its logarithm, which stays positive.
+        # The soft kernel's width [map px] is learned as a logarithm, so it stays positive.
         self.log_sigma = (
             nn.Parameter(torch.tensor(0.5).log()) if config.sampler == "gaussian" else None
         )
@@ -66,7 +69,7 @@ class SpatialTransformer(nn.Module):
     def forward(
         self, features: Float[Tensor, "b c h w"], theta: Float[Tensor, "b 2 3"]
     ) -> Float[Tensor, "b c k k"]:
-        """The crop that theta places."""
+        """Samples the crop that theta describes."""
         if self.log_sigma is not None:
             return sampling.gaussian(features, theta, self.size, self.log_sigma.exp())
         if self.sampler == "gather":

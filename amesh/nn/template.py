@@ -1,4 +1,4 @@
-"""Fresh networks start at the mean face, not at zero: every crop then lies on the face at once."""
+"""Fresh networks predict the mean face, so region crops lie on the face from the start."""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from amesh.nn.config import MeshConfig
 
 
 def template_in_crop(config: MeshConfig) -> Float[Tensor, "1 n 3"]:
-    """The topology's mean face where a well-cut crop shows it [px of the network's input]."""
+    """Places the topology's mean face as in a well-aligned crop [px of the network's input]."""
     topology = config.load_topology()
     template = torch.tensor(topology.template, dtype=torch.float32)
     level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
@@ -22,9 +22,9 @@ def template_in_crop(config: MeshConfig) -> Float[Tensor, "1 n 3"]:
 
 @torch.no_grad()
 def start_at(convolution: nn.Conv2d, values: Tensor) -> None:
-    """Makes a last convolution predict `values`, whatever it sees, until it is trained.
+    """Sets a last convolution's bias so that it predicts about `values` before training.
 
-    Its kernel keeps its random start: what is in front of it then gets gradients at once.
+    The kernel keeps its random initialisation, so the layers before it get gradients at once.
     """
     if convolution.bias is None:
         raise ValueError("a convolution without bias cannot start at a constant")

@@ -77,7 +77,7 @@ def test_a_region_that_is_left_out_is_the_mesh_s():
 def test_without_any_region_only_mesh_only_can_be_built():
     config = replace(TINY, regions=dict.fromkeys(["lips", "right_eye", "left_eye"]))
     assert MeshOnly(config).eval()(torch.rand(1, 3, 128, 128)).regions == {}
-    with pytest.raises(UserError, match="no region is left"):
+    with pytest.raises(UserError, match="no regions left"):
         AttentionMesh(config)
 
 
@@ -87,11 +87,11 @@ def test_without_any_region_only_mesh_only_can_be_built():
         ({"nose": RegionConfig()}, "'nose' is not in topology face478"),
         ({"nose": RegionConfig(points="nose")}, "give its points and anchors"),
         ({"nose": replace(NOSE, points="snout")}, "no part 'snout'"),
-        ({"nose": replace(NOSE, points=(1, 478))}, "no point 478; there are 0 to 477"),
+        ({"nose": replace(NOSE, points=(1, 478))}, "no point 478; expected 0 to 477"),
         ({"nose": replace(NOSE, points=(1, -1))}, "no point -1"),
-        ({"nose": replace(NOSE, points=(1, 1))}, "nose names a point twice"),
-        ({"nose": replace(NOSE, points=())}, "nose names a point twice, or none"),
-        ({"nose": replace(NOSE, anchors=(4, 4))}, "anchors are one point"),
+        ({"nose": replace(NOSE, points=(1, 1))}, "nose lists a point twice"),
+        ({"nose": replace(NOSE, points=())}, "nose lists a point twice, or has"),
+        ({"nose": replace(NOSE, anchors=(4, 4))}, "anchors are the same point"),
         ({"nose": replace(NOSE, anchors=(4, 900))}, "does not predict point 900"),
         ({"mesh": NOSE}, "region name 'mesh' is taken"),
         ({"right_iris": NOSE}, "region name 'right_iris' is taken"),
@@ -142,8 +142,8 @@ def test_a_crop_of_another_shape_is_refused(shape: tuple[int, ...]):
         ({"regions": {"nose": RegionConfig()}}, "region 'nose' is not in topology face478"),
         ({"topology": "dog"}, "no topology 'dog'"),
         ({"depth": -3}, "depth -3"),
-        ({"widths": (32, 16, 16, 16, 16, 16)}, "never shrink"),
-        ({"regions": {"lips": RegionConfig(widths=(8, 8, 8))}}, "lips: widths .* never shrink"),
+        ({"widths": (32, 16, 16, 16, 16, 16)}, "never decrease"),
+        ({"regions": {"lips": RegionConfig(widths=(8, 8, 8))}}, "lips: widths .* never decrease"),
     ],
 )
 def test_a_config_that_cannot_be_built_is_refused(change: dict, message: str):
@@ -159,7 +159,7 @@ for field, value, message in (
     ("sampler", "magic", "sampler 'magic' is none of affine, gather, gaussian"),
     ("theta_rule", "zzz", "theta_rule 'zzz' is none of box, corners"),
     ("crop_source", "oops", "crop_source 'oops' is none of predicted, regressed"),
-    ("widths", (8, 16), "widths [8, 16] are not 6 that never shrink"),
+    ("widths", (8, 16), "widths [8, 16]; expected 6 that never decrease"),
 ):
     try:
         MeshConfig(**{field: value})
