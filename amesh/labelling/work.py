@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -68,7 +68,7 @@ class Work:
             for one in self.inputs:
                 yield from self._frames(one, bar) if one.video else self._picture(one, bar)
 
-    def _picture(self, one: Input, bar: "tqdm[Any]") -> Iterator[Item]:
+    def _picture(self, one: Input, bar: tqdm) -> Iterator[Item]:
         key = input_key(one.name, 0)
         if not self.share.has(key):
             self.elsewhere += 1
@@ -81,7 +81,7 @@ class Work:
             yield item
         bar.update()
 
-    def _frames(self, one: Input, bar: "tqdm[Any]") -> Iterator[Item]:
+    def _frames(self, one: Input, bar: tqdm) -> Iterator[Item]:
         def wanted(frame: int) -> bool:
             key = input_key(one.name, frame)
             if not self.share.has(key):

@@ -71,7 +71,7 @@ def test_a_seed_gives_the_same_losses_and_weights(train):
 def test_resume_after_kill_9_is_bit_identical(train, faces, tmp_path):
     """After SIGTERM, too: see `test_training_results`, in this very process."""
     undisturbed = train("--last.every_n_steps=3")
-    kill = ["--trainer.callbacks+=drawn_faces.KillAt", "--trainer.callbacks.step=7"]
+    kill = ["--trainer.callbacks+=training_callbacks.KillAt", "--trainer.callbacks.step=7"]
     kill.append(f"--trainer.callbacks.signal={int(signal.SIGKILL)}")
     done = start(tmp_path / "killed", *faces, "--last.every_n_steps=3", *kill)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -106,7 +106,7 @@ def test_two_ranks_equal_one_with_the_doubled_batch(train, faces, tmp_path):
 
 def test_two_ranks_stop_after_the_same_step_whichever_is_asked(faces, tmp_path):
     ddp = ["--trainer.strategy=ddp", "--trainer.devices=2", "--data.batch_size=1"]
-    kill = ["--trainer.callbacks+=drawn_faces.KillAt", "--trainer.callbacks.step=2"]
+    kill = ["--trainer.callbacks+=training_callbacks.KillAt", "--trainer.callbacks.step=2"]
     kill += [f"--trainer.callbacks.signal={int(signal.SIGTERM)}", "--trainer.callbacks.rank=1"]
     run = tmp_path / "run"
     done = start(run, *faces, *ddp, *kill, "--trainer.limit_val_batches=0", ranks=2)

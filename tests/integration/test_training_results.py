@@ -28,7 +28,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_network_that_is_written_is_the_best_one_and_not_the_last(five, tmp_path):
     from amesh.weights import store
 
-    spoil = ["--trainer.callbacks+=drawn_faces.SpoilAt", "--trainer.callbacks.step=4"]
+    spoil = ["--trainer.callbacks+=training_callbacks.SpoilAt", "--trainer.callbacks.step=4"]
     run = fit(tmp_path, *data(five), *spoil, "--averaging.decay=0")
     errors = logged(run, "val/nme")
     assert min(errors, key=errors.__getitem__) < 4  # the spoilt network is worse
@@ -73,7 +73,7 @@ def test_two_ranks_with_fillers_validate_as_one_and_draw_the_worst(five, tmp_pat
 
 def test_overfitting_sees_the_same_pictures_in_every_epoch(tmp_path):
     faces = data(write_faces(tmp_path / "eight", 8))
-    note = "--trainer.callbacks+=drawn_faces.NotePictures"
+    note = "--trainer.callbacks+=training_callbacks.NotePictures"
     words = ["--config", "debug/overfit", "--trainer.max_epochs=3", note, "--data.batch_size=2"]
     pictures = logged(fit(tmp_path / "run", *faces, *words), "train/pictures")
     assert len(pictures) == 3
@@ -96,7 +96,7 @@ def test_resume_is_bit_identical_with_repeated_and_fresh_faces(five, tmp_path):
         *("--trainer.max_epochs=2", "--averaging.decay=0.9"),
     ]
     undisturbed = fit(tmp_path / "whole", *options)
-    kill = ["--trainer.callbacks+=drawn_faces.KillAt", "--trainer.callbacks.step=4"]
+    kill = ["--trainer.callbacks+=training_callbacks.KillAt", "--trainer.callbacks.step=4"]
     kill.append(f"--trainer.callbacks.signal={int(signal.SIGTERM)}")
     killed = fit(tmp_path / "killed", *options, *kill, code=128 + signal.SIGTERM)
     assert last(killed)["global_step"] == 4  # an epoch has 3 steps: in the middle of the second

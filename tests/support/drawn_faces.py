@@ -1,13 +1,9 @@
 """Drawn faces: enough for a network to learn from, and nothing to download."""
 
-import os
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import pytorch_lightning as pl
-import torch
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.shard_files import ShardWriter
@@ -63,41 +59,3 @@ def write_faces(folder: Path, length: int, size: int = 64, negatives: int = 0) -
                 )
             )
     return folder
-
-
-class KillAt(pl.Callback):
-    """Sends this process a signal after so many steps, as a scheduler or a crash would.
-
-    Of several processes, `rank` alone gets it.
-    """
-
-    def __init__(self, step: int, signal: int, rank: int = 0) -> None:
-        self.step, self.signal, self.rank = step, signal, rank
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
-        if trainer.global_step == self.step and trainer.global_rank == self.rank:
-            os.kill(os.getpid(), self.signal)
-
-
-class SpoilAt(pl.Callback):
-    """Moves all weights far away before a step: from then on each validation is worse."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
-    ) -> None:
-        if trainer.global_step == self.step:
-            with torch.no_grad():
-                for parameter in module.parameters():
-                    parameter.add_(0.3 * torch.randn_like(parameter))
-
-
-class NotePictures(pl.Callback):
-    """Logs the sum of each training batch's pictures, to tell batches apart."""
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, number: int
-    ) -> None:
-        module.log("train/pictures", batch.image.double().sum().float())

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from drawn_faces import write_faces
 
 pytest.importorskip("pytorch_lightning")
+
+import yaml
 
 from amesh.ablation import cost
 from amesh.ablation import plan as ablation_plan

@@ -1,0 +1,45 @@
+"""Callbacks that disturb a training, or look into it."""
+
+import os
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+
+class KillAt(pl.Callback):
+    """Sends this process a signal after so many steps, as a scheduler or a crash would.
+
+    Of several processes, `rank` alone gets it.
+    """
+
+    def __init__(self, step: int, signal: int, rank: int = 0) -> None:
+        self.step, self.signal, self.rank = step, signal, rank
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
+        if trainer.global_step == self.step and trainer.global_rank == self.rank:
+            os.kill(os.getpid(), self.signal)
+
+
+class SpoilAt(pl.Callback):
+    """Moves all weights far away before a step: from then on each validation is worse."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
+    ) -> None:
+        if trainer.global_step == self.step:
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter.add_(0.3 * torch.randn_like(parameter))
+
+
+class NotePictures(pl.Callback):
+    """Logs the sum of each training batch's pictures, to tell batches apart."""
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, number: int
+    ) -> None:
+        module.log("train/pictures", batch.image.double().sum().float())
