@@ -1,7 +1,7 @@
-"""How long the networks take: the paper's Table 1 on the runtimes at hand.
+"""Latency of the networks: the paper's Table 1 on the installed runtimes.
 
-Everything is timed in turn, round after round, so that what else the machine does falls on all
-alike; a figure is the median over the rounds.
+All networks are timed in turn, round after round, so that other load on the machine affects them
+equally; each figure is the median over the rounds.
 """
 
 import time
@@ -22,7 +22,7 @@ from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig
 from amesh.pipeline.images import crop_image
 
-# The rows of the paper's Table 1, and how its cascade is put together from them.
+# The rows of the paper's Table 1, and those that add up to its cascade.
 ATTENTION, CASCADE = "Attention Mesh", "Cascade (mesh + lips + 2 x eye)"
 PARTS = {"Mesh": "mesh", "Lips": "lips", "Eye & iris": "right_eye"}
 CASCADE_OF = ("Mesh", "Lips", "Eye & iris", "Eye & iris")
@@ -34,9 +34,9 @@ class Setting:
     """How a network is run.
 
     Attributes:
-        runtime: What runs it, a name in `amesh.deploy.formats`.
-        precision: Of the exported file.
-        threads: Of one run.
+        runtime: Name of the runtime in `amesh.deploy.formats`.
+        precision: Precision of the exported file.
+        threads: Number of threads.
         batch: Faces per run.
     """
 
@@ -48,12 +48,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of one call.
+    """Duration of one call.
 
     Attributes:
-        name: What was called.
-        setting: How.
-        median: Over the rounds [ms].
+        name: Name of the network.
+        setting: How it was run.
+        median: Median over the rounds [ms].
         low: First quartile [ms].
         high: Third quartile [ms].
     """
@@ -71,17 +71,17 @@ Call = Callable[[], object]
 def table_1(
     config: MeshConfig, settings: Sequence[Setting], rounds: int, google: Path | None = None
 ) -> list[Timing]:
-    """Times the networks of Table 1; fresh weights, since time does not depend on them.
+    """Times the networks of Table 1, with fresh weights since latency does not depend on them.
 
     Args:
-        config: The member of the family.
-        settings: How to run them.
-        rounds: How often each is called.
-        google: Folder of the unpacked wheel's `mediapipe/modules`: also times the cascade that
-            Google shipped, in LiteRT.
+        config: The member of the family to time.
+        settings: How to run the networks.
+        rounds: Number of calls of each.
+        google: The unpacked wheel's `mediapipe/modules` folder. If given, also times the cascade
+            that Google shipped, in LiteRT.
 
     Raises:
-        UserError: A runtime is not installed, or a file cannot be made for it.
+        UserError: A runtime is not installed, or a network cannot be exported for it.
     """
     from amesh.deploy.litert import runner as litert
 
@@ -115,9 +115,9 @@ GOOGLE_CASCADE_OF = ("Google's mesh", "Google's iris", "Google's iris")
 
 
 def cutting(config: MeshConfig, rounds: int) -> dict[str, float]:
-    """Milliseconds of cutting crops out of a picture: one crop, and a cascade's other three.
+    """Times cropping from a picture [ms]: the face, and the three further crops of a cascade.
 
-    A cascade cuts the face and then lips and eyes, each at four times the attention crop's size.
+    A cascade crops the face, then lips and eyes, each at four times the attention crop's size.
     """
     random = np.random.default_rng(0)
     image = random.integers(0, 255, (720, 1280, 3), np.uint8)
@@ -140,14 +140,14 @@ def cutting(config: MeshConfig, rounds: int) -> dict[str, float]:
 
 
 def timed_call(net: AttentionMesh | Cascade, part: str | None, setting: Setting) -> Call:
-    """One call of a network, or of a part of a cascade, on a runtime, its input ready."""
+    """Prepares one call of a network, or of a part of a cascade, with its input ready."""
     request = Request(net, part, setting.precision, setting.batch)
     call: Call = formats.timed_named(setting.runtime).time(request, setting.threads)
     return call
 
 
 def measure(calls: Mapping[tuple[str, Setting], Call], rounds: int) -> list[Timing]:
-    """Calls everything in turn, round after round."""
+    """Times all calls in turn, round after round."""
     if rounds < 1:
         raise UserError(f"rounds is {rounds}; expected 1 or more")
     for call in calls.values():
@@ -171,10 +171,10 @@ def settings_of(
     threads: Sequence[int],
     batches: Sequence[int],
 ) -> list[Setting]:
-    """Every combination that exists: not every runtime has every precision.
+    """Lists every valid combination; not every runtime supports every precision.
 
     Raises:
-        UserError: There is no such runtime, or no combination.
+        UserError: A runtime does not exist, or there is no valid combination.
     """
     available = {name: formats.timed_named(name).precisions for name in runtimes}
     found = [

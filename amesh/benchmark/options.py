@@ -1,4 +1,4 @@
-"""What `amesh benchmark` is asked to do. The command line builds its options from it: no torch."""
+"""Settings of `amesh benchmark`. The command line builds its options from them: no torch here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,10 @@ class Benchmark:
         model: Member of the network family to time; its weights do not matter.
         runtimes: Runtimes to time.
         precisions: Precisions of the exported files.
-        threads: Numbers of threads of a call.
+        threads: Numbers of threads per call.
         batches: Batch sizes [faces].
-        rounds: Calls of each network, of which the median counts.
-        google: Also time the cascade of networks in this wheel of mediapipe.
+        rounds: Calls of each network; the tables give their median.
+        google: Also time the cascade of networks in this mediapipe wheel.
         output: Folder for the tables.
     """
 
@@ -33,7 +33,7 @@ class Benchmark:
     output: Path = Path("benchmark")
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be timed.
+        """Validates the settings.
 
         Raises:
             UserError: A number is below 1.

@@ -43,10 +43,10 @@ def benchmark(wanted: Benchmark) -> int:
         0.
 
     Raises:
-        UserError: There is no such member or runtime, or the wheel is another.
+        UserError: The model or a runtime does not exist, or the wheel is not the expected one.
     """
     if wanted.model not in NAMED:
-        raise UserError(f"no network named {wanted.model!r}; there is: {', '.join(NAMED)}")
+        raise UserError(f"no network named {wanted.model!r}; choose one of {', '.join(NAMED)}")
     config = MeshConfig.from_dict({**NAMED[wanted.model].to_dict(), "mesh_irises": True})
     settings = settings_of(wanted.runtimes, wanted.precisions, wanted.threads, wanted.batches)
     with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
@@ -71,14 +71,14 @@ def markdown(
     cuts: dict[str, float],
     about: dict[str, Any],
 ) -> str:
-    """The tables."""
+    """Formats the tables."""
     lines = ["# Benchmark: the paper's Table 1", ""]
     lines += [f"* {key}: {value}" for key, value in about.items()]
     lines += [
         "",
-        "Milliseconds of one call, median over the rounds, quartiles in brackets; all networks are",
+        "Milliseconds per call, median over the rounds, quartiles in brackets; all networks are",
         "called in turn. The cascade is the sum of its four calls. Its networks have the attention",
-        "mesh's structure: each region network is the region's submodel behind a stem of its own.",
+        "mesh's structure: each region network is a stem of its own and the region's submodel.",
         f"The paper's ratio of attention mesh to cascade is {PAPER_RATIO}.",
         "",
     ]
@@ -91,16 +91,16 @@ def markdown(
         ratio = rows[ATTENTION].median / rows[CASCADE].median
         lines.append(f"| **Attention Mesh / Cascade** | **{ratio:.3f}** |")
         if setting.batch == 1:
-            # End to end: what a caller waits for, crops included.
+            # End to end: the time a caller waits, including cropping.
             whole = rows[ATTENTION].median + cuts["face"]
             parts = rows[CASCADE].median + cuts["face"] + cuts["regions"]
-            lines.append(f"| with the cutting of crops | {whole / parts:.3f} |")
+            lines.append(f"| including cropping | {whole / parts:.3f} |")
         if GOOGLE_CASCADE in rows:
             shipped = rows[ATTENTION].median / rows[GOOGLE_CASCADE].median
             lines.append(f"| Attention Mesh / Google's cascade | {shipped:.3f} |")
         lines.append("")
     lines += [
-        f"Cutting crops on the CPU, one thread: the face {cuts['face']:.2f} ms, lips and two eyes",
+        f"Cropping on the CPU, one thread: the face {cuts['face']:.2f} ms, lips and two eyes",
         f"{cuts['regions']:.2f} ms.",
         "",
     ]
@@ -108,7 +108,7 @@ def markdown(
 
 
 def throughput_chart(timings: Sequence[Timing]) -> str:
-    """Faces per second of the attention mesh against the batch: an SVG, a panel each runtime."""
+    """Plots the attention mesh's faces per second against batch size, one panel per runtime."""
     panels: dict[str, dict[str, list[Point]]] = {}
     for timing in sorted(timings, key=lambda one: one.setting.batch):
         if timing.name == ATTENTION:

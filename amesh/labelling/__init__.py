@@ -1,1 +1,1 @@
-"""`amesh label`: pictures and video to training shards, labelled by a network."""
+"""`amesh label`: labels pictures and video with a network and writes training shards."""

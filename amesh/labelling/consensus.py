@@ -1,27 +1,27 @@
-"""From several answers about one face to labels, and to how much each of them counts."""
+"""Combines several predictions for one face into labels, with a weight for each landmark."""
 
 from typing import NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor
 
-# Share of the answers that is left out at either end, for each coordinate: one look that went
-# astray, even with its opposite, moves nothing.
+# Share of the predictions trimmed at either end, for each coordinate: a single outlier, or two on
+# opposite sides, has no effect.
 _TRIM = 1 / 8
-# Spread [face sizes] at which a landmark counts half. Measured on labels made by people, in the
+# Spread [face sizes] at which a landmark counts half. Measured against manual annotations, in the
 # wild and in profile: the squared distance to them grows as a + b spread^2, and sqrt(a / b) is
-# 0.006 to 0.007. People label x and y only: that it holds for z, too, is an assumption.
+# 0.006 to 0.007. Those annotations have x and y only: using it for z too is an assumption.
 HALF = 0.007
 
 
 class Consensus(NamedTuple):
-    """What the answers have in common.
+    """The agreed landmarks, and how far the predictions spread around them.
 
     Attributes:
         landmarks: (n, 3) [picture px].
-        spread_xy: (n,) root of the mean squared distance of the answers [face sizes].
+        spread_xy: (n,) root mean squared distance of the predictions in x and y [face sizes].
         spread_z: (n,) the same for z.
-        size: Longer side of the landmarks' box [picture px].
+        size: Longer side of the landmarks' bounding box [picture px].
     """
 
     landmarks: Float[Tensor, "n 3"]
@@ -31,10 +31,10 @@ class Consensus(NamedTuple):
 
 
 def consensus(answers: Float[Tensor, "v n 3"]) -> Consensus:
-    """The trimmed mean of answers, and their spread about it.
+    """Computes the trimmed mean of several predictions, and their spread around it.
 
     Args:
-        answers: Landmarks of the same face [picture px].
+        answers: Predictions for the same face [picture px].
     """
     left_out = int(len(answers) * _TRIM)
     kept = answers.sort(dim=0).values[left_out : len(answers) - left_out]
@@ -45,18 +45,18 @@ def consensus(answers: Float[Tensor, "v n 3"]) -> Consensus:
 
 
 def box_size(landmarks: Float[Tensor, "n 3"]) -> float:
-    """Longer side of the upright box around a face, which is its size here [px]."""
+    """Longer side of the axis-aligned box around a face, used as the face's size [px]."""
     xy = landmarks[:, :2]
     return max(float((xy.amax(0) - xy.amin(0)).amax()), 1e-6)
 
 
 def weight(spread: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """What a label counts: 1 where all looks agree, half at a spread of `HALF`.
+    """Weight of a label: 1 if all views agree, 0.5 at a spread of `HALF`.
 
-    Labels with an error of variance proportional to 1 + (spread / HALF)^2 are best weighted so.
-    `HALF` is measured on x and y, and serves z without having been measured there.
+    This weighting is optimal if the variance of the labels' error is proportional to
+    1 + (spread / HALF)^2. `HALF` was measured on x and y only.
 
     Args:
-        spread: Of x and y, or of z [face sizes].
+        spread: Spread of x and y, or of z [face sizes].
     """
     return 1.0 / (1.0 + (spread / HALF).square())

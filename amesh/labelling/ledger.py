@@ -1,8 +1,8 @@
-"""What lies in the output folder: finished faces, inputs that gave none, and who is writing.
+"""The state of the output folder: finished faces, skipped inputs, and leftovers.
 
-Files of rank 3: `faces-0003-000000.tar` with its index, `faces-0003-000000.jsonl` (score,
-disagreement and facts of its faces, a line each), `skipped-0003.jsonl` (inputs without a usable
-face, a line each, written at once). Whatever rank wrote something, every rank reads it.
+Rank 3 writes `faces-0003-000000.tar` with its index, `faces-0003-000000.jsonl` (one line per face:
+score, disagreement and metadata) and `skipped-0003.jsonl` (one line per input without a usable
+face, written immediately). Every rank reads the files of all ranks.
 """
 
 import json
@@ -21,28 +21,28 @@ _LEFTOVER = re.compile(r"\.?faces-(\d{4,})-\d{6}\.(tar|jsonl)(\.index\.json)?(\.
 
 
 def shard_name(rank: int) -> str:
-    """What this rank's shards are called, but for their number."""
+    """Name of this rank's shards, without their number."""
     return f"{SHARDS}-{rank:04d}"
 
 
 def input_key(name: str, frame: int) -> str:
-    """Names a picture, or a frame of a clip; `:0`, `:1`, ... behind it its faces."""
+    """Key of a picture or a frame of a clip; its faces append `:0`, `:1`, ..."""
     return face_key(name, frame)
 
 
 def finished(folder: Path) -> set[str]:
-    """Pictures and frames whose faces are in finished shards, of any rank."""
+    """Keys of pictures and frames whose faces are in finished shards of any rank."""
     return {key.rpartition(":")[0] for key in written_keys(folder, SHARDS)}
 
 
 class SkippedFile:
-    """Appends to a rank's list of inputs that gave no face; each line is there at once."""
+    """A rank's list of inputs that gave no face; each line is written immediately."""
 
     def __init__(self, folder: Path, rank: int) -> None:
-        """Opens the list.
+        """Opens the list for appending.
 
         Raises:
-            UserError: It cannot be written.
+            UserError: The file cannot be written.
         """
         self.path = folder / f"skipped-{rank:04d}.jsonl"
         with as_user_error(self.path):
@@ -51,7 +51,7 @@ class SkippedFile:
                 self._file.write(b"\n")  # the last line was cut off when a process was killed
 
     def add(self, key: str, reason: Reason, detail: str = "") -> None:
-        """Writes a line."""
+        """Appends a line."""
         known = {"key": key, "reason": reason, "detail": detail, "time": time.time()}
         line = json.dumps(known)
         with as_user_error(self.path):
@@ -59,20 +59,20 @@ class SkippedFile:
             self._file.flush()
 
     def close(self) -> None:
-        """Closes the list; an empty one goes."""
+        """Closes the list and deletes it if it is empty."""
         self._file.close()
         if not self.path.stat().st_size:
             self.path.unlink()
 
 
 def clear_leftovers(folder: Path, rank: int, ranks: int) -> list[Path]:
-    """Removes what a killed process left by halves: shards without index, temporary files.
+    """Removes what a killed process left unfinished: shards without an index, temporary files.
 
-    Only of this rank, and, as rank 0, of ranks that do not exist any more: another rank may be
-    writing now.
+    A rank removes only its own, because other ranks may be writing now; rank 0 also removes those
+    of ranks that no longer exist.
 
     Returns:
-        What was removed.
+        The removed files.
     """
     removed = []
     for path in sorted(folder.iterdir()):

@@ -1,7 +1,8 @@
-"""What is known of pictures besides their pixels: `manifest.jsonl` inside a folder or beside it.
+"""Metadata of pictures: `manifest.jsonl` inside a folder or next to it.
 
-A line is an object with `image`, relative to the manifest's folder, and any of `source`, `licence`,
-`group` (text, or an object of texts), `person`, `split` and `generated`; other keys are ignored.
+Each line is an object with `image`, relative to the manifest's folder, and any of `source`,
+`licence`, `group` (a string, or an object of strings), `person`, `split` and `generated`; other
+keys are ignored.
 """
 
 import os
@@ -17,17 +18,17 @@ MANIFEST = "manifest.jsonl"
 
 
 class Manifest:
-    """What any number of manifests say of pictures."""
+    """The contents of any number of manifests."""
 
     def __init__(self, files: Iterable[Path] = (), licence: str | None = None) -> None:
         """Reads the manifests.
 
         Args:
             files: JSONL files.
-            licence: Of pictures whose manifest does not state it.
+            licence: Licence of pictures whose manifest states none.
 
         Raises:
-            UserError: A file cannot be read, or a line is wrong; names the line.
+            UserError: A file cannot be read, or a line is invalid; the message names the line.
         """
         self.files = tuple(files)
         self.licence = licence
@@ -38,7 +39,7 @@ class Manifest:
         }
 
     def of(self, one: Input) -> LabelledFace:
-        """What is known of an input; without a manifest, its first folder is the source."""
+        """Metadata of an input; without a manifest, its first folder is the source."""
         known = self._known.get(os.path.normpath(one.path))
         if known is not None:
             return known
@@ -46,7 +47,7 @@ class Manifest:
         return LabelledFace(one.path, source, one.name, str(one.path), licence=self.licence)
 
     def lacks(self, inputs: Iterable[Input]) -> int:
-        """How many inputs are in no manifest."""
+        """Number of inputs that are in no manifest."""
         return sum(os.path.normpath(one.path) not in self._known for one in inputs)
 
 
@@ -54,8 +55,8 @@ def find_manifests(sources: Sequence[str], named: Path | None = None) -> list[Pa
     """The manifests that belong to a list of files and folders.
 
     Args:
-        sources: As given by the user; the manifest may be inside a folder or beside it.
-        named: The manifest to use instead.
+        sources: As given by the user; the manifest may be inside a folder or next to it.
+        named: Manifest to use instead.
 
     Raises:
         UserError: The named manifest does not exist.

@@ -1,6 +1,6 @@
-"""Regions without a face, of pictures with and without faces: what the face flag learns from.
+"""Finds face-free regions in pictures, as negative examples for training the face flag.
 
-A network that sees nothing but faces while it is trained calls everything a face.
+A network trained only on faces calls everything a face.
 """
 
 import json
@@ -23,11 +23,11 @@ from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.images import crop_image
 
 Box = tuple[float, float, float, float]
-# Side of a region over the shorter side of the picture.
+# Side of a region relative to the picture's shorter side.
 _SMALLEST, _LARGEST = 0.1, 0.7
-# Places that are tried for each region wanted; a picture that a face fills has none.
+# Positions tried per requested region; a picture filled by a face yields none.
 _TRIALS = 8
-# A region that the network is this sure shows a face may show one that the detector missed.
+# At this confidence of the network, a region may show a face that the detector missed.
 _FACE = 0.5
 
 
@@ -43,19 +43,19 @@ def write_negatives(
     """Writes a manifest (`amesh.data.sources.manifest`) of regions without a face.
 
     Args:
-        inputs: Pictures; clips are left out.
-        manifest: What is known of them.
-        pipeline: Finds the faces that regions keep away from.
-        path: The manifest; pictures are named relative to it.
-        wanted: Regions of each picture, at most.
-        say: Told about pictures that cannot be read.
+        inputs: Pictures; clips are ignored.
+        manifest: Metadata of the pictures.
+        pipeline: Finds the faces to avoid.
+        path: The manifest to write; it names pictures relative to its folder.
+        wanted: Maximum number of regions per picture.
+        say: Receives a message for each picture that cannot be read.
         doubtful: Also keep regions that the network takes for a face.
 
     Returns:
-        How many regions there are.
+        Number of regions written.
 
     Raises:
-        UserError: There is none, or the manifest cannot be written.
+        UserError: No region was found, or the manifest cannot be written.
     """
     lines = []
     for one in inputs:
@@ -88,10 +88,10 @@ def find_negatives(
     seed: int,
     doubtful: bool = False,
 ) -> list[Box]:
-    """Square regions away from every face of a picture: left, top, right, bottom [px].
+    """Finds square regions that touch no face of a picture: left, top, right, bottom [px].
 
-    What the network takes for a face is left out: it may be one that the detector missed. To judge
-    that network's flag would then be no use: `doubtful` keeps such regions.
+    Regions that the network takes for a face are dropped, since the detector may have missed one.
+    That would bias an evaluation of the network's face flag; `doubtful` keeps them.
     """
     height, width = image.shape[:2]
     faces = [face.landmarks[:, :2] for face in pipeline(image)]
@@ -109,8 +109,8 @@ def find_negatives(
 def _called_faces(
     image: UInt8[np.ndarray, "h w 3"], boxes: Float[np.ndarray, "b 4"], pipeline: FacePipeline
 ) -> Bool[np.ndarray, " b"]:
-    """Which regions the network takes for a face."""
-    # As training cuts them: with the margin that a face's box gets.
+    """Flags the regions that the network takes for a face."""
+    # Cropped as in training: with the margin that a face's box gets.
     regions = rois_of_boxes(boxes, pipeline.runner.topology.require_roi().from_detection)
     size = pipeline.runner.input_size
     cuts = image_from_crop(regions, size).numpy()

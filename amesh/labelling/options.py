@@ -1,28 +1,28 @@
-"""What `amesh label` is asked to do. The command line builds its options from this: no torch."""
+"""Settings of `amesh label`. The command line builds its options from them, so no torch here."""
 
 from dataclasses import dataclass
 
 from amesh.errors import UserError
 
-# Anything less than the network's own region, rotated, is no use.
+# Below this, the cut may not contain the network's own rotated region.
 _SMALLEST_CUT = 2.0
 
 
 @dataclass(frozen=True)
 class LabelConfig:
-    """Which faces are kept, and how they are stored.
+    """Which faces to keep, and how to store them.
 
     Attributes:
         min_score: Drop faces whose confidence is below this.
         min_face: Drop faces smaller than this [px], by the longer side of the landmarks' box. Below
-            about 50 px, views agree on landmarks that a larger picture shows to be elsewhere.
-        max_disagreement: Drop faces whose views disagree by more than this: the mean distance over
-            all landmarks [face sizes]. Most of them are profiles, whose hidden half is guessed.
+            about 50 px, the views can agree on landmarks that are wrong at higher resolution.
+        max_disagreement: Drop faces whose views disagree by more than this mean distance over all
+            landmarks [face sizes]. Most of them are profiles, whose hidden half is guessed.
         every: Label every N-th frame of a video.
         cut: Cut a picture whose longer side exceeds K faces down to K faces around each face. The
             widest augmentation of training reaches 3.5; 0 never cuts.
-        faces_per_shard: Start another shard after the picture that reaches this number of faces.
-        retry: Try again the inputs that gave no face in earlier runs.
+        faces_per_shard: Start a new shard after the picture that reaches this number of faces.
+        retry: Retry inputs that gave no face in earlier runs.
     """
 
     min_score: float = 0.5
@@ -35,15 +35,15 @@ class LabelConfig:
 
     @property
     def rules(self) -> dict[str, float]:
-        """What a folder's faces have in common: which are kept, and how much around them."""
+        """The settings that must be the same for all faces in a folder."""
         names = ("cut", "min_score", "min_face", "max_disagreement")
         return {name: float(getattr(self, name)) for name in names}
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be done.
+        """Validates the settings.
 
         Raises:
-            UserError: A number is out of its range.
+            UserError: A number is out of range.
         """
         for name in ("min_face", "max_disagreement", "cut"):
             value = getattr(self, name)

@@ -1,4 +1,4 @@
-"""Writes labelled faces into shards; the faces of one picture are never parted."""
+"""Writes labelled faces into shards; the faces of one picture stay in one shard."""
 
 import io
 import json
@@ -27,18 +27,18 @@ from amesh.pipeline.images import read_image
 class Output:
     """A rank's part of the output folder; a context manager.
 
-    A picture counts as done when one of its faces is in a finished shard: so all of them have to
-    be in the same one, and shards end between pictures. Ctrl-C finishes the shard that is being
-    written; any other exception loses it, and no other.
+    A picture counts as done once one of its faces is in a finished shard, so all of its faces must
+    be in the same shard: shards end between pictures. Ctrl-C finishes the current shard; any other
+    exception discards it, and only it.
     """
 
     def __init__(self, folder: Path, share: Share, faces: int = 1000) -> None:
-        """Prepares; nothing is opened yet.
+        """Prepares the output; nothing is opened yet.
 
         Args:
-            folder: Made where it is missing.
-            share: Whose part.
-            faces: A shard is finished when it holds so many.
+            folder: The output folder; created if it is missing.
+            share: This rank's share of the work.
+            faces: Finish a shard once it holds this many faces.
         """
         self.folder, self.share, self.faces = folder, share, faces
         self._name = shard_name(share.rank)
@@ -50,14 +50,14 @@ class Output:
         self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             taken = (
-                f"{self.folder}: another process labels into this folder as the same rank; "
+                f"{self.folder}: another process is labelling into this folder as the same rank; "
                 "wait for it, or give each process its own --rank"
             )
             stack.enter_context(locked(self.folder / f".{self._name}.lock", taken))
             clear_leftovers(self.folder, self.share.rank, self.share.ranks)
             self.skipped = SkippedFile(self.folder, self.share.rank)
             stack.callback(self.skipped.close)
-            # The writer would part pictures: it gets no limit of its own.
+            # A limit of the writer's own would split pictures across shards.
             self._writer = ShardWriter(self.folder, self._name, faces=sys.maxsize)
             stack.push(self._writer)
             self._stack = stack.pop_all()
@@ -77,7 +77,7 @@ class Output:
             self._stack.__exit__(kind, error, trace)
 
     def add(self, faces: Sequence[tuple[LabelledFace, FaceFigures]]) -> None:
-        """Writes the faces of one picture, each with its line for `faces-....jsonl`.
+        """Writes the faces of one picture, each with its line in `faces-....jsonl`.
 
         Raises:
             UserError: The disk is full.
@@ -91,7 +91,7 @@ class Output:
             self.flush()
 
     def flush(self) -> None:
-        """Finishes the shard that is being written; its lines first, as the index ends it."""
+        """Finishes the current shard: its lines first, because the index marks it finished."""
         if not self._rows:
             return
         text = "".join(json.dumps(row) + "\n" for row in self._rows)
@@ -111,7 +111,7 @@ class Opened:
 
     Attributes:
         pixels: RGB, upright.
-        file: The file it comes from; None for a frame of a video.
+        file: The file it came from; None for a frame of a video.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
@@ -122,7 +122,7 @@ def open_picture(path: Path) -> Opened:
     """Reads a picture file.
 
     Raises:
-        UserError: It is missing, not a picture, damaged or too large.
+        UserError: The file is missing, not a picture, damaged or too large.
     """
     return Opened(read_image(path), path)
 
@@ -130,16 +130,16 @@ def open_picture(path: Path) -> Opened:
 def store(
     picture: Opened, landmarks: Float32[np.ndarray, "n 3"], cut: float
 ) -> tuple[bytes, tuple[int, int]]:
-    """What to put into the shard for one face.
+    """Prepares the picture that goes into the shard for one face.
 
     Args:
-        picture: The whole.
-        landmarks: Of the face [picture px].
-        cut: A picture whose longer side is above so many sizes of the face is cut to a square of
-            that side around it; 0 never cuts.
+        picture: The whole picture.
+        landmarks: Landmarks of the face [picture px].
+        cut: If the picture's longer side exceeds this many face sizes, cut it to a square of that
+            side around the face; 0 never cuts.
 
     Returns:
-        An encoded picture; x and y of its corner in the whole picture [px].
+        The encoded picture, and x and y of its corner in the whole picture [px].
     """
     height, width = picture.pixels.shape[:2]
     low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
@@ -161,6 +161,6 @@ def encode(pixels: UInt8[np.ndarray, "h w 3"]) -> bytes:
 
 
 def _span(centre: float, side: float, length: int) -> tuple[int, int]:
-    """First and last pixel column, or row, of the square, inside the picture."""
+    """First and last column or row of the square, limited to the picture."""
     first = int(np.clip(np.floor(centre - side / 2), 0, length - 1))
     return first, int(np.clip(np.ceil(centre + side / 2), first + 1, length))

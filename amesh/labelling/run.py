@@ -1,4 +1,4 @@
-"""The work of `amesh label`: pictures through the teacher into shards."""
+"""The main loop of `amesh label`: runs the teacher on pictures and writes shards."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,21 +18,21 @@ from amesh.labelling.sources import Input, Share
 from amesh.labelling.teacher import Teacher, TeacherFace
 from amesh.labelling.work import Item, Work
 
-# Training refuses labels that reach farther than this out of their picture [face sizes].
+# Training rejects labels that lie farther than this outside their picture [face sizes].
 _OUTSIDE = 1.0
 
 
 @dataclass
 class Counts:
-    """What happened, in this run and, where it says so, before.
+    """What this run did, and where stated, earlier runs.
 
     Attributes:
-        faces: Labelled now.
-        pictures: Pictures and frames that they are in.
-        before: Pictures and frames that were done already.
-        elsewhere: Pictures of other ranks.
-        dropped: Faces that were found now and not kept, by reason.
-        skipped: Inputs without labels, by reason; those of earlier runs too.
+        faces: Faces labelled in this run.
+        pictures: Pictures and frames that contain them.
+        before: Pictures and frames that earlier runs completed.
+        elsewhere: Pictures assigned to other ranks.
+        dropped: Faces found in this run but not kept, by reason.
+        skipped: Inputs without labels, by reason, including those of earlier runs.
     """
 
     faces: int = 0
@@ -55,16 +55,16 @@ def label(
     """Labels this rank's share of the inputs.
 
     Args:
-        inputs: All of them, whatever the rank.
-        manifest: What is known of them.
-        teacher: Labels a picture.
-        folder: Takes the shards.
-        share: This rank's.
-        config: What becomes of the faces.
-        say: Told about inputs that cannot be read.
+        inputs: The inputs of all ranks.
+        manifest: Their metadata.
+        teacher: Labels the faces of a picture.
+        folder: Output folder for the shards.
+        share: This rank's share.
+        config: Which faces to keep, and how to store them.
+        say: Receives a message for each input that cannot be read.
 
     Raises:
-        UserError: The folder cannot be written to, or another process is this rank.
+        UserError: The folder cannot be written to, or another process runs as this rank.
     """
     counts = Counts()
     with Output(folder, share, config.faces_per_shard) as output:
@@ -104,7 +104,7 @@ def label(
 
 
 def _problem(face: TeacherFace, size: tuple[int, int], config: LabelConfig) -> str:
-    """Why a face is not kept, or nothing."""
+    """Why a face is dropped; empty if it is kept."""
     low, high = face.landmarks[:, :2].min(0), face.landmarks[:, :2].max(0)
     centre, room = (low + high) / 2, _OUTSIDE * face.size
     if face.score < config.min_score:
@@ -119,7 +119,7 @@ def _problem(face: TeacherFace, size: tuple[int, int], config: LabelConfig) -> s
 
 
 def _with_terms(known: LabelledFace, teacher: Teacher) -> LabelledFace:
-    """Labels fall under the terms of the picture, and of the faces that corrected them."""
+    """Adds the licences of the corrections' training faces to the picture's own."""
     terms = [
         term for member in teacher.members if member.correction for term in member.correction.terms
     ]
@@ -129,7 +129,7 @@ def _with_terms(known: LabelledFace, teacher: Teacher) -> LabelledFace:
 def _entry(
     item: Item, number: int, face: TeacherFace, scheme: str, known: LabelledFace, cut: float
 ) -> tuple[LabelledFace, FaceFigures]:
-    """A face with its labels, and its line beside the shard."""
+    """Builds a labelled face, and its line in the file next to the shard."""
     assert item.picture is not None
     data, corner = store(item.picture, face.landmarks, cut)
     labelled = replace(

@@ -1,4 +1,4 @@
-"""What is to be labelled: pictures and clips, by a name that does not depend on where they lie."""
+"""The inputs to label: pictures and clips, with names that do not depend on their location."""
 
 import os
 import zlib
@@ -10,9 +10,9 @@ from amesh.errors import UserError
 from amesh.pipeline.images import list_images
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
-# Environment variables that launchers set: the process's number, and how many there are. Slurm
-# gives SLURM_PROCID and SLURM_NTASKS to the one process of a batch script, too; only steps, which
-# srun starts, have SLURM_STEP_NUM_TASKS (its src/common/env.c, env_array_for_step).
+# Environment variables set by launchers: the process's rank, and the number of processes. Slurm
+# sets SLURM_PROCID and SLURM_NTASKS even for the single process of a batch script; only steps
+# started by srun have SLURM_STEP_NUM_TASKS (its src/common/env.c, env_array_for_step).
 _LAUNCHERS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"))
 
 
@@ -21,10 +21,10 @@ class Input:
     """A picture or a clip.
 
     Attributes:
-        path: Where it lies.
-        name: The folder that was given, and the path in it; for a file, its folder and its name.
-            So a folder gives the same names as its files given one by one.
-        video: It is a clip.
+        path: Path of the file.
+        name: Name of the given folder and the path inside it; for a file, its folder and its name.
+            A folder thus yields the same names as its files given one by one.
+        video: Whether it is a clip.
     """
 
     path: Path
@@ -34,11 +34,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of the work is this process's.
+    """The part of the work assigned to this process.
 
     Attributes:
-        rank: This process, from 0.
-        ranks: How many there are.
+        rank: This process, counted from 0.
+        ranks: Number of processes.
     """
 
     rank: int = 0
@@ -49,15 +49,15 @@ class Share:
             raise UserError(f"rank {self.rank} of {self.ranks}: expected 0 to {self.ranks - 1}")
 
     def has(self, key: str) -> bool:
-        """Whether a picture or frame is in it: by its name, whatever other ones there are."""
+        """Whether a picture or frame belongs to this share; depends on its name alone."""
         return zlib.crc32(key.encode(errors="surrogateescape")) % self.ranks == self.rank
 
 
 def find_inputs(sources: Sequence[str]) -> list[Input]:
-    """The pictures and clips behind a list of files and folders; folders sorted.
+    """Lists the pictures and clips in files and folders; folders are sorted.
 
     Raises:
-        UserError: A source does not exist or is an empty folder, or two inputs have one name.
+        UserError: A source does not exist or is an empty folder, or two inputs share a name.
     """
     found: dict[str, Input] = {}
     for source in sources:
@@ -78,7 +78,7 @@ def find_inputs(sources: Sequence[str]) -> list[Input]:
             if other.path != file:
                 raise UserError(
                     f"{other.path} and {file} would both be called {name}; "
-                    "label them into two folders, or rename one"
+                    "label them into separate folders, or rename one"
                 )
     return list(found.values())
 
@@ -86,10 +86,10 @@ def find_inputs(sources: Sequence[str]) -> list[Input]:
 def find_share(
     rank: int | None, ranks: int | None, environment: Mapping[str, str] = os.environ
 ) -> Share:
-    """This process's share: as given, or as the launcher says, or everything.
+    """Determines this process's share: as given, as set by the launcher, or everything.
 
     Raises:
-        UserError: Only one of the two numbers is given, or they make no sense.
+        UserError: Only one of the two numbers is given, or they are invalid.
     """
     if (rank is None) != (ranks is None):
         raise UserError("give --rank and --ranks together, or neither")

@@ -1,4 +1,4 @@
-"""`labels.json`: what labelled a folder, by which rules, and what is in it."""
+"""`labels.json`: which teacher labelled a folder, by which rules, and what it contains."""
 
 import json
 from collections import Counter, defaultdict
@@ -21,18 +21,18 @@ _LOCK = ".labels.lock"
 
 
 def describe_teacher(models: Sequence[str | Path], teacher: Teacher) -> dict[str, Any]:
-    """What labels depend on: the networks' weights, and how they look at faces.
+    """Describes what the labels depend on: the networks' weights and the views of each face.
 
     Args:
-        models: The name or file that each of the teacher's members was opened by.
-        teacher: Its members and looks.
+        models: The name or file from which each of the teacher's members was opened.
+        teacher: The teacher.
     """
     first, *others = map(_describe_member, models, teacher.members)
     return {
         "topology": teacher.scheme,
         **first,
         "views": asdict(teacher.views),
-        # Their order is of no account; older folders do not say.
+        # Their order does not matter; older folders lack this entry.
         "others": sorted(others, key=lambda one: str(one["sha256"])) or None,
     }
 
@@ -55,15 +55,15 @@ def _describe_member(model: str | Path, member: Member) -> dict[str, Any]:
 
 
 def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) -> None:
-    """Says who labels this folder, and what is kept, before the first face.
+    """Records the teacher and rules of a folder before its first face is labelled.
 
     Args:
-        folder: Takes the shards.
+        folder: Output folder for the shards.
         teacher: See `describe_teacher`.
-        rules: What decides which faces are kept; see `LabelConfig.rules`.
+        rules: The settings that decide which faces are kept; see `LabelConfig.rules`.
 
     Raises:
-        UserError: Another teacher did, or by other rules.
+        UserError: The folder was labelled by another teacher or by other rules.
     """
     path = folder / LABELLED_BY
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,35 +74,35 @@ def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) ->
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
             before = dict(known["teacher"])
-            kept = dict(known.get("rules", rules))  # older folders do not say
+            kept = dict(known.get("rules", rules))  # older folders lack this entry
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: damaged ({error}); label into another folder") from error
     same_weights = before.get("sha256") == teacher.get("sha256")
     for name, value in teacher.items():
         if same_weights and name == "network":
-            continue  # only a file's new name
+            continue  # only a file was renamed
         if _unnamed(before.get(name)) != _unnamed(value):
             raise UserError(
-                f"{folder} was labelled by a teacher with {name} {_brief(before.get(name))}, this "
-                f"one has {_brief(value)}; label into another folder"
+                f"{folder} was labelled by a teacher with {name} {_brief(before.get(name))}, but "
+                f"this one has {_brief(value)}; label into another folder"
             )
     for name, value in rules.items():
         if kept.get(name) != value:
             raise UserError(
                 f"{folder} was labelled with --{name.replace('_', '-')} {kept.get(name)}, now it "
-                f"is {value}; give the same, or label into another folder"
+                f"is {value}; use the same value, or label into another folder"
             )
 
 
 def _unnamed(value: Any) -> Any:
-    """Other networks without their names: their hashes tell them apart."""
+    """Strips the names of other networks; their hashes identify them."""
     if not isinstance(value, list):
         return value
     return [{key: item for key, item in one.items() if key != "network"} for one in value]
 
 
 def _brief(value: Any) -> str:
-    """A property of a teacher in a few words: of other networks what tells them apart."""
+    """A teacher's property in a few words; other networks by what identifies them."""
     if not isinstance(value, list):
         return str(value)
     return ", ".join(
@@ -111,7 +111,7 @@ def _brief(value: Any) -> str:
 
 
 def summarise(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts what all ranks have finished, and writes it beside the shards."""
+    """Counts what all ranks have finished, and writes the summary next to the shards."""
     with locked(folder / _LOCK, wait=True):
         shards = sorted(folder.glob(f"{SHARDS}-*.tar{INDEX_SUFFIX}"))
         lists = [folder / f"{path.name.split('.')[0]}.jsonl" for path in shards]

@@ -1,4 +1,4 @@
-"""The teacher: one landmark network or more, each of which looks at each face several times."""
+"""The teacher: one or more landmark networks that each predict every face in several views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,23 +19,23 @@ from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.images import crop_image
 from amesh.runner import Runner
 
-# Share of a face's box inside another one from which it is the same face, detected twice, or a fold
-# of skin taken for a small one.
+# A face whose box lies inside another's by this share is a duplicate detection, or a fold of skin
+# taken for a small face.
 _PART = 0.6
-# Where a face fills the picture: margin to search with, over the longer side; and that side [px].
+# For faces that fill the picture: search margin relative to the longer side, and that side [px].
 _MARGIN, _SEARCHED = 0.25, 1024
 
 
 @dataclass(frozen=True, eq=False)
 class TeacherFace:
-    """What a teacher says of one face.
+    """A teacher's labels for one face.
 
     Attributes:
         landmarks: (n, 3) [picture px]; z in the same unit, smaller is nearer.
-        weight_xy: (n,) what x and y count.
-        weight_z: (n,) what z counts.
-        score: Probability that it is a face, mean over the looks.
-        disagreement: Mean spread of the looks over all landmarks [face sizes].
+        weight_xy: (n,) weight of x and y.
+        weight_z: (n,) weight of z.
+        score: Confidence that it is a face, averaged over the views.
+        disagreement: Mean spread of the views over all landmarks [face sizes].
         size: Longer side of the landmarks' box [picture px].
     """
 
@@ -53,7 +53,7 @@ class Member:
 
     Attributes:
         runner: The network.
-        correction: Of its habits, if they are known.
+        correction: Correction of its systematic errors, if known.
     """
 
     runner: Runner
@@ -70,13 +70,13 @@ class Teacher:
         correction: Correction | None = None,
         others: Sequence[Member] = (),
     ) -> None:
-        """Puts the parts together.
+        """Assembles the teacher.
 
         Args:
             pipeline: Finds the faces; its network is the first member.
-            views: How each face is looked at, by each member.
-            correction: Of the habits of the pipeline's network, if they are known.
-            others: Look at the faces as well: labels are what all agree on.
+            views: The views of each face that every member gets.
+            correction: Correction of the pipeline network's systematic errors, if known.
+            others: Further members; labels are the consensus of all.
 
         Raises:
             UserError: A member or a correction is for another topology.
@@ -87,7 +87,7 @@ class Teacher:
         for member in self.members:
             if member.runner.topology.name != topology.name:
                 raise UserError(
-                    f"{member.runner.name}: a network for {member.runner.topology.name}, "
+                    f"{member.runner.name} is for {member.runner.topology.name}, but "
                     f"{pipeline.runner.name} is for {topology.name}; they cannot label together"
                 )
             if member.correction is not None:
@@ -101,14 +101,14 @@ class Teacher:
                 self.eyes[[*region.indices, *region.iris.indices]] = True
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[TeacherFace]:
-        """The labelled faces of an RGB picture, in the detector's order, best first."""
+        """Labels the faces of an RGB picture, in the detector's order, best first."""
         faces = self.pipeline(image) or self._search_with_margin(image)
         found = [self._label(image, face) for face in faces]
         boxes = [_box(face.landmarks) for face in found]
         return [face for i, face in enumerate(found) if not _is_part(i, boxes)]
 
     def _search_with_margin(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
-        """Faces that fill the picture: detectors miss them, but not with black around them."""
+        """Searches with a black margin for faces that fill the picture, which detectors miss."""
         height, width = image.shape[:2]
         scale = min(1.0, _SEARCHED / max(height, width))
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -138,15 +138,15 @@ class Teacher:
     def _answers(
         self, image: UInt8[np.ndarray, "h w 3"], region: Roi, member: Member
     ) -> tuple[Float[Tensor, "v n 3"], Float[Tensor, " f"]]:
-        """What a member sees in all looks, its habits taken out, and its face flags."""
+        """A member's corrected landmarks in all views, and its face flags."""
         answers, logits = self._look(image, region, member.runner, 1.0)
         if self.eyes.any():
-            # Depth stays that of the whole face: closer looks see it from another distance.
+            # Depth stays that of the whole face: closer views imply another distance.
             closer, more = self._look(image, region, member.runner, self.views.eyes)
             answers[:, self.eyes, :2] = closer[:, self.eyes, :2]
             logits = torch.cat([logits, more])
         if member.correction is not None:
-            # One shift for all looks: a single one may see the face's axes wrong.
+            # One shift for all views: a single view may get the face's axes wrong.
             seen = consensus(answers).landmarks.numpy()
             answers += torch.from_numpy(member.correction(seen, self.topology) - seen)
         return answers, logits
@@ -154,7 +154,7 @@ class Teacher:
     def _look(
         self, image: UInt8[np.ndarray, "h w 3"], region: Roi, runner: Runner, closer: float
     ) -> tuple[Float[Tensor, "v n 3"], Float[Tensor, " v"]]:
-        """Landmarks in the picture, and face flags, of all looks: one batch."""
+        """Predicts landmarks in the picture, and face flags, of all views in one batch."""
         size = runner.input_size
         views = make_views(region, self.views, size, closer)
         cuts = views.image_from_crop.numpy()
@@ -169,7 +169,7 @@ def _box(landmarks: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "2 2"]:
 
 
 def _is_part(number: int, boxes: list[Float32[np.ndarray, "2 2"]]) -> bool:
-    """Whether a box lies mostly in a larger one, or in an earlier one of its size."""
+    """Whether a box lies mostly in a larger one, or in an earlier one of the same size."""
     own = boxes[number]
     area = float((own[1] - own[0]).prod())
     for i, other in enumerate(boxes):

@@ -1,4 +1,4 @@
-"""Pictures and frames one by one: this process's share, less what is done already."""
+"""Iterates over the pictures and frames of this process's share that are not done yet."""
 
 import sys
 from collections import Counter
@@ -20,10 +20,10 @@ class Item(NamedTuple):
     """A picture or frame to label, or what went wrong with it.
 
     Attributes:
-        key: See `amesh.labelling.ledger.input_key`; of a clip that cannot be read its name.
-        source: Where it comes from.
-        picture: None where it cannot be read.
-        problem: One line in that case.
+        key: See `amesh.labelling.ledger.input_key`; for a clip that cannot be read, its name.
+        source: The input that it comes from.
+        picture: None if it cannot be read.
+        problem: One line that says why, in that case.
     """
 
     key: str
@@ -33,12 +33,12 @@ class Item(NamedTuple):
 
 
 class Work:
-    """What is left to do.
+    """The remaining work.
 
     Attributes:
-        before: Pictures and frames that were found to be done.
-        skipped: Those, and clips, that are known to give no face, by reason.
-        elsewhere: Pictures of other ranks.
+        before: Pictures and frames that were already done.
+        skipped: Pictures, frames and clips that gave no face before, by reason.
+        elsewhere: Pictures assigned to other ranks.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Work:
         """Reads what earlier runs did.
 
         Args:
-            inputs: All of them, whatever the rank.
-            share: This rank's.
-            every: Of a clip, each so-manieth frame.
-            folder: With the shards.
-            retry: Also do again what gave no face before.
+            inputs: The inputs of all ranks.
+            share: This rank's share.
+            every: Label every N-th frame of a clip.
+            folder: Folder of the shards.
+            retry: Also retry inputs that gave no face before.
 
         Raises:
             UserError: An index in the folder is damaged.
@@ -63,7 +63,7 @@ class Work:
         self._skipped = {} if retry else skipped(folder)
 
     def __iter__(self) -> Iterator[Item]:
-        """The items; a bar on a terminal counts them, and those that are done."""
+        """Yields the items; on a terminal, a progress bar counts them and those already done."""
         with tqdm(total=self._total(), unit="picture", disable=not sys.stderr.isatty()) as bar:
             for one in self.inputs:
                 yield from self._frames(one, bar) if one.video else self._picture(one, bar)
@@ -89,7 +89,7 @@ class Work:
             bar.update()
             return not self._is_known(key)
 
-        mine = self.share.has(one.name)  # a clip that cannot be read is one rank's to tell
+        mine = self.share.has(one.name)  # only one rank reports a clip that cannot be read
         if one.name in self._skipped:
             self.skipped["unreadable"] += mine
             return

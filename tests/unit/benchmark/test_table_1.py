@@ -45,7 +45,7 @@ def test_table_1_of_a_small_member(tmp_path: Path, capsys: pytest.CaptureFixture
     assert first[CASCADE] == pytest.approx(expected)
     text = (tmp_path / "benchmark.md").read_text()
     assert f"**{first[ATTENTION] / first[CASCADE]:.3f}**" in text
-    assert "with the cutting of crops" in text
+    assert "including cropping" in text
     assert text.strip() in capsys.readouterr().out
     assert (tmp_path / "benchmark.svg").is_file()
 
