@@ -215,5 +215,5 @@ def test_what_labelled_a_folder_names_all_members(
 def test_a_member_of_another_topology_is_refused(network: ColourReader, make_teacher: Make):
     other = ColourReader(network.faces)
     other.topology = replace(TOPOLOGY, name="face10")
-    with pytest.raises(UserError, match=r"colours: .*face10.*face478"):
+    with pytest.raises(UserError, match=r"colours is for face10, but .*face478"):
         Teacher(make_teacher(network).pipeline, others=[Member(other)])
