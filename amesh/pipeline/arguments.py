@@ -14,7 +14,7 @@ from jaxtyping import Float64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from amesh.data.loading.pictures import upright_rgb
+from amesh.data.loading.pixels import upright_rgb
 from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi

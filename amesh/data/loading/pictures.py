@@ -21,10 +21,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from amesh.data.loading.jpeg_end import decode_without_end
 from amesh.data.loading.limits import MAX_PIXELS
+from amesh.data.loading.pixels import SIDEWAYS, decode_into_pages, orientation, upright_rgb
 from amesh.errors import UserError
 
 _log = logging.getLogger("amesh")
@@ -32,7 +33,9 @@ _log = logging.getLogger("amesh")
 # Pillow would also hand a file to Ghostscript (EPS) or guess at formats without a signature (TGA).
 # HEIF is there only where the user has registered a plugin for it; MPO is opened as JPEG.
 _FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
-_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations with width and height swapped
+# Decoders that take more than the 4 bytes a pixel of the others (measured: WebP 16, AVIF 9,
+# JPEG 2000 14 to 20): a pixel counts that often, so that the limit is one on memory.
+_WEIGHTS = {"WEBP": 3, "AVIF": 2, "JPEG2000": 4}
 
 
 class Decoded(NamedTuple):
@@ -131,18 +134,22 @@ def cut(
 def _decode(source: bytes | Path, where: str, shrink: int, max_pixels: int) -> Decoded:
     """Decodes a picture; raises whatever Pillow raises."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    image: Image.Image
+    image: ImageFile.ImageFile
     with Image.open(file, formats=_available()) as image:
         size = image.size
-        if size[0] * size[1] > max_pixels:
-            raise _too_large(where, f"{size[0]} x {size[1]} px", max_pixels)
+        weight = _WEIGHTS.get(image.format or "", 1)
+        if size[0] * size[1] * weight > max_pixels:
+            found = f"{size[0]} x {size[1]} px"
+            if weight > 1:
+                found += f", which count {weight} times in {image.format}"
+            raise _too_large(where, found, max_pixels)
         factor = max(k for k in (1, 2, 4, 8) if k <= max(shrink, 1))
         if factor > 1 and image.format == "JPEG":
             image.draft("RGB", (max(size[0] // factor, 1), max(size[1] // factor, 1)))
         shrunk = round(size[0] / image.size[0])
-        image.load()
-        sideways = _orientation(image) in _SIDEWAYS
-        return Decoded(upright_rgb(image, where), size[::-1] if sideways else size, shrunk)
+        free = decode_into_pages(image)
+        sideways = orientation(image) in SIDEWAYS
+        return Decoded(upright_rgb(image, where, free), size[::-1] if sideways else size, shrunk)
 
 
 @functools.cache
@@ -178,51 +185,3 @@ def _too_large(where: str, found: str, max_pixels: int) -> UserError:
 def _reason(error: Exception) -> str:
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return " ".join(text.split()) or type(error).__name__
-
-
-def upright_rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels of an image that Pillow has decoded.
-
-    Args:
-        image: The image.
-        where: Its name in messages.
-
-    Raises:
-        UserError: Its values have 32 bits, and it is not known how bright they are.
-    """
-    return _upright(_to_rgb(image, where), _orientation(image))
-
-
-def _to_rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels in 8 bits, as they are stored."""
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
-        grey = np.asarray(image).astype(np.float64).clip(0, 65535)
-        grey = np.rint(grey / 257).astype(np.uint8)  # 65535 -> 255
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode in {"I", "F"}:
-        raise UserError(f"{where}: 32-bit pixels have no fixed white; convert it to 8 or 16 bits")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1, as it is stored, where there is none."""
-    with contextlib.suppress(Exception):  # damaged EXIF does not make a picture unreadable
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return 1
-
-
-def _upright(
-    pixels: UInt8[np.ndarray, "h w 3"], orientation: int
-) -> UInt8[np.ndarray, "upright_h upright_w 3"]:
-    """Swaps the axes, then flips each, as the EXIF orientation says."""
-    if orientation in _SIDEWAYS:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)

@@ -197,6 +197,25 @@ class TestBadPictures:
         (tmp_path / "a.png").write_bytes(png_header(*size))
         self.check(tmp_path / "a.png", "too large .*the limit is 178 million pixels")
 
+    @pytest.mark.parametrize(("suffix", "weight"), [(".png", 1), (".webp", 3), (".jp2", 4)])
+    def test_the_limit_can_be_chosen_and_counts_memory(
+        self, tmp_path: Path, suffix: str, weight: int
+    ) -> None:
+        path = save(tmp_path / f"a{suffix}", photo(40, 50))
+        assert read_image(path, max_pixels=2000 * weight).shape == (40, 50, 3)
+        with pytest.raises(UserError, match=r"too large \(50 x 40 px.* limit is 0\.00"):
+            read_image(path, max_pixels=2000 * weight - 1)
+
+    def test_a_higher_limit_is_not_refused_by_pillow(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = save(tmp_path / "a.png", photo(40, 50))
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900)  # and twice that is refused
+        with pytest.raises(UserError, match="too large"):
+            read_image(path)
+        assert read_image(path, max_pixels=200_000_000).shape == (40, 50, 3)
+        assert Image.MAX_IMAGE_PIXELS == 900
+
     def test_below_the_limit_pillow_does_not_warn(self, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(png_header(13_000, 13_000))
         self.check(tmp_path / "a.png", "damaged or cut short")

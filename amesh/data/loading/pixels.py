@@ -1,0 +1,115 @@
+"""From the pixels that Pillow decoded to upright RGB: band by band, as a large picture has no room
+for a second copy of itself.
+
+Pillow keeps 4 bytes a pixel, the result has 3. `decode_into_pages` lets Pillow decode into memory
+that is handed back band by band, while the result grows.
+"""
+
+import contextlib
+import mmap
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import ExifTags, Image, ImageFile
+
+from amesh.errors import UserError
+
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations with width and height swapped
+
+_BAND = 1 << 22  # [px]
+_LARGE = 1 << 26  # [bytes] from here on, memory is handed back
+_CAN_FREE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
+_SMALL = ("1", "L", "P")  # 1 byte a pixel: little to free
+
+
+def decode_into_pages(image: ImageFile.ImageFile) -> Callable[[int], None]:
+    """Loads a picture; returns a function that frees its memory above a row.
+
+    Pillow's decoders write into `image.im` if it is there. Where one makes memory of its own, or
+    the system cannot take pages back, nothing is freed before the image itself is.
+    """
+    width, height = image.size
+    stride = width * (2 if image.mode.startswith("I;16") else 4)
+    turned = image.format == "TIFF" and orientation(image) != 1  # Pillow turns those itself
+    if stride * height < _LARGE or image.mode in _SMALL or turned or not _CAN_FREE:
+        image.load()
+        return lambda _: None
+    pages = mmap.mmap(-1, stride * height, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    args = (image.mode, 0, 1)
+    ours = Image.core.map_buffer(pages, image.size, "raw", 0, args)  # type: ignore[attr-defined]
+    image.im = ours
+    image.load()
+    freed = 0
+
+    def free(row: int) -> None:
+        nonlocal freed
+        end = row * stride // mmap.PAGESIZE * mmap.PAGESIZE
+        if image.im is ours and end > freed:
+            pages.madvise(mmap.MADV_DONTNEED, freed, end - freed)
+            freed = end
+
+    return free
+
+
+def upright_rgb(
+    image: Image.Image, where: str, free: Callable[[int], None] = lambda _: None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels of an image that Pillow has decoded.
+
+    Args:
+        image: The image.
+        where: Its name in messages.
+        free: Called with a row when all rows above it have been read.
+
+    Raises:
+        UserError: Its values have 32 bits, and it is not known how bright they are.
+    """
+    known = image.mode != "I" or getattr(image, "format", None) in {"PPM", "PNG"}  # 16 bits
+    if image.mode == "F" or not known:
+        raise UserError(f"{where}: 32-bit pixels have no fixed white; convert it to 8 or 16 bits")
+    width, height = image.size
+    turn = orientation(image)
+    pixels = np.empty((width, height, 3) if turn in SIDEWAYS else (height, width, 3), np.uint8)
+    stored = _as_stored(pixels, turn)
+    rows = max(_BAND // width, 1)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        band = image if rows >= height else image.crop((0, top, width, bottom))
+        stored[top:bottom] = _to_rgb(band)
+        free(bottom)
+    return pixels
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, as it is stored, where there is none."""
+    with contextlib.suppress(Exception):  # damaged EXIF does not make a picture unreadable
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels in 8 bits, as they are stored."""
+    if image.mode.startswith("I"):  # 16 bits
+        grey = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        small = ((grey + 128) // 257).astype(np.uint8)  # rounded: 65535 -> 255
+        return np.repeat(small[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _as_stored(
+    upright: UInt8[np.ndarray, "upright_h upright_w 3"], turn: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A view of an upright picture in which rows and columns are as the file has them.
+
+    EXIF swaps the axes, then flips each; this is the way back.
+    """
+    if turn in (3, 4, 7, 8):
+        upright = upright[::-1]
+    if turn in (2, 3, 6, 7):
+        upright = upright[:, ::-1]
+    return upright.swapaxes(0, 1) if turn in SIDEWAYS else upright
