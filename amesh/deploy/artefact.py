@@ -1,4 +1,4 @@
-"""An exported file before it is on disk, and how it gets there with its sidecar."""
+"""An exported file in memory, and how it is written to disk with its sidecar."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,16 +15,16 @@ from amesh.topology import load
 
 @dataclass(frozen=True)
 class Artefact:
-    """An exported file that is not on disk yet, and the means to check it.
+    """An exported file that is not on disk yet, with a function that runs it.
 
     Attributes:
-        content: Its bytes.
+        content: The file's bytes.
         run: Runs exactly these bytes.
         inputs: Shapes by name.
         outputs: Shapes by name.
         layout: Order of the image's axes.
-        packages: What made it; the sidecar notes their versions.
-        details: What else the sidecar has to say for the runtime to open the file.
+        packages: Packages that made it; the sidecar records their versions.
+        details: Further entries of the sidecar that the runtime needs to open the file.
     """
 
     content: bytes
@@ -37,20 +37,20 @@ class Artefact:
 
 
 def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any) -> Sidecar:
-    """Writes a file and its sidecar, each whole or not at all.
+    """Writes a file and its sidecar, each atomically.
 
-    The sidecar second: an interruption between the two leaves a hash that does not match, never a
-    wrong match.
+    The sidecar comes second, so an interruption in between leaves a hash that does not match,
+    never one that matches the wrong file.
 
     Args:
-        artefact: What to write.
-        path: Where.
+        artefact: The file's content and description.
+        path: Where to write it.
         kind: Its format; see `amesh.deploy.formats`.
         topology: Name of its landmark scheme.
         facts: The sidecar's other fields.
 
     Raises:
-        UserError: One of the two cannot be written.
+        UserError: The file or its sidecar cannot be written.
     """
     described = Sidecar(
         kind=kind,

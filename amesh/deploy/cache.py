@@ -1,4 +1,4 @@
-"""Exported files of installed weights, kept in the cache for `--runtime auto` to find."""
+"""The cache of exported files of installed weights, which `--runtime auto` uses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,38 +11,38 @@ from amesh.weights import store
 
 
 def exported(name: str, format: Format) -> Path:
-    """Where the cache keeps a network's file of a format."""
+    """Path of a network's cached file in a format."""
     return store.cache_folder() / format.name / f"{name}{format.suffix}"
 
 
 def is_current(name: str, format: Format) -> bool:
-    """Whether the cache's file was made from the weights that have this name now.
+    """Whether the cached file was made from the weights that currently have this name.
 
-    An update of the package may bring other weights under the same name.
+    An update of the package may bring new weights under the same name.
 
     Raises:
-        UserError: The file, its description or the weights are missing or damaged.
+        UserError: The file, its sidecar or the weights are missing or damaged.
     """
     made_from = sidecar.read_unchecked(exported(name, format)).weights_sha256
     return made_from == sidecar.tensors_hash(store.tensors(store.find(name)))
 
 
 def is_ready(name: str, format: Format) -> bool:
-    """Whether a runtime is installed and the cache has the network's current file for it.
+    """Whether a runtime is installed and a current file for it is cached.
 
     Raises:
-        UserError: The file's description or the weights are damaged.
+        UserError: The file's sidecar or the weights are damaged.
     """
     return exported(name, format).is_file() and format.is_installed and is_current(name, format)
 
 
 def current(name: str, format: Format) -> Path:
-    """The cache's file of a network, for a runtime that somebody asked for.
+    """Path of the cached file for a runtime that the user chose.
 
     Raises:
         UserError: There is none, or it was made from other weights.
     """
-    store.find(name)  # a misspelt name is told as such, not as a missing export
+    store.find(name)  # report a misspelt name as such, not as a missing export
     path = exported(name, format)
     if not path.is_file():
         raise UserError(
@@ -51,14 +51,14 @@ def current(name: str, format: Format) -> Path:
         )
     if not is_current(name, format):
         raise UserError(
-            f"{path} was made from other weights than {name} has now; "
-            f"`amesh export {format.name} --model {name} --output {path}` makes it again"
+            f"{path} was made from other weights than {name} has now; export it again: "
+            f"`amesh export {format.name} --model {name} --output {path}`"
         )
     return path
 
 
 def keep(name: str, format: Format, say: Callable[[str], None] = print) -> Path:
-    """Brings a network's file into the cache, unless it is there already.
+    """Exports a network into the cache, unless the cached file is current.
 
     Raises:
         UserError: As for `amesh.deploy.export.export`.
@@ -73,5 +73,5 @@ def keep(name: str, format: Format, say: Callable[[str], None] = print) -> Path:
 
 
 def keep_all(name: str, say: Callable[[str], None] = print) -> list[Path]:
-    """Brings a network's files for all runtimes that are installed here into the cache."""
+    """Exports a network into the cache for every installed runtime."""
     return [keep(name, row, say) for row in formats.cached() if row.is_installed]

@@ -1,7 +1,7 @@
-"""The named crops that every exported network is compared on; they come with the package.
+"""The named crops on which every exported network is compared; they come with the package.
 
-A real face cut in many ways, and pictures without one: what a runtime computes differently shows
-on either. The picture is NASA's portrait of Eileen Collins, in the public domain.
+A real face cropped in many ways, and pictures without a face: errors of a runtime show on either.
+The picture is NASA's portrait of Eileen Collins, in the public domain.
 """
 
 import math
@@ -18,7 +18,7 @@ from torch import Tensor
 from amesh.geometry import affine, roi, sampling
 from amesh.geometry.coordinates import normalise
 
-NAME = "collins-1"  # a new name for a new set: figures of two sets do not compare
+NAME = "collins-1"  # rename when the set changes: figures of different sets are not comparable
 
 # The face in the picture: centre and side [px], roll [radians].
 _CENTRE, _SIDE, _ROLL = (120.1, 120.0), 141.1, 0.171
@@ -34,8 +34,8 @@ _CUTS = {
     "upside down": (0.0, 0.0, 1.1, 180.0),
 }
 
-# Those that the released network calls no face: not a whole one, or upside down, where landmarks of
-# other networks are off by the distance of the eyes.
+# Crops on which the released network's face flag says no face. In particular, half a face or one
+# upside down, on which other networks' landmarks are off by as much as the distance of the eyes.
 _WITHOUT = frozenset(("half outside", "upside down", "black", "white", "gradient", "noise"))
 
 
@@ -43,7 +43,7 @@ class Crops(NamedTuple):
     """Crops of one size.
 
     Attributes:
-        names: One a crop.
+        names: One per crop.
         images: RGB in [0, 1].
     """
 
@@ -53,7 +53,7 @@ class Crops(NamedTuple):
 
 @cache
 def parity_crops(size: int) -> Crops:
-    """The set at one size; the same on every call, so leave it as it is.
+    """Returns the set at one size. It is cached, so do not modify it.
 
     Args:
         size: Side of a crop [px].
@@ -78,7 +78,7 @@ def parity_crops(size: int) -> Crops:
 
 
 def upright_faces(size: int) -> Crops:
-    """Those of the set that show what a network is for: whole faces, turned by 40 degrees at most.
+    """Returns the set's whole faces that are rotated by at most 40 degrees.
 
     Args:
         size: Side of a crop [px].

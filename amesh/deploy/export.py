@@ -1,4 +1,4 @@
-"""`amesh export`: writes a network as a file of a runtime, once the file is proved to be right."""
+"""`amesh export`: exports a network for a runtime, and verifies the file before writing it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,23 +30,23 @@ def export(
     calibration: parity.Images | None = None,
     say: Say = print,
 ) -> Path:
-    """Exports a network, compares the file with PyTorch, and writes it with a sidecar beside it.
+    """Exports a network, compares the file with PyTorch, and writes it with its sidecar.
 
     Args:
         model: Installed weights by name, a weights file, or a network.
         format: A name in `amesh.deploy.formats`: `onnx`, `litert`, ...
         output: The file to write; by default named after the network, in the current folder.
-        precision: See the format's own exporter.
+        precision: Precision of the file; see the format's exporter.
         batch: Faces per run, or `dynamic`; the default depends on the format.
         part: Export only this network of a cascade: `mesh`, or a region.
-        untrained: `model` names a member of the family, which gets fresh weights and this
-            architecture (`attention_mesh`, ...): to time it.
-        calibration: RGB crops in [0, 1] from which int8 takes its ranges, faces as the network will
+        untrained: Export fresh weights of this architecture (`attention_mesh`, ...), for timing;
+            `model` then names a member of the family.
+        calibration: RGB crops in [0, 1] that set the ranges of int8, with faces as the network will
             see them; by default those that come with the package.
-        say: Receives what happened, a line at a time.
+        say: Receives progress messages, one line at a time.
 
     Returns:
-        The file.
+        The file's path.
 
     Examples:
         >>> file = export("paper-256", "onnx", Path("face.onnx"), say=lambda line: None)
@@ -55,7 +55,7 @@ def export(
 
     Raises:
         UserError: There is no such network or format, the format's extra is not installed, or the
-            file would not compute what the network does. Nothing is written then; an earlier file
+            file does not match the network. In that case nothing is written, and an earlier file
             of that name stays.
     """
     row = formats.format_named(format)
@@ -96,14 +96,14 @@ def export(
 def open_network(
     model: str | Path | nn.Module, untrained: str | None = None
 ) -> tuple[Network, dict[str, Any]]:
-    """A network of the family, and where its weights come from.
+    """Opens a network of the family, and says where its weights come from.
 
     Args:
         model: Installed weights by name, a weights file, or a network.
         untrained: As for `export`.
 
     Raises:
-        UserError: There is none of that name, or it predicts no landmarks.
+        UserError: There is no such network, or it predicts no landmarks.
     """
     origin: dict[str, Any]
     if isinstance(model, nn.Module):
@@ -119,13 +119,13 @@ def open_network(
 
 def _fresh(name: str, option: str) -> Network:
     if name not in NAMED:
-        raise UserError(f"no network named {name!r}; there is: {', '.join(NAMED)}")
+        raise UserError(f"no network named {name!r}; choose one of {', '.join(NAMED)}")
     architecture = architectures.by_option(option)
     config = NAMED[name]
     if architecture.name == "MeshOnly" and not config.mesh_irises:
-        raise UserError(f"{name}: its mesh has no irises, so {option} would miss them")
+        raise UserError(f"{name}: its mesh has no irises, so {option} would lack them")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # the same file whenever it is made
+        torch.manual_seed(0)  # makes the file reproducible
         return cast("Network", architecture.build(config))
 
 

@@ -1,4 +1,4 @@
-"""What files of all runtimes share: reading, runs of a fixed batch, landmarks out of outputs."""
+"""What exported files of all runtimes share: reading, batching, landmarks from the outputs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -20,23 +20,23 @@ from amesh.deploy.signature import (
 from amesh.errors import UserError
 from amesh.runner import RunnerOutput, check_crops
 
-# Crops that a file of dynamic batch gets together: bounds the memory that a crowd takes.
+# Most crops per run for a dynamic batch: bounds the memory that a crowd takes.
 _LARGEST = 16
 
 
 class ExportedFile(ABC):
     """An exported file ready to run: arrays in, arrays by output name out.
 
-    Several threads may call it. A copy, in this process or, by pickle, in another one, opens the
-    file again; it has to be there.
+    It may be called from several threads. Copying or unpickling it opens the file again, so the
+    file must still exist.
 
     Attributes:
-        source: What messages call the file.
+        source: Name of the file in error messages.
         opened_with: Arguments that open it again.
         inputs: Shapes by name.
         outputs: Shapes by name.
         layout: Order of the image's axes.
-        about: What its exporter wrote into it; empty for a file of another origin.
+        about: Metadata from its exporter; empty for files that amesh did not write.
     """
 
     source: str
@@ -48,7 +48,7 @@ class ExportedFile(ABC):
 
     @abstractmethod
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs it once."""
+        """Runs the file once."""
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), self.opened_with
@@ -60,7 +60,7 @@ class ExportedFile(ABC):
         return first if isinstance(first, int) else None
 
     def run_crops(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
-        """Runs any number of crops, in runs of the file's batch.
+        """Runs any number of crops, in batches that the file supports.
 
         Raises:
             UserError: As for `amesh.runner.check_crops`.
@@ -81,12 +81,12 @@ class FileRunner:
     """An exported landmark network as `amesh.runner.Runner`."""
 
     def __init__(self, file: ExportedFile, name: str = "", topology: str = "") -> None:
-        """Takes over an open file.
+        """Wraps an open file.
 
         Args:
-            file: The file.
-            name: What to call the network; by default, what the file says, or its name.
-            topology: Its landmark scheme; by default, what the file says.
+            file: The open file.
+            name: Name of the network; by default the one in the file, or the file's own.
+            topology: Landmark scheme; by default the one in the file.
 
         Raises:
             UserError: The file is not a landmark network of this package, or its landmarks are not
@@ -101,7 +101,7 @@ class FileRunner:
         self.topology = check_points(file.source, file.outputs, scheme)
 
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Landmarks of RGB crops in [0, 1].
+        """Predicts the landmarks of RGB crops in [0, 1].
 
         Raises:
             UserError: As for `amesh.runner.check_crops`.
@@ -111,16 +111,16 @@ class FileRunner:
 
 
 def reopened(source: str | Path | bytes) -> Path | bytes:
-    """A source that names the same file in another process, whatever folder that works in."""
+    """Makes a path absolute, so that it also works from another process's working folder."""
     return source if isinstance(source, bytes) else Path(source).absolute()
 
 
 def read_file(path: Path, format: str) -> bytes:
-    """Content of an exported file; a sidecar beside it has to match.
+    """Reads an exported file; if it has a sidecar, the two must match.
 
     Args:
         path: The file.
-        format: Its name in `amesh.deploy.formats`.
+        format: Name of its format in `amesh.deploy.formats`.
 
     Raises:
         UserError: The file is missing, or does not match its sidecar.
@@ -140,14 +140,14 @@ def in_batches(
     largest: int,
     outputs: Shapes,
 ) -> dict[str, np.ndarray]:
-    """Outputs of any number of images through something that takes only some batches.
+    """Runs any number of images through a function that supports limited batch sizes.
 
     Args:
-        run: Takes a batch.
-        images: The images; a last batch that is too small is padded with zeros.
-        smallest: Images in a batch, at least.
-        largest: Images in a batch, at most.
-        outputs: Shapes by name, for no images at all.
+        run: Runs one batch.
+        images: The images; if the last batch is too small, it is padded with zeros.
+        smallest: Minimum batch size.
+        largest: Maximum batch size.
+        outputs: Shapes by name, used if there are no images.
     """
     found = []
     for start in range(0, len(images), largest):

@@ -1,7 +1,7 @@
-"""The table of runtimes and file formats: the one place that says what there is.
+"""The table of runtimes and file formats, which is the only place that lists them.
 
 The command line, `export`, the cache, `open_runner` and `benchmark` all read it. To add a runtime,
-add a row here and two modules: one that exports, one that runs. The rows name code as
+add a row here and two modules, one that exports and one that runs. The rows name code as
 "module:function" and import it on use, so reading the table costs nothing at start-up.
 """
 
@@ -15,10 +15,10 @@ from amesh.errors import UserError
 from amesh.lazy import resolve
 
 Precision = Literal["fp32", "fp16", "int8"]
-# Faces per run as a user asks for them: a number, `dynamic` for any number, None for the default.
+# Faces per run as requested: a number, `dynamic` for any number, or None for the default.
 Batch = int | Literal["dynamic"] | None
 
-AUTO = "auto"  # the runtime of the user who has no wish
+AUTO = "auto"  # lets amesh choose the runtime
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,21 @@ class Format:
     """A runtime and the file that it runs.
 
     Attributes:
-        name: What the command line and sidecars call it.
-        summary: What the file is for, as the help says it.
-        suffix: Of its files.
-        package: The package that checks an exported file and runs it.
+        name: Its name on the command line and in sidecars.
+        summary: What the file is for, as shown in the help.
+        suffix: Suffix of its files.
+        package: The package that checks and runs an exported file.
         extra: The extra of amesh that installs the package; empty if the base installation does.
         exporter: Function from `amesh.deploy.request.Request` to `amesh.deploy.artefact.Artefact`;
             empty if the runtime runs weights files themselves.
         runner: Opens a file as `amesh.runner.Runner`; empty if amesh only writes such files.
         timer: Function (request, threads) that returns one call for `amesh benchmark` to time;
             empty if it is not timed there.
-        check: Function that raises `UserError` if this machine lacks more than the package.
-        precisions: In which it can be exported.
-        batches: `any`: a fixed number or dynamic, the default; `fixed`: a number, 1 by default;
+        check: Function that raises `UserError` if the machine lacks something else, such as a GPU.
+        precisions: Precisions in which it can be exported.
+        batches: `any`: a fixed number or dynamic (the default); `fixed`: a number, 1 by default;
             `one`: always 1.
-        auto: Whether `auto` may choose it, and the cache keeps such a file of installed weights.
+        auto: Whether `auto` may choose it; the cache then keeps such files of installed weights.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Format:
 
     @property
     def is_installed(self) -> bool:
-        """Whether its package is there; nothing is imported."""
+        """Whether its package is installed; does not import it."""
         return find_spec(self.package) is not None
 
     def require(self) -> None:
-        """Makes sure that the runtime works here, before any long work starts.
+        """Checks that the runtime works on this machine, before any long work starts.
 
         Raises:
             UserError: Its package is not installed, or the machine lacks something else.
@@ -76,19 +76,19 @@ class Format:
             resolve(self.check)()
 
     def export(self, request: Any) -> Any:
-        """The `Artefact` of a `Request`."""
+        """Exports a `Request` to an `Artefact`."""
         return resolve(self.exporter)(request)
 
     def open(self, file: str | Path) -> Any:
-        """A file as an `amesh.runner.Runner`."""
+        """Opens a file as an `amesh.runner.Runner`."""
         return resolve(self.runner)(file)
 
     def time(self, request: Any, threads: int) -> Any:
-        """A function without arguments that runs the network of a `Request` once."""
+        """Returns a function without arguments that runs the network of a `Request` once."""
         return resolve(self.timer)(request, threads)
 
     def check_precision(self, precision: str) -> None:
-        """Makes sure that the format comes in a precision.
+        """Checks that the format supports a precision.
 
         Raises:
             UserError: It does not.
@@ -99,10 +99,10 @@ class Format:
             )
 
     def batch_size(self, batch: Batch) -> int | None:
-        """Faces per run of the file to write; None is dynamic.
+        """Resolves the requested faces per run; None is dynamic.
 
         Raises:
-            UserError: The format does not come with this batch.
+            UserError: The format does not support this batch.
         """
         if batch is None:
             return None if self.batches == "any" else 1
@@ -116,7 +116,7 @@ class Format:
         return batch
 
 
-# In the order in which `auto` prefers them: the fastest on a CPU first.
+# In the order in which `auto` prefers them: fastest on a CPU first.
 FORMATS: tuple[Format, ...] = (
     Format(
         name="litert",
@@ -195,7 +195,7 @@ def cached() -> tuple[Format, ...]:
 
 
 def runtime_names() -> tuple[str, ...]:
-    """What `--runtime` takes."""
+    """The values of `--runtime`."""
     return (AUTO, *names(runtimes()))
 
 
@@ -205,12 +205,12 @@ def names(rows: Iterable[Format]) -> tuple[str, ...]:
 
 
 def precisions(rows: Iterable[Format]) -> tuple[Precision, ...]:
-    """The precisions of rows, each once."""
+    """The precisions that any of the rows supports, each once."""
     return tuple(dict.fromkeys(precision for row in rows for precision in row.precisions))
 
 
 def format_named(name: str) -> Format:
-    """A format that `amesh export` writes.
+    """Finds a format that `amesh export` writes.
 
     Raises:
         UserError: There is none of that name.
@@ -219,7 +219,7 @@ def format_named(name: str) -> Format:
 
 
 def runtime_named(name: str) -> Format:
-    """A runtime.
+    """Finds a runtime.
 
     Raises:
         UserError: There is none of that name.
@@ -228,17 +228,17 @@ def runtime_named(name: str) -> Format:
 
 
 def require_runtime(name: str) -> None:
-    """Makes sure, before any long work, that the runtime that a user asked for works here.
+    """Checks that the requested runtime works on this machine, before any long work starts.
 
     Raises:
-        UserError: There is none of that name, or it does not.
+        UserError: There is none of that name, or it does not work here.
     """
     if name != AUTO:
         runtime_named(name).require()
 
 
 def timed_named(name: str) -> Format:
-    """A runtime that `amesh benchmark` times.
+    """Finds a runtime that `amesh benchmark` times.
 
     Raises:
         UserError: There is none of that name.
@@ -247,7 +247,7 @@ def timed_named(name: str) -> Format:
 
 
 def runtime_of(file: Path) -> Format | None:
-    """The runtime of an exported file, by its suffix; None for weights and installed names."""
+    """Finds the runtime of an exported file by its suffix; None for weights and their names."""
     return next((r for r in runtimes() if r.exporter and r.suffix == file.suffix), None)
 
 

@@ -1,4 +1,4 @@
-"""Whether a runtime computes what PyTorch computes: one comparison for all of them, in pixels."""
+"""Compares runtimes with PyTorch: one comparison for all of them, in pixels."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -24,15 +24,15 @@ Outputs = Mapping[str, np.ndarray]
 Run = Callable[[Images], "RunnerOutput | Outputs"]
 
 _FLAG = "face_flag"
-_REST = "mesh"  # the landmarks of no region
+_REST = "mesh"  # landmarks outside all regions
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How far landmarks are from where the reference puts them.
+    """Distances of landmarks from the reference.
 
     Attributes:
-        max: The farthest [crop px].
+        max: Largest distance [crop px].
         p999: 99.9th percentile [crop px].
     """
 
@@ -40,9 +40,9 @@ class Figures:
     p999: float
 
 
-# What each precision may cost on a 256-px crop; on smaller ones less, in proportion. The bound for
-# single precision is far above rounding at any size. int8 is judged on upright faces alone: on
-# other crops its landmarks, which mean nothing there, move by some px.
+# Tolerance of each precision on a 256-px crop; smaller crops get proportionally less. The bound for
+# single precision is far above rounding at any size. int8 is judged on upright faces only: on
+# other crops, where landmarks mean nothing, they move by several px.
 TOLERANCES: Mapping[Precision, Figures] = {
     "fp32": Figures(max=0.01, p999=0.01),
     "fp16": Figures(max=0.5, p999=0.15),
@@ -59,9 +59,9 @@ class Parity:
         crops: Name of the set of crops.
         count: Number of crops.
         input_size: Side of a crop [px].
-        all: Over all landmarks.
-        regions: By region; `mesh` holds the landmarks of none.
-        face_flag: Largest difference of the logit; None where there is no flag.
+        all: Figures over all landmarks.
+        regions: Figures by region; `mesh` has the landmarks outside all regions.
+        face_flag: Largest difference of the logit; None if there is no flag.
     """
 
     crops: str
@@ -72,11 +72,11 @@ class Parity:
     face_flag: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Converts the comparison to plain JSON types."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """A table to print, in px."""
+        """Formats a table [px]."""
         rows = {"all": self.all, **self.regions}
         wide = max(map(len, rows))
         head = f"{'':{wide}}  max [px]  p99.9 [px]"
@@ -84,7 +84,7 @@ class Parity:
         return [head, *body]
 
     def problem(self, precision: Precision) -> str | None:
-        """What is out of tolerance, if anything is."""
+        """Describes what is out of tolerance; None if nothing is."""
         allowed = tolerance(precision, self.input_size)
         # Written so that NaN fails.
         if self.all.max <= allowed.max and self.all.p999 <= allowed.p999:
@@ -97,20 +97,20 @@ class Parity:
 
 
 def tolerance(precision: Precision, input_size: int) -> Figures:
-    """What a precision may cost on crops of a size."""
+    """Tolerance of a precision on crops of a given size."""
     figures = TOLERANCES[precision]
     scale = 1.0 if precision == "fp32" else input_size / _TOLERANCE_SIZE
     return Figures(figures.max * scale, figures.p999 * scale)
 
 
 def measure(run: Run, net: nn.Module, images: Images | None = None, name: str = "") -> Parity:
-    """Runs crops through a runtime and through the network itself.
+    """Runs crops through a runtime and through PyTorch, and compares the results.
 
     Args:
-        run: A runner, or whatever gives a part's outputs by name.
+        run: A runner, or a function that returns a part's outputs by name.
         net: The network or part in PyTorch, single precision.
-        images: RGB crops in [0, 1] instead of the set that comes with the package.
-        name: What these crops are called.
+        images: RGB crops in [0, 1] to use instead of the set that comes with the package.
+        name: Name of these crops.
     """
     size = input_size(net)
     if images is None:
@@ -119,16 +119,16 @@ def measure(run: Run, net: nn.Module, images: Images | None = None, name: str = 
 
 
 def verify(run: Run, net: nn.Module, precision: Precision, what: str) -> Parity:
-    """Compares a file with PyTorch before anybody gets it; every exporter ends here.
+    """Compares a file with PyTorch before it is written; every exporter ends with this.
 
     Args:
         run: Runs the file.
         net: The network or part that it was made from.
-        precision: Of the file; it sets the tolerance.
-        what: The file, for messages.
+        precision: Precision of the file, which sets the tolerance.
+        what: Name of the file in error messages.
 
     Raises:
-        UserError: The file computes something else.
+        UserError: The file's outputs are out of tolerance.
     """
     images, name = None, ""
     if precision == "int8":
@@ -138,7 +138,7 @@ def verify(run: Run, net: nn.Module, precision: Precision, what: str) -> Parity:
 
 
 def require(parity: Parity, precision: Precision, what: str) -> Parity:
-    """The comparison, where it is within tolerance.
+    """Returns the comparison if it is within tolerance.
 
     Raises:
         UserError: It is not.
@@ -150,7 +150,7 @@ def require(parity: Parity, precision: Precision, what: str) -> Parity:
 
 @torch.inference_mode()
 def reference(net: nn.Module, images: Images) -> dict[str, np.ndarray]:
-    """What PyTorch computes in single precision on the CPU, by output name."""
+    """Computes the outputs with PyTorch in single precision on the CPU, by name."""
     net = copy.deepcopy(net).cpu().float().eval()  # the caller's may be in training, or on a GPU
     output = net(torch.from_numpy(images).permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
     if isinstance(net, MeshPart | RegionPart):
@@ -165,14 +165,14 @@ def compare(
     size: int,
     name: str,
 ) -> Parity:
-    """Compares outputs by name; `landmarks` by region.
+    """Compares outputs by name, and `landmarks` also by region.
 
     Args:
-        found: Of the runtime.
-        expected: Of PyTorch.
-        outputs: The landmarks of each region's outputs, by name.
+        found: Outputs of the runtime.
+        expected: Outputs of PyTorch.
+        outputs: Landmarks of each region's outputs, by name.
         size: Side of the crops [px].
-        name: Of the crops.
+        name: Name of the set of crops.
 
     Raises:
         UserError: The outputs have other names or shapes.
@@ -219,5 +219,5 @@ def _figures(distance: np.ndarray) -> Figures:
 def _config(net: nn.Module) -> MeshConfig:
     config = net.config
     if not isinstance(config, MeshConfig):
-        raise UserError(f"{type(net).__name__} is no landmark network")
+        raise UserError(f"{type(net).__name__} is not a landmark network")
     return config

@@ -1,4 +1,4 @@
-"""What an exporter is asked for."""
+"""The request that exporters receive."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ class Request:
 
     Attributes:
         net: The network.
-        part: Name of the one network of a cascade to export; None for the whole.
-        precision: Of the file.
+        part: Name of the single network of a cascade to export; None for the whole.
+        precision: Precision of the file.
         batch: Faces per run; None is dynamic.
-        calibration: Crops from which int8 takes its ranges; those of the package by default.
+        calibration: Crops that set the ranges of int8; by default the package's.
     """
 
     net: Network
@@ -35,7 +35,7 @@ class Request:
 
     @property
     def calibrated_on(self) -> Images:
-        """The crops from which int8 takes its ranges."""
+        """The crops that set the ranges of int8."""
         if self.calibration is not None:
             return self.calibration
         return parity_crops(parity.input_size(self.target)).images

@@ -1,4 +1,4 @@
-"""The description beside an artefact: `FILE.json` says what FILE is, and whether it still is."""
+"""The sidecar of an exported file: `FILE.json` describes FILE and identifies it by its hash."""
 
 import hashlib
 import json
@@ -27,8 +27,8 @@ class TensorSpec:
     """An input or output.
 
     Attributes:
-        shape: None is the dynamic batch.
-        dtype: As NumPy calls it.
+        shape: None stands for a dynamic axis.
+        dtype: NumPy's name of the type.
     """
 
     shape: tuple[int | None, ...]
@@ -36,7 +36,7 @@ class TensorSpec:
 
 
 def tensor_specs(shapes: Shapes) -> dict[str, TensorSpec]:
-    """Specs of inputs or outputs; whatever is no number in a shape is dynamic."""
+    """Specs of inputs or outputs; anything in a shape that is not a number is dynamic."""
     return {
         name: TensorSpec(tuple(n if isinstance(n, int) else None for n in shape))
         for name, shape in shapes.items()
@@ -45,27 +45,27 @@ def tensor_specs(shapes: Shapes) -> dict[str, TensorSpec]:
 
 @dataclass(frozen=True, kw_only=True)
 class Sidecar:
-    """What an artefact is.
+    """Description of an exported file.
 
     Attributes:
         kind: Its format; see `amesh.deploy.formats`.
-        sha256: Of the file.
-        bytes: Its size.
+        sha256: Hash of the file.
+        bytes: Size of the file.
         model: Name of the network.
-        architecture: Its class; empty if the artefact was made from a file that does not say.
-        part: Which network of a cascade; empty for a whole network.
+        architecture: Class of the network; empty if the source file does not state it.
+        part: Name of a cascade's network; empty for a whole network.
         topology: Name of its landmark scheme.
-        topology_sha256: Of everything that gives outputs their meaning; see `topology_hash`.
-        precision: Of its arithmetic, or of its weights (LiteRT).
+        topology_sha256: Hash of everything that gives outputs their meaning; see `topology_hash`.
+        precision: Precision of its arithmetic, or of its weights (LiteRT).
         layout: Order of the image's axes.
-        normalisation: What the image holds.
-        inputs: By name.
-        outputs: By name.
-        weights_sha256: Of the weights it was made from; see `weights_hash`. May be empty, too.
-        weights: Where these come from.
+        normalisation: Value range of the image.
+        inputs: Specs by name.
+        outputs: Specs by name.
+        weights_sha256: Hash of the weights it was made from, if known; see `weights_hash`.
+        weights: Origin of these weights.
         parity: The comparison with PyTorch; see `amesh.deploy.parity`.
-        versions: What wrote it.
-        details: What its runtime has to know beside; in the file, keys among the others.
+        versions: Versions of the packages that wrote it.
+        details: Further entries for the runtime; stored at the top level of the file.
     """
 
     kind: str
@@ -88,17 +88,17 @@ class Sidecar:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Converts the sidecar to plain JSON types."""
         data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         details = data.pop("details")
         return {**data, **details}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Sidecar":
-        """The sidecar that `to_dict` wrote.
+        """Restores the sidecar that `to_dict` wrote.
 
         Raises:
-            TypeError, KeyError, AttributeError: It did not.
+            TypeError, KeyError, AttributeError: `data` is not the output of `to_dict`.
         """
         known = {field.name for field in fields(cls)} - {"details"}
         given = {name: value for name, value in data.items() if name in known}
@@ -111,23 +111,23 @@ class Sidecar:
 
 
 def sidecar_file(artefact: Path) -> Path:
-    """Where an artefact's description lies."""
+    """Path of an exported file's sidecar."""
     return artefact.with_name(f"{artefact.name}.json")
 
 
 def write(artefact: Path, sidecar: Sidecar) -> None:
-    """Writes the description of an artefact, whole or not at all; after the artefact itself."""
+    """Writes the sidecar of an exported file atomically; write the file itself first."""
     write_atomically(
         sidecar_file(artefact), json.dumps(sidecar.to_dict(), indent=2).encode() + b"\n"
     )
 
 
 def read(artefact: Path) -> Sidecar:
-    """The description of an artefact, compared with the artefact.
+    """Reads a sidecar and checks that it matches its file.
 
     Raises:
-        UserError: One of the two is missing or damaged, or they do not match; or the topology is
-            another one here.
+        UserError: The file or its sidecar is missing or damaged, they do not match, or the
+            topology has changed.
     """
     sidecar = read_unchecked(artefact)
     check(sidecar, artefact.read_bytes(), artefact)
@@ -135,10 +135,10 @@ def read(artefact: Path) -> Sidecar:
 
 
 def read_unchecked(artefact: Path) -> Sidecar:
-    """The description of an artefact; the artefact itself is not looked into.
+    """Reads a sidecar without checking that it matches its file.
 
     Raises:
-        UserError: One of the two is missing, or the description is damaged.
+        UserError: The file or its sidecar is missing, or the sidecar is damaged.
     """
     path = sidecar_file(artefact)
     if not artefact.is_file():
@@ -152,10 +152,10 @@ def read_unchecked(artefact: Path) -> Sidecar:
 
 
 def check(sidecar: Sidecar, content: bytes, artefact: Path) -> None:
-    """Compares an artefact with its description.
+    """Checks an exported file against its sidecar.
 
     Raises:
-        UserError: Its hash does not match, or its topology is another one here.
+        UserError: The hash does not match, or the topology has changed.
     """
     found = sha256(content)
     if found != sidecar.sha256:
@@ -167,7 +167,7 @@ def check(sidecar: Sidecar, content: bytes, artefact: Path) -> None:
     if here != sidecar.topology_sha256:
         raise UserError(
             f"{artefact}: made for another version of topology {sidecar.topology} "
-            f"({sidecar.topology_sha256[:12]}, here is {here[:12]}); export it again"
+            f"({sidecar.topology_sha256[:12]}, installed: {here[:12]}); export it again"
         )
 
 
@@ -177,12 +177,12 @@ def sha256(content: bytes) -> str:
 
 
 def weights_hash(net: nn.Module) -> str:
-    """Hash of a network's weights: names, shapes and values, whatever file they were in."""
+    """Hash of a network's weights: names, shapes and values, independent of their file."""
     return tensors_hash(net.state_dict())
 
 
 def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
-    """The same hash of tensors by name, as `amesh.weights.store.tensors` reads them from a file."""
+    """The same hash for tensors by name, as `amesh.weights.store.tensors` reads them."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         values = np.ascontiguousarray(tensor.detach().cpu().numpy())
@@ -192,7 +192,7 @@ def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def topology_hash(topology: Topology) -> str:
-    """Hash of what gives a network's outputs their meaning: points, regions, mirror."""
+    """Hash of what gives a network's outputs their meaning: points, regions and mirror."""
     meaning = {
         "points": topology.points,
         "regions": [asdict(region) for region in topology.regions],
@@ -202,7 +202,7 @@ def topology_hash(topology: Topology) -> str:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of this package, of Python, and of packages that are installed."""
+    """Versions of this package, of Python, and of the given packages if installed."""
     found = {"amesh": __version__, "python": platform.python_version()}
     for package in packages:
         try:

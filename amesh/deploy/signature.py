@@ -1,8 +1,8 @@
-"""What every exported landmark network takes and gives, whatever runs it.
+"""Inputs and outputs of every exported landmark network, the same for all runtimes.
 
 `image` holds RGB crops in [0, 1], (b 3 s s) in ONNX and TensorRT, (b s s 3) in LiteRT. `landmarks`
-(b n 3) are pixels of the crop, z in the same unit; `face_flag` (b) is a logit. All tensors are
-float32. The names of the outputs are fields of `amesh.nn.output.MeshOutput`.
+(b n 3) are in pixels of the crop, z in the same unit; `face_flag` (b) is a logit. All tensors are
+float32. Outputs are named after the fields of `amesh.nn.output.MeshOutput`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,18 @@ from amesh.topology import Topology, load
 
 INPUT = "image"
 OUTPUTS = ("landmarks", "face_flag")
-# The entry of a file's metadata that holds what its exporter knew, as JSON.
+# Key of the exporter's JSON in a file's metadata.
 METADATA = "amesh"
 
 Layout = Literal["nchw", "nhwc"]  # order of the image's axes
-Shapes = Mapping[str, Sequence[Any]]  # by name; what is no number in one is dynamic
+Shapes = Mapping[str, Sequence[Any]]  # by name; an axis that is not a number is dynamic
 
 
 def check_landmark_network(source: str, inputs: Shapes, outputs: Shapes, layout: Layout) -> int:
-    """Makes sure that a file is a landmark network as described above.
+    """Checks that a file is a landmark network as described above.
 
     Args:
-        source: What messages call the file.
+        source: Name of the file in error messages.
         inputs: Shapes by name.
         outputs: Shapes by name.
         layout: Order of the image's axes.
@@ -33,7 +33,7 @@ def check_landmark_network(source: str, inputs: Shapes, outputs: Shapes, layout:
         Side of its input [px].
 
     Raises:
-        UserError: It is not.
+        UserError: The file is not such a network.
     """
     image = inputs.get(INPUT, ())
     channels, side = (1, 2) if layout == "nchw" else (3, 1)
@@ -49,18 +49,18 @@ def check_landmark_network(source: str, inputs: Shapes, outputs: Shapes, layout:
 
 
 def check_points(source: object, outputs: Shapes, scheme: str) -> Topology:
-    """Makes sure that a network's landmarks are those of a topology.
+    """Checks that a network's landmarks are those of a topology.
 
     Args:
-        source: What messages call the network.
-        outputs: Shapes by name; a part of a cascade has no landmarks, and passes.
+        source: Name of the network in error messages.
+        outputs: Shapes by name; a part of a cascade has no landmarks and passes.
         scheme: Name of the topology.
 
     Returns:
         The topology.
 
     Raises:
-        UserError: There is no such topology, or the network predicts another number of landmarks.
+        UserError: There is no such topology, or its number of landmarks differs.
     """
     topology = load(scheme)
     landmarks = outputs.get(OUTPUTS[0], (None, topology.points, 3))

@@ -1,8 +1,8 @@
-"""All regions looked at together: the attention of a network in a third of the operators.
+"""Attention for all regions at once, with a third of the operators.
 
-The network itself treats one region after the other, as the paper tells it. An exported graph pays
-for each operator, however small its tensors: here thetas, samples, submodels and the way back to
-the picture are computed for all regions at once. The numbers are the same to rounding.
+The network itself processes one region after the other, as the paper describes it. An exported
+graph pays for each operator, however small its tensors, so here thetas, samples, submodels and the
+mapping back to the picture are computed for all regions at once. Results agree up to rounding.
 """
 
 import torch
@@ -17,24 +17,24 @@ from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.config import SHARED_STRIDE, MeshConfig
 from amesh.nn.region_submodel import RegionSubmodel
 
-# From this many channels on, each pixel is worth a read of its own; below, four are read as one.
+# With this many channels or more, each pixel is read separately; with fewer, four are read as one.
 _MANY = 16
 
 
 class JointThetas(nn.Module):
-    """Thetas of all regions by the `box` rule."""
+    """Computes the thetas of all regions by the `box` rule."""
 
     indices: Tensor
     anchors: Tensor
 
     def __init__(self, config: MeshConfig) -> None:
-        """Lists the rows of the mesh that hold the regions' points."""
+        """Looks up the mesh rows of the regions' points."""
         super().__init__()
         self.input_size = config.input_size
         rows = {landmark: row for row, landmark in enumerate(config.mesh_indices)}
         regions = config.refined_regions
         most = max(len(r.indices) for r in regions)
-        # A point that is listed twice does not move a box: shorter regions repeat their first.
+        # Repeating a point does not change the box, so shorter regions repeat their first.
         padded = [[*r.indices, *r.indices[:1] * (most - len(r.indices))] for r in regions]
         self.shape = (len(regions), most)
         indices = torch.tensor([rows[i] for points in padded for i in points])
@@ -43,7 +43,7 @@ class JointThetas(nn.Module):
         self.register_buffer("anchors", anchors, persistent=False)
 
     def forward(self, mesh: Float[Tensor, "b m 3"]) -> Float[Tensor, "b r 2 3"]:
-        """Thetas in the regions' order."""
+        """Computes thetas in region order."""
         regions, most = self.shape
         points = normalise(mesh[..., :2], self.input_size)
         boxes = points.index_select(1, self.indices).reshape(-1, most, 2)  # b*r k 2
@@ -54,11 +54,11 @@ class JointThetas(nn.Module):
 def gather_jointly(
     features: Float[Tensor, "b c h w"], thetas: Float[Tensor, "b r 2 3"], size: int
 ) -> Float[Tensor, "b rc k k"]:
-    """The crops that all thetas place: `geometry.sampling.gather` with one read.
+    """Samples the crops of all thetas: `geometry.sampling.gather` with a single read.
 
     Args:
-        features: The map to read from.
-        thetas: Where to read.
+        features: The map to sample.
+        thetas: The regions' crops.
         size: Side of a crop [px].
 
     Returns:
@@ -66,7 +66,7 @@ def gather_jointly(
     """
     b, c, h, w = features.shape
     regions = thetas.shape[1]
-    # From the crop straight to pixel indices of the map: (extent / 2) (A p + t + 1) - 1 / 2.
+    # Directly from the crop to pixel indices of the map: (extent / 2) (A p + t + 1) - 1 / 2.
     extent = thetas.new_tensor([[w], [h]])
     shift = torch.cat([thetas.new_zeros(2, 2), extent / 2 - 0.5], dim=1)
     grid = pixel_centres(size, thetas).reshape(-1, 2)  # k*k 2
@@ -78,8 +78,8 @@ def gather_jointly(
     along, down = (position - corner).unbind(2)  # b r k*k
     down, up = down * inside, (1 - down) * inside
     weights = [up * (1 - along), up * along, down * (1 - along), down * along]
-    # A theta of NaN becomes some whole number, and must still read within the map: the landmarks of
-    # its face are NaN, those of the other faces of the batch are right.
+    # A NaN theta becomes an arbitrary integer, which must still index within the map: that face's
+    # landmarks are NaN, but those of the other faces in the batch stay correct.
     whole = torch.minimum(torch.maximum(corner.int(), lowest.int()), (extent - 2).int())
     left, top = whole.unbind(2)
     start = torch.arange(b, device=features.device, dtype=torch.int32)[:, None, None] * (h * w)
@@ -103,7 +103,7 @@ def gather_jointly(
 
 
 class JointAttention(nn.Module):
-    """An `AttentionMesh` or a `Cascade` with hard attention, its regions treated together."""
+    """An `AttentionMesh` or a `Cascade` with hard attention that processes its regions jointly."""
 
     columns: Tensor
     iris_means: Tensor
@@ -111,7 +111,7 @@ class JointAttention(nn.Module):
     z_rows: Tensor
 
     def __init__(self, net: AttentionMesh | Cascade) -> None:
-        """Takes over a network's parts; see `can_join`."""
+        """Builds the joint form from a network's parts; see `can_join`."""
         super().__init__()
         config = net.config
         self.input_size = config.input_size
@@ -119,7 +119,7 @@ class JointAttention(nn.Module):
         self.shared, self.mesh, self.thetas = net.shared, JointMesh(net.mesh), JointThetas(config)
         networks = [n for n in net.regions.values() if isinstance(n, RegionNetwork)]
         submodels = [n for n in net.regions.values() if isinstance(n, RegionSubmodel)]
-        # A cascade's networks cut from the picture, and each has a stem of its own.
+        # A cascade's networks crop the picture, and each has its own stem.
         self.cascaded = bool(networks)
         self.stems = nn.ModuleList(network.shared for network in networks)
         self.crop_size = self.extent if self.cascaded else config.crop_size
@@ -140,7 +140,7 @@ class JointAttention(nn.Module):
     def forward(
         self, image: Float[Tensor, "b 3 s s"]
     ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
-        """Landmarks [crop px] and the face flag's logit."""
+        """Predicts landmarks [crop px] and the face flag's logit."""
         shared = self.shared(image)
         mesh, flag = self.mesh(shared)
         thetas = self.thetas(mesh)
@@ -158,7 +158,7 @@ class JointAttention(nn.Module):
     def _to_image(
         self, points: Float[Tensor, "b p 2"], thetas: Float[Tensor, "b r 2 3"]
     ) -> Float[Tensor, "b p 2"]:
-        """From px of the crop's extent to px of the network's input, each through its theta."""
+        """Maps px of the crop's extent to px of the network's input through the thetas."""
         linear = thetas[..., :2]
         shift = (thetas[..., 2:] - linear.sum(-1, keepdim=True) + 1.0) * (self.input_size / 2)
         affine = torch.cat([linear * (self.input_size / self.extent), shift], dim=-1)
@@ -167,7 +167,7 @@ class JointAttention(nn.Module):
 
 
 def can_join(net: nn.Module) -> bool:
-    """Whether a network's regions can be treated together."""
+    """Whether a network's regions can be processed jointly."""
     if not isinstance(net, AttentionMesh | Cascade):
         return False
     config = net.config

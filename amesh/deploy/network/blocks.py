@@ -1,8 +1,8 @@
-"""Blocks as ONNX Runtime computes them fast on a CPU.
+"""Blocks in the form that ONNX Runtime runs fastest on a CPU.
 
-Its fast kernels keep maps in blocks of channels. PReLU and a padding of channels are not among
-them: each would bring the map back to its plain layout and forth again. Here the same functions
-are written as operators that are.
+Its fast kernels keep maps in blocks of channels. PReLU and channel padding have no such kernel, so
+each would convert the map to the plain layout and back. Here the same functions are written with
+operators that do.
 """
 
 import torch
@@ -15,13 +15,13 @@ from amesh.nn.blocks import DownBlock
 
 
 class SplitPReLU(nn.Module):
-    """PReLU as y + (1 - slope) relu(-y), both factors being depthwise 1 x 1 convolutions.
+    """PReLU as y + (1 - slope) relu(-y), with both factors as depthwise 1 x 1 convolutions.
 
-    ONNX Runtime takes the relu into the first and the sum into the second.
+    ONNX Runtime fuses the relu into the first and the sum into the second.
     """
 
     def __init__(self, slopes: Float[Tensor, " c"]) -> None:
-        """Takes one slope per channel."""
+        """Builds the module from one slope per channel."""
         super().__init__()
         self.channels = len(slopes)
         shape = (self.channels, 1, 1, 1)
@@ -29,20 +29,20 @@ class SplitPReLU(nn.Module):
         self.scale = nn.Parameter((1 - slopes.detach()).reshape(shape))
 
     def forward(self, y: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Bends the negative half."""
+        """Applies PReLU."""
         below = F.conv2d(y, self.negate, groups=self.channels).relu()
         return y + F.conv2d(below, self.scale, groups=self.channels)
 
 
 def rewrite(net: nn.Module, split_prelu: bool) -> None:
-    """Puts the fast forms in the places of a network's blocks.
+    """Replaces a network's blocks by their fast forms, in place.
 
     Args:
-        net: Is changed.
-        split_prelu: Also where PReLU is an operator; other runtimes than ONNX Runtime's CPU fuse
-            it into the convolution.
+        net: The network to change.
+        split_prelu: Also replace PReLU. Only ONNX Runtime's CPU kernels need this; other runtimes
+            fuse PReLU into the convolution.
     """
-    for kind in (DownBlock, nn.PReLU):  # the blocks first: they hold PReLUs
+    for kind in (DownBlock, nn.PReLU):  # the blocks first: they contain PReLUs
         for parent in list(net.modules()):
             for name, child in list(parent.named_children()):
                 if not isinstance(child, kind):

@@ -1,6 +1,6 @@
-"""The independent networks of a cascade, each as an artefact of its own: the paper's Table 1.
+"""The independent networks of a cascade, each as a separate file, for the paper's Table 1.
 
-The caller cuts the crops and takes the points back to the image.
+The caller crops the image and maps the points back to it.
 """
 
 from jaxtyping import Float
@@ -13,10 +13,10 @@ MESH = "mesh"
 
 
 class MeshPart(nn.Module):
-    """image -> (mesh, face_flag): the first network of a cascade, no region refined."""
+    """image -> (mesh, face_flag): the first network of a cascade, without refined regions."""
 
     def __init__(self, net: Cascade) -> None:
-        """Takes over the network's parts."""
+        """Wraps the parts of the mesh network."""
         super().__init__()
         self.config, self.name = net.config, MESH
         self.input_size = net.config.input_size
@@ -26,16 +26,16 @@ class MeshPart(nn.Module):
     def forward(
         self, image: Float[Tensor, "b 3 s s"]
     ) -> tuple[Float[Tensor, "b m 3"], Float[Tensor, " b"]]:
-        """The mesh [px of the input] and the face flag's logit."""
+        """Predicts the mesh [px of the input] and the face flag's logit."""
         mesh = self.mesh(self.shared(image))
         return mesh.points, mesh.face_flag
 
 
 class RegionPart(nn.Module):
-    """image (a region's crop of the picture) -> its points, and an eye's iris."""
+    """image (a region's crop of the picture) -> its points, and the iris of an eye."""
 
     def __init__(self, net: Cascade, name: str) -> None:
-        """Takes over the parts of one region's network."""
+        """Wraps the parts of one region's network."""
         super().__init__()
         network = net.regions[name]
         if not isinstance(network, RegionNetwork):
@@ -46,7 +46,7 @@ class RegionPart(nn.Module):
         self.shared, self.submodel = network.shared, network.submodel
 
     def forward(self, image: Float[Tensor, "b 3 k k"]) -> tuple[Float[Tensor, "b p 2"], ...]:
-        """Points by output [px of the crop]."""
+        """Predicts the points of each output [px of the crop]."""
         split = self.submodel.trunk(self.shared(image))
         return tuple(branch(split) for branch in self.submodel.branches.values())
 
@@ -55,19 +55,19 @@ Part = MeshPart | RegionPart
 
 
 def take_part(net: nn.Module, name: str) -> Part:
-    """One network of a cascade.
+    """Takes one network out of a cascade.
 
     Args:
         net: The cascade.
         name: `mesh`, or a region.
 
     Raises:
-        UserError: The network is no cascade, or it has no such part.
+        UserError: The network is not a cascade, or it has no such part.
     """
     if not isinstance(net, Cascade):
         raise UserError(f"a {type(net).__name__} has no parts; only a Cascade has")
     if name == MESH:
         return MeshPart(net).eval()
     if name not in net.regions:
-        raise UserError(f"no part {name!r}; there is: {', '.join((MESH, *net.regions))}")
+        raise UserError(f"no part {name!r}; choose one of {', '.join((MESH, *net.regions))}")
     return RegionPart(net, name).eval()

@@ -1,4 +1,4 @@
-"""A network ready to be written down: a copy with every BatchNorm folded, its weights checked."""
+"""Prepares a network for export: copies it, folds every BatchNorm and checks the weights."""
 
 from typing import TypeVar, cast
 
@@ -20,15 +20,15 @@ _Net = TypeVar("_Net", bound=Network | Part)
 
 
 def prepare(net: _Net, half: bool = False) -> _Net:
-    """Copies a network, single precision on the CPU, and folds its BatchNorms.
+    """Copies a network to the CPU in single precision, and folds its BatchNorms.
 
     Args:
         net: A network of the family or a part of a cascade, trained or not.
-        half: Put the blocks into half precision; coordinates and thetas stay single.
+        half: Convert the blocks to half precision; coordinates and thetas stay single.
 
     Raises:
-        UserError: A weight is not finite or has no finite half; or the network holds something
-            that its config does not describe.
+        UserError: A weight is not finite, or not in half precision; or the network contains
+            something that its config does not describe.
     """
     check_finite(net, net.config.name)
     ready = _build(net)
@@ -36,7 +36,7 @@ def prepare(net: _Net, half: bool = False) -> _Net:
     ready.load_state_dict(net.state_dict())
     for module in ready.modules():
         if isinstance(module, SpatialTransformer) and module.sampler == "affine":
-            module.sampler = "gather"  # the same numbers from operators that every runtime has
+            module.sampler = "gather"  # the same results from operators that every runtime has
     fold_batch_norm(ready)
     if half:
         halve(ready)
@@ -45,8 +45,8 @@ def prepare(net: _Net, half: bool = False) -> _Net:
 
 
 def _build(net: Network | Part) -> Network | Part:
-    """A fresh network, or part, of the same kind and config."""
-    with torch.random.fork_rng(devices=[]):  # an export leaves the caller's random numbers alone
+    """Builds a fresh network, or part, of the same kind and config."""
+    with torch.random.fork_rng(devices=[]):  # leave the caller's random state alone
         if isinstance(net, MeshPart | RegionPart):
             return take_part(Cascade(net.config), net.name)
         for kind in _FAMILY:
@@ -57,10 +57,10 @@ def _build(net: Network | Part) -> Network | Part:
 
 
 def check_finite(net: nn.Module, name: str) -> None:
-    """Refuses weights that are not finite.
+    """Rejects weights that are not finite.
 
     Raises:
-        UserError: One is not; the message names the first.
+        UserError: A weight is not finite; the message names the first.
     """
     for key, tensor in net.state_dict().items():
         if not tensor.isfinite().all():
@@ -68,10 +68,10 @@ def check_finite(net: nn.Module, name: str) -> None:
 
 
 def fold_batch_norm(net: nn.Module) -> None:
-    """Folds every BatchNorm into the convolution before it: exact, for evaluation only.
+    """Folds every BatchNorm into the preceding convolution: exact, for evaluation only.
 
     Raises:
-        UserError: A BatchNorm follows no convolution of a block, or has no running statistics.
+        UserError: A BatchNorm does not follow a block's convolution, or lacks running statistics.
     """
     for block in net.modules():
         norm = getattr(block, "norm", None)
@@ -90,11 +90,11 @@ def fold_batch_norm(net: nn.Module) -> None:
     for name, module in net.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             kind = type(module).__name__
-            raise UserError(f"module {name} ({kind}) follows no convolution that it folds into")
+            raise UserError(f"module {name} ({kind}) follows no convolution to fold it into")
 
 
 def halve(net: nn.Module) -> None:
-    """Puts the blocks into half precision; last convolutions and coordinates stay single."""
+    """Converts the blocks to half precision; last convolutions and coordinates stay single."""
     single = {"points", "face_flag", "theta"}
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.PReLU) and name.rpartition(".")[2] not in single:

@@ -1,4 +1,4 @@
-"""All regions of a network as one, and its mesh head as one matrix product: for exported graphs."""
+"""Forms for exported graphs: all regions as one, and the mesh head as one matrix product."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from amesh.nn.region_submodel import Branch, RegionSubmodel
 
 
 class JointMesh(nn.Module):
-    """A mesh submodel whose points and face flag come out of one matrix product."""
+    """A mesh submodel that computes points and face flag with one matrix product."""
 
     def __init__(self, mesh: MeshSubmodel) -> None:
-        """Takes over a submodel's parts."""
+        """Builds the joint form from a submodel's parts."""
         super().__init__()
         head = mesh.head
         self.stages = mesh.stages
@@ -29,14 +29,14 @@ class JointMesh(nn.Module):
     def forward(
         self, shared: Float[Tensor, "b c h w"]
     ) -> tuple[Float[Tensor, "b m 3"], Float[Tensor, " b"]]:
-        """The mesh [px of the input] and the face flag's logit."""
+        """Predicts the mesh [px of the input] and the face flag's logit."""
         features = self.head(self.stages(shared)).flatten(1)  # b c k k -> b c*k*k
         numbers = self.points(features.to(self.points.weight.dtype))
         return numbers[:, :-1].reshape(-1, numbers.shape[1] // 3, 3), numbers[:, -1]
 
 
 class JointRegions(nn.Module):
-    """Region submodels of one capacity, side by side."""
+    """Region submodels of equal capacity, side by side."""
 
     def __init__(self, submodels: Sequence[RegionSubmodel]) -> None:
         """Stacks their parts.
@@ -49,7 +49,7 @@ class JointRegions(nn.Module):
         self.trunk = stack([submodel.trunk for submodel in submodels])
         own = [[b for b in s.branches.values() if isinstance(b, Branch)] for s in submodels]
         branches = [branch for of_region in own for branch in of_region]
-        # The region that each branch belongs to; those of one region read the same features.
+        # The region of each branch; branches of the same region read the same features.
         self.sources = [region for region, of_region in enumerate(own) for _ in of_region]
         self.blocks = stack([branch.blocks for branch in branches])
         heads = [branch.head for branch in branches]
@@ -58,18 +58,18 @@ class JointRegions(nn.Module):
             stack([head.activation for head in heads]),
             stack([head.block for head in heads]),
         )
-        # Heads have unlike numbers of points: here all have as many as the largest.
+        # Heads differ in their number of points; here all are padded to the largest.
         self.counts = [head.points.out_channels // 2 for head in heads]
         self.most = max(self.counts)
         weight, bias = _padded(heads, 2 * self.most)
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
 
     def rows(self) -> list[range]:
-        """Where the points of each branch are found in the output."""
+        """Rows of the output that hold each branch's points."""
         return [range(i * self.most, i * self.most + n) for i, n in enumerate(self.counts)]
 
     def forward(self, crops: Float[Tensor, "b rc k k"]) -> Float[Tensor, "b p 2"]:
-        """Points of all branches, equally many for each [px of the crop's extent].
+        """Predicts the points of all branches, padded to the same number [px of the crop's extent].
 
         Args:
             crops: The channels of all crops, one crop after the other.
@@ -99,7 +99,7 @@ def _padded(
 
 
 def _flat(convolution: nn.Conv2d) -> tuple[Float[Tensor, "n c"], Float[Tensor, " n"]]:
-    """A convolution over a whole map as a matrix."""
+    """Converts a convolution over a whole map to a matrix."""
     if convolution.bias is None:
         raise ValueError("a last convolution has a bias")
     return convolution.weight.detach().flatten(1), convolution.bias.detach()

@@ -1,7 +1,7 @@
-"""Networks of the same structure as one: channels stacked, convolutions grouped.
+"""Merges networks of the same structure: stacked channels, grouped convolutions.
 
-A small convolution costs a runtime more to start than to compute. Five heads of the same structure
-become one head of five groups: the same numbers from a fifth of the operators.
+A runtime spends more time starting a small convolution than computing it. Five heads of the same
+structure become one head with five groups: the same results from a fifth of the operators.
 """
 
 import copy
@@ -24,18 +24,18 @@ _STATELESS = (nn.Identity, nn.ZeroPad2d, nn.MaxPool2d)
 class GroupedDownBlock(nn.Module):
     """A `DownBlock` whose channels grow within each group.
 
-    A convolution with ones and zeros puts the pooled channels in their places: exact, and cheaper
-    for a runtime than to pad channels, which most keep in blocks.
+    A convolution with ones and zeros moves the pooled channels to their places. This is exact, and
+    cheaper than padding channels, because most runtimes keep channels in blocks.
     """
 
     skip: Tensor
 
     def __init__(self, block: DownBlock, groups: int = 1) -> None:
-        """Takes over a block.
+        """Builds the grouped form of a block.
 
         Args:
-            block: Whose convolutions are grouped already.
-            groups: Parts that its channels consist of.
+            block: A block whose convolutions are already grouped.
+            groups: Number of groups of its channels.
         """
         super().__init__()
         self.pad, self.depthwise, self.pointwise = block.pad, block.depthwise, block.pointwise
@@ -52,14 +52,14 @@ class GroupedDownBlock(nn.Module):
 
 
 def stack(modules: Sequence[nn.Module], name: str = "") -> nn.Module:
-    """One module that computes several of the same structure, on stacked channels.
+    """Merges modules of the same structure into one that works on stacked channels.
 
     Args:
-        modules: Convolutions, PReLUs and blocks of these, BatchNorm folded.
-        name: Where they stand in the network, for messages.
+        modules: Convolutions, PReLUs and blocks of these, with BatchNorm folded.
+        name: Their position in the network, for error messages.
 
     Raises:
-        UserError: The modules differ in more than their weights, or hold one that is unknown.
+        UserError: The modules differ in more than their weights, or contain an unknown module.
     """
     first = modules[0]
     if any(type(module) is not type(first) for module in modules):
@@ -74,14 +74,14 @@ def stack(modules: Sequence[nn.Module], name: str = "") -> nn.Module:
         return stacked
     if type(first) not in (*_BLOCKS, *_STATELESS):
         raise _refusal(name, first, "is of an unknown type")
-    # What is copied from the first module has to hold for all of them.
+    # What is copied from the first module must be valid for all of them.
     if any(own := [*dict(m.named_parameters(recurse=False)), *m._buffers] for m in modules):
         raise _refusal(name, first, f"has an unknown parameter or buffer {own[0]!r}")
     if any(module.extra_repr() != first.extra_repr() for module in modules):
         raise _refusal(name, first, "differs between the stacked modules")
     names = [list(dict(module.named_children())) for module in modules]
     if any(own != names[0] for own in names):
-        raise _refusal(name, first, f"does not stack: it holds {names}")
+        raise _refusal(name, first, f"does not stack: it contains {names}")
     together = copy.deepcopy(first)
     for child in names[0]:
         parts = [module.get_submodule(child) for module in modules]
@@ -93,7 +93,7 @@ def stack(modules: Sequence[nn.Module], name: str = "") -> nn.Module:
 
 def _stack_convolutions(modules: Sequence[nn.Conv2d], name: str) -> nn.Conv2d:
     first = modules[0]
-    # Of a convolution this tells all but the weights: channels, kernel, padding, groups.
+    # A convolution's repr has all but its weights: channels, kernel, padding, groups.
     if any(module.extra_repr() != first.extra_repr() for module in modules):
         shapes = ", ".join(f"Conv2d({module.extra_repr()})" for module in modules)
         raise _refusal(name, first, f"does not stack: {shapes}")

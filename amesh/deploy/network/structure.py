@@ -1,7 +1,7 @@
-"""Refuses a network that is not exactly what its config describes.
+"""Rejects a network that is not exactly what its config describes.
 
-Exporters write down the modules that they know by name. Whatever else a network holds (another
-activation, a dropout, one more parameter) would be missing from the file.
+Exporters write the modules that they know by name. Anything else in the network (another
+activation, a dropout, an additional parameter) would be missing from the file.
 """
 
 from collections.abc import Mapping
@@ -11,19 +11,19 @@ from torch import Tensor, nn
 
 from amesh.errors import UserError
 
-# Types that compute the same in evaluation: distributed training converts one to the other.
+# Types that are equivalent in evaluation: distributed training converts one to the other.
 _SAME: Mapping[type[nn.Module], type[nn.Module]] = {nn.SyncBatchNorm: nn.BatchNorm2d}
-# Settings that only count in training, or only when a module is built.
+# Settings that only matter in training, or only when a module is built.
 _IGNORED = frozenset(("training", "momentum", "init"))
 _PLAIN = (bool, int, float, str, tuple, list, type(None))
 
 
 def check_structure(net: nn.Module, expected: nn.Module) -> None:
-    """Compares a network module by module with one that was built from the same config.
+    """Compares a network, module by module, with a fresh one built from the same config.
 
     Args:
         net: The network to export.
-        expected: What its config describes; its weights may differ.
+        expected: A network built from its config; the weights may differ.
 
     Raises:
         UserError: A module, parameter, buffer or setting is unknown, missing or different.
@@ -34,7 +34,7 @@ def check_structure(net: nn.Module, expected: nn.Module) -> None:
             raise _refusal(name, module, "is not part of the network")
         reference = wanted[name]
         if _type(module) is not _type(reference):
-            raise _refusal(name, module, f"stands where a {type(reference).__name__} is expected")
+            raise _refusal(name, module, f"is in place of a {type(reference).__name__}")
         _check_module(name, module, reference)
     for name, reference in wanted.items():
         if name not in found:
@@ -59,10 +59,10 @@ def _check_module(name: str, module: nn.Module, reference: nn.Module) -> None:
         for key in _present(usual):
             if own.get(key) is None:
                 raise _refusal(name, module, f"has no {kind} {key!r}")
-    # Buffers that are not saved follow from the config: indices into the landmarks.
+    # Buffers that are not saved are derived from the config: indices into the landmarks.
     for key in sorted(reference._non_persistent_buffers_set):
         if not module.get_buffer(key).cpu().equal(reference.get_buffer(key)):
-            raise _refusal(name, module, f"has a {key} that does not follow from its config")
+            raise _refusal(name, module, f"has a buffer {key} that differs from its config")
     for key, setting in _settings(reference).items():
         value = getattr(module, key, None)
         if value != setting:

@@ -1,4 +1,4 @@
-"""A network in PyTorch, ready to be timed."""
+"""Prepares a PyTorch network for timing."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from amesh.deploy.request import Request
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:
-    """One call of PyTorch, its input ready, for `amesh benchmark` to time.
+    """Prepares one PyTorch call, with its input ready, for `amesh benchmark` to time.
 
     Args:
-        request: What to run, in single precision.
-        threads: Threads of the call.
+        request: The network to run, in single precision.
+        threads: Threads per call.
     """
     net: nn.Module = request.target
     size = parity.input_size(net)

@@ -1,4 +1,4 @@
-"""What an ONNX graph is traced from: plain operators, few of them, in the chosen precision."""
+"""The module that ONNX graphs are traced from: few, plain operators in the chosen precision."""
 
 from typing import Literal
 
@@ -18,15 +18,15 @@ Target = Literal["cpu", "gpu"]
 
 
 class OnnxNetwork(nn.Module):
-    """image -> outputs, both single precision whatever is between."""
+    """image -> outputs, both in single precision whatever the precision in between."""
 
     def __init__(self, net: Network | Part, half: bool = False, target: Target = "cpu") -> None:
-        """Takes a copy of a network and prepares it.
+        """Copies a network and prepares it.
 
         Args:
             net: A network of the family, or a part of a cascade.
-            half: Blocks in half precision; coordinates, inputs and outputs stay single.
-            target: `cpu` writes PReLU as ONNX Runtime computes it fast there.
+            half: Run the blocks in half precision; coordinates, inputs and outputs stay single.
+            target: `cpu` writes PReLU in the form that ONNX Runtime runs fastest there.
 
         Raises:
             UserError: See `amesh.deploy.network.prepare.prepare`.
@@ -42,7 +42,7 @@ class OnnxNetwork(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, image: Float[Tensor, "b 3 s s"]) -> tuple[Tensor, ...]:
-        """Outputs in the order of `outputs`."""
+        """Computes the outputs in the order of `outputs`."""
         found: tuple[Tensor, ...] = self.net(image.to(self.dtype))
         return tuple(tensor.float() for tensor in found)
 
@@ -68,9 +68,9 @@ class _RegionAlone(nn.Module):
 
 
 class AsIs(nn.Module):
-    """image -> (landmarks, face_flag) as the network itself computes them, region after region.
+    """image -> (landmarks, face_flag) as the network itself computes them, region by region.
 
-    For soft attention, and for regions that differ in capacity.
+    Used for soft attention, and for regions that differ in capacity.
     """
 
     def __init__(self, net: Network) -> None:
@@ -81,7 +81,7 @@ class AsIs(nn.Module):
     def forward(
         self, image: Float[Tensor, "b 3 s s"]
     ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
-        """Landmarks [crop px] and the face flag's logit."""
+        """Predicts landmarks [crop px] and the face flag's logit."""
         output = self.net(image)
         return output.landmarks, output.face_flag
 

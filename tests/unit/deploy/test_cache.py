@@ -74,6 +74,6 @@ def test_new_weights_of_the_same_name_invalidate_the_exported_file(mine: Path, r
     store.save(AttentionMesh(NAMED["tiny-128"]), mine, {})
     assert not cache.is_current("mine", row)
     assert isinstance(open_runner("mine"), TorchRunner)
-    message = f"made from other weights than mine has now; `amesh export {runtime} --model mine "
+    message = f"than mine has now; export it again: `amesh export {runtime} --model mine "
     with pytest.raises(UserError, match=message):
         open_runner("mine", runtime)

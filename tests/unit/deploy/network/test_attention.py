@@ -122,7 +122,7 @@ def test_convolutions_that_differ_do_not_stack():
         stack([nn.Conv2d(2, 3, 1), nn.PReLU()])
     with pytest.raises(UserError, match=r"module 0 \(MaxPool2d\) differs"):
         stack([nn.Sequential(nn.MaxPool2d(2)), nn.Sequential(nn.MaxPool2d(4))])
-    with pytest.raises(UserError, match=r"does not stack: it holds"):
+    with pytest.raises(UserError, match=r"does not stack: it contains"):
         stack([nn.Sequential(nn.PReLU()), nn.Sequential(nn.PReLU(), nn.PReLU())])
 
 

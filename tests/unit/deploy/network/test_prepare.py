@@ -46,19 +46,19 @@ def drop_bias(block: nn.Module) -> None:
 CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "Hardswish for PReLU": (
         lambda block: setattr(block, "activation", nn.Hardswish()),
-        r"\.activation \(Hardswish\) stands where",
+        r"\.activation \(Hardswish\) is in place of",
     ),
     "Hardswish for Identity": (
         lambda block: setattr(block, "norm", nn.Hardswish()),
-        r"\.norm \(Hardswish\) stands where",
+        r"\.norm \(Hardswish\) is in place of",
     ),
     "LeakyReLU": (
         lambda block: setattr(block, "activation", nn.LeakyReLU()),
-        r"\.activation \(LeakyReLU\) stands where",
+        r"\.activation \(LeakyReLU\) is in place of",
     ),
     "BatchNorm that the config lacks": (
         lambda block: setattr(block, "norm", nn.BatchNorm2d(block.pointwise.out_channels)),
-        r"\.norm \(BatchNorm2d\) stands where",
+        r"\.norm \(BatchNorm2d\) is in place of",
     ),
     "Dropout": (
         lambda block: block.add_module("dropout", nn.Dropout()),
@@ -74,7 +74,7 @@ CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     ),
     "custom module": (
         lambda block: setattr(block, "activation", Doubled(block.activation.num_parameters)),
-        r"\.activation \(Doubled\) stands where",
+        r"\.activation \(Doubled\) is in place of",
     ),
     "dilation": (dilate, r"\.depthwise \(Conv2d\) has dilation \(2, 2\)"),
     "padding mode": (reflect, r"\.depthwise \(Conv2d\) has padding_mode 'reflect'"),
@@ -133,7 +133,7 @@ def test_a_subclass_is_refused(export: Callable[[Network], object]):
 def test_indices_that_do_not_follow_from_the_config_are_refused():
     net = AttentionMesh(TINY)
     net.assembly.xy_rows[0] = 5
-    with pytest.raises(UserError, match=r"assembly \(Assembly\) has a xy_rows that"):
+    with pytest.raises(UserError, match=r"assembly \(Assembly\) has a buffer xy_rows"):
         prepare(net)
 
 
