@@ -1,1 +1,1 @@
-"""Pure tensor geometry. Every convention is stated where it holds and pinned by a test."""
+"""Pure tensor geometry. Each module states its conventions, and a test pins every one of them."""

@@ -1,9 +1,9 @@
 """Batches of 2 x 3 affine matrices.
 
 Convention:
-    - a matrix [[a, b, t_x], [c, d, t_y]] takes the column (x, y, 1): x' = a x + b y + t_x
-    - a name says the direction: `image_from_crop` takes crop coordinates to image coordinates,
-      and `compose(image_from_crop, crop_from_map)` takes map coordinates to image coordinates
+    - a matrix [[a, b, t_x], [c, d, t_y]] multiplies the column (x, y, 1): x' = a x + b y + t_x
+    - names state the direction: `image_from_crop` maps crop coordinates to image coordinates,
+      and `compose(image_from_crop, crop_from_map)` maps map coordinates to image coordinates
 """
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def apply(affine: Float[Tensor, "*b 2 3"], points: Float[Tensor, "*b n 2"]) -> Tensor:
-    """Takes points through the affine of their batch entry.
+    """Transforms points by the affine of their batch entry.
 
     Returns:
         Points of shape (*b, n, 2).
@@ -30,7 +30,7 @@ def apply(affine: Float[Tensor, "*b 2 3"], points: Float[Tensor, "*b n 2"]) -> T
 def compose(
     outer: Float[Tensor, "*b 2 3"], inner: Float[Tensor, "*b 2 3"]
 ) -> Float[Tensor, "*b 2 3"]:
-    """The affine that applies `inner` first and `outer` to its result.
+    """Returns the affine that applies `inner` first, then `outer`.
 
     Examples:
         >>> double = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
@@ -45,7 +45,7 @@ def compose(
 
 
 def invert(affine: Float[Tensor, "*b 2 3"]) -> Float[Tensor, "*b 2 3"]:
-    """The inverse affine; infinite where the matrix is singular.
+    """Returns the inverse affine; infinite where the matrix is singular.
 
     Examples:
         >>> image_from_crop = torch.tensor([[2.0, 0.0, 108.0], [0.0, 2.0, 8.0]])
@@ -61,13 +61,13 @@ def invert(affine: Float[Tensor, "*b 2 3"]) -> Float[Tensor, "*b 2 3"]:
 def similarity(
     centre: Float[Tensor, "*b 2"], direction: Float[Tensor, "*b 2"], scale: Float[Tensor, "*b 2"]
 ) -> Float[Tensor, "*b 2 3"]:
-    """Puts the origin at `centre`, turns the x axis to `direction`, scales along each axis.
+    """Returns the affine that scales each axis, rotates x onto `direction` and moves to `centre`.
 
     Args:
-        centre: Where (0, 0) lands.
-        direction: Unit vector that (1, 0) turns to; (0, 1) turns to its clockwise normal on a
-            screen, (-y, x).
-        scale: Length of the turned x axis and y axis.
+        centre: Image of (0, 0).
+        direction: Unit vector that (1, 0) is rotated to; (0, 1) is rotated to its normal
+            (-y, x), which is clockwise on a screen.
+        scale: Lengths of the images of the x axis and the y axis.
 
     Examples:
         >>> centre, right = torch.tensor([300.0, 200.0]), torch.tensor([1.0, 0.0])

@@ -4,7 +4,7 @@ Convention:
     - continuous pixel coordinates: the top-left corner of the top-left pixel is (0, 0), its
       centre is (0.5, 0.5); x right, y down
     - normalised coordinates: -1 and 1 are the outer edges, so pixel i of n has its centre at
-      (2 i + 1) / n - 1 (what `align_corners=False` means)
+      (2 i + 1) / n - 1 (as with `align_corners=False`)
 """
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def normalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2"]:
-    """Pixel coordinates of a square of `size` [px] to normalised coordinates.
+    """Converts pixel coordinates of a square of `size` [px] to normalised coordinates.
 
     Examples:
         >>> normalise(torch.tensor([0.0, 24.0]), 48)
@@ -23,7 +23,7 @@ def normalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2
 
 
 def denormalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2"]:
-    """Normalised coordinates to pixel coordinates of a square of `size` [px].
+    """Converts normalised coordinates to pixel coordinates of a square of `size` [px].
 
     Examples:
         >>> denormalise(torch.tensor([-1.0, 0.0]), 48)
@@ -33,11 +33,11 @@ def denormalise(points: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b
 
 
 def pixel_centres(size: int, like: Tensor) -> Float[Tensor, "k k 2"]:
-    """Normalised (x, y) of every pixel centre of a square of `size` [px], row by row.
+    """Returns the normalised (x, y) of every pixel centre of a square of `size` [px], row by row.
 
     Args:
         size: Number of pixels along a side.
-        like: A tensor whose dtype and device the result takes.
+        like: A tensor with the dtype and device of the result.
 
     Examples:
         >>> pixel_centres(2, torch.zeros(1))[..., 0]

@@ -1,7 +1,7 @@
-"""Rows of a tensor by their numbers, without a copy from the processor to the device each time.
+"""Row selection by index without copying the indices to the device every time.
 
 Convention:
-    - `pick(points, (3, 1))` is `points[:, [3, 1]]`: the second axis, in the order given
+    - `pick(points, (3, 1))` is `points[:, [3, 1]]`: along the second axis, in the given order
 """
 
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from torch import Tensor
 
 
 def pick(values: Shaped[Tensor, "b n *d"], indices: Sequence[int]) -> Shaped[Tensor, "b k *d"]:
-    """Some rows of every batch entry.
+    """Selects rows of every batch entry.
 
-    Indexing with a list sends the list to the device and waits until it is there: a GPU then runs
-    dry several times a step.
+    Indexing with a list copies the list to the device and waits for the copy, which stalls a GPU
+    several times per step.
 
     Args:
-        values: What to pick from.
-        indices: Which rows.
+        values: Tensor to select from.
+        indices: Rows to select.
     """
-    if torch.compiler.is_compiling():  # or exporting: there a list becomes a constant
+    if torch.compiler.is_compiling():  # or exporting: a list becomes a constant of the graph
         return values[:, list(indices)]
     return values.index_select(1, rows(tuple(indices), str(values.device)))
 
 
 @lru_cache(maxsize=256)
 def rows(indices: tuple[int, ...], device: str) -> Int64[Tensor, " k"]:
-    """The numbers on the device; kept."""
-    with torch.inference_mode(False):  # kept from a validation, it has to serve training too
+    """Returns the indices as a cached tensor on the device."""
+    with torch.inference_mode(False):  # a tensor cached during validation must work in training
         return torch.tensor(indices, device=device)

@@ -1,15 +1,15 @@
 """Region normalisation: from landmarks to theta, the affine that cuts a region's crop.
 
-Paper, "Attention mechanism": eyes and lips are brought to horizontal and to uniform size before
-their submodels see them; theta is computed from the landmarks of the mesh submodel.
+Paper, "Attention mechanism": eyes and lips are made horizontal and uniform in size before their
+submodels see them; theta is computed from the landmarks of the mesh submodel.
 
 Convention:
-    - theta (2 x 3) takes normalised crop coordinates to normalised coordinates of whatever the
-      crop is cut from: shared map and input picture have the same theta
+    - theta (2 x 3) maps normalised crop coordinates to normalised coordinates of the source of
+      the crop; the shared feature map and the input picture have the same theta
     - both rules make the line from the first anchor to the second horizontal in the crop
-    - `box` is the released network's rule: the points' upright box in the crop's frame, width and
-      height scaled apart by `BOX_SCALE`, so the points fill exactly crop / 1.5
-    - `corners` has one scale: both anchors land at the same two places of every crop
+    - `box` is the released network's rule: the bounding box of the points in the crop's frame,
+      width and height each scaled by `BOX_SCALE`, so the points span exactly crop / 1.5
+    - `corners` uses one scale: the anchors land at the same two positions in every crop
 """
 
 from typing import NamedTuple
@@ -21,16 +21,17 @@ from torch import Tensor
 from amesh.geometry.affine import similarity
 
 BOX_SCALE = 1.5
-# Squared length [normalised units] below which two anchors have no direction; keeps the gradient
-# finite for a collapsed face and is 1e-10 of an eye's width otherwise.
+# Added to the squared distance of two anchors [normalised units]: keeps the gradient finite for a
+# collapsed face, and otherwise changes the distance by 1e-10 of an eye's width.
 _TINY = 1e-12
 
 
 class CornerFrame(NamedTuple):
-    """Where the crop lies about its two anchors, in units of their distance.
+    """Position of the crop relative to its two anchors, in units of their distance.
 
     Attributes:
-        centre: Centre of the crop: along the anchors' line from their middle, and below it.
+        centre: Centre of the crop relative to the anchors' midpoint: offset along their line, and
+            offset below it.
         side: Side of the square crop.
     """
 
@@ -39,7 +40,7 @@ class CornerFrame(NamedTuple):
 
 
 def horizontal(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, "b 2"]:
-    """Unit vector from the first anchor to the second.
+    """Returns the unit vector from the first anchor to the second.
 
     Examples:
         >>> horizontal(torch.tensor([[[0.0, 0.0], [3.0, 4.0]]]))
@@ -52,7 +53,7 @@ def horizontal(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, "b 2"]:
 def theta_from_box(
     points: Float[Tensor, "b k 2"], anchors: Float[Tensor, "b 2 2"]
 ) -> Float[Tensor, "b 2 3"]:
-    """Theta by the released rule: horizontal, then the box of the points times `BOX_SCALE`.
+    """Computes theta by the released network's rule, from the points' box times `BOX_SCALE`.
 
     Args:
         points: The region's landmarks [normalised].
@@ -76,11 +77,11 @@ def theta_from_box(
 def theta_from_corners(
     anchors: Float[Tensor, "b 2 2"], frame: CornerFrame
 ) -> Float[Tensor, "b 2 3"]:
-    """Theta by the corner rule: one scale, and the anchors at the same places in every crop.
+    """Computes theta by the corner rule: one scale, anchors at the same positions in every crop.
 
     Args:
         anchors: The two anchors [normalised].
-        frame: Where the crop lies about them; see `corner_frame`.
+        frame: Position of the crop relative to them; see `corner_frame`.
     """
     x_axis = horizontal(anchors)
     distance = (anchors[:, 1] - anchors[:, 0]).square().sum(-1, keepdim=True).add(_TINY).sqrt()
@@ -94,12 +95,12 @@ def theta_from_corners(
 def corner_frame(
     points: Float[Tensor, "k 2"], anchors: Float[Tensor, "2 2"], scale: float = BOX_SCALE
 ) -> CornerFrame:
-    """The frame whose square crop holds the box of these points, scaled; measured on a mean face.
+    """Computes the frame whose square crop encloses the scaled box of a mean face's region.
 
     Args:
-        points: The region's landmarks on the mean face, any unit.
-        anchors: The two anchors, same unit.
-        scale: Side of the crop over the longer side of the box.
+        points: The region's landmarks on the mean face, in any unit.
+        anchors: The two anchors, in the same unit.
+        scale: Ratio of the crop's side to the longer side of the box.
     """
     distance = (anchors[1] - anchors[0]).norm()
     x_axis = (anchors[1] - anchors[0]) / distance

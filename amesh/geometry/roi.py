@@ -1,8 +1,8 @@
-"""The square region of interest that the network's input is cut from.
+"""The square region of interest from which the network's input is cut.
 
 Convention:
-    - a ROI is a square: centre and side [image px], and the angle by which its x axis is turned
-      from the picture's, clockwise on the screen [radians]
+    - a ROI is a square: centre and side [image px], and the angle of its x axis relative to the
+      picture's, clockwise on the screen [radians]
     - crop coordinates are continuous pixels of the network's input
 """
 
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from amesh.geometry.affine import similarity
 
-# Side of the ROI over the longer side of a box, and its centre from the box's, right and down in
-# the ROI [longer sides]. A landmark scheme has its own; these are MediaPipe's for a whole face.
+# Ratio of the ROI's side to the longer side of a box, and offset of its centre from the box's, right
+# and down in the ROI [longer sides]. Landmark schemes have their own; this is MediaPipe's for a face.
 Rule = tuple[float, tuple[float, float]]
 WHOLE_FACE: Rule = (1.5, (0.0, 0.0))
 
@@ -39,13 +39,13 @@ class Roi(NamedTuple):
 
     @classmethod
     def at(cls, x: float, y: float, size: float, angle: float = 0.0) -> "Roi":
-        """One region of interest from plain numbers.
+        """Makes a batch of one region of interest from plain numbers.
 
         Args:
-            x: Of the centre [image px].
-            y: Of the centre [image px].
+            x: x of the centre [image px].
+            y: y of the centre [image px].
             size: Side of the square [image px].
-            angle: Clockwise on the screen [radians].
+            angle: Rotation, clockwise on the screen [radians].
         """
         numbers = torch.tensor([[x, y, size, angle]], dtype=torch.float64)
         return cls(numbers[:, :2], numbers[:, 2], numbers[:, 3])
@@ -54,12 +54,12 @@ class Roi(NamedTuple):
 def from_detection(
     box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"], rule: Rule = WHOLE_FACE
 ) -> Roi:
-    """ROI around a detected face, its eyes horizontal.
+    """Returns the ROI around a detected face that makes its eyes horizontal.
 
     Args:
         box: Left, top, right, bottom [image px].
-        eyes: The eye at the image's left, then the other [image px].
-        rule: How the ROI follows from the box; see `amesh.topology.roi`.
+        eyes: The eye on the left of the image, then the other [image px].
+        rule: Size and position of the ROI relative to the box; see `amesh.topology.roi`.
 
     Examples:
         >>> box = torch.tensor([[60.0, 50.0, 180.0, 190.0]])
@@ -81,24 +81,25 @@ def from_detection(
 def from_landmarks(
     points: Float[Tensor, "b n 2"], anchors: Float[Tensor, "b 2 2"], rule: Rule = WHOLE_FACE
 ) -> Roi:
-    """ROI around a face whose landmarks are known, its anchors horizontal.
+    """Returns the ROI around a face with known landmarks that makes its anchors horizontal.
 
-    The box is upright in the picture whatever the angle: so the released network was used.
+    The box is upright in the picture at any angle, as in MediaPipe's graphs for the released
+    network.
 
     Args:
         points: All landmarks of a face [image px].
-        anchors: Two landmarks that give the roll, image-left one first [image px].
-        rule: How the ROI follows from the box around the landmarks.
+        anchors: Two landmarks that define the roll, image-left one first [image px].
+        rule: Size and position of the ROI relative to the box around the landmarks.
     """
     box = torch.cat([points.amin(1), points.amax(1)], dim=1)
     return from_detection(box, anchors, rule)
 
 
 def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:
-    """The affine from crop coordinates to image coordinates.
+    """Returns the affine from crop coordinates to image coordinates.
 
     Args:
-        roi: The squares.
+        roi: Regions of interest.
         crop_size: Side of the crop [px].
 
     Examples:

@@ -1,15 +1,15 @@
-"""The attention: reading a crop out of a map at the points that theta places.
+"""The attention: samples a crop from a feature map at the points that theta defines.
 
-Three samplers with one signature. `affine` (kornia) is the reference and trains; `gather` is the
-same function from plain operators, for export; `gaussian` is the paper's soft attention.
+There are three samplers: `affine` (kornia) is the reference, used in training; `gather` computes
+the same with plain operators, for export; `gaussian` is the paper's soft attention.
 
 Convention:
-    - theta takes normalised crop coordinates to normalised map coordinates, as in
+    - theta maps normalised crop coordinates to normalised map coordinates, as in
       `amesh.geometry.region`
-    - the value at a pixel's centre is the pixel; between centres it is bilinear
-    - a sample is exactly zero where its point leaves the box of pixel centres, [0, W - 1] x
-      [0, H - 1] in pixel indices: zero padding would blend over half a pixel instead
-    - coordinates are computed in float32 at least, whatever the features are
+    - a sample at a pixel's centre equals that pixel; between centres it is interpolated bilinearly
+    - a sample is exactly zero where its point is outside the box of pixel centres, [0, W - 1] x
+      [0, H - 1] in pixel indices: zero padding would fade out over half a pixel instead
+    - coordinates are computed in float32 or better, whatever the dtype of the features
 """
 
 import torch
@@ -19,18 +19,18 @@ from torch import Tensor
 from amesh.geometry.affine import apply
 from amesh.geometry.coordinates import pixel_centres
 
-# Taps of the soft attention along an axis: the nearest pixel and two on either side.
+# The soft attention reads the nearest pixel and this many on either side of it along each axis.
 _REACH = 2
 
 
 def affine(
     features: Float[Tensor, "b c h w"], theta: Float[Tensor, "b 2 3"], size: int
 ) -> Float[Tensor, "b c k k"]:
-    """Hard attention by kornia's bilinear warp.
+    """Hard attention, using kornia's bilinear warp.
 
     Args:
-        features: The map to read from.
-        theta: Where to read.
+        features: Feature map.
+        theta: Normalised crop coordinates to normalised map coordinates.
         size: Side of the crop [px].
 
     Examples:
@@ -40,7 +40,7 @@ def affine(
         tensor([[[[ 5.,  6.],
                   [ 9., 10.]]]])
     """
-    # Only the reference sampler needs kornia, which takes a while to import.
+    # Only this sampler needs kornia, which is slow to import.
     from kornia.geometry.transform import homography_warp
 
     theta = _precise(theta)
@@ -55,7 +55,7 @@ def affine(
     )
     inside = _inside(_indices(features, theta, size), features)  # b k k
     crop = torch.where(inside[:, None], crop, 0.0).to(features.dtype)
-    if features.is_contiguous(memory_format=torch.channels_last):  # the warp forgets that
+    if features.is_contiguous(memory_format=torch.channels_last):  # the warp does not keep it
         crop = crop.contiguous(memory_format=torch.channels_last)
     return crop
 
@@ -63,11 +63,11 @@ def affine(
 def gather(
     features: Float[Tensor, "b c h w"], theta: Float[Tensor, "b 2 3"], size: int
 ) -> Float[Tensor, "b c k k"]:
-    """Hard attention by four row gathers and three interpolations: no GridSample in the graph.
+    """Hard attention as four row gathers and three interpolations, without GridSample.
 
     Args:
-        features: The map to read from.
-        theta: Where to read.
+        features: Feature map.
+        theta: Normalised crop coordinates to normalised map coordinates.
         size: Side of the crop [px].
 
     Examples:
@@ -80,9 +80,9 @@ def gather(
     b, c, h, w = features.shape
     position = _indices(features, _precise(theta), size)  # b k k 2
     inside = _inside(position, features)
-    # What lies outside, NaN too, reads the first pixel and is cut off below.
+    # Points outside, and NaN, read the first pixel here and are zeroed below.
     x, y = torch.where(inside[..., None], position, 0.0).unbind(-1)
-    # The last cell starts at W - 2, so that a sample on the last centre has both neighbours.
+    # The last cell starts at W - 2, so that a sample at the last centre has both neighbours.
     left, top = x.floor().clamp(max=w - 2), y.floor().clamp(max=h - 2)
     along, down = x - left, y - top
     rows = features.permute(0, 2, 3, 1).reshape(b * h * w, c)
@@ -105,14 +105,14 @@ def gaussian(
     size: int,
     sigma: Float[Tensor, ""],
 ) -> Float[Tensor, "b c k k"]:
-    """Soft attention: each sample is a Gaussian mean of the pixels around its point.
+    """Soft attention: each sample is a Gaussian-weighted mean of the pixels around its point.
 
-    The kernel is isotropic, cut to 5 x 5 pixels around the nearest one; weights are normalised
-    over the pixels that exist.
+    The kernel is isotropic and truncated to 5 x 5 pixels around the nearest one; weights are
+    normalised over the pixels inside the map.
 
     Args:
-        features: The map to read from.
-        theta: Where the kernels' centres lie.
+        features: Feature map.
+        theta: Normalised crop coordinates to normalised map coordinates, for the kernels' centres.
         size: Side of the crop [px].
         sigma: Standard deviation [map px], positive; learned.
 
@@ -140,7 +140,7 @@ def gaussian(
 
 
 def _kernel(position: Tensor, offsets: Tensor, length: int, sigma: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixel indices (clamped) and normalised weights of the taps along one axis."""
+    """Returns pixel indices (clamped) and normalised weights of the taps along one axis."""
     indices = position.round()[..., None] + offsets
     exists = (indices >= 0) & (indices <= length - 1)
     distance = position[..., None] - indices
@@ -154,7 +154,7 @@ def _precise(theta: Tensor) -> Tensor:
 
 
 def _indices(features: Tensor, theta: Tensor, size: int) -> Float[Tensor, "b k k 2"]:
-    """Pixel indices (centres at integers) in the map at which each crop pixel reads."""
+    """Returns the position in the map that each crop pixel samples, in pixel indices."""
     h, w = features.shape[-2:]
     grid = pixel_centres(size, theta).reshape(1, size * size, 2).expand(theta.shape[0], -1, -1)
     points = apply(theta, grid).unflatten(1, (size, size))  # b k*k 2 -> b k k 2

@@ -1,1 +1,1 @@
-"""What training minimises: functions of predictions and truth, and one place for the choices."""
+"""Losses: functions of predictions and ground truth, and their configuration."""

@@ -1,4 +1,4 @@
-"""The choices that the paper leaves open, in one place: which terms, how heavy, which shape."""
+"""Settings of the loss that the paper does not specify: weights of the terms, and their shape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,22 +11,24 @@ from amesh.errors import UserError
 class LossConfig:
     """Weights and shape of the loss.
 
-    Every distance is measured in percent of the face's size (`amesh.losses.points.face_size`), so
-    that large and small faces count alike and the terms compare with the metrics.
+    Distances are measured in percent of the face's size (`amesh.losses.points.face_size`), so
+    that large and small faces count equally and the terms are comparable to the metrics.
 
     Attributes:
         mesh: Weight of x and y of the mesh submodel's points.
         region: Weight of x and y of each region's output.
-        regions: Weights of single outputs (`lips`, `right_iris`, ...) where they differ.
-        z: Weight of the mesh's z. Half: its labels come from models, not from people.
-        theta: Weight of the crops' places, where the network places them itself.
+        regions: Weights of individual outputs (`lips`, `right_iris`, ...) that differ from
+            `region`.
+        z: Weight of the mesh's z. Half by default, because its labels come from models, not from
+            people.
+        theta: Weight of the crops' positions, for networks that predict them.
         face: Weight of the face flag.
-        shape: How a distance becomes a loss. `wing` weighs small errors up, which matter where
-            landmarks already fit to a percent or two; `l1` is the distance, `l2` its square.
-        wing_width: Distance below which `wing` is a logarithm [% of the face's size].
-        wing_curvature: How sharply: the smaller, the steeper near zero [% of the face's size].
-        relative_z: Compare z without its mean in the face: sources put its zero at different
-            places.
+        shape: How a distance becomes a loss. `wing` emphasises small errors, which matter once
+            landmarks fit to within a percent or two; `l1` is the distance, `l2` its square.
+        wing_width: Distance below which `wing` is logarithmic [% of the face's size].
+        wing_curvature: Smaller values make `wing` steeper near zero [% of the face's size].
+        relative_z: Whether to subtract the mean error of z over the face, because sources place
+            the zero of z differently.
     """
 
     mesh: float = 1.0
@@ -41,18 +43,22 @@ class LossConfig:
     relative_z: bool = True
 
     def __post_init__(self) -> None:
-        """Refuses weights and widths without meaning."""
+        """Checks the weights and widths.
+
+        Raises:
+            UserError: A weight is negative, or a width is not positive.
+        """
         named = {
             **{name: getattr(self, name) for name in ("mesh", "region", "z", "theta", "face")},
             **{f"regions.{name}": weight for name, weight in self.regions.items()},
         }
         for name, weight in named.items():
-            if not weight >= 0:  # also not a number
-                raise UserError(f"losses: {name} is {weight}; a weight is 0 or more")
+            if not weight >= 0:  # this also catches NaN
+                raise UserError(f"losses: {name} is {weight}; a weight must be 0 or more")
         if not (self.wing_width > 0 and self.wing_curvature > 0):
-            raise UserError("losses: wing_width and wing_curvature have to be above 0")
+            raise UserError("losses: wing_width and wing_curvature must be above 0")
 
     def weight(self, term: str) -> float:
-        """Weight of a term by its name in the logs: `mesh`, `z`, `face`, or a region's output."""
+        """Returns the weight of a term by its name in the logs, such as `mesh`, `z` or `lips`."""
         fixed = {"mesh": self.mesh, "z": self.z, "theta": self.theta, "face": self.face}
         return fixed[term] if term in fixed else self.regions.get(term, self.region)

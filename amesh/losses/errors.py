@@ -1,4 +1,7 @@
-"""Errors to watch while training: in percent, on whatever is labelled. Tables: `evaluation`."""
+"""Errors that are logged during training, in percent, over all labelled points.
+
+The reported tables come from `amesh.evaluation`.
+"""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,11 +17,11 @@ _TINY = 1e-6
 def normalised_errors(
     output: MeshOutput, batch: Batch, network: MeshConfig
 ) -> dict[str, tuple[Float[Tensor, ""], Float[Tensor, ""]]]:
-    """Mean distances in x and y with their weights, as a running mean takes them.
+    """Returns mean errors in x and y, each with its total weight for a running mean.
 
-    `nme` is over all landmarks by the face's size; `nme/REGION` over that region's by the distance
-    of its anchors (the corners of the lips, of the eye), irises included; `face_accuracy` counts
-    right flags.
+    `nme` averages all landmarks, relative to the face's size; `nme/REGION` averages that region's
+    landmarks and iris, relative to the distance of its anchors (the corners of the lips or the
+    eye); `face_accuracy` is the share of correct flags.
     """
     batch = counted(batch)
     distance = (output.landmarks - batch.landmarks)[..., :2].square().sum(-1).sqrt()
@@ -40,7 +43,7 @@ def normalised_errors(
 
 
 def face_errors(output: MeshOutput, batch: Batch, network: MeshConfig) -> Float[Tensor, " b"]:
-    """Mean distance of each face's landmarks by its size [%]; 0 where nothing is labelled."""
+    """Returns each face's mean error relative to its size [%]; 0 if nothing is labelled."""
     batch = counted(batch)
     distance = (output.landmarks - batch.landmarks)[..., :2].square().sum(-1).sqrt()
     distance = distance.where(batch.weight_xy > 0, 0.0)

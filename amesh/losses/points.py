@@ -1,7 +1,7 @@
-"""Losses of points: distances in percent of the face's size, weighted point by point.
+"""Losses of points: distances in percent of the face's size, with a weight for each point.
 
-A weight of 0 means unlabelled: whatever stands there, not-a-number included, reaches neither the
-loss nor a gradient.
+A weight of 0 means unlabelled: the coordinates of such a point, even NaN, affect neither the loss
+nor any gradient.
 """
 
 import math
@@ -14,10 +14,10 @@ from amesh.geometry.picking import pick
 from amesh.losses.config import LossConfig
 from amesh.losses.reduction import Weighted
 
-# Squared length below which a distance has no direction; keeps the gradient of 0 finite.
+# Added to squared lengths to keep the gradient finite at 0.
 _TINY = 1e-12
-# A face shows its eyes at least this much closer than the mean face in a well-cut crop, unless the
-# label says nothing useful about its size: a profile whose z is unlabelled, a missing eye.
+# Smallest face size, relative to that of the mean face in a well-cut crop. Labels give smaller
+# values only if they say nothing useful about the size: a profile without z, or a missing eye.
 _SMALLEST = 0.5
 
 
@@ -28,17 +28,17 @@ def face_size(
     anchors: tuple[int, int],
     usual: float,
 ) -> Float[Tensor, " b"]:
-    """What errors are divided by: the 3-D distance of the anchors, the outer corners of the eyes.
+    """Returns the length that normalises errors: the 3-D distance of the outer eye corners.
 
-    Where z is unlabelled the distance is the one seen; where an anchor is, it is `usual`. It is
-    never less than half of `usual`, so that no face weighs without bounds.
+    If z is unlabelled, the distance in the image is used; if an anchor is unlabelled, `usual`. The
+    result is at least half of `usual`, which bounds the weight of any face.
 
     Args:
-        landmarks: True landmarks [px].
-        weight_xy: Weights of their x and y.
-        weight_z: Weights of their z.
-        anchors: The two landmarks.
-        usual: Their distance in a usual face [px].
+        landmarks: Ground truth [px].
+        weight_xy: Weights of x and y.
+        weight_z: Weights of z.
+        anchors: The outer corners of the eyes.
+        usual: Their distance in a typical face [px].
     """
     first, second = anchors
     line = landmarks[:, second] - landmarks[:, first]  # b 3
@@ -50,7 +50,7 @@ def face_size(
 
 
 def shaped(error: Float[Tensor, "*s"], config: LossConfig) -> Float[Tensor, "*s"]:
-    """Distances [%] to losses by the config's shape; `wing` is continuous where its parts meet."""
+    """Converts distances [%] to losses by the config's shape; `wing` is continuous."""
     if config.shape == "l1":
         return error
     if config.shape == "l2":
@@ -68,11 +68,11 @@ def xy_term(
     size: Float[Tensor, " b"],
     config: LossConfig,
 ) -> Weighted:
-    """Loss of x and y.
+    """Computes the loss of x and y.
 
     Args:
-        predicted: Points [px].
-        truth: Where they should be [px].
+        predicted: Predicted points [px].
+        truth: Ground truth [px].
         weight: Weights of the points.
         size: The face's size [px].
         config: The shape of the loss.
@@ -89,7 +89,7 @@ def z_term(
     size: Float[Tensor, " b"],
     config: LossConfig,
 ) -> Weighted:
-    """Loss of z, in the unit of x; without the mean difference if the config says so."""
+    """Computes the loss of z, in the unit of x; without the mean error if `relative_z` is set."""
     error = predicted - _labelled(truth, predicted, weight)
     if config.relative_z:
         mean = (error * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=_TINY)
@@ -106,13 +106,13 @@ def theta_term(
     input_size: int,
     config: LossConfig,
 ) -> Weighted:
-    """Loss of the crops' places: how far their corners lie from where they should.
+    """Computes the loss of the crops' positions from the distances of their corners.
 
-    All six numbers of theta, shear included, move a corner, and are so compared in one unit.
+    All six numbers of theta, including shear, move the corners, so this compares them in one unit.
 
     Args:
-        predicted: Thetas of the network.
-        truth: Thetas that the true landmarks give.
+        predicted: Thetas predicted by the network.
+        truth: Thetas computed from the ground truth.
         weight: Weights of the crops.
         size: The face's size [px].
         input_size: Side of the picture that normalised coordinates span [px].
@@ -131,5 +131,5 @@ def _length(difference: Float[Tensor, "*b d"]) -> Float[Tensor, "*b"]:
 
 
 def _labelled(truth: Tensor, predicted: Tensor, weight: Tensor) -> Tensor:
-    """The truth where there is one; elsewhere the prediction itself, which is no error."""
+    """Returns the ground truth where labelled, and the prediction elsewhere (an error of 0)."""
     return torch.where(weight > 0, truth, predicted.detach())

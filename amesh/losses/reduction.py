@@ -1,8 +1,7 @@
-"""From weighted sums to one loss, such that several processes make what one would.
+"""Reduces weighted sums to one loss that does not depend on the number of processes.
 
-DDP averages gradients over ranks. A rank that divided by its own weights would give labels a
-heavier say where they are few; so the divisor is the sum over all ranks, and times their number,
-which the average takes out again.
+DDP averages gradients over ranks. If each rank divided by its own weights, labels would count more
+on ranks with few of them. The divisor is therefore the mean weight per rank.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from torch import Tensor, distributed
 
 
 class Weighted(NamedTuple):
-    """A weighted mean that has not been divided yet.
+    """The numerator and denominator of a weighted mean.
 
     Attributes:
         total: Sum of the weighted losses.
@@ -26,12 +25,13 @@ class Weighted(NamedTuple):
 
 
 def means(terms: Mapping[str, Weighted]) -> dict[str, Float[Tensor, ""]]:
-    """This process's part of each term's mean over all processes; 0 where nothing is labelled.
+    """Returns this process's part of each term's mean; 0 if nothing is labelled.
 
-    The mean of the parts over the ranks is the mean over all samples. One exchange for all terms.
+    The mean of the parts over the ranks is the mean over all samples. All terms share one
+    all-reduce.
     """
     weights = summed(torch.stack([term.weight for term in terms.values()]))
-    # Without any weight the total is 0 too: 0 / 1.
+    # Without any weight, the total is 0 too: the result is 0 / 1.
     divisors = torch.where(weights > 0, weights, 1.0) / _ranks()
     return {
         name: term.total / divisor
@@ -42,21 +42,21 @@ def means(terms: Mapping[str, Weighted]) -> dict[str, Float[Tensor, ""]]:
 def combined(
     parts: Mapping[str, Float[Tensor, ""]], weight: Callable[[str], float]
 ) -> Float[Tensor, ""]:
-    """The loss: its parts by their weights.
+    """Returns the loss: the weighted sum of its parts.
 
-    A part of weight 0 stays in the sum, so that every parameter has a gradient, as DDP expects.
+    Parts of weight 0 stay in the sum so that every parameter has a gradient, as DDP requires.
     """
     return torch.stack([weight(name) * part for name, part in parts.items()]).sum()
 
 
 def averaged(parts: Mapping[str, Float[Tensor, ""]]) -> dict[str, Float[Tensor, ""]]:
-    """The parts' mean over the ranks, for the log; one exchange for all of them."""
+    """Returns the parts' means over the ranks, for logging, using one all-reduce."""
     values = summed(torch.stack([part.detach() for part in parts.values()])) / _ranks()
     return dict(zip(parts, values.unbind(), strict=True))
 
 
 def summed(values: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
-    """The sum over the ranks, without a gradient."""
+    """Sums over the ranks, without a gradient."""
     values = values.detach().clone()
     if _ranks() > 1:
         distributed.all_reduce(values)

@@ -1,4 +1,4 @@
-"""All terms of the loss of one batch, by name."""
+"""The terms of the loss of one batch, by name."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -22,16 +22,16 @@ def batch_terms(
     network: MeshConfig,
     config: LossConfig,
 ) -> dict[str, Weighted]:
-    """The terms: `mesh`, each region's outputs, `z`, `theta` (networks with regions), `face`.
+    """Computes the terms: `mesh`, each region's outputs, `z`, `theta` (with regions), `face`.
 
     Args:
-        output: What the network said.
-        batch: The truth. A picture without a face has no weights, only a flag.
-        true_thetas: Where the regions should look.
-        theta_weight: Which of these count: 0 where the region is not labelled as a whole, and
-            where the network was told to look instead of choosing.
-        network: Which landmarks the network predicts.
-        config: The choices.
+        output: Output of the network.
+        batch: Ground truth. Samples without a face have a flag but no point weights.
+        true_thetas: Crops of the regions by the ground truth.
+        theta_weight: Weights of the crops: 0 if the region is not completely labelled, or if its
+            crop was given to the network instead of predicted.
+        network: Determines which landmarks are predicted.
+        config: Settings of the loss.
     """
     batch = counted(batch)
     size = sizes(batch, network)
@@ -55,13 +55,13 @@ def batch_terms(
 
 
 def counted(batch: Batch) -> Batch:
-    """The batch without the weights of samples that only fill it up (index below 0)."""
+    """Sets the weights of padding samples (index below 0) to 0."""
     real = (batch.index >= 0).to(batch.weight_xy)[:, None]
     return batch._replace(weight_xy=batch.weight_xy * real, weight_z=batch.weight_z * real)
 
 
 def sizes(batch: Batch, network: MeshConfig) -> Float[Tensor, " b"]:
-    """Size of each face [px]; see `amesh.losses.points.face_size`."""
+    """Returns the size of each face [px]; see `amesh.losses.points.face_size`."""
     anchors = network.load_topology().anchors
     first, second = anchors
     template = template_in_crop(network)[0]

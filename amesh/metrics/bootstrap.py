@@ -1,7 +1,7 @@
-"""Percentile bootstrap intervals of means and of their changes. NumPy, seeded, no I/O.
+"""Percentile bootstrap intervals of means and of changes between means; seeded.
 
-Faces of one person are not independent. Where `groups` names the person of each value, whole
-persons are drawn, and the interval is as wide as it has to be.
+Faces of one person are not independent. If `groups` gives the person of each value, persons are
+resampled instead of faces, which widens the interval as it should.
 """
 
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from jaxtyping import Float, Int
 
 from amesh.metrics.confidence import LEVEL, RESAMPLES
 
-# Numbers drawn at a time: bounds the memory that many resamples of many values take.
+# Random numbers drawn at a time; limits memory.
 _CHUNK = 4_000_000
 
 
 class Interval(NamedTuple):
-    """An estimate and its interval; not-a-number where there is nothing to tell it from."""
+    """An estimate and its confidence interval; NaN where there are too few data."""
 
     value: float
     low: float
@@ -31,14 +31,18 @@ def mean_interval(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """The mean of the values.
+    """Returns the mean of the values and its interval.
 
     Args:
-        values: One for each face.
-        groups: The person (or other unit to draw) of each value; each value its own by default.
-        resamples: How many times to draw.
-        level: Share of the drawn means inside the interval.
-        seed: Of the random numbers; the same seed draws the same units.
+        values: One value per face.
+        groups: Person (or other unit to resample) of each value; by default, each value is a
+            unit of its own.
+        resamples: Number of bootstrap resamples.
+        level: Share of the resampled means inside the interval.
+        seed: Random seed; the same seed draws the same units.
+
+    Raises:
+        ValueError: A value is NaN.
     """
     sums = _sums(groups, np.ones_like(values), values)
     count, total = _draw(sums, resamples, seed)
@@ -54,7 +58,11 @@ def paired_change(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """mean(new) / mean(old) - 1 [%], both measured on the same faces; negative is better."""
+    """Returns mean(new) / mean(old) - 1 [%], measured on the same faces; negative is better.
+
+    Raises:
+        ValueError: A value is NaN.
+    """
     sums = _sums(groups, old, new)
     before, after = _draw(sums, resamples, seed)
     if not len(old) or old.sum() == 0:
@@ -68,23 +76,23 @@ def paired_change(
 def _sums(
     groups: Int[np.ndarray, " n"] | None, *columns: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "c g"]:
-    """The columns summed over each group."""
+    """Sums each column over each group."""
     table = np.stack(columns).astype(np.float64)
     if np.isnan(table).any():
-        raise ValueError("a value is not a number: leave missed faces out before asking for a mean")
+        raise ValueError("a value is not a number: leave missed faces out before computing a mean")
     if groups is None:
         return table
     names, index = np.unique(groups, return_inverse=True)
     sums = [np.bincount(index, weights=row, minlength=len(names)) for row in table]
-    return np.stack(sums).astype(np.float64)  # of nothing, bincount makes integers
+    return np.stack(sums).astype(np.float64)  # without values, bincount returns integers
 
 
 def _draw(
     sums: Float[np.ndarray, "c g"], resamples: int, seed: int | list[int]
 ) -> Float[np.ndarray, "c resamples"]:
-    """The columns summed over as many groups as there are, drawn with replacement, many times."""
+    """Resamples the groups with replacement and returns the columns' sums of each resample."""
     units = sums.shape[1]
-    if units < 2:  # one unit says nothing about the spread between units
+    if units < 2:  # one unit carries no information about the spread between units
         return np.full((len(sums), resamples), np.nan)
     generator = np.random.default_rng(seed)
     step = max(_CHUNK // units, 1)

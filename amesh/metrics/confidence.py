@@ -1,5 +1,5 @@
-"""How confidence intervals are made unless a caller says otherwise."""
+"""Default settings of confidence intervals."""
 
-# Bootstrap resamples, and the share of them that an interval covers.
+# Number of bootstrap resamples, and the share of them inside an interval.
 RESAMPLES = 2000
 LEVEL = 0.95

@@ -1,28 +1,35 @@
-"""What the errors of many faces come to: failure rate and area under the curve. NumPy, no I/O."""
+"""Summaries of the errors of many faces: failure rate and area under the curve."""
 
 import numpy as np
 from jaxtyping import Float
 
 
 def failure_rate(errors: Float[np.ndarray, " n"], threshold: float) -> float:
-    """FR@t: share of faces whose error exceeds the threshold [%].
+    """Returns FR@t, the share of faces whose error exceeds the threshold [%].
 
     Args:
-        errors: One for each face; infinite for a face that was missed.
-        threshold: In the unit of the errors. An error equal to it is no failure.
+        errors: One error per face; infinite for a missed face.
+        threshold: Threshold in the unit of the errors. An error equal to it is not a failure.
+
+    Raises:
+        ValueError: The threshold is not above 0, or an error is NaN.
     """
     _check(errors, threshold)
     return float(100 * np.mean(errors > threshold)) if len(errors) else float("nan")
 
 
 def area_under_curve(errors: Float[np.ndarray, " n"], threshold: float) -> float:
-    """AUC@t: area under the cumulative error curve from 0 to the threshold, over the threshold [%].
+    """Returns AUC@t, the area under the cumulative error curve up to the threshold [%].
 
-    Exact: each face adds a step of 1/n at its own error, hence an area of (threshold - error) / n.
+    The area is divided by the threshold. It is exact: each face adds a step of 1/n at its error,
+    that is, an area of (threshold - error) / n.
 
     Args:
-        errors: One for each face; infinite for a face that was missed.
-        threshold: In the unit of the errors.
+        errors: One error per face; infinite for a missed face.
+        threshold: Threshold in the unit of the errors.
+
+    Raises:
+        ValueError: The threshold is not above 0, or an error is NaN.
     """
     _check(errors, threshold)
     if not len(errors):

@@ -1,14 +1,14 @@
-"""How much landmarks tremble from frame to frame. NumPy, double precision, no I/O.
+"""Jitter: how much landmarks shake from frame to frame. NumPy, double precision.
 
 The second difference over time, `a[t] = q[t-1] - 2 p[t] + q[t+1]`, is zero for landmarks at rest
-or in even motion: what is left is the high-frequency part. `q` are the neighbouring frames, brought
-onto frame t by the similarity (shift, turn, scale) of least squares over all landmarks, so that a
-head in motion does not count. Errors of single frames that are independent and have a root mean
-square r give `a` one of sqrt(6) r, hence
+or in uniform motion, so only high-frequency motion remains. `q` are the neighbouring frames,
+aligned to frame t by the least-squares similarity (shift, rotation, scale) over all landmarks, so
+that head motion does not count. Independent errors of single frames with root mean square r give
+`a` a root mean square of sqrt(6) r. Hence
 
     jitter[t] = |a[t]| / sqrt(6) / length[t]
 
-is how far a landmark lies from its place by chance, in the unit of the length.
+estimates the random error of a landmark in one frame, relative to the length.
 """
 
 import numpy as np
@@ -18,11 +18,14 @@ from jaxtyping import Float
 def landmark_jitter(
     track: Float[np.ndarray, "t n 2"], length: Float[np.ndarray, " t"]
 ) -> Float[np.ndarray, "u n"]:
-    """Jitter of each landmark in each frame but the first and the last [%], u = t - 2.
+    """Returns the jitter of each landmark in all frames but the first and last [%], u = t - 2.
 
     Args:
         track: Landmarks of one face over time [px].
-        length: What they are measured by, such as the distance between the eyes [px].
+        length: Normalising length, such as the distance between the eyes [px].
+
+    Raises:
+        ValueError: There are fewer than three frames.
     """
     _check(track)
     now = track[1:-1]
@@ -33,7 +36,11 @@ def landmark_jitter(
 def face_jitter(
     track: Float[np.ndarray, "t n 2"], length: Float[np.ndarray, " t"]
 ) -> Float[np.ndarray, " u"]:
-    """Jitter of the middle of all landmarks, which the similarity takes out of the others [%]."""
+    """Returns the jitter of the landmarks' centroid, which `landmark_jitter` aligns away [%].
+
+    Raises:
+        ValueError: There are fewer than three frames.
+    """
     _check(track)
     middle = track.mean(1)
     second = middle[:-2] - 2 * middle[1:-1] + middle[2:]
@@ -43,7 +50,7 @@ def face_jitter(
 def onto(
     points: Float[np.ndarray, "t n 2"], target: Float[np.ndarray, "t n 2"]
 ) -> Float[np.ndarray, "t n 2"]:
-    """Points moved, turned and scaled so that they lie closest to others, frame by frame."""
+    """Aligns points to the target by the least-squares similarity, frame by frame."""
     source, wanted = points @ (1, 1j), target @ (1, 1j)  # complex numbers x + iy
     middle = wanted.mean(-1, keepdims=True)
     source, wanted = source - source.mean(-1, keepdims=True), wanted - middle
@@ -54,4 +61,4 @@ def onto(
 
 def _check(track: Float[np.ndarray, "t n 2"]) -> None:
     if len(track) < 3:
-        raise ValueError(f"expected 3 frames or more, found {len(track)}")
+        raise ValueError(f"expected 3 or more frames, found {len(track)}")

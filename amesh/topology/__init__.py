@@ -1,4 +1,4 @@
-"""Facts about landmark schemes: NumPy and JSON only."""
+"""Landmark schemes: indices, regions, contours, mirroring and the mean face."""
 
 from amesh.topology.scheme import Iris, Region, Topology, load, parse, portable
 

@@ -1,8 +1,8 @@
-"""How the square that a network looks at follows from its landmarks, and from a detected face.
+"""How a network's crop, a square, is determined from landmarks and from a detected face.
 
-Training cuts crops by the landmarks of its annotations; a picture is read by the box of a face that
-the detector found. Both have to be the same square, or a network runs on crops that it never saw.
-A scheme of fewer landmarks than a whole face says for each how its square lies.
+Training crops by the annotated landmarks; running crops by the box from the face detector. Both must
+give the same square, or the network runs on crops unlike those it was trained on. A scheme whose
+landmarks do not cover the whole face therefore states a rule for each.
 """
 
 import json
@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-# What the two squares may differ by on the mean face: shares of the side.
+# Largest difference of the two squares on the mean face [sides].
 _APART = 0.1
 
 
 class RoiRule(NamedTuple):
-    """How a region of interest follows from a box.
+    """How a region of interest is determined from a box.
 
     Attributes:
-        scale: Side of the square over the longer side of the box.
-        shift: From the centre of the box to that of the square, right and down in the turned
-            square [longer sides of the box].
+        scale: Ratio of the square's side to the longer side of the box.
+        shift: Offset of the square's centre from the box's, right and down in the rotated square
+            [longer sides of the box].
     """
 
     scale: float = 1.5
@@ -30,11 +30,11 @@ class RoiRule(NamedTuple):
 
 
 class RoiRules(NamedTuple):
-    """Two ways to one square.
+    """The two rules that must give the same square.
 
     Attributes:
-        from_landmarks: From the box around all landmarks.
-        from_detection: From the box of a whole face, as the detector finds it.
+        from_landmarks: Applies to the box around all landmarks.
+        from_detection: Applies to the detector's box of a whole face.
     """
 
     from_landmarks: RoiRule
@@ -58,7 +58,7 @@ def parse(entry: Mapping[str, Any]) -> RoiRules:
         right, down = entry[name].get("shift", (0.0, 0.0))
         rule = RoiRule(float(entry[name]["scale"]), (float(right), float(down)))
         if not rule.scale > 0:
-            raise ValueError(f"roi: scale of {name} is {rule.scale}; it has to be above 0")
+            raise ValueError(f"roi: scale of {name} is {rule.scale}; it must be above 0")
         rules.append(rule)
     return RoiRules(*rules)
 
@@ -66,15 +66,15 @@ def parse(entry: Mapping[str, Any]) -> RoiRules:
 def suggested(
     template: Float[np.ndarray, "n 3"], face: Float[np.ndarray, "m 3"], rule: RoiRule | None = None
 ) -> str:
-    """The `roi` entry that goes with a rule for landmarks, as a line of JSON.
+    """Returns the `roi` entry for a rule for landmarks, as a line of JSON.
 
-    The detector's box is taken for the box of the 478 landmarks. On 151 faces in pictures, the
-    centres of the two were 3 % of the side apart and the detector's box was 5 % smaller (medians).
+    It assumes that the detector's box is the box of the 478 landmarks. On 151 faces in pictures,
+    their centres were 3 % of the side apart, and the detector's box was 5 % smaller (medians).
 
     Args:
         template: The scheme's landmarks on the mean face.
         face: The 478 landmarks on it.
-        rule: How the square follows from the scheme's landmarks.
+        rule: The rule for the scheme's landmarks.
     """
     rule = rule or RoiRule()
     square, whole = _square(_box(template), rule), _box(face)
@@ -86,7 +86,7 @@ def suggested(
 def disagreement(
     rules: RoiRules, template: Float[np.ndarray, "n 3"], face: Float[np.ndarray, "m 3"]
 ) -> str | None:
-    """What is wrong with rules that lead to different squares on the mean face, if they do."""
+    """Describes how the squares of the two rules differ on the mean face; None if they agree."""
     trained, run = _square(_box(template), rules[0]), _square(_box(face), rules[1])
     away = float(np.linalg.norm(trained.centre - run.centre)) / trained.side
     ratio = run.side / trained.side
@@ -94,7 +94,7 @@ def disagreement(
         return None
     return (
         f"roi: on the mean face, the square from a detection is {ratio:.2f} times as large as that "
-        f"from landmarks and {100 * away:.0f} % of its side away; they agree with "
+        f"from landmarks and {100 * away:.0f} % of its side away; to make them agree, use "
         + suggested(template, face, rules.from_landmarks)
     )
 

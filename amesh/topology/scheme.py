@@ -1,7 +1,7 @@
-"""A topology: which landmarks there are and how they hang together. One data file per scheme.
+"""A topology describes a landmark scheme: its points and how they belong together.
 
-`face478` is the scheme of the Attention Mesh. A team's own scheme is another JSON file with the
-same keys; the networks, the losses and the drawing build from whatever file they are given.
+Each scheme is one JSON file. `face478` is the scheme of the Attention Mesh. Other schemes are
+files with the same keys; networks, losses and drawing work with any of them.
 """
 
 import json
@@ -33,7 +33,7 @@ class Iris:
     Attributes:
         name: Name of the output, such as `right_iris`.
         indices: Landmarks in the order of the output: the centre, then points on the outline.
-        z_from: Landmarks whose mean z is the z of the iris where the mesh head predicts none.
+        z_from: Landmarks whose mean z serves as the z of the iris if the mesh head predicts none.
     """
 
     name: str
@@ -43,12 +43,13 @@ class Iris:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the face that a region submodel refines.
+    """A part of the face that a submodel refines.
 
     Attributes:
         name: Name of the output, such as `lips`. Left and right are the subject's.
         indices: Landmarks in the order of the region's output.
-        anchors: Two landmarks whose line is horizontal in the region's crop, image-left one first.
+        anchors: Two landmarks that lie on a horizontal line in the region's crop, image-left one
+            first.
         iris: The iris that this region's submodel also predicts, if any.
     """
 
@@ -73,16 +74,17 @@ class Topology:
         points: Number of landmarks n.
         regions: Regions that a network refines unless its config says otherwise, in the order of
             its outputs.
-        anchors: Two landmarks that give the roll of the face, image-left one first.
+        anchors: Two landmarks that define the roll of the face, image-left one first.
         contours: Named polylines for drawing; a closed one ends with its first landmark.
-        triangles: The surface, counter-clockwise or not as the source has it.
+        triangles: The surface; the winding order is the source's.
         mirror: `mirror[i]` is the landmark that landmark i becomes in a mirrored picture.
-        normalisers: Named pairs of landmarks whose distance normalises an error.
-        maps: Named maps to foreign schemes; each point is a weighted mean of landmarks.
+        normalisers: Named pairs of landmarks whose distance normalises errors.
+        maps: Named maps to other schemes, in which each point is a weighted mean of landmarks.
         template: A mean face: x right, y down, z away from the camera, outer eye corners at
-            distance 1, their middle at the origin.
-        roi: How the network's crop follows from landmarks and from a detected face; None in a file
-            that does not say so, which can be neither trained nor run with a detector.
+            distance 1, their midpoint at the origin.
+        roi: How the crop of the network is determined from landmarks and from a detected face;
+            None if the file does not say. Such a topology can neither be trained nor run with a
+            detector.
 
     Examples:
         >>> topology = load("face478")
@@ -127,7 +129,7 @@ class Topology:
 
     @property
     def edges(self) -> Int[np.ndarray, "e 2"]:
-        """Every edge of the triangles once, smaller landmark first."""
+        """Each edge of the triangles once, smaller landmark first."""
         if not len(self.triangles):
             return np.zeros((0, 2), dtype=np.int64)
         pairs = self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
@@ -135,7 +137,7 @@ class Topology:
 
     @property
     def irises(self) -> tuple[Iris, ...]:
-        """The irises, in the order of the regions that hold them."""
+        """The irises, in the order of their regions."""
         return tuple(region.iris for region in self.regions if region.iris is not None)
 
     @property
@@ -145,23 +147,23 @@ class Topology:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name that `indices` takes: irises, contours and regions."""
+        """All names that `indices` accepts: irises, contours and regions."""
         irises, regions = ([part.name for part in parts] for parts in (self.irises, self.regions))
         return tuple(dict.fromkeys([*irises, *self.contours, *regions]))
 
     def indices(self, name: str) -> tuple[int, ...]:
-        """The landmarks of a named part of the face, each once.
+        """Returns the landmarks of a named part of the face, each once.
 
         An iris starts with its centre. A contour's landmarks follow its line; a region's are in
-        the order of the region's output. Where a contour and a region share a name, as
-        `right_eye` does, the contour is meant.
+        the order of the region's output. If a contour and a region share a name, such as
+        `right_eye`, the contour takes precedence.
 
         Examples:
             >>> load().indices("right_iris")
             (468, 469, 470, 471, 472)
 
         Raises:
-            UserError: Nothing has this name; the message lists what there is.
+            UserError: No part has this name; the message lists the parts.
         """
         for part in self.irises:
             if part.name == name:
@@ -176,9 +178,10 @@ class Topology:
         )
 
     def has_landmarks_of(self, other: "Topology") -> bool:
-        """Whether landmark i is the same point of the face in both, whatever else differs.
+        """Tells whether each landmark is the same point of the face in both topologies.
 
-        That is so for one name, and for a copy under another name: same mirror, same mean face.
+        This holds if they have the same name, and for a copy under another name, which has the
+        same mirror and mean face.
         """
         if self.points != other.points:
             return False
@@ -188,7 +191,11 @@ class Topology:
         )
 
     def map_matrix(self, name: str) -> Float[np.ndarray, "k n"]:
-        """The matrix that takes our landmarks to the points of scheme `name`."""
+        """Returns the matrix from landmarks to the points of scheme `name`.
+
+        Raises:
+            UserError: There is no map to this scheme.
+        """
         if name not in self.maps:
             known = ", ".join(sorted(self.maps)) or "none"
             raise UserError(f"topology {self.name} has no map to scheme {name!r}; it has: {known}")
@@ -201,7 +208,7 @@ class Topology:
     def map_points(
         self, landmarks: Float[np.ndarray, "*b n d"], name: str
     ) -> Float[np.ndarray, "*b k d"]:
-        """Landmarks of this topology expressed in the foreign scheme `name`.
+        """Converts landmarks of this topology to the points of scheme `name`.
 
         Examples:
             >>> topology = load("face478")
@@ -213,9 +220,9 @@ class Topology:
 
 @cache
 def load(name_or_path: str = "face478") -> Topology:
-    """Reads a topology by the name of a shipped scheme, by the path of a JSON file, or from JSON.
+    """Loads a topology from the name of a shipped scheme, the path of a JSON file, or JSON text.
 
-    The JSON text itself is how a weights file carries a scheme of its own; see `portable`.
+    Weights files embed a custom scheme as JSON text; see `portable`.
 
     Examples:
         >>> load().name
@@ -224,14 +231,14 @@ def load(name_or_path: str = "face478") -> Topology:
         68
 
     Raises:
-        UserError: There is no such scheme, or the file breaks a rule of the format.
+        UserError: There is no such scheme, or the file is not valid.
     """
     shipped = {entry.name.removesuffix(".json"): entry for entry in _SHIPPED.iterdir()}
     inline = name_or_path.startswith("{")
     if not inline and name_or_path not in shipped and not Path(name_or_path).is_file():
         raise UserError(
-            f"no topology {name_or_path!r}: shipped are {', '.join(sorted(shipped))}, "
-            "or give the path of a JSON file"
+            f"no topology {name_or_path!r}: use one of {', '.join(sorted(shipped))}, "
+            "or the path of a JSON file"
         )
     where = "of the weights file" if inline else name_or_path
     try:
@@ -246,7 +253,7 @@ def load(name_or_path: str = "face478") -> Topology:
 
 
 def portable(name_or_path: str) -> str:
-    """What `load` takes anywhere: a shipped scheme's name, or the JSON text of an own one."""
+    """Returns a scheme as `load` accepts it on any machine: a shipped name, or JSON text."""
     path = Path(name_or_path)
     if name_or_path.startswith("{") or not path.is_file():
         return name_or_path
@@ -254,18 +261,18 @@ def portable(name_or_path: str) -> str:
 
 
 def parse(data: Mapping[str, Any]) -> Topology:
-    """Builds a topology from parsed JSON and checks that its parts agree.
+    """Builds a topology from parsed JSON and checks that it is consistent.
 
     Raises:
         KeyError: A key is missing.
-        ValueError: A list refers to a landmark that is not there, the mirror is not one, or
-            training and running would cut different crops.
+        ValueError: A list refers to a landmark that does not exist, `mirror` is not its own inverse,
+            or training and running would use different crops.
     """
     n = int(data["points"])
     mirror = np.array(data["mirror"], dtype=np.int64)
     template = np.array(data["template"], dtype=np.float64).reshape(-1, 3)
     if len(mirror) != n or sorted(mirror) != list(range(n)) or (mirror[mirror] != range(n)).any():
-        raise ValueError(f"mirror is not a list of {n} landmarks that undoes itself")
+        raise ValueError(f"mirror is not a permutation of {n} landmarks that is its own inverse")
     if len(template) != n:
         raise ValueError(f"template has {len(template)} points, expected {n}")
     mirror.setflags(write=False)  # topologies are shared
@@ -312,7 +319,7 @@ def _pair(values: Any) -> tuple[int, int]:
 
 
 def _weighted(entry: int | list[int]) -> tuple[tuple[int, float], ...]:
-    """A point of a foreign scheme: one landmark, or the mean of several."""
+    """Returns a point of another scheme: one landmark, or the mean of several."""
     landmarks = [entry] if isinstance(entry, int) else entry
     return tuple((landmark, 1.0 / len(landmarks)) for landmark in landmarks)
 
@@ -343,16 +350,18 @@ def _check(topology: Topology) -> None:
         outside = [landmark for landmark in landmarks if not 0 <= landmark < n]
         if outside:
             raise ValueError(
-                f"{name} names landmark {outside[0]}, but there are {n} (0 to {n - 1})"
+                f"{name} refers to landmark {outside[0]}, but there are {n} (0 to {n - 1})"
             )
     names = [region.name for region in topology.regions] + [i.name for i in topology.irises]
     for name in names:
         if not name.isidentifier():
-            raise ValueError(f"region name {name!r} is not a plain word; it names an output")
+            raise ValueError(
+                f"region name {name!r} is not a plain word (letters, digits, _): it names an output"
+            )
     irises = {landmark for iris in topology.irises for landmark in iris.indices}
     for iris in topology.irises:
         if irises & set(iris.z_from):
-            raise ValueError(f"iris {iris.name} takes its z from an iris; name points of the mesh")
+            raise ValueError(f"iris {iris.name} takes its z from an iris: use points of the mesh")
     if len(set(names)) != len(names):
         raise ValueError(f"two regions share a name: {', '.join(names)}")
 

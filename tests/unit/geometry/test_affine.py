@@ -9,7 +9,7 @@ def random_affines(count: int = 5) -> torch.Tensor:
     return torch.randn(count, 2, 3, dtype=torch.float64, generator=generator)
 
 
-def test_convention_a_matrix_takes_columns():
+def test_convention_a_matrix_multiplies_columns():
     a = torch.tensor([[[2.0, 3.0, 10.0], [5.0, 7.0, 20.0]]])
     points = torch.tensor([[[1.0, 1.0], [0.0, -1.0]]])
     assert affine.apply(a, points).tolist() == [[[15.0, 32.0], [7.0, 13.0]]]
@@ -22,7 +22,7 @@ def test_convention_compose_applies_the_inner_first():
     torch.testing.assert_close(both, affine.apply(outer, affine.apply(inner, points)))
 
 
-def test_inverse_agrees_with_a_general_solver_and_undoes():
+def test_inverse_agrees_with_a_general_solver_and_inverts():
     a = random_affines()
     square = torch.cat([a, torch.tensor([0.0, 0, 1]).double().expand(5, 1, 3)], 1)
     torch.testing.assert_close(affine.invert(a), torch.linalg.inv(square)[:, :2])
@@ -30,7 +30,7 @@ def test_inverse_agrees_with_a_general_solver_and_undoes():
     torch.testing.assert_close(affine.compose(a, affine.invert(a)), identity)
 
 
-def test_convention_similarity_turns_clockwise_on_the_screen():
+def test_convention_similarity_rotates_clockwise_on_the_screen():
     # x axis turned to point down (y down): then the y axis points left.
     a = affine.similarity(
         torch.tensor([[10.0, 20.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([[2.0, 3.0]])
@@ -47,7 +47,7 @@ def test_gradients():
     assert torch.autograd.gradcheck(affine.compose, (a, b))
 
 
-def test_convention_pixel_centres_lie_half_a_pixel_inside_the_edges():
+def test_convention_pixel_centres_are_half_a_pixel_inside_the_edges():
     centres = pixel_centres(4, torch.zeros(1))
     assert centres.shape == (4, 4, 2)
     assert centres[0, :, 0].tolist() == [-0.75, -0.25, 0.25, 0.75]  # x runs along a row

@@ -17,11 +17,11 @@ def test_convention_pick_is_indexing_with_a_list():
         assert torch.equal(ours, theirs)
 
 
-def test_the_numbers_are_sent_to_the_device_once():
+def test_indices_are_copied_to_the_device_once():
     assert rows((4, 2), "cpu") is rows((4, 2), "cpu")
 
 
-def test_numbers_kept_from_a_validation_serve_training():
+def test_indices_cached_during_validation_work_in_training():
     rows.cache_clear()
     with torch.inference_mode():
         pick(torch.rand(1, 9), (7, 8))
@@ -31,7 +31,7 @@ def test_numbers_kept_from_a_validation_serve_training():
     assert values.grad.sum() == 2
 
 
-def test_an_exported_graph_holds_the_numbers(run_python: Callable[[str], str]):
+def test_an_exported_graph_contains_the_indices(run_python: Callable[[str], str]):
     code = """
 import torch
 from amesh.geometry.picking import pick, rows

@@ -45,7 +45,7 @@ def released_rule(points: torch.Tensor, anchors: torch.Tensor, size: int) -> tor
     return torch.tensor(matrices, dtype=torch.float64)
 
 
-def test_box_rule_is_the_released_operator_written_a_second_time():
+def test_box_rule_matches_a_second_implementation_of_the_released_operator():
     points, anchors = face()
     size, map_size = 16, 48
     pixels, anchor_pixels = (points + 1) * map_size / 2, (anchors + 1) * map_size / 2
@@ -57,7 +57,7 @@ def test_box_rule_is_the_released_operator_written_a_second_time():
 
 
 @pytest.mark.parametrize("rule", ["box", "corners"])
-def test_convention_the_anchors_lie_on_one_row(rule: str):
+def test_convention_anchors_are_on_one_row(rule: str):
     points, anchors = face()
     if rule == "box":
         theta = region.theta_from_box(points, anchors)
@@ -69,14 +69,14 @@ def test_convention_the_anchors_lie_on_one_row(rule: str):
     assert (columns[:, 0] < columns[:, 1]).all()
 
 
-def test_convention_the_box_of_the_points_is_the_crop_over_one_and_a_half():
+def test_convention_points_span_the_crop_over_one_and_a_half():
     points, anchors = face()
     seen = affine.apply(affine.invert(region.theta_from_box(points, anchors)), points)
     torch.testing.assert_close(seen.amin(1), torch.full((3, 2), -1 / 1.5).double())
     torch.testing.assert_close(seen.amax(1), torch.full((3, 2), 1 / 1.5).double())
 
 
-def test_convention_corner_rule_puts_the_anchors_at_the_same_two_places():
+def test_convention_corner_rule_fixes_the_positions_of_the_anchors():
     frame = region.CornerFrame((0.1, -0.2), 2.5)
     places = []
     for seed in range(3):
@@ -97,7 +97,7 @@ def test_convention_corner_rule_puts_the_anchors_at_the_same_two_places():
     )
 
 
-def test_corner_frame_holds_the_measured_points_in_a_square_box():
+def test_corner_frame_encloses_the_measured_points_in_a_square():
     points, anchors = face()
     frame = region.corner_frame(points[0], anchors[0])
     theta = region.theta_from_corners(anchors[:1], frame)

@@ -6,7 +6,7 @@ import torch
 from amesh.geometry import affine, roi
 
 
-def test_convention_a_level_detection_gives_a_level_square_on_the_longer_side():
+def test_convention_roi_of_a_level_face_is_level_and_scales_the_longer_side():
     box = torch.tensor([[10.0, 20.0, 50.0, 80.0]])
     eyes = torch.tensor([[[20.0, 40.0], [40.0, 40.0]]])
     found = roi.from_detection(box, eyes)
@@ -22,7 +22,7 @@ def test_convention_angle_is_clockwise_on_the_screen():
     assert found.angle.item() == pytest.approx(math.pi / 4)
 
 
-def test_convention_crop_corners_land_on_the_corners_of_the_turned_square():
+def test_convention_crop_corners_map_to_the_corners_of_the_rotated_square():
     square = roi.Roi(
         torch.tensor([[100.0, 50.0]]), torch.tensor([20.0]), torch.tensor([math.pi / 2])
     )
@@ -33,7 +33,7 @@ def test_convention_crop_corners_land_on_the_corners_of_the_turned_square():
     torch.testing.assert_close(image, expected, rtol=0, atol=1e-4)
 
 
-def test_landmarks_give_the_roi_of_their_upright_box():
+def test_roi_from_landmarks_uses_their_upright_box():
     points = torch.tensor([[[0.0, 0.0], [10.0, 4.0], [6.0, 20.0]]])
     anchors = points[:, :2]
     found = roi.from_landmarks(points, anchors)
@@ -42,7 +42,7 @@ def test_landmarks_give_the_roi_of_their_upright_box():
     assert found.angle.item() == pytest.approx(math.atan2(4, 10))
 
 
-def test_a_roi_follows_a_turned_picture():
+def test_roi_rotates_with_the_picture():
     """Turning the picture by 90 degrees turns the ROI and nothing else."""
     points = torch.rand(1, 9, 2, generator=torch.Generator().manual_seed(0)).double()
     turned = torch.stack([-points[..., 1], points[..., 0]], dim=-1)

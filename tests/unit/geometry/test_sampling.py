@@ -44,7 +44,7 @@ def by_hand(image: torch.Tensor, theta: torch.Tensor, size: int) -> torch.Tensor
 
 
 @pytest.mark.parametrize("sampler", [sampling.affine, sampling.gather])
-def test_second_implementation(sampler):
+def test_matches_a_second_implementation(sampler):
     maps, places = features(6, torch.float64, 20, 30), thetas(6, torch.float64, zoom=0.7)
     expected = torch.stack([by_hand(m, t, 8) for m, t in zip(maps, places, strict=True)])
     torch.testing.assert_close(sampler(maps, places, 8), expected, rtol=0, atol=1e-12)
@@ -60,13 +60,13 @@ def test_affine_and_gather_agree(dtype: torch.dtype, tolerance: float):
 
 
 @pytest.mark.parametrize("sampler", [sampling.affine, sampling.gather])
-def test_convention_identity_reads_the_map_itself(sampler):
+def test_convention_identity_theta_returns_the_map(sampler):
     maps = features(1, torch.float32, 8, 8)
     torch.testing.assert_close(sampler(maps, IDENTITY, 8), maps, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("sampler", [sampling.affine, sampling.gather])
-def test_convention_x_is_the_column_and_theta_leads_into_the_map(sampler):
+def test_convention_x_is_the_column_and_theta_maps_crop_to_map(sampler):
     maps = torch.arange(16.0).reshape(1, 1, 4, 4)
     # The crop's x axis spans the right half of the map: columns 2 and 3 at its two pixels.
     right_half = torch.tensor([[[0.5, 0.0, 0.5], [0.0, 0.5, -0.5]]])
@@ -85,7 +85,7 @@ def test_convention_exactly_zero_outside_the_box_of_pixel_centres(sampler):
 
 
 @pytest.mark.parametrize("distance", [5.0, 1e4, 1e30, math.inf, -math.inf, math.nan])
-def test_outside_the_map_everything_is_exactly_zero(distance: float):
+def test_samples_outside_the_map_are_exactly_zero(distance: float):
     far = torch.tensor([[[0.1, 0, distance], [0, 0.1, 0.0]]])
     sigma = torch.tensor(0.7)
     for maps in (features(1, torch.float32), features(1, torch.float16)):
@@ -106,7 +106,7 @@ def test_half_precision_features_keep_single_precision_coordinates(sampler):
     assert (half.float() - exact).abs().max() < 3e-3  # four roundings of values up to 1
 
 
-def test_gaussian_of_a_narrow_kernel_reads_the_nearest_pixel():
+def test_narrow_gaussian_returns_the_nearest_pixel():
     maps, places = features(4, torch.float64), thetas(4, torch.float64)
     narrow = sampling.gaussian(maps, places, SIZE, torch.tensor(1e-3, dtype=torch.float64))
     # The same reading by integer indices.
@@ -146,7 +146,7 @@ def test_gradients(sampler):
     assert torch.autograd.gradcheck(lambda m, t: sampler(m, t, 3), (maps, places))
 
 
-def test_gradients_of_the_soft_attention_reach_the_width_of_its_kernel():
+def test_soft_attention_has_a_gradient_for_sigma():
     maps = features(1, torch.float64, 6, 7).requires_grad_()
     places = thetas(1, torch.float64, zoom=0.2).mul(0.6).requires_grad_()
     sigma = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
@@ -156,7 +156,7 @@ def test_gradients_of_the_soft_attention_reach_the_width_of_its_kernel():
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_a_crop_lies_in_memory_as_its_map(layout: torch.memory_format):
+def test_crop_keeps_the_memory_format_of_the_map(layout: torch.memory_format):
     maps, places = features(2, torch.float32), thetas(2, torch.float32)
     crop = sampling.affine(maps.contiguous(memory_format=layout), places, SIZE)
     assert crop.is_contiguous(memory_format=layout)

@@ -22,7 +22,7 @@ def test_an_error_of_a_tenth_of_the_face_is_ten_percent():
 
 
 @given(st.floats(0.1, 10.0))
-def test_scaling_the_face_leaves_the_loss(scale):
+def test_loss_does_not_depend_on_the_scale_of_the_face(scale):
     points = torch.randn(2, 5, 2, generator=torch.manual_seed(0)) * 20
     truth = torch.zeros_like(points)
     weight, size = torch.ones(2, 5), torch.tensor([40.0, 60.0])
@@ -31,7 +31,7 @@ def test_scaling_the_face_leaves_the_loss(scale):
     assert other.total.item() == pytest.approx(one.total.item(), rel=1e-4)
 
 
-def test_unlabelled_points_reach_neither_loss_nor_gradient_even_as_nan():
+def test_unlabelled_points_affect_neither_loss_nor_gradient_even_if_nan():
     predicted = torch.zeros(1, 2, 2, requires_grad=True)
     truth = torch.tensor([[[1.0, 1.0], [math.nan, math.nan]]])
     total, _ = xy_term(predicted, truth, torch.tensor([[1.0, 0.0]]), torch.tensor([10.0]), L1)
@@ -57,7 +57,7 @@ def test_wing_is_continuous_and_steeper_near_zero():
     assert (values[4] - values[3]).item() == pytest.approx(1.0, abs=1e-4)
 
 
-def test_relative_z_does_not_mind_where_zero_is():
+def test_relative_z_does_not_depend_on_the_zero_of_z():
     truth = torch.tensor([[1.0, 5.0, -3.0]])
     weight, size = torch.tensor([[1.0, 2.0, 0.0]]), torch.tensor([10.0])
     moved = z_term(truth + 7, truth, weight, size, L1)
@@ -66,7 +66,7 @@ def test_relative_z_does_not_mind_where_zero_is():
     assert absolute.total.item() == pytest.approx(3 * 70.0)
 
 
-def test_theta_is_judged_by_where_its_corners_lie():
+def test_theta_loss_is_the_distance_of_the_corners():
     theta = torch.tensor([[[[0.5, 0.1, 0.2], [-0.1, 0.4, 0.0]]]])
     shift = theta.clone()
     shift[..., 0, 2] += 0.1  # a tenth of half a picture of 200 px: every corner moves 10 px
@@ -90,7 +90,7 @@ def test_face_size_is_3d_where_z_is_labelled():
 
 
 def test_a_weight_below_zero_is_refused():
-    with pytest.raises(UserError, match=r"losses: z is -1; a weight is 0 or more"):
+    with pytest.raises(UserError, match="losses: z is -1; a weight must be 0"):
         LossConfig(z=-1)
     with pytest.raises(UserError, match=r"losses: regions.lips is -2"):
         LossConfig(regions={"lips": -2})

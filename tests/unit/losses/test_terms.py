@@ -36,14 +36,14 @@ def parts(output, batch, config):
     return means(terms)
 
 
-def test_every_output_has_its_term_and_a_perfect_network_none_to_pay():
+def test_every_output_has_a_term_that_is_0_for_a_perfect_network():
     found = parts(*faces(), LossConfig())
     names = ["mesh", "lips", "right_eye", "right_iris", "left_eye", "left_iris"]
     assert list(found) == [*names, "z", "theta", "face"]
     assert all(value.item() < 1e-3 for value in found.values())
 
 
-def test_a_shift_costs_the_same_in_every_term_of_points():
+def test_a_shift_costs_the_same_in_every_point_term():
     output, batch = faces(shift=2.0)
     found = parts(output, batch, LossConfig(shape="l1"))
     expected = 200 / sizes(batch, TINY)[0].item()
@@ -55,7 +55,7 @@ def test_a_shift_costs_the_same_in_every_term_of_points():
     assert errors["face_accuracy"][0].item() == 1.0
 
 
-def test_copies_that_fill_a_batch_up_count_nothing():
+def test_padding_of_a_batch_does_not_count():
     output, batch = faces(shift=2.0)
     index = torch.tensor([0, -1, -1])
     alone = batch._replace(index=index)
@@ -64,7 +64,7 @@ def test_copies_that_fill_a_batch_up_count_nothing():
     assert terms["face"].weight.item() == 1
 
 
-def test_means_divide_by_weights_and_nothing_labelled_is_no_loss():
+def test_means_divide_by_weights_and_are_0_without_labels():
     terms = {
         "a": Weighted(torch.tensor(6.0), torch.tensor(3.0)),
         "b": Weighted(torch.tensor(0.0), torch.tensor(0.0)),

@@ -34,7 +34,7 @@ def test_groups_equal_a_plain_loop_that_draws_whole_groups() -> None:
     assert found.high == pytest.approx(np.quantile(draws, 0.975))
 
 
-def test_interval_covers_the_true_mean_as_often_as_it_says() -> None:
+def test_interval_covers_the_true_mean_at_its_level() -> None:
     covered = 0
     for seed in range(400):
         found = mean_interval(_gamma(60, seed), resamples=400, seed=seed)
@@ -49,7 +49,7 @@ def test_interval_of_repeated_values_is_as_wide_as_without_the_repeats() -> None
     assert repeated == pytest.approx(once)
 
 
-def test_pairing_removes_the_spread_that_both_share() -> None:
+def test_pairing_removes_shared_spread() -> None:
     old = 10 * _gamma(50)
     new = old + 0.1 * np.random.default_rng(1).normal(size=50) - 0.2
     change = paired_change(new, old)
@@ -58,7 +58,7 @@ def test_pairing_removes_the_spread_that_both_share() -> None:
     assert 20 * (change.high - change.low) < 100 * (alone.high - alone.low) / alone.value  # [%]
 
 
-def test_interval_covers_the_true_change_as_often_as_it_says() -> None:
+def test_interval_covers_the_true_change_at_its_level() -> None:
     covered = 0
     for seed in range(300):
         old = _gamma(60, seed)
@@ -68,7 +68,7 @@ def test_interval_covers_the_true_change_as_often_as_it_says() -> None:
     assert 0.90 <= covered / 300 <= 0.98
 
 
-def test_change_of_a_scaled_error_is_known_without_doubt() -> None:
+def test_change_of_a_scaled_error_has_no_spread() -> None:
     old = _gamma(20)
     assert paired_change(0.9 * old, old) == pytest.approx((-10.0, -10.0, -10.0))
 
@@ -85,19 +85,19 @@ def test_change_equals_a_plain_loop() -> None:
     assert found == pytest.approx(expected)
 
 
-def test_same_seed_same_interval_other_seed_another() -> None:
+def test_interval_depends_on_the_seed_only() -> None:
     values = _gamma(30)
     assert mean_interval(values, seed=1) == mean_interval(values, seed=1)
     assert mean_interval(values, seed=1) != mean_interval(values, seed=2)
 
 
-def test_draws_in_parts_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_in_chunks_gives_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = mean_interval(_gamma(30), resamples=100)
     monkeypatch.setattr("amesh.metrics.bootstrap._CHUNK", 90)
     assert mean_interval(_gamma(30), resamples=100) == whole
 
 
-def test_too_little_for_an_interval() -> None:
+def test_too_few_data_for_an_interval() -> None:
     assert all(map(math.isnan, mean_interval(np.zeros(0))))
     assert all(map(math.isnan, paired_change(np.zeros(0), np.zeros(0))))
     one = mean_interval(np.array([2.0, 4.0]), np.array([5, 5]))

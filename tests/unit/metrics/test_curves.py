@@ -22,12 +22,12 @@ def test_area_equals_a_numerical_integral_of_the_cumulative_curve() -> None:
     assert area_under_curve(errors, 8.0) == pytest.approx(100 * share.mean(), abs=1e-3)
 
 
-def test_nothing_measured_gives_no_number() -> None:
+def test_no_errors_give_nan() -> None:
     assert math.isnan(failure_rate(np.zeros(0), 8.0))
     assert math.isnan(area_under_curve(np.zeros(0), 8.0))
 
 
-def test_errors_have_to_be_numbers() -> None:
+def test_nan_errors_are_refused() -> None:
     with pytest.raises(ValueError, match="1 of 2 errors are not numbers"):
         area_under_curve(np.array([1.0, np.nan]), 8.0)
     with pytest.raises(ValueError, match="threshold above 0, found 0"):

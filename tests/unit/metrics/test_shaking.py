@@ -17,12 +17,12 @@ def _moving(frames: int, points: int = 40) -> np.ndarray:
     )
 
 
-def test_rigid_motion_is_no_jitter():
+def test_rigid_motion_is_not_jitter():
     track = _moving(20)
     assert landmark_jitter(track, np.full(20, 60.0)).max() < 1e-9
 
 
-def test_independent_noise_is_measured_as_what_it_is():
+def test_independent_noise_is_measured_correctly():
     random = np.random.default_rng(1)
     track = _moving(400) + random.normal(0, 0.3, (400, 40, 2))
     found = landmark_jitter(track, np.full(400, 60.0))
@@ -40,7 +40,7 @@ def test_literal_values():
     assert landmark_jitter(track, length).max() < 1e-12
 
 
-def test_slow_expression_counts_little():
+def test_slow_expressions_hardly_count():
     track = _moving(100)
     steps = np.arange(100)
     track[:, 0, 1] += 5 * np.sin(2 * np.pi * steps / 50)  # a lid that moves in two seconds
@@ -48,11 +48,11 @@ def test_slow_expression_counts_little():
     assert found < 0.02 * 100 * 5 / 60
 
 
-def test_alignment_undoes_a_similarity():
+def test_alignment_inverts_a_similarity():
     track = _moving(5)
     np.testing.assert_allclose(onto(track, np.roll(track, 1, axis=0)), np.roll(track, 1, axis=0))
 
 
 def test_two_frames_are_too_few():
-    with pytest.raises(ValueError, match="expected 3 frames or more, found 2"):
+    with pytest.raises(ValueError, match="expected 3 or more frames, found 2"):
         landmark_jitter(np.zeros((2, 4, 2)), np.ones(2))

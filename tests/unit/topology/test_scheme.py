@@ -46,13 +46,13 @@ def test_regions_of_the_released_network_in_the_order_of_its_outputs():
     assert right_eye.iris.z_from == right_eye.indices[:16]
 
 
-def test_left_and_right_are_the_subjects():
+def test_left_and_right_are_those_of_the_subject():
     face = load("face478")
     right, left = face.normalisers["right_eye"], face.normalisers["left_eye"]
     assert face.template[list(right), 0].max() < 0 < face.template[list(left), 0].min()
 
 
-def test_surface_is_that_of_the_468_points():
+def test_surface_covers_the_468_points():
     face = load("face478")
     assert face.triangles.shape == (852, 3)
     assert len({frozenset(t) for t in face.triangles.tolist()}) == 852
@@ -61,7 +61,7 @@ def test_surface_is_that_of_the_468_points():
     assert (face.edges[:, 0] < face.edges[:, 1]).all()
 
 
-def test_mirror_maps_the_surface_onto_itself_but_for_the_diagonals_of_ten_quads():
+def test_mirror_maps_the_surface_onto_itself_except_the_diagonals_of_ten_quads():
     face = load("face478")
     triangles = {frozenset(t) for t in face.triangles.tolist()}
     mirrored = {frozenset(t) for t in face.mirror[face.triangles].tolist()}
@@ -70,7 +70,7 @@ def test_mirror_maps_the_surface_onto_itself_but_for_the_diagonals_of_ten_quads(
     assert set().union(*(triangles - mirrored)) == set().union(*(mirrored - triangles))
 
 
-def test_mirror_undoes_itself_and_swaps_the_sides(scheme: Topology):
+def test_mirror_is_its_own_inverse_and_swaps_sides(scheme: Topology):
     assert (scheme.mirror[scheme.mirror] == np.arange(scheme.points)).all()
     for region in scheme.regions:
         swapped = region.name.translate(str.maketrans({}))
@@ -95,18 +95,18 @@ def test_template_has_unit_eye_distance_and_is_upright(scheme: Topology):
     assert scheme.template[list(lips.indices), 1].min() > 0.5  # below the eyes: y points down
 
 
-def test_nose_tip_is_nearest_to_the_camera():
+def test_nose_tip_is_nearest_the_camera():
     assert load("face478").template[:, 2].argmin() in (1, 4)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_closed_contours_end_where_they_began(name: str):
+def test_closed_contours_end_at_their_first_landmark(name: str):
     for contour in ("lips_outer", "lips_inner", "right_eye", "left_eye"):
         [line] = load(name).contours[contour]
         assert line[0] == line[-1]
 
 
-def test_ibug68_is_a_map_of_the_478_and_a_scheme_of_its_own():
+def test_ibug68_is_both_a_map_of_face478_and_a_scheme():
     face, ibug = load("face478"), load("ibug68")
     mapped = face.map_points(face.template, "ibug68")
     np.testing.assert_allclose(mapped, ibug.template, atol=2e-5)
@@ -124,7 +124,7 @@ def test_ibug68_map_is_mirror_symmetric():
     assert differ.tolist() == []
 
 
-def test_an_own_scheme_is_a_file(tmp_path):
+def test_a_custom_scheme_is_a_file(tmp_path):
     path = tmp_path / "own.json"
     path.write_text(json.dumps(minimal()))
     own = load(str(path))
@@ -178,42 +178,42 @@ def test_unknown_map_lists_the_known_ones():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mirror": [1, 2, 0]}, "mirror is not a list of 3 landmarks"),
-        ({"mirror": [1, 0]}, "mirror is not a list of 3"),
-        ({"contours": {"eye": [[0, 3]]}}, "contour eye names landmark 3"),
+        ({"mirror": [1, 2, 0]}, "mirror is not a permutation"),
+        ({"mirror": [1, 0]}, "mirror is not a permutation"),
+        ({"contours": {"eye": [[0, 3]]}}, "contour eye refers to landmark 3"),
         ({"template": [[0, 0, 0]]}, "template has 1 points, expected 3"),
-        ({"normalisers": {"eye": [0, -1]}}, "normaliser eye names landmark -1"),
+        ({"normalisers": {"eye": [0, -1]}}, "normaliser eye refers to landmark -1"),
         ({"triangles": []}, "triangles is empty"),
-        ({"triangles": [[0, 1, 7]]}, "triangles names landmark 7"),
+        ({"triangles": [[0, 1, 7]]}, "triangles refers to landmark 7"),
     ],
 )
-def test_a_scheme_that_does_not_hang_together_is_refused(change: dict, message: str):
+def test_an_inconsistent_scheme_is_refused(change: dict, message: str):
     with pytest.raises(ValueError, match=message):
         parse(minimal() | change)
 
 
-def test_names_of_regions_are_plain_words():
+def test_region_names_must_be_plain_words():
     data = minimal()
     data["regions"][0]["name"] = "left.eye"
     with pytest.raises(ValueError, match=r"'left\.eye' is not a plain word"):
         parse(data)
 
 
-def test_an_iris_takes_its_z_from_the_mesh():
+def test_an_iris_must_take_its_z_from_the_mesh():
     data = minimal()
     data["regions"][0]["iris"] = {"name": "iris", "indices": [2], "z_from": [1, 2]}
     with pytest.raises(ValueError, match="iris iris takes its z from an iris"):
         parse(data)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "odd.json"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"topology .*odd\.json: "):
         load(str(path))
 
 
-def test_two_regions_of_one_name_are_refused():
+def test_two_regions_with_one_name_are_refused():
     data = minimal()
     data["regions"] *= 2
     with pytest.raises(ValueError, match="two regions share a name: eye, eye"):
