@@ -1,1 +1,1 @@
-"""From labelled pictures to batches on the device: sources, shards, sampling, augmentation."""
+"""Training data: from labelled pictures to augmented batches on the device."""

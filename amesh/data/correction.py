@@ -1,7 +1,7 @@
-"""Corrections of a teacher's landmarks: a shift of each, measured on faces that people labelled.
+"""Corrections of a teacher's landmarks: a shift of each, measured on human annotations.
 
-A network that labels pictures has habits: it may put lids too far apart, or the corners of the
-mouth too far in, on every face alike. Averaging many looks leaves habits as they are.
+A network that labels pictures makes systematic errors: it may place the lids too far apart, or the
+mouth corners too far inwards, on every face. Averaging many predictions does not remove them.
 """
 
 import hashlib
@@ -18,19 +18,19 @@ from amesh.files import write_atomically
 from amesh.topology.scheme import Topology
 
 _VERSION = 1
-# The head's vertical axis: top of the forehead and tip of the chin, by contour.
+# Contour that gives the head's vertical axis, from the top of the forehead to the tip of the chin.
 _OVAL = "face_oval"
 
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """Where people put landmarks, as seen from a network.
+    """Shifts from a network's landmarks to human annotations.
 
     Attributes:
         topology: Name of the landmark scheme.
-        shifts: For each landmark, in the face's own axes: from the right outer eye corner to the
-            left one, and down the face; in 3-D distances of the outer eye corners.
-        about: What it was measured on.
+        shifts: For each landmark, along the face's own axes (from the right outer eye corner to
+            the left one, and down the face), in 3-D distances of the outer eye corners.
+        about: A description of the faces on which it was measured.
     """
 
     topology: str
@@ -40,10 +40,10 @@ class Correction:
     def __call__(
         self, landmarks: Float[np.ndarray, "n 3"], topology: Topology
     ) -> Float[np.ndarray, "n 3"]:
-        """The landmarks with the habits taken out; z stays.
+        """Corrects x and y of landmarks; z is unchanged.
 
         Raises:
-            UserError: They are of another topology.
+            UserError: The topology is not that of the correction.
         """
         self.check(topology)
         corrected = landmarks.copy()
@@ -51,10 +51,10 @@ class Correction:
         return corrected
 
     def check(self, topology: Topology) -> None:
-        """Refuses a topology that it is not for.
+        """Checks that a topology is that of the correction.
 
         Raises:
-            UserError: Naming both.
+            UserError: It is not; the message names both.
         """
         if topology.name != self.topology or topology.points != len(self.shifts):
             raise UserError(
@@ -63,16 +63,16 @@ class Correction:
 
     @property
     def terms(self) -> list[str | None]:
-        """Under which the faces stand that it was measured on; None: it does not say."""
+        """Licences of the faces on which it was measured; None stands for an unknown one."""
         return list(self.about.get("licences", [None]))
 
     @property
     def digest(self) -> str:
-        """Tells corrections apart."""
+        """A hash of the shifts."""
         return hashlib.sha256(self.shifts.round(6).tobytes()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
-        """Writes it as JSON; landmarks that stay are left out."""
+        """Writes the correction as JSON, without landmarks that are not shifted."""
         rows = {
             str(i): [round(float(v), 6) for v in shift]
             for i, shift in enumerate(self.shifts)
@@ -103,17 +103,18 @@ def load_correction(path: Path) -> Correction:
             shifts[int(landmark)] = shift
         return Correction(content["topology"], shifts, content["about"])
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; `amesh correct` makes it") from None
+        raise UserError(f"{path}: no such file; `amesh correct` writes it") from None
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise UserError(f"{path}: not a correction ({error})") from error
 
 
 def face_axes(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> Float[np.ndarray, "2 2"]:
-    """The face's axes as they appear in the picture, each as long as the eyes are apart in 3-D.
+    """Returns the face's axes projected into the picture.
+
+    In 3-D, the axes are orthogonal, and each is as long as the distance of the outer eye corners.
 
     Returns:
-        A row for the axis from the right to the left outer eye corner, one for the axis down the
-        face, at right angles to the first in 3-D [px].
+        Two rows: the axis from the right to the left outer eye corner, and that down the face [px].
     """
     right, left = topology.normalisers["outer_eye_corners"]
     oval = topology.contours[_OVAL][0]

@@ -1,4 +1,4 @@
-"""Terms of pictures: which of them let weights that were trained on them be released."""
+"""Licences of pictures, and which of them permit releasing weights trained on the pictures."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from amesh.data.sources.source import Source
 
 _FREE = frozenset(["CC0", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "APACHE-2.0", "BSD-3-CLAUSE"])
-# Brackets may take back what stands before them; these only say who is to be credited.
+# Text in brackets may restrict a licence; in these, it only says who must be credited.
 _CREDITED = frozenset(
     ["CC-BY-4.0 (FACE RESEARCH LAB LONDON SET)", "CC-BY-4.0 (WEBMORPH CANADA YOUNG ADULTS)"]
 )
 
 
 def faces_by_terms(sources: Iterable[Source]) -> Counter[str]:
-    """How many faces there are under which terms."""
+    """Counts faces by licence."""
     return Counter(entry.licence or "not stated" for source in sources for entry in source.entries)
 
 
 def joined(*terms: str | None) -> str | None:
-    """Terms that hold together, each once; None where some are not known."""
+    """Combines licences that apply together, each once; None if any of them is unknown."""
     if None in terms:
         return None
     every = (term.strip() for one in terms for term in (one or "").split("+"))
@@ -26,11 +26,11 @@ def joined(*terms: str | None) -> str | None:
 
 
 def releasable(licence: str | None) -> bool:
-    """Whether weights trained under these terms may be released, as far as is known here.
+    """Tells whether a licence is known to permit releasing weights trained under it.
 
     Args:
-        licence: As a source states it; several terms joined by `+` all have to allow it. None and
-            terms that are not known count as no.
+        licence: The licence as a source states it. If several are joined by `+`, all of them must
+            permit it. None and unknown licences do not.
     """
     terms = [term.strip().upper() for term in (licence or "").split("+")]
     return all(term in _FREE | _CREDITED or term.endswith("PUBLIC DOMAIN") for term in terms)

@@ -1,7 +1,7 @@
-"""The mean face posed on a few labelled points: where the landmarks lie that nobody labelled.
+"""Fits the mean face to a few labelled points, to place the landmarks without labels.
 
-They get no weight in training, but the region of interest is that of all landmarks, whatever the
-scheme, and depth needs a zero.
+These landmarks have no weight in training, but the region of interest depends on all landmarks,
+and depth needs a zero.
 """
 
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-# How strongly the pose is drawn to a frontal one, relative to the labels: decides where points in
-# one plane leave the turn of the head open, and is not felt otherwise.
+# Strength of the regularisation towards a frontal pose, relative to the labels. It resolves the
+# ambiguity of points in one plane, and has no noticeable effect otherwise.
 _RIDGE = 1e-4
 
 
 class Pose(NamedTuple):
-    """How a face lies in the picture: `turn @ (point - centre) + place`.
+    """The pose of a face in the picture: `turn @ (point - centre) + place`.
 
     Attributes:
         turn: A rotation times a scale [px per unit of the face].
         centre: A point of the face.
-        place: Where it lies [image px]; its depth is such that the origin of the face has 0.
+        place: Its position [image px]; its depth is such that the face's origin has depth 0.
     """
 
     turn: Float[np.ndarray, "3 3"]
@@ -29,14 +29,14 @@ class Pose(NamedTuple):
 
     @property
     def facing(self) -> float:
-        """1 for a face that looks at the camera, 0 in profile, negative where it looks away.
+        """1 for a face that looks at the camera, 0 in profile, negative if it looks away.
 
-        Labels with left and right exchanged are those of a face seen from behind.
+        If left and right are exchanged in the labels, the face seems to look away.
         """
         return float(self.turn[2, 2] / np.linalg.norm(self.turn[2]))
 
     def apply(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Points of the face in the picture [image px]."""
+        """Transforms points of the face to the picture [image px]."""
         return np.asarray((points - self.centre) @ self.turn.T + self.place)
 
 
@@ -45,21 +45,21 @@ def fit_pose(
     matrix: Float[np.ndarray, "k n"],
     points: Float[np.ndarray, "k 2"],
 ) -> Pose:
-    """A rigid face, turned, scaled and moved (scaled orthographic camera) to fit points.
+    """Fits the pose of a rigid face to points, with a scaled orthographic camera.
 
-    Closed form, because it runs for every sample: the affine camera of least squares, brought to
-    the nearest scaled rotation.
+    The solution is in closed form, because it is computed for every sample: the least-squares
+    affine camera, projected to the nearest scaled rotation.
 
     Args:
         template: The face.
-        matrix: Takes its points to those that are labelled; at least two apart.
-        points: The labels [image px].
+        matrix: Matrix from its points to the labelled points, of which at least two must differ.
+        points: The labelled points [image px].
     """
     source = matrix @ template
     centre, middle = source.mean(0), points.mean(0)
     source, target = source - centre, points - middle
     flat = source[:, :2]
-    # A frontal face: one scale and a roll, as complex numbers.
+    # The best frontal pose: one scale and a roll, in complex numbers.
     ours, theirs = flat[:, 0] + 1j * flat[:, 1], target[:, 0] + 1j * target[:, 1]
     motion = (ours.conj() @ theirs) / max(float((np.abs(ours) ** 2).sum()), 1e-12)
     frontal = np.array([[motion.real, -motion.imag, 0.0], [motion.imag, motion.real, 0.0]])

@@ -1,10 +1,10 @@
-"""From the points of any scheme to the landmarks that are trained, and how much each counts.
+"""Converts points of any label scheme to target landmarks with weights.
 
-The topology's map says which mean of landmarks a labelled point is. Its inverse is not unique: a
-point between two landmarks says where their middle lies, not where each does. Decision: the mean
-face is posed on the labels, and the smallest change of it that puts every labelled point in its
-place gives the targets; each landmark counts what the points it takes part in give to it. A single
-landmark gets its label and weight, two landmarks of a midpoint half the weight each.
+The topology's map defines each labelled point as a mean of landmarks. The inverse is not unique: a
+midpoint of two landmarks does not determine either of them. The targets are therefore the mean
+face, posed on the labels, with the smallest change that moves every labelled point to its label.
+The weight of a landmark is the sum of its shares in the labelled points: a landmark that is itself
+a labelled point gets that point's weight, and the two landmarks of a midpoint get half each.
 """
 
 import json
@@ -40,14 +40,15 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """How the points of one scheme become landmarks of a topology.
+    """The map between the points of a label scheme and the landmarks of a topology.
 
     Attributes:
-        name: Of the label scheme.
-        own: The scheme is the topology's: point i is landmark i, depth zero included.
-        matrix: Landmarks to points.
-        inverse: Its pseudo-inverse: points to the smallest change of landmarks.
-        weights: What each point counts; 0 for one that has no landmark.
+        name: Name of the label scheme.
+        own: Whether the scheme is the topology's own: point i is landmark i, with the same zero
+            of depth.
+        matrix: From landmarks to points.
+        inverse: Its pseudo-inverse, from points to the smallest change of landmarks.
+        weights: Weight of each point; 0 if it has no counterpart.
     """
 
     name: str
@@ -58,17 +59,17 @@ class LabelMap:
 
 
 def known_schemes(topology: Topology) -> tuple[str, ...]:
-    """Names of the label schemes that train this topology."""
+    """Returns the names of the label schemes that can train this topology."""
     named = [name for name, entry in _entries().items() if entry["map"] in topology.maps]
     return tuple(sorted({topology.name, *named, *topology.maps}))
 
 
 @cache
 def label_map(scheme: str, topology: Topology) -> LabelMap:
-    """How the points of `scheme` become landmarks of `topology`.
+    """Returns the map between a label scheme and a topology.
 
     Raises:
-        UserError: The topology has no map for this scheme, or no mean face to pose with it.
+        UserError: The topology has no map for this scheme, or no mean face.
     """
     if scheme == topology.name:
         identity = np.eye(topology.points)
@@ -77,12 +78,12 @@ def label_map(scheme: str, topology: Topology) -> LabelMap:
     if entry["map"] not in topology.maps:
         raise UserError(
             f"labels in scheme {scheme!r} cannot train topology {topology.name!r}: it has no map "
-            f"to them; it trains on: {', '.join(known_schemes(topology))}"
+            f"for them; it trains on: {', '.join(known_schemes(topology))}"
         )
     if not topology.template.any():
         raise UserError(
-            f"topology {topology.name!r} has no template face, which labels in another scheme "
-            f"({scheme!r}) need"
+            f"topology {topology.name!r} has no template face, which is needed for labels in "
+            f"another scheme ({scheme!r})"
         )
     matrix = topology.map_matrix(entry["map"])
     weights = np.ones(len(matrix))
@@ -100,19 +101,19 @@ def to_landmarks(
     weight_z: Float[np.ndarray, " k"] | None = None,
     visibility: Float[np.ndarray, " k"] | None = None,
 ) -> Targets:
-    """Labelled points as landmarks with weights.
+    """Converts labelled points to landmarks with weights.
 
     Args:
-        points: x, y and perhaps z [image px].
-        known: Of the scheme the points are in.
-        topology: That the network is trained in.
-        weight_xy: What x and y of each point count, besides the scheme's weights; 1 by default.
-        weight_z: What its z counts; by default 1 where there is a z.
-        visibility: 1 where a point can be seen; 1 by default.
+        points: x, y and, optionally, z [image px].
+        known: Map of the points' scheme.
+        topology: Topology of the trained network.
+        weight_xy: Weights of x and y, multiplied by those of the scheme; 1 by default.
+        weight_z: Weights of z, likewise; by default 1 if there is a z.
+        visibility: 1 for visible points; 1 by default.
 
     Raises:
-        UserError: The number of points is not the scheme's, too few of them count, or one is not
-            finite.
+        UserError: The number of points is not the scheme's, too few of them have a weight, or one
+            is not finite.
     """
     count = len(known.weights)
     if len(points) != count:
@@ -126,10 +127,10 @@ def to_landmarks(
     if not np.isfinite(points[used]).all():
         raise UserError("a labelled point is not finite")
     if used.sum() < 3 or np.ptp(points[used, :2], axis=0).max() <= 0:
-        raise UserError(f"{int(used.sum())} labelled points; a face needs 3 that lie apart")
+        raise UserError(f"{int(used.sum())} labelled points; a face needs 3 different ones")
     if known.own and used.all() and points.shape[1] == 3:
         return _targets(points, xy, z, seen)
-    if not topology.template.any():  # own scheme: some landmarks have nowhere to go
+    if not topology.template.any():  # own scheme without a mean face to place the other landmarks
         guess = np.zeros((topology.points, 3))
         guess[:, :2] = points[used, :2].mean(0)
     else:
@@ -141,7 +142,7 @@ def to_landmarks(
     change[:, :2] = np.where(used[:, None], points[:, :2] - at[:, :2], 0.0)
     deep = z > 0
     if deep.any():
-        # A foreign depth has a zero of its own: it is moved to the template's.
+        # Depth in another scheme has its own zero, which is shifted to the template's.
         shift = 0.0 if known.own else float((at[deep, 2] - points[deep, 2]).mean())
         change[deep, 2] = points[deep, 2] + shift - at[deep, 2]
     share = known.matrix.T  # n k
@@ -155,11 +156,11 @@ def to_landmarks(
 
 
 def place_template(box: Sequence[float], topology: Topology) -> Float[np.ndarray, "n 3"]:
-    """The mean face, filling a box: says where a region lies that has no labelled points.
+    """Fits the mean face into a box, as the landmarks of a region without labelled points.
 
     Args:
         box: Left, top, right, bottom [image px].
-        topology: Without a template, its landmarks fill the box's diagonal.
+        topology: If it has no template, the landmarks are placed on the box's diagonal.
     """
     low, high = np.array(box[:2], np.float64), np.array(box[2:], np.float64)
     face = topology.template

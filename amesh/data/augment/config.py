@@ -1,4 +1,4 @@
-"""How far training pictures are changed. Every range is bounded: 0 switches a change off."""
+"""Ranges of the augmentation. Each range is bounded, and 0 switches its augmentation off."""
 
 import math
 from dataclasses import dataclass, fields
@@ -11,21 +11,22 @@ class AugmentConfig:
     """Ranges of the augmentation; see `amesh.data.augment.geometric`.
 
     Attributes:
-        rotation: Largest roll of the crop either way [degrees]; values crowd around 0.
-        scale: Largest change of its size, as a logarithm: 0.2 is a fifth larger or smaller.
+        rotation: Largest roll of the crop in either direction [degrees]; small ones are more
+            likely.
+        scale: Largest change of its size, as a logarithm: 0.2 is about a fifth larger or smaller.
         shift: Largest shift along each axis [sides of the crop].
-        perspective: Largest difference in scale between the crop's middle and an edge.
-        mirror: Chance of a mirrored face.
-        gain: Largest change of exposure (a factor, as a logarithm) and half that of each colour.
-        curve: Largest bend of the intensity curve, towards both ends and into an S.
-        grey: Chance of a picture without colour.
-        noise: Largest standard deviation of camera noise, on the darkest pixel [of full scale];
-            bright pixels get more.
-        blur_chance: Chance of a blurred picture.
+        perspective: Largest relative difference in scale between the crop's centre and an edge.
+        mirror: Probability of mirroring.
+        gain: Largest change of exposure, as a logarithm; each colour channel adds up to half of it.
+        curve: Largest bend of the intensity curve: brighter or darker midtones, and contrast.
+        grey: Probability of removing colour.
+        noise: Largest standard deviation of camera noise on a black pixel [of full scale];
+            brighter pixels get more.
+        blur_chance: Probability of blur.
         blur: Largest standard deviation of the blur along each axis [crop px].
-        compression_chance: Chance of block compression.
-        compression: Four times its coarsest step for the mean of a block [of full scale].
-        occluder_chance: Chance of each of two occluders.
+        compression_chance: Probability of block compression.
+        compression: Four times its coarsest quantisation step of a block's mean [of full scale].
+        occluder_chance: Probability of each of two occluders.
         occluder: Largest radius of an occluder [sides of the crop].
     """
 
@@ -55,14 +56,14 @@ class AugmentConfig:
 
     @property
     def reach(self) -> float:
-        """Side of the upright square that every crop stays in, over the side of the crop.
+        """Side of the upright square that contains every augmented crop, relative to the crop.
 
-        The cut that a sample carries has this size, so that no augmentation looks past it. A
-        head may be rolled by any angle, and the crop with it: hence the diagonal.
+        The cut-out of a sample has this size, so that no augmentation reads beyond it. The head,
+        and with it the crop, may be rolled by any angle: hence the diagonal.
         """
         stretched = math.exp(self.scale) / (1.0 - 2.0 * self.perspective)
         return math.sqrt(2.0) * stretched + 2.0 * self.shift
 
 
-# Crops exactly around the labelled face: for validation, and for the ideal crops of phase 1.
+# Crops exactly around the labelled face, for validation and for the ideal crops of phase 1.
 NO_AUGMENTATION = AugmentConfig(**{field.name: 0.0 for field in fields(AugmentConfig)})

@@ -1,13 +1,13 @@
-"""Augmentation on the device: one resample from the source picture, landmarks by the same motion.
+"""Augmentation on the device: one resampling of the source picture, and the same for landmarks.
 
 Convention:
-    - the crop is the region of interest of `amesh.geometry.roi`, from the landmarks, as tracking
-      takes it, then moved as a tracker errs: rolled, scaled, shifted
+    - the crop is the region of interest that `amesh.geometry.roi` computes from the landmarks, as
+      in tracking, rolled, scaled and shifted by the errors of a tracker
     - perspective tilts the crop about its centre: u_image = u / (1 + p . u) in normalised crop
-      coordinates, so the centre and the directions through it stay
-    - a mirrored face is another face: its landmarks change places by the topology's mirror
-    - outside the picture the crop is black
-    - what happens to a sample depends on its key alone, not on its batch
+      coordinates, which preserves the centre and directions from it
+    - the landmarks of a mirrored face are permuted by the topology's mirror
+    - the crop is black outside the picture
+    - the augmentation of a sample depends only on its key, not on its batch
 """
 
 import math
@@ -29,13 +29,13 @@ from amesh.topology.scheme import Topology
 
 
 class Motion(NamedTuple):
-    """Where each crop lies in its picture.
+    """The transformation between each crop and its picture.
 
     Attributes:
         image_from_unit: (b, 2, 3) normalised crop coordinates to picture coordinates [px].
-        tilt: (b, 2) the p of the perspective.
+        tilt: (b, 2) the vector p of the perspective.
         mirrored: (b,) bool.
-        scale: (b,) [crop px per picture px], for z.
+        scale: (b,) scale of z [crop px per picture px].
     """
 
     image_from_unit: Float[Tensor, "b 2 3"]
@@ -45,19 +45,19 @@ class Motion(NamedTuple):
 
 
 class Augment(nn.Module):
-    """Turns what the loader gives into what the network trains on."""
+    """Turns batches of the data loader into batches for the network."""
 
     mirror: Tensor
 
     def __init__(
         self, topology: Topology, crop_size: int, config: AugmentConfig | None = None
     ) -> None:
-        """Prepares for one topology and one crop size.
+        """Initialises the augmentation for one topology and crop size.
 
         Args:
-            topology: Of the landmarks.
+            topology: Topology of the landmarks.
             crop_size: Side of the network's input [px].
-            config: Defaults to the default ranges.
+            config: Ranges of the augmentation; the defaults of `AugmentConfig` if None.
         """
         super().__init__()
         self.crop_size, self.config = crop_size, config or AugmentConfig()
@@ -66,7 +66,7 @@ class Augment(nn.Module):
 
     @torch.no_grad()
     def forward(self, canvas: Canvas, seed: int = 0, epoch: int = 0) -> Batch:
-        """One batch; the same seed, epoch and samples give the same batch."""
+        """Augments a batch; the same seed, epoch and samples give the same result."""
         key = keys(seed, epoch, canvas.index)
         motion = draw_motion(
             canvas.landmarks, self.anchors, self.crop_size, self.config, key, self.roi_rule
@@ -83,8 +83,8 @@ class Augment(nn.Module):
         draws, size = draw(self.config, key), self.crop_size
         if together(pictures):
             return photometric(resample(pictures, motion, size), self.config, draws)
-        # One at a time, and only what the crop shows: that stays in a CPU's cache. Channels go
-        # last in memory, because so a CPU's convolutions train in three quarters of the time.
+        # On a CPU, process one picture at a time, and only the part that the crop shows, which
+        # stays in cache. With channels last in memory, convolutions train in 3/4 of the time.
         shape = (len(key), 3, size, size)
         images = torch.empty(shape, memory_format=torch.channels_last)
         shown = bounds(motion, *pictures.shape[-2:])
@@ -106,7 +106,7 @@ def draw_motion(
     key: Int64[Tensor, " b"],
     rule: roi.Rule = roi.WHOLE_FACE,
 ) -> Motion:
-    """Where to cut: around the face, off as a tracker is."""
+    """Draws the crops: around the face, with the errors of a tracker."""
     points = landmarks[..., :2]
     region = roi.from_landmarks(points, pick(points, anchors), rule)
     bells = bell(key, "motion", (6,))
@@ -127,18 +127,18 @@ def draw_motion(
 
 
 def bounds(motion: Motion, height: int, width: int) -> Int64[Tensor, "b 4"]:
-    """Left, top, right, bottom [px] of what the crops show of their pictures; at least a pixel.
+    """Returns left, top, right, bottom [px] of what each crop shows; at least one pixel.
 
     Args:
-        motion: Where they lie.
-        height: Of the pictures [px].
-        width: Of the pictures [px].
+        motion: The transformation between crops and pictures.
+        height: Height of the pictures [px].
+        width: Width of the pictures [px].
     """
     corners = motion.tilt.new_tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
     near = 1.0 + (corners * motion.tilt[:, None]).sum(-1, keepdim=True)
     places = affine.apply(motion.image_from_unit, corners / near)  # b 4 2
     size = torch.tensor([width, height], device=places.device)
-    # A pixel more on each side, for the neighbours that bilinear reading looks at.
+    # Bilinear interpolation needs one more pixel on each side.
     low = (places.amin(1).floor().long() - 1).clamp_min(0).minimum(size - 1)
     high = (places.amax(1).ceil().long() + 1).minimum(size).maximum(low + 1)
     return torch.cat([low, high], dim=1)
@@ -147,16 +147,16 @@ def bounds(motion: Motion, height: int, width: int) -> Int64[Tensor, "b 4"]:
 def resample(
     pictures: UInt8[Tensor, "b 3 H W"], motion: Motion, crop_size: int
 ) -> Float[Tensor, "b 3 s s"]:
-    """Cuts the crops, bilinear, black outside.
+    """Samples the crops bilinearly; black outside the pictures.
 
     Args:
-        pictures: What to cut from.
-        motion: Where.
-        crop_size: Side [px].
+        pictures: Source pictures.
+        motion: The transformation between crops and pictures.
+        crop_size: Side of the crops [px].
     """
     height, width = pictures.shape[-2:]
-    # x and y take turns along a row, so that every pass runs over whole rows. Products with 2 x 2
-    # matrices, or a last axis of two, take several times as long.
+    # x and y are interleaved along a row, so that every pass runs over whole rows. Products with
+    # 2 x 2 matrices, or a last axis of size 2, take several times as long.
     steps = (2.0 * torch.arange(crop_size, device=motion.tilt.device) + 1.0) / crop_size - 1.0
     u, v = steps.repeat_interleave(2), steps[:, None]  # 2s, s 1
     tilt = motion.tilt[..., None, None]
@@ -176,9 +176,9 @@ def resample(
 def move_landmarks(
     landmarks: Float[Tensor, "b n 3"], motion: Motion, crop_size: int
 ) -> Float[Tensor, "b n 3"]:
-    """Picture coordinates to crop coordinates [crop px]; not yet permuted for a mirrored face."""
+    """Transforms landmarks to crop coordinates [crop px], without permuting mirrored ones."""
     seen = affine.apply(affine.invert(motion.image_from_unit), landmarks[..., :2])
-    # The inverse of the tilt; far outside the crop it has a pole, which nothing may come near.
+    # The inverse of the tilt has a pole far outside the crop: keep away from it.
     below = (1.0 - (seen * motion.tilt[:, None]).sum(-1, keepdim=True)).clamp_min(0.2)
     z = landmarks[..., 2:] * motion.scale[:, None, None]
     return torch.cat([denormalise(seen / below, crop_size), z], dim=-1)

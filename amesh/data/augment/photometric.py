@@ -1,7 +1,6 @@
-"""What a camera, a codec and the world do to a picture's pixels; on the device, per sample.
+"""Photometric augmentation on the device, per sample: light, occluders, blur, noise, compression.
 
-Light comes first, then what stands before the face, then lens, sensor and codec: the order of a
-real picture.
+The order is that of a real picture: light, objects in front of the face, lens, sensor and codec.
 """
 
 from collections.abc import Callable
@@ -19,28 +18,29 @@ from amesh.data.random import normal, uniform
 
 # Luma of BT.601.
 _LUMA = (0.299, 0.587, 0.114)
-_BLUR_REACH = 4  # taps to either side
+_BLUR_REACH = 4  # taps on either side
 _TILE = 256  # side of the stored noise [px]
-# Random numbers of a sample: exposure, colours, curve, chances, blur, occluders, grain, strengths.
+# Number of random numbers of a sample for exposure, colours, curve, probabilities, blur, occluders,
+# noise windows and strengths.
 _NUMBERS = (3, 9, 2, 5, 2, 24, 6, 2)
 Images = Float[Tensor, "b 3 s s"]
 
 
 class Draws(NamedTuple):
-    """What was drawn for some samples.
+    """The random parameters of some samples.
 
     Attributes:
-        gain: (b, 3, 1, 1) of each colour.
-        curve: (b, 3, 1, 1) factors of x, x^2 and x^3 of the intensity curve.
-        grey: (b,) whether colour is taken away.
-        covered: (b, 2) whether the first and the second occluder are there.
-        covers: (b, 2, 12) random numbers of either occluder.
-        blurred: (b,) whether there is a blur.
-        kernels: (b, 2, 5) its weights along x and y, from the middle on.
-        noise: (b,) standard deviation on the darkest pixel.
-        windows: (b, 3, 2) where the windows of the colours lie in the stored noise.
-        compressed: (b,) whether blocks are compressed.
-        step: (b,) of the compression.
+        gain: (b, 3, 1, 1) gain of each colour.
+        curve: (b, 3, 1, 1) coefficients of x, x^2 and x^3 of the intensity curve.
+        grey: (b,) whether colour is removed.
+        covered: (b, 2) whether the first and the second occluder are present.
+        covers: (b, 2, 12) random numbers of each occluder.
+        blurred: (b,) whether the sample is blurred.
+        kernels: (b, 2, 5) weights of the blur along x and y, from the centre outwards.
+        noise: (b,) standard deviation of the noise on a black pixel.
+        windows: (b, 3, 2) positions of each colour's window in the stored noise.
+        compressed: (b,) whether the sample is compressed.
+        step: (b,) quantisation step of the compression.
     """
 
     gain: Float[Tensor, "b 3 1 1"]
@@ -56,20 +56,20 @@ class Draws(NamedTuple):
     step: Float[Tensor, " b"]
 
     def some(self, which: slice | Tensor) -> "Draws":
-        """The draws of some of the samples."""
+        """Selects the parameters of some of the samples."""
         return Draws(*(values[which] for values in self))
 
 
 def draw(config: AugmentConfig, key: Int64[Tensor, " b"]) -> Draws:
-    """What belongs to these keys; at once for all, because small operations take a while too.
+    """Draws the parameters for these keys, all at once to limit the number of small operations.
 
-    The curve is y = x + x (1 - x) (a + b (1 - 2 x)): it keeps black and white, a lifts or lowers
-    the middle, b makes an S of it; rising everywhere for |a| + |b| <= 1.
+    The curve is y = x + x (1 - x) (a + b (1 - 2 x)). It preserves black and white; a brightens or
+    darkens the midtones, b makes it S-shaped. It increases everywhere if |a| + |b| <= 1.
     """
     numbers = uniform(key, "photometric", (sum(_NUMBERS),)).split(_NUMBERS, dim=1)
     light, colours, bends, chances, widths, covers, windows, strengths = numbers
     light, colours = light.sum(-1, keepdim=True), colours.unflatten(1, (3, 3)).sum(-1)
-    # Sums of three crowd around 3/2, as in `random.bell`.
+    # Sums of three uniform numbers are centred at 3/2, as in `random.bell`.
     exposure = config.gain * ((light - 1.5) + 0.5 * (colours - 1.5)) / 1.5
     a, b = ((2.0 * bends - 1.0) * config.curve).unbind(-1)
     sigma = (widths * config.blur).clamp_min(0.05)
@@ -91,7 +91,7 @@ def draw(config: AugmentConfig, key: Int64[Tensor, " b"]) -> Draws:
 
 
 def photometric(images: Images, config: AugmentConfig, draws: Draws) -> Images:
-    """All changes of the pixels that the config asks for; values stay in [0, 1]."""
+    """Applies all photometric changes of the config; values stay in [0, 1]."""
     if config.gain or config.curve or config.grey:
         images = light(images, draws)
     for number in range(2 if config.occluder_chance and config.occluder else 0):
@@ -107,10 +107,10 @@ def photometric(images: Images, config: AugmentConfig, draws: Draws) -> Images:
 
 
 def light(images: Images, draws: Draws) -> Images:
-    """Exposure and colour of the light, a non-linear intensity curve, perhaps no colour at all."""
+    """Changes exposure, colour of the light and the intensity curve; removes colour if drawn."""
     source = (images * draws.gain).clamp_(0.0, 1.0)
     first, second, third = draws.curve.split(1, dim=1)
-    # Horner's rule: fewer passes over the pixels.
+    # Horner's rule saves passes over the pixels.
     images = (source * third).add_(second).mul_(source).add_(first).mul_(source)
     return _on(draws.grey, images, draws, _drain)
 
@@ -122,18 +122,18 @@ def _drain(images: Images, draws: Draws) -> Images:
 
 
 def occlude(images: Images, draws: Draws, largest: float, number: int) -> Images:
-    """A soft-edged ellipse of one colour with shade and grain, like a hand or a strand of hair.
+    """Draws a soft-edged, shaded and grainy ellipse, like a hand or a strand of hair.
 
     Args:
         images: Crops.
-        draws: For each.
-        largest: Radius [sides of the crop].
-        number: Of the occluder; another number gives another one.
+        draws: Their parameters.
+        largest: Largest radius [sides of the crop].
+        number: Index of the occluder, 0 or 1.
     """
     numbers, size = draws.covers[:, number], images.shape[-1]
     if together(images):
         return _covered(images, numbers, largest, size, (0, 0))
-    # A CPU computes the square around the ellipse only.
+    # On a CPU, compute only the square around the ellipse.
     images = images.clone()
     for image, own in zip(images.split(1), numbers.split(1), strict=True):
         x, y, _, wide, high = own[0, :5].tolist()
@@ -146,7 +146,7 @@ def occlude(images: Images, draws: Draws, largest: float, number: int) -> Images
 
 
 def _radius(number: float) -> float:
-    """Of an occluder, as a share of the largest."""
+    """Returns the radius of an occluder, relative to the largest."""
     return 0.15 + 0.85 * number
 
 
@@ -157,7 +157,7 @@ def _covered(
     size: int,
     corner: tuple[int, int],
 ) -> Float[Tensor, "b 3 h w"]:
-    """A part of the crops, `corner` being its x and y in them, with the occluder before it."""
+    """Draws the occluder onto a part of the crops that starts at `corner` (x, y)."""
     height, width = part.shape[-2:]
     shape, colour = numbers[:, :7, None, None], numbers[:, 7:10, None, None]
     columns = torch.arange(corner[0], corner[0] + width, device=part.device)
@@ -178,10 +178,10 @@ def _covered(
 
 
 def blur(images: Images, draws: Draws) -> Images:
-    """A Gaussian of its own width along each axis: out of focus, or moved."""
+    """Blurs by a Gaussian with a different width along each axis: out of focus, or motion."""
     size = images.shape[-1]
     images = pad(images, (_BLUR_REACH,) * 4, mode="replicate")
-    # Sums of shifted pictures: for so few channels a convolution takes three times as long.
+    # Sum shifted pictures: with so few channels, a convolution takes three times as long.
     for axis, kernel in ((-1, draws.kernels[:, 0]), (-2, draws.kernels[:, 1])):
         shifted = [images.narrow(axis, at, size) for at in range(2 * _BLUR_REACH + 1)]
         factors = kernel[..., None, None, None].unbind(1)
@@ -193,10 +193,10 @@ def blur(images: Images, draws: Draws) -> Images:
 
 
 def camera_noise(images: Images, draws: Draws) -> Images:
-    """Noise of a sensor: a part that is always there and one that grows with the light.
+    """Adds sensor noise: a constant part, and one proportional to brightness.
 
-    It comes from one stored tile, in which every sample and channel looks through a window of its
-    own: a hash for each pixel would cost more than all else together.
+    The noise comes from one stored tile, in which each sample and channel has its own window:
+    hashing every pixel would cost more than all other changes together.
     """
     size, start = images.shape[-1], (draws.windows * _TILE).long()
     tile = _noise_tile(size, str(images.device))
@@ -218,16 +218,17 @@ def camera_noise(images: Images, draws: Draws) -> Images:
 
 @lru_cache(maxsize=8)
 def _noise_tile(size: int, device: str) -> Float[Tensor, "t t"]:
-    """A tile that goes on periodically, far enough for a window that starts anywhere in it."""
+    """Returns a periodic tile of noise, large enough for a window that starts anywhere in it."""
     tile = normal(torch.arange(_TILE, device=device), "noise tile", (_TILE,))
     repeats = -(-(_TILE + size) // _TILE)
     return tile.repeat(repeats, repeats)
 
 
 def together(images: Tensor) -> bool:
-    """Whether a device computes all samples at once, and what nobody asked for with them.
+    """Tells whether all samples are computed together, even if only some of them are changed.
 
-    A GPU does, since it would have to wait for a mask or a window; a CPU takes one at a time.
+    This is so on a GPU, which would otherwise have to wait for a mask or a window. A CPU processes
+    one sample at a time.
     """
     return images.is_cuda
 
@@ -235,9 +236,9 @@ def together(images: Tensor) -> bool:
 def _on(
     chosen: Tensor, images: Images, draws: Draws, change: Callable[[Images, Draws], Images]
 ) -> Images:
-    """Applies a change to some samples.
+    """Applies a change to the chosen samples.
 
-    A CPU computes the chosen ones only; a GPU computes all and picks.
+    A CPU computes only those; a GPU computes all samples and selects.
     """
     if together(images):
         return torch.where(chosen[:, None, None, None], change(images, draws), images)

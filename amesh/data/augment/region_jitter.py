@@ -1,11 +1,11 @@
-"""Jitter around the ideal region crops, for the first phase of training.
+"""Jitter of the ideal region crops, for the first phase of training.
 
-Paper, "Implementation details": the submodels first learn on crops from the true landmarks,
-slightly perturbed, before they see the network's own.
+Paper, "Implementation details": the submodels are first trained on slightly perturbed crops from
+the ground truth, then on crops from the network's own landmarks.
 
 Convention:
-    - `thetas` are those of `amesh.geometry.region`, by either rule; the jitter moves the crop in
-      its own frame, so an amount means the same for a small and a large region
+    - `thetas` are as in `amesh.geometry.region`, by either rule; the jitter moves each crop in its
+      own frame, so that an amount means the same for small and large regions
     - all six numbers are jittered: shift, scale along each axis, and the two off-diagonal ones
       (rotation and shear)
 """
@@ -21,12 +21,12 @@ from amesh.geometry.affine import compose
 def jitter_thetas(
     thetas: Float[Tensor, "b r 2 3"], amount: float, key: Int64[Tensor, " b"]
 ) -> Float[Tensor, "b r 2 3"]:
-    """Thetas composed with a random affine near the identity; 0 returns them unchanged.
+    """Composes thetas with a random affine near the identity; an amount of 0 changes nothing.
 
     Args:
         thetas: Normalised crop coordinates to normalised coordinates of the map.
         amount: Standard deviation of each of the six numbers [half a crop].
-        key: One for each sample, from `amesh.data.random.keys`.
+        key: One key per sample, from `amesh.data.random.keys`.
     """
     if amount == 0.0:
         return thetas

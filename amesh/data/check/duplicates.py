@@ -1,4 +1,4 @@
-"""Pictures of the same face crop, also resized, recompressed or graded: perceptual hashes."""
+"""Finds copies of a face crop by perceptual hashes, even if resized, recompressed or graded."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,36 +7,36 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8, UInt64
 
-# Hashes of 64 bits that differ in at most this many may be of the same picture.
+# Largest number of different bits of two 64-bit hashes that may be of the same picture.
 _DISTANCE = 5
-_BANDS = 8  # of 8 bits: hashes that differ in fewer bits than there are bands share one
-# Correlation of two thumbnails that makes them the same picture; two portraits of one person in
-# front of one wall stay below.
+_BANDS = 8  # of 8 bits: hashes that differ in fewer bits than there are bands share one band
+# Thumbnails with a higher correlation show the same picture; two portraits of one person in front
+# of the same wall stay below it.
 _SAME = 0.985
 
 Thumbnail = UInt8[np.ndarray, "32 32"]
 
 
 def thumbnail(pixels: UInt8[np.ndarray, "h w 3"]) -> Thumbnail:
-    """A grey picture of 32 x 32."""
+    """Shrinks a picture to 32 x 32 grey pixels."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA)
 
 
 def perceptual_hash(thumb: Thumbnail) -> int:
-    """64 bits: the lowest frequencies against their median; brightness plays no part."""
+    """Returns 64 bits: whether each low frequency exceeds their median; ignores brightness."""
     low = cv2.dct(thumb.astype(np.float32))[:9, :9].ravel()[1:65]
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
 
 def find_copies(thumbs: list[Thumbnail]) -> list[tuple[int, int]]:
-    """Pairs of numbers (smaller first) of the same picture, each once, in order."""
+    """Returns the pairs of indices (smaller first) of the same picture, each once, in order."""
     hashes = np.array([perceptual_hash(thumb) for thumb in thumbs], dtype=np.uint64)
     return sorted(p for p in near_pairs(hashes) if _correlation(*(thumbs[i] for i in p)) > _SAME)
 
 
 def near_pairs(hashes: UInt64[np.ndarray, " n"]) -> Iterator[tuple[int, int]]:
-    """Pairs of numbers (smaller first) whose hashes nearly agree, each once."""
+    """Yields the pairs of indices (smaller first) whose hashes nearly agree, each once."""
     seen: set[tuple[int, int]] = set()
     for band in range(_BANDS):
         buckets: dict[int, list[int]] = defaultdict(list)

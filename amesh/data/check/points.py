@@ -1,6 +1,6 @@
-"""Points of one labelled face that cannot be where they are said to be.
+"""Finds points of a labelled face whose coordinates cannot be right.
 
-The mean face, posed on the points that agree with each other, says about where each one belongs.
+The mean face, posed on the points that agree with each other, predicts about where each belongs.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from amesh.data.schemes import LabelMap
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.topology.scheme import Topology
 
-# What tools write for a missing point, -1 or 0, in any of the coordinates that a file may have.
+# Tools write -1 or 0 for a missing point; these are the values in any coordinate convention.
 _PLACEHOLDERS = (-1.5, -1.0, -0.5, 0.0, 0.5)
 # A point is misplaced if it lies this far from its place on the posed mean face [face sizes]: twice
 # the largest distance on 323 faces annotated by people, wide mouths and profiles among them.
 _FAR = 0.35
-# One place for several points is a placeholder if they belong this far apart [face sizes].
+# A position that several points share is a placeholder if they belong this far apart [face sizes].
 _APART, _SEVERAL = 0.25, 3
-# From the middle of a face, points are at most this many times as far as the median point.
+# Points are at most this many times as far from the middle of a face as the median point.
 _REACH = 4.0
 # Correlation of the labelled depth with that of the mean face below which its sign is wrong.
 _REVERSED = -0.5
@@ -29,12 +29,12 @@ _ENOUGH = 8
 
 
 def suspicious_points(face: LabelledFace, known: LabelMap, topology: Topology) -> list[str]:
-    """Describes points that look missing or misplaced although they count, and reversed depth.
+    """Describes points with a weight that look missing or misplaced, and reversed depth.
 
     Args:
         face: A face with points.
         known: The map from its scheme to the topology.
-        topology: What would be trained.
+        topology: The topology to be trained.
     """
     xy, z = face.weights()
     used = (xy > 0) & (known.weights > 0)
@@ -55,18 +55,18 @@ def suspicious_points(face: LabelledFace, known: LabelMap, topology: Topology) -
         found.append(line)
         rest &= ~repeated
     far = rest & (np.linalg.norm(points - posed[:, :2], axis=1) > _FAR * size)
-    if 0 < far.sum() < near.sum() / 2:  # else the face as a whole is none
+    if 0 < far.sum() < near.sum() / 2:  # otherwise, the labels as a whole are not a face
         first = int(np.flatnonzero(far)[0])
         found.append(f"{_count(far)} far from the others, such as point {first}")
     found = [f"{line}; give a missing point weight 0" for line in found]
-    # A face that looks away has left and right exchanged: that is another mistake.
+    # In a face that looks away, left and right are exchanged, which is reported separately.
     if pose.facing > 0 and _is_reversed(face, near & ~far & (z > 0), posed):
         found.append("z has the wrong sign: smaller is nearer to the camera")
     return found
 
 
 def _near(points: Float[np.ndarray, "k 2"], used: Bool[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
-    """Points that are not much farther from the middle than most."""
+    """Returns the points that are not much farther from the middle than most."""
     if not used.any():
         return used
     distance = np.linalg.norm(points - np.median(points[used], axis=0), axis=1)
@@ -79,7 +79,7 @@ def _repeated(
     posed: Float[np.ndarray, "k 2"],
     size: float,
 ) -> Iterator[tuple[str, Bool[np.ndarray, " k"]]]:
-    """Places that several points share, although they belong apart."""
+    """Yields positions that several points share although they belong apart."""
     places, counts = np.unique(points[used], axis=0, return_counts=True)
     for x, y in places[counts >= _SEVERAL].tolist():
         here = used & (points == (x, y)).all(1)

@@ -1,4 +1,4 @@
-"""What `amesh data check` keeps of each face, and its report in words."""
+"""The report of `amesh data check`: what it records about each face, and the text."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import numpy as np
 from amesh.data.check.duplicates import Thumbnail
 from amesh.data.licences import releasable
 
-_SHOWN = 20  # lines of each kind
+_SHOWN = 20  # lines shown of each kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,22 +18,22 @@ class Face:
 
     Attributes:
         name: Source and key.
-        source: Of the record.
-        split: The record's, or the place it was opened from.
-        licence: Terms of its picture.
-        person: Who it is, where known; source included.
-        group: As the source states it.
-        scheme: Of its points; None for a region without a face.
+        source: Name of its data set.
+        split: Its split, or the path of its source if it states none.
+        licence: Licence of its picture.
+        person: Source and name of the person, if known.
+        group: Group of the person, as the source states it.
+        scheme: Label scheme of its points; None for a region without a face.
         side: Longer side of the labels' box [px]; NaN without labels.
         outside: Share of its labels outside the picture.
-        deep: It has z.
-        misfit: Distance of its labels to the posed mean face, over their spread; NaN where that
-            cannot be told.
-        mirrored: Its labels are those of a face seen from behind: left and right are exchanged.
-        remarks: Points that look missing or misplaced, a line each.
-        fraction: Of its coordinates, 0 or 0.5 where nearly all have this one; else NaN.
-        thumb: Its crop, small.
-        place: Numbers of its source and of it in there.
+        deep: Whether it has z.
+        misfit: Distance of its labels to the posed mean face, relative to their spread; NaN if it
+            cannot be computed.
+        mirrored: Whether left and right are exchanged: its labels are of a face seen from behind.
+        remarks: Points that look missing or misplaced, one line each.
+        fraction: Fractional part of nearly all its coordinates if that is 0 or 0.5; NaN otherwise.
+        thumb: Thumbnail of its crop.
+        place: Index of its source, and its index in there.
     """
 
     name: str
@@ -56,15 +56,15 @@ class Face:
 
 @dataclass
 class Report:
-    """What the check found.
+    """The results of the check; faces are given by their index.
 
     Attributes:
-        faces: All that can be used.
-        problems: A line for each record that cannot.
-        outliers: Numbers of faces whose labels are far from any face's shape, worst first.
-        mirrored: Numbers of faces with left and right exchanged.
+        faces: All usable faces.
+        problems: One line for each unusable record.
+        outliers: Faces whose labels are far from the shape of a face, worst first.
+        mirrored: Faces with left and right exchanged.
         copies: Pairs of faces in the same picture.
-        leaks: Those of them in two splits, or under the names of two persons.
+        leaks: The pairs of `copies` that are in different splits or name different persons.
     """
 
     faces: list[Face]
@@ -76,16 +76,16 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Nothing was found that somebody should look at."""
+        """Whether nothing was found that needs attention."""
         return not (self.problems or self.outliers or self.mirrored or self.misplaced or self.leaks)
 
     @property
     def misplaced(self) -> list[int]:
-        """Numbers of faces with points that look missing or misplaced."""
+        """Faces with points that look missing or misplaced."""
         return [number for number, face in enumerate(self.faces) if face.remarks]
 
     def worth_a_look(self, count: int) -> list[int]:
-        """Faces for a sheet: up to half suspicious ones, then others spread over the set."""
+        """Selects faces for a sheet: at most half suspicious, the others spread over the set."""
         pairs = [number for pair in self.leaks for number in pair]
         suspicious = [*self.mirrored, *self.outliers, *self.misplaced, *pairs]
         odd = list(dict.fromkeys(suspicious))[: count // 2]
@@ -95,7 +95,7 @@ class Report:
 
 
 def describe(report: Report) -> str:
-    """The report as text."""
+    """Returns the report as text."""
     faces = report.faces
     labelled = [face for face in faces if face.scheme is not None]
     lines = [
@@ -116,11 +116,11 @@ def describe(report: Report) -> str:
         *_some(report.problems),
         f"left and right exchanged: {len(report.mirrored)}",
         *_some([faces[i].name for i in report.mirrored]),
-        f"labels far from a face's shape: {len(report.outliers)}",
+        f"labels far from the shape of a face: {len(report.outliers)}",
         *_some([f"{faces[i].name} (misfit {faces[i].misfit:.3f})" for i in report.outliers]),
         f"points that look missing or misplaced: {len(report.misplaced)}",
         *_some([f"{faces[i].name}: {'; '.join(faces[i].remarks)}" for i in report.misplaced]),
-        f"pairs of the same picture: {len(report.copies)}, of them across splits or persons: "
+        f"pairs of the same picture: {len(report.copies)}, across splits or persons: "
         f"{len(report.leaks)}",
         *_some([_pair(faces[i], faces[k]) for i, k in report.leaks]),
     ]
@@ -152,20 +152,20 @@ def _coordinates(labelled: list[Face]) -> list[str]:
     if np.isfinite(misfits).any():
         lines.append(f"misfit to the mean face, median: {np.nanmedian(misfits):.3f} of the box")
     for value, hint in (
-        (0.0, "whole pixel corners: pixel indices that should have been read as 'index'?"),
-        (0.5, "pixel centres: labels were made to the whole pixel"),
+        (0.0, "at pixel corners: are they pixel indices that should be read as 'index'?"),
+        (0.5, "at pixel centres: the labels are rounded to whole pixels"),
     ):
         share = float(np.mean([face.fraction == value for face in labelled]))
         if share > 0:
-            lines.append(f"coordinates of {share:.0%} of the faces are {hint}")
+            lines.append(f"the coordinates of {share:.0%} of the faces are {hint}")
     return lines
 
 
 def _licences(faces: list[Face]) -> list[str]:
     closed = Counter(f.licence or "not stated" for f in faces if not releasable(f.licence))
     return [
-        f"  {number} under {name!r}: weights trained on them are not to be released "
-        "unless these terms allow it"
+        f"  {number} under {name!r}: do not release weights trained on them unless this licence "
+        "permits it"
         for name, number in closed.most_common()
     ]
 

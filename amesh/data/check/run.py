@@ -1,9 +1,8 @@
-"""`amesh data check`: what is in a labelled set, and what is wrong with it, before training.
+"""Checks labelled sets before training, for `amesh data check`. It does not change them.
 
-Nothing is changed. It looks for records that cannot be used, labels far from any face's shape,
-single points that look missing or misplaced, reversed depth, labels with left and right exchanged,
-the same picture in two splits or under two names, coordinates that look like another convention,
-and licences that forbid a release.
+It looks for unusable records, labels far from the shape of a face, single points that look missing
+or misplaced, reversed depth, exchanged left and right, the same picture in two splits or under two
+names, coordinates that look like another convention, and licences that do not permit a release.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,14 +22,14 @@ from amesh.data.sources.problems import Problems
 from amesh.data.sources.source import Source
 from amesh.topology.scheme import Topology
 
-# A face is looked at in a crop of this side [px].
+# Side of the crop in which a face is examined [px].
 _LOOK = 128
 # Fewer labelled points than this fit any pose.
 _ENOUGH = 8
-# An outlier is farther from the posed mean face than the median, by so many median deviations, and
-# by this share of its own size: expressions and profiles are farther than others, and no mistake.
+# The misfit of an outlier exceeds the median by this many median deviations, and exceeds this share
+# of the face's size: expressions and profiles fit less well than others without being mistakes.
 _DEVIATIONS, _SHARE = 8.0, 0.10
-# A face that looks so far away from the camera has its left and right exchanged.
+# Left and right are exchanged in a face that looks away from the camera further than this.
 _AWAY = -0.3
 
 
@@ -40,16 +39,16 @@ def check(
     problems: Problems,
     progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Report:
-    """Reads every record of the sources and judges them.
+    """Reads and checks every record of the sources.
 
     Args:
-        sources: The sets, together: duplicates are looked for across them.
-        topology: What would be trained.
-        problems: Collects records that cannot be used; those that opening found are in it.
-        progress: Wraps the numbers that are worked through, for a progress bar.
+        sources: The sets; duplicates are found across all of them.
+        topology: The topology to be trained.
+        problems: Collects unusable records, and already has those found when opening the sets.
+        progress: Wraps the iteration over the records, for a progress bar.
 
     Raises:
-        UserError: A scheme this topology cannot be trained on, or nothing usable at all.
+        UserError: This topology cannot be trained on a scheme, or no record is usable.
     """
     for source in sources:
         for scheme in source.schemes:
@@ -74,7 +73,7 @@ def check(
 
 
 def look(sources: Sequence[Source], face: Face, topology: Topology) -> Sample:
-    """The face again, its picture included."""
+    """Reads a face again, with its picture."""
     s, i = face.place
     return make_sample(sources[s][i], topology, _LOOK, 1.0)
 
@@ -123,9 +122,9 @@ def _fit(
     used: Bool[np.ndarray, " k"],
     topology: Topology,
 ) -> tuple[float, float]:
-    """How far the labels are from the posed mean face, and whether that looks at the camera.
+    """Returns the distance of the labels to the posed mean face, and its `Pose.facing`.
 
-    The distance is the root of the mean square, over the labels' spread.
+    The distance is the root mean square, relative to the labels' spread.
     """
     matrix, weights = known.matrix[used], known.weights[used]
     pose = fit_pose(topology.template, matrix, points)
@@ -136,7 +135,10 @@ def _fit(
 
 
 def _outside(sample: Sample) -> float:
-    """Share of the labelled landmarks outside the cut: outside the picture, for it is generous."""
+    """Returns the share of labelled landmarks outside the picture.
+
+    The cut-out is larger than the face, so landmarks outside it are outside the picture.
+    """
     points = sample.landmarks[sample.weight_xy > 0, :2]
     height, width = sample.image.shape[:2]
     return float(((points < 0) | (points > (width, height))).any(1).mean())

@@ -1,7 +1,7 @@
-"""A contact sheet of labelled faces, to look at before anyone trains on them.
+"""A contact sheet of labelled faces, for inspection before training.
 
-Labels of the subject's right side are red, those of the left side blue, those in the middle white:
-exchanged sides show at a glance (red belongs at the image's left). Small dots have no label.
+Labels on the subject's right side are red, on the left side blue, in the middle white, which makes
+exchanged sides obvious (red belongs on the left of the image). Small dots are unlabelled landmarks.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _CAPTION = 16  # height [px]
 def write_sheet(
     path: Path, sources: Sequence[Source], report: Report, topology: Topology, count: int
 ) -> None:
-    """Writes a sheet of some faces of a checked set as PNG, the suspicious ones first.
+    """Writes a PNG sheet of some faces of a checked set, suspicious ones first.
 
     Raises:
         UserError: The file cannot be written.
@@ -44,14 +44,14 @@ def contact_sheet(
     columns: int = 6,
     side: int = 224,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Draws the faces in rows.
+    """Draws faces in rows.
 
     Args:
-        samples: At least one.
-        captions: A short text for each.
-        topology: Tells left from right.
-        columns: Faces in a row.
-        side: Of a face [px].
+        samples: At least one face.
+        captions: A short text for each face.
+        topology: Topology of the landmarks.
+        columns: Faces per row.
+        side: Side of a face's tile [px].
     """
     colours = _colours(topology)
     tiles = [
@@ -74,7 +74,7 @@ def _tile(
     shrinking = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     tile[: size[1], : size[0]] = cv2.resize(sample.image, size, interpolation=shrinking)
     if sample.face:
-        order = np.argsort(sample.weight_xy, kind="stable")  # labelled ones on top
+        order = np.argsort(sample.weight_xy, kind="stable")  # draw labelled points on top
         for landmark in order.tolist():
             x, y = np.clip(sample.landmarks[landmark, :2] * scale, -99, 2 * side)
             labelled = sample.weight_xy[landmark] > 0
@@ -88,7 +88,7 @@ def _tile(
 
 
 def _colours(topology: Topology) -> list[tuple[int, int, int]]:
-    # The template says which side a landmark is on; without one, the mirror only tells the middle.
+    # The template tells the side of a landmark; without one, the mirror only tells the middle.
     middle = topology.mirror == np.arange(topology.points)
     x = topology.template[:, 0]
     return [

@@ -1,4 +1,4 @@
-"""Sources put together as one map-style data set of samples, and samples put side by side."""
+"""The map-style data set of samples from all sources, and the collation of batches."""
 
 import bisect
 import math
@@ -21,12 +21,12 @@ from amesh.data.sources.source import Source
 from amesh.errors import UserError
 from amesh.topology.scheme import Topology
 
-# A label may lie outside its picture (a chin below the edge), but not farther than its own face.
+# A label may be outside its picture (a chin below the edge), but by at most this many face sizes.
 _OUTSIDE = 1.0
 
 
 class FaceDataset(Dataset[Sample]):
-    """Labelled faces of all sources, one after the other."""
+    """The labelled faces of all sources, concatenated."""
 
     def __init__(
         self,
@@ -37,21 +37,21 @@ class FaceDataset(Dataset[Sample]):
         on_bad: OnBad = "stop",
         substitute: bool = True,
     ) -> None:
-        """Checks that the sources train this topology.
+        """Checks that the sources can train this topology.
 
         Args:
-            sources: At least one face in them.
-            topology: What is trained.
-            crop_size: Side of the network's input [px]; decides how large a picture is needed.
-            reach: Side of the cut over that of the region of interest: `AugmentConfig.reach`.
-            on_bad: Whether a record that turns out to be damaged is skipped (the sample says so)
-                or stops the run.
-            substitute: Whether the next good record takes a skipped one's place; otherwise a
-                filler does, which counts nothing: figures are of each face once.
+            sources: Sources with at least one face in total.
+            topology: The topology to train.
+            crop_size: Side of the network's input [px]; determines the resolution of the cut-out.
+            reach: Side of the cut-out relative to the region of interest; see
+                `AugmentConfig.reach`.
+            on_bad: Whether to skip a damaged record, and report it in the sample, or to stop.
+            substitute: Whether to replace a skipped record by the next good one; otherwise by
+                padding that does not count, so that evaluation uses each face once.
 
         Raises:
-            UserError: No face at all, labels that this topology has no map for, or a topology that
-                does not say how a crop follows from a detection.
+            UserError: There is no face, this topology has no map for some labels, or it does not
+                say how a crop is determined from a detection.
         """
         if not sum(map(len, sources)):
             raise UserError("no labelled face to train on: every source is empty")
@@ -71,13 +71,13 @@ class FaceDataset(Dataset[Sample]):
         return self._ends[-1]
 
     def labelled(self, index: int) -> LabelledFace:
-        """A face's labels; its picture is not read yet."""
+        """Returns a face's labels without reading its picture."""
         number = bisect.bisect_right(self._ends, index)
         start = self._ends[number - 1] if number else 0
         return self.sources[number][index - start]
 
     def __getitem__(self, index: int) -> Sample:
-        """One sample; a negative index ~i is sample i as a filler that counts nothing."""
+        """Returns a sample; a negative index ~i is sample i as padding that does not count."""
         if index < 0:
             sample = self[~index]
             nothing = np.zeros_like(sample.weight_xy)
@@ -97,10 +97,12 @@ class FaceDataset(Dataset[Sample]):
                     return self._filler(tuple(problems))
                 continue
             return replace(sample, index=index, problems=tuple(problems))
-        raise UserError(f"none of the {len(self)} records can be used; the first: {problems[0]}")
+        raise UserError(
+            f"none of the {len(self)} records can be used; the first problem: {problems[0]}"
+        )
 
     def _filler(self, problems: tuple[str, ...]) -> Sample:
-        """A black picture without a face."""
+        """Returns a black picture without a face."""
         side = self.crop_size
         nothing = np.zeros(self.topology.points, np.float32)
         return Sample(
@@ -118,10 +120,10 @@ class FaceDataset(Dataset[Sample]):
 
 
 def make_sample(face: LabelledFace, topology: Topology, crop_size: int, reach: float) -> Sample:
-    """Decodes a picture and cuts it around the labelled face.
+    """Decodes a picture and cuts out the surroundings of the labelled face.
 
     Raises:
-        UserError: The picture is missing or damaged, or its labels cannot be right.
+        UserError: The picture is missing or damaged, or its labels are implausible.
     """
     data = face.read_picture()
     if face.scheme is None:
@@ -155,11 +157,11 @@ def make_sample(face: LabelledFace, topology: Topology, crop_size: int, reach: f
 
 
 def collate(samples: Sequence[Sample]) -> Canvas:
-    """Samples side by side on a canvas as large as the largest; nothing is resampled."""
+    """Pads samples to the size of the largest and stacks them, without resampling."""
     height = max(sample.image.shape[0] for sample in samples)
     width = max(sample.image.shape[1] for sample in samples)
     shape = (len(samples), height, width, 3)
-    # A worker's tensors travel through shared memory; made there, they need not be copied.
+    # A worker returns tensors in shared memory; allocating them there saves a copy.
     worker, count = get_worker_info() is not None, math.prod(shape)
     storage = torch.UntypedStorage._new_shared(count) if worker else torch.UntypedStorage(count)
     pictures = torch.tensor([], dtype=torch.uint8).set_(storage).view(shape)
@@ -200,13 +202,13 @@ def _targets(face: LabelledFace, topology: Topology) -> Targets:
 
 
 def _span(points: Float[np.ndarray, "n d"]) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom [px]; column by column, which takes a third of both at once."""
+    """Returns left, top, right, bottom [px]; separate columns take a third of the time."""
     x, y = points[:, 0], points[:, 1]
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
 def _square(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> tuple[float, float, float]:
-    """Centre and side of the region of interest, as `roi.from_landmarks` has it [px]."""
+    """Returns centre and side of the region of interest, as in `roi.from_landmarks` [px]."""
     left, top, right, bottom = _span(landmarks)
     x, y, side = (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top)
     scale, shift = topology.landmark_rule
@@ -229,6 +231,6 @@ def _check_inside(targets: Targets, size: tuple[int, int], where: str) -> None:
     if not (centred and near):
         box = ", ".join(f"{value:.0f}" for value in span)
         raise UserError(
-            f"{where}: landmarks lie outside the picture: they span {box}, the picture is "
-            f"{width} x {height} px; labels of another picture, or of another size?"
+            f"{where}: landmarks outside the picture: they span {box}, the picture is "
+            f"{width} x {height} px; are they for another picture, or another size of it?"
         )

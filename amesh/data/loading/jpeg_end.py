@@ -1,8 +1,8 @@
-"""JPEG files whose end is missing: whether any pixel is missing with it.
+"""Decodes JPEG files that lack their end but no pixel.
 
-ITU-T T.81: markers start with 0xFF; after a start of scan (SOS) come the scan's bits, in which 0xFF
-is followed by 0x00. A progressive file has many scans, each for some coefficients of some
-components and, in steps, for their lower bits.
+ITU-T T.81: markers start with 0xFF. A start of scan (SOS) is followed by the scan's bits, in which
+0xFF is followed by 0x00. A progressive file has many scans, each with some coefficients of some
+components or, later, with further bits of them.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from typing import TypeVar
 import numpy as np
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF: the others are tables
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF; the others are not frames
 _SCAN = 0xDA
 _WITHOUT_LENGTH = frozenset([0x00, 0x01, 0xFF, *range(0xD0, 0xDA)])
 _COEFFICIENTS = 64
-_FILLERS = (b"\xaa", b"\x55", b"\xcc", b"\x6d", b"\xfe")  # bits of many patterns
+_FILLERS = (b"\xaa", b"\x55", b"\xcc", b"\x6d", b"\xfe")  # different bit patterns
 
 _T = TypeVar("_T")
 
@@ -27,15 +27,15 @@ def decode_without_end(
     """Decodes a JPEG that ends after its last pixel; None for any other damaged file.
 
     Args:
-        data: The file.
-        decode: Decodes a whole file.
-        pixels: The pixels in what `decode` returns.
+        data: The content of the file.
+        decode: Decodes a complete file.
+        pixels: Returns the pixels of the result of `decode`.
     """
-    with suppress(Exception):  # decoders raise a dozen kinds on damaged data
+    with suppress(Exception):  # decoders raise many types of errors on damaged data
         if data.startswith(_START) and _last_scan_has_begun(data):
             data = data.rstrip(b"\xff")
             ended = decode(data + _END)
-            # If a pixel is missing, the bytes in front of the end are taken for it.
+            # If pixels are missing, bytes inserted before the end marker are decoded as pixels.
             others = (pixels(decode(data + byte * 64 + _END)) for byte in _FILLERS)
             if all(np.array_equal(pixels(ended), other) for other in others):
                 return ended
@@ -43,7 +43,7 @@ def decode_without_end(
 
 
 def _last_scan_has_begun(data: bytes) -> bool:
-    """Whether scans have started for all bits of all coefficients of all components."""
+    """Tells whether scans have started for all bits of all coefficients of all components."""
     components, begun = 0, set[tuple[int, int]]()
     at = 2
     while 0 <= (at := data.find(b"\xff", at)) < len(data) - 4:

@@ -1,4 +1,4 @@
-"""Which faces of which sources an epoch is made of: subsets, shares held out, repetitions."""
+"""The data set of an epoch: faces read from disk, and synthetic faces by number."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,11 +14,11 @@ from amesh.data.loading.sample import Canvas, Sample
 
 
 class Loaded(NamedTuple):
-    """What the loader hands over.
+    """A batch from the data loader.
 
     Attributes:
-        canvas: Samples that were read; None where the batch has none.
-        made: (k,) numbers of faces that are still to be made, on the device.
+        canvas: Samples that were read; None if there are none.
+        made: (k,) numbers of synthetic faces, which are generated on the device.
     """
 
     canvas: Canvas | None
@@ -26,18 +26,18 @@ class Loaded(NamedTuple):
 
 
 class Mixture(Dataset[Sample | int]):
-    """Faces by running number: number n is face n modulo their count.
+    """Faces by consecutive number: number n is face n modulo the number of faces.
 
-    A face that an epoch holds twice so has two numbers, and is augmented in two ways. After the
-    faces that are read come those that are made on the device: here they are only numbers.
+    A face that occurs twice in an epoch thus has two numbers, and is augmented differently each
+    time. Faces read from disk come first, then synthetic faces, which are only numbers here.
     """
 
     def __init__(self, faces: FaceDataset | None, made: int = 0) -> None:
-        """Puts the two kinds one after the other.
+        """Combines the two kinds of faces.
 
         Args:
-            faces: Those that are read.
-            made: How many are made.
+            faces: Faces that are read from disk.
+            made: Number of synthetic faces.
         """
         self.faces, self.read = faces, 0 if faces is None else len(faces)
         self.made = made
@@ -46,18 +46,21 @@ class Mixture(Dataset[Sample | int]):
         return self.read + self.made
 
     def __getitem__(self, number: int) -> Sample | int:
-        """A sample, or the number; a negative number ~n is a filler that counts nothing."""
+        """Returns a sample, or the number of a synthetic face; ~n is padding that does not count.
+
+        Padding is face n again, so that the batch has its full size.
+        """
         at = (~number if number < 0 else number) % len(self)
         if at >= self.read:
             return number
         assert self.faces is not None
         sample = self.faces[~at if number < 0 else at]
-        # A damaged record may have become a filler, which stays one.
+        # A damaged record may have become padding and must remain so.
         return sample if sample.index < 0 else replace(sample, index=number)
 
 
 def side_by_side(parts: Sequence[Sample | int]) -> Loaded:
-    """A batch of both kinds."""
+    """Collates a batch of samples and numbers of synthetic faces."""
     samples = [part for part in parts if isinstance(part, Sample)]
     numbers = [part for part in parts if not isinstance(part, Sample)]
     made = torch.tensor(numbers, dtype=torch.int64)

@@ -1,12 +1,12 @@
-"""Encoded pictures to RGB, and the part of one around a face, as large as its crop needs.
+"""Decodes pictures to RGB, and cuts out the part around a face at the resolution it needs.
 
 Convention:
     - RGB, upright as a viewer shows it (EXIF applied), corner coordinates
-    - 16-bit values are scaled to 8 bits; transparent pixels lie on white; an animation gives its
-      first frame; colour profiles are ignored
-    - a picture is shrunk only if the crop would shrink it by 2 or more, and by a whole factor: each
-      pixel of the result is the mean of a square of pixels, as from a coarser camera. The one
-      resampling happens later, on the device.
+    - 16-bit values are scaled to 8 bits; transparency is shown on white; of an animation, the first
+      frame is used; colour profiles are ignored
+    - a picture is shrunk only if the crop would shrink it by 2 or more, and by an integer factor:
+      each pixel of the result is the mean of a square of pixels, as from a camera of lower
+      resolution. The only interpolation is done later, on the device.
 """
 
 import contextlib
@@ -30,8 +30,8 @@ from amesh.errors import UserError
 
 _log = logging.getLogger("amesh")
 
-# Pillow would also hand a file to Ghostscript (EPS) or guess at formats without a signature (TGA).
-# HEIF is there only where the user has registered a plugin for it; MPO is opened as JPEG.
+# Without this list, Pillow would also pass files to Ghostscript (EPS) or guess formats without a
+# signature (TGA). HEIF needs a plugin that the user has registered; MPO is opened as JPEG.
 _FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
 # Decoders that take more than the 4 bytes a pixel of the others (measured: WebP 16, AVIF 9,
 # JPEG 2000 14 to 20): a pixel counts that often, so that the limit is one on memory.
@@ -39,12 +39,12 @@ _WEIGHTS = {"WEBP": 3, "AVIF": 2, "JPEG2000": 4}
 
 
 class Decoded(NamedTuple):
-    """A picture.
+    """A decoded picture.
 
     Attributes:
         pixels: RGB.
-        size: Width and height of the whole picture [px].
-        shrunk: By how much `pixels` are smaller.
+        size: Width and height of the original picture [px].
+        shrunk: Factor by which `pixels` are smaller.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
@@ -57,21 +57,20 @@ def decode(
 ) -> Decoded:
     """Decodes a picture.
 
-    A JPEG whose end is missing, but none of its pixels, is decoded with a warning.
+    A JPEG that lacks its end but no pixel is decoded with a warning.
 
     Args:
         source: An encoded picture, or its file.
         where: Its name in messages.
-        shrink: By how much it may be shrunk. JPEG files shrink while they are decoded, by 2, 4 or
-            8; others do not.
+        shrink: Largest factor by which it may be shrunk. Only JPEG files are, by 2, 4 or 8.
         max_pixels: Larger pictures are refused.
 
     Raises:
-        UserError: It is not a picture, is damaged or cut short, or has more than `max_pixels`
+        UserError: It is not a picture, is damaged or truncated, or has more than `max_pixels`
             pixels.
     """
     with warnings.catch_warnings(), _pillow_allows(max_pixels):
-        # Pillow warns about size (checked here) and odd metadata: nothing a user could act on.
+        # Pillow warns about size, which is checked here, and unusual metadata: nothing to act on.
         warnings.simplefilter("ignore")
         try:
             return _decode(source, where, shrink, max_pixels)
@@ -85,7 +84,7 @@ def decode(
             raise UserError(f"{where}: not a picture that can be read{hint}") from None
         except MemoryError:
             raise UserError(f"{where}: not enough memory to decode this picture") from None
-        except Exception as error:  # decoders raise a dozen kinds on damaged data
+        except Exception as error:  # decoders raise many types of errors on damaged data
             data = source if isinstance(source, bytes) else source.read_bytes()
             found = decode_without_end(
                 data,
@@ -101,15 +100,15 @@ def decode(
 def cut(
     pixels: UInt8[np.ndarray, "h w 3"], square: tuple[float, float, float], shrink: int
 ) -> tuple[UInt8[np.ndarray, "cut_h cut_w 3"], tuple[int, int]]:
-    """The whole pixels of a square, shrunk by area means.
+    """Cuts out a square, on whole pixels, and shrinks it by area means.
 
     Args:
         pixels: The picture.
         square: Centre x, centre y and side [px].
-        shrink: Whole factor.
+        shrink: Integer factor.
 
     Returns:
-        The cut, at least a pixel; x and y of its corner in the picture [px].
+        The cut-out, at least one pixel; x and y of its corner in the picture [px].
     """
     height, width = pixels.shape[:2]
     x, y, side = square
@@ -118,7 +117,7 @@ def cut(
     right = int(np.clip(np.ceil(x + side / 2) + 1, left + 1, width))
     bottom = int(np.clip(np.ceil(y + side / 2) + 1, top + 1, height))
     if shrink > 1:
-        # Whole blocks only; where the picture ends, its last pixels repeat.
+        # Use whole blocks; beyond the picture, its last pixels are repeated.
         right += -(right - left) % shrink
         bottom += -(bottom - top) % shrink
     part = pixels[top : min(bottom, height), left : min(right, width)]
@@ -132,7 +131,7 @@ def cut(
 
 
 def _decode(source: bytes | Path, where: str, shrink: int, max_pixels: int) -> Decoded:
-    """Decodes a picture; raises whatever Pillow raises."""
+    """Decodes a picture; lets Pillow's exceptions pass."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     image: ImageFile.ImageFile
     with Image.open(file, formats=_available()) as image:
@@ -154,14 +153,14 @@ def _decode(source: bytes | Path, where: str, shrink: int, max_pixels: int) -> D
 
 @functools.cache
 def _available() -> tuple[str, ...]:
-    """Those of the formats that Pillow can read here."""
+    """Returns the formats that the installed Pillow can read."""
     Image.init()
     return tuple(name for name in _FORMATS.split() if name in Image.OPEN)
 
 
 @functools.cache
 def _warn(message: str) -> None:
-    """Says something once in each process: training reads a picture in every epoch."""
+    """Logs a warning once per process, since training reads each picture in every epoch."""
     _log.warning("%s", message)
 
 

@@ -1,8 +1,8 @@
-"""What training data is made of: a face with its labels, padded pictures, a batch for the network.
+"""The stages of training data: a sample, a canvas of padded samples, a batch for the network.
 
 Convention:
-    - landmarks are in the topology that is trained, whatever scheme the labels came in; a landmark
-      without a label has weight 0 and lies where the mean face would have it
+    - landmarks are those of the trained topology, whatever the scheme of the labels; a landmark
+      without a label has weight 0 and is placed by the mean face
     - coordinates are continuous: the top-left corner of the picture or crop is (0, 0)
 """
 
@@ -16,21 +16,21 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One face, cut generously out of its picture.
+    """One face in a cut-out of its picture that is larger than the crop.
 
     Attributes:
-        image: The cut, RGB.
-        landmarks: x, y, z [px of the cut]; z smaller is nearer, its zero that of the template.
-        weight_xy: What x and y of each landmark count; 0 where there is no label.
-        weight_z: The same for z.
-        visibility: 1 where a landmark can be seen or nobody said; 0 where it is hidden.
-        face: False for a picture region without a face: its landmarks only say where it is.
-        group: Of the person, as the source states it; for balance and figures, nothing else.
-        source: The data set it comes from.
-        key: Names the face within its source.
-        index: Place in the data set; -1 in a copy that only fills up a batch, which no loss and
-            no figure may count.
-        problems: Records that were skipped on the way to this one, a line each.
+        image: The cut-out, RGB.
+        landmarks: x, y, z [px of the cut-out]; smaller z is nearer, with the template's zero.
+        weight_xy: Weight of x and y of each landmark; 0 without a label.
+        weight_z: Weight of z.
+        visibility: 1 if a landmark is visible or its visibility is unknown; 0 if it is hidden.
+        face: False for a region without a face, which its landmarks only locate.
+        group: Group of the person, as the source states it; only used for statistics.
+        source: Name of the data set.
+        key: Identifies the face within its source.
+        index: Index in the data set; -1 for padding of a batch, which must not count in losses or
+            metrics.
+        problems: Records that were skipped before this one, one line each.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -47,7 +47,7 @@ class Sample:
 
 
 class Canvas(NamedTuple):
-    """Samples side by side, padded with black at the right and bottom; not yet resampled.
+    """A batch of samples, padded with black on the right and bottom, before resampling.
 
     Attributes:
         pictures: (b, 3, H, W) uint8.
@@ -56,8 +56,8 @@ class Canvas(NamedTuple):
         weight_z: (b, n).
         visibility: (b, n).
         face: (b,) 1 for a face, 0 for none.
-        index: (b,) of the samples; -1 where nothing may be counted.
-        problems: Lines about skipped records, to be counted and shown.
+        index: (b,) indices of the samples; -1 for padding.
+        problems: One line for each skipped record.
     """
 
     pictures: UInt8[Tensor, "b 3 H W"]
@@ -71,7 +71,7 @@ class Canvas(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What the network trains on.
+    """A batch of crops, the input of training.
 
     Attributes:
         image: (b, 3, s, s) RGB in [0, 1].
@@ -79,7 +79,7 @@ class Batch(NamedTuple):
         weight_xy: (b, n).
         weight_z: (b, n).
         face: (b,) 1 for a face, 0 for none.
-        index: (b,) of the samples; -1 where nothing may be counted.
+        index: (b,) indices of the samples; -1 for padding.
     """
 
     image: Float[Tensor, "b 3 s s"]

@@ -1,7 +1,7 @@
-"""Which samples make up which batch: addressed by (seed, epoch, batch), never by what came before.
+"""Assigns samples to batches as a function of (seed, epoch, batch), without other state.
 
-Worlds of one and of many ranks see the same batches: rank r of w with batch size b takes the r-th
-part of what one rank with batch size b w would get.
+The batches do not depend on the number of ranks: rank r of w with batch size b gets the r-th part
+of the batch of a single rank with batch size b w.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ from amesh.errors import UserError
 
 
 class EpochBatchSampler(Sampler[list[int]]):
-    """Batches of sample numbers of one epoch, from any batch on.
+    """Yields the batches of an epoch as lists of sample numbers, starting at any batch.
 
-    Lightning looks for `.sampler.set_epoch`, and the batch sampler is its own sampler.
+    It is its own `sampler`, because Lightning calls `.sampler.set_epoch`.
     """
 
     def __init__(
@@ -32,24 +32,24 @@ class EpochBatchSampler(Sampler[list[int]]):
         drop_last: bool = True,
         repeat: bool = False,
     ) -> None:
-        """Prepares for one rank.
+        """Initialises the sampler of one rank.
 
         Args:
-            length: Number of samples. Or, for each of several sources that lie one after the
-                other, its number of samples and how many of them an epoch takes: fewer are
-                chosen anew in every epoch; more, and some come again as number i + the number of
-                all samples, or i + twice that, and so on.
-            batch_size: Of this rank.
-            seed: Of the order.
-            rank: This process, from 0.
+            length: Number of samples. For several concatenated sources: the number of samples of
+                each, and the number that an epoch uses. If that is less, each epoch chooses other
+                samples; if it is more, sample i is repeated under the numbers i + n, i + 2 n and
+                so on, where n is the number of all samples.
+            batch_size: Batch size of this rank.
+            seed: Seed of the order.
+            rank: Index of this process, from 0.
             world: Number of processes.
-            shuffle: A new order in every epoch.
-            drop_last: Leave out what does not fill a batch of all ranks; otherwise it is filled
-                up with numbers ~i, copies of sample i that must not be counted.
-            repeat: Every epoch has the batches of epoch 0.
+            shuffle: Whether each epoch has a new order.
+            drop_last: Whether to leave out samples that do not fill a batch of all ranks;
+                otherwise, the batch is padded with numbers ~i: sample i, which must not count.
+            repeat: Whether every epoch has the batches of epoch 0.
 
         Raises:
-            UserError: No sample, or more ranks than samples.
+            UserError: There is no sample, or there are too few for one batch of all ranks.
         """
         together = batch_size * world
         self.groups = [(length, length)] if isinstance(length, int) else list(length)
@@ -61,7 +61,7 @@ class EpochBatchSampler(Sampler[list[int]]):
             ranks = "1 rank" if world == 1 else f"{world} ranks"
             raise UserError(
                 f"{length} samples are too few for {ranks} with batches of {batch_size}: "
-                f"{together if drop_last else world} are needed; set data.batch_size lower, or use "
+                f"{together if drop_last else world} are needed; reduce data.batch_size, or use "
                 "fewer ranks"
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
@@ -72,45 +72,45 @@ class EpochBatchSampler(Sampler[list[int]]):
 
     @property
     def total(self) -> int:
-        """Batches of a whole epoch."""
+        """Number of batches of a whole epoch."""
         together = self.batch_size * self.world
         return self.length // together if self.drop_last else -(-self.length // together)
 
     def __len__(self) -> int:
-        """Batches of a whole epoch, also where it goes on in the middle: Lightning counts them."""
+        """Returns the number of batches of a whole epoch, even after resuming within one."""
         return self.total
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch; a place in the middle is kept if it is in this one."""
+        """Sets the epoch; keeps the position within it if it is the current one."""
         if epoch != self.epoch:
             self.epoch, self.done = epoch, 0
 
     def state_dict(self, epoch: int, done: int) -> dict[str, Any]:
-        """What a checkpoint keeps.
+        """Returns the state to store in a checkpoint.
 
         Args:
-            epoch: The current one.
-            done: Batches that were trained on in it. This object does not know: workers fetch
-                ahead of the training.
+            epoch: The current epoch.
+            done: Number of its batches that were trained on. The sampler cannot know it, because
+                workers prefetch batches.
         """
         if done >= self.total:
             epoch, done = epoch + 1, 0
         return {"epoch": epoch, "done": done, **self._identity()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where a checkpoint was made.
+        """Resumes from a checkpoint.
 
         Raises:
-            UserError: It was made with other data, another seed or another batch of all ranks,
-                and the epoch cannot go on exactly.
+            UserError: It was written within an epoch with other data, another seed or another
+                total batch, so the epoch cannot be resumed exactly.
         """
         for key, here in self._identity().items():
             if state.get(key) != here and state["done"]:
                 before = f"with {key} = {state[key]}" if key in state else f"and does not say {key}"
                 raise UserError(
-                    f"the checkpoint was made in the middle of an epoch {before}, "
-                    f"now it is {here}: the epoch cannot go on exactly; use the same data, seed "
-                    "and total batch, or a checkpoint from the end of an epoch"
+                    f"the checkpoint was written within an epoch {before}, "
+                    f"now it is {here}: the epoch cannot be resumed exactly; use the same data, "
+                    "seed and total batch, or a checkpoint from the end of an epoch"
                 )
         self.epoch, self.done = int(state["epoch"]), int(state["done"])
 
@@ -118,7 +118,7 @@ class EpochBatchSampler(Sampler[list[int]]):
         return {
             "samples": self.samples,
             "samples_of_an_epoch": self.length,
-            # Size of each source, and how many of its samples an epoch takes.
+            # The size of each source, and the number of its samples in an epoch.
             "groups": [list(group) for group in self.groups],
             "seed": self.seed,
             "total_batch": self.batch_size * self.world,
@@ -133,17 +133,17 @@ class EpochBatchSampler(Sampler[list[int]]):
 
     @property
     def _drawn(self) -> int:
-        """The epoch whose samples and order these are."""
+        """The epoch that determines the samples and their order."""
         return 0 if self.repeat else self.epoch
 
     def _chosen(self) -> Tensor:
-        """The samples of this epoch, source by source."""
+        """Returns the samples of this epoch, source by source."""
         chosen, start = [], 0
         for size, taken in self.groups:
             rounds = torch.arange(taken) // max(size, 1)
             place = torch.arange(taken) % max(size, 1)
             if taken % max(size, 1):
-                # Which of them come once more than the others changes from epoch to epoch.
+                # The samples that occur once more than the others change with the epoch.
                 place = permutation(self.seed + 1, self._drawn, size)[place]
             chosen.append(start + place + rounds * self.samples)
             start += size

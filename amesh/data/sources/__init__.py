@@ -1,1 +1,1 @@
-"""One file per format of labelled pictures."""
+"""Readers of labelled pictures, one file per format."""

@@ -1,10 +1,10 @@
 """COCO keypoints: one JSON file with `images` and `annotations`.
 
-Faces of COCO-WholeBody, LaPa, WFLW, 300-W and others are handed around in this format.
+The faces of COCO-WholeBody, LaPa, WFLW, 300-W and others are distributed in this format.
 
 Convention:
-    - the files count from the centre of the top-left pixel at (0, 0)
-    - a keypoint is x, y, v: v 0 has no label, 1 is labelled but hidden, 2 can be seen
+    - coordinates are pixel indices: the centre of the top-left pixel is (0, 0)
+    - a keypoint is x, y, v; v is 0 for unlabelled, 1 for labelled but hidden, 2 for visible
 """
 
 import json
@@ -21,7 +21,7 @@ from amesh.data.sources.problems import Problems
 from amesh.data.sources.source import ListSource, finish
 from amesh.errors import UserError
 
-# In COCO-WholeBody the face's points have a key of their own.
+# COCO-WholeBody has a separate key for the points of the face.
 _KEYS = ("face_kpts", "keypoints")
 _SCHEMES = {68: "ibug68", 70: "face_synthetics70", 98: "wflw98", 106: "lapa106", 478: "face478"}
 
@@ -38,15 +38,15 @@ def read_coco(
 
     Args:
         path: The JSON file.
-        problems: What to do about wrong annotations.
-        images: Folder that the pictures' names are relative to; by default that of the file.
-        scheme: Label scheme of the points; by default inferred from their number.
-        coordinates: What the numbers count from.
-        licence: Terms of the pictures, where the file does not state them.
+        problems: Handles invalid annotations.
+        images: Folder that the pictures' names are relative to; by default, that of the file.
+        scheme: Label scheme of the points; by default, inferred from their number.
+        coordinates: Convention of the coordinates.
+        licence: Licence of pictures for which the file states none.
 
     Raises:
         UserError: The file is missing, not in COCO's format or has no usable annotation, or an
-            annotation is wrong.
+            annotation is invalid.
     """
     try:
         content = json.loads(read_text(path))
@@ -91,7 +91,7 @@ def read_coco(
 def _labels(
     entry: dict[str, Any], where: str, scheme: str | None, coordinates: Coordinates
 ) -> tuple[np.ndarray, np.ndarray, str] | None:
-    """Points, their v, and the scheme; None where nothing is labelled."""
+    """Returns the points, their v and the scheme; None if nothing is labelled."""
     values = next((entry[key] for key in _KEYS if entry.get(key)), None)
     if values is None:
         return None
@@ -101,7 +101,7 @@ def _labels(
     table = check_points(rows, where, dimensions=(3,))
     named = scheme or _SCHEMES.get(len(table))
     if named is None:
-        raise UserError(f"{where}: {len(table)} points, say which scheme they are")
+        raise UserError(f"{where}: {len(table)} points; state their `scheme`")
     if not (table[:, 2] > 0).any():
         return None
     return table[:, :2] + np.float32(offset(coordinates)), table[:, 2], named

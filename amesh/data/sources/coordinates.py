@@ -1,4 +1,4 @@
-"""What the coordinates in a label file count from."""
+"""The origin of coordinates in label files."""
 
 from typing import Literal
 
@@ -8,10 +8,10 @@ _OFFSETS: dict[Coordinates, float] = {"corner": 0.0, "index": 0.5, "one": -0.5}
 
 
 def offset(coordinates: Coordinates) -> float:
-    """What to add to x and y to get the package's own corner coordinates [px].
+    """Returns what to add to x and y to get the package's own corner coordinates [px].
 
     Args:
-        coordinates: Where the top-left pixel lies: its corner at (0, 0) for "corner", its centre at
-            (0, 0) for "index" or at (1, 1) for "one", as MATLAB counts.
+        coordinates: Position of the top-left pixel: its corner is (0, 0) for "corner"; its centre
+            is (0, 0) for "index", and (1, 1) for "one", as in MATLAB.
     """
     return _OFFSETS[coordinates]

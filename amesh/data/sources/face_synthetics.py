@@ -1,7 +1,7 @@
-"""FaceSynthetics: `000000.png` with `000000_ldmks.txt`, 68 points and two pupils, one a line.
+"""FaceSynthetics: `000000.png` with `000000_ldmks.txt`, 68 points and two pupils, one per line.
 
 Convention:
-    - the files are taken to count from the centre of the top-left pixel at (0, 0)
+    - coordinates are assumed to be pixel indices: the centre of the top-left pixel is (0, 0)
 """
 
 from pathlib import Path
@@ -28,10 +28,10 @@ def read_face_synthetics(
     """Reads a folder and its sub-folders.
 
     Args:
-        folder: Holds pictures with their landmark files.
-        problems: What to do about damaged files.
-        coordinates: What the numbers count from.
-        licence: Terms of the pictures.
+        folder: Folder of pictures with their landmark files.
+        problems: Handles damaged files.
+        coordinates: Convention of the coordinates.
+        licence: Licence of the pictures.
 
     Raises:
         UserError: The folder is missing or has no usable file, or a file is damaged.

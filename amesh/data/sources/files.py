@@ -1,4 +1,4 @@
-"""What readers of folders and text files share."""
+"""Shared functions of the readers of folders and text files."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", "
 
 
 def list_files(folder: Path, suffix: str) -> list[Path]:
-    """The files in a folder and its sub-folders whose names end with this suffix, sorted.
+    """Lists the files in a folder and its sub-folders whose names end with a suffix, sorted.
 
     Raises:
         UserError: The folder is missing or has no such file.
@@ -23,11 +23,11 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
 
 
 def beside(path: Path, stem: str | None = None) -> Path:
-    """The picture beside a label file.
+    """Finds the picture beside a label file.
 
     Args:
         path: The label file.
-        stem: Name of the picture without its suffix; by default that of the label file.
+        stem: Name of the picture without its suffix; by default, that of the label file.
 
     Raises:
         UserError: There is none.
@@ -42,7 +42,7 @@ def beside(path: Path, stem: str | None = None) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """The content of a text file.
+    """Reads a text file.
 
     Raises:
         UserError: The file is missing or not text.

@@ -1,6 +1,6 @@
-"""The formats of labelled data sets: how each is recognised, and what reads it.
+"""The formats of labelled data sets: how to recognise each, and its reader.
 
-Light to import: the command line offers these names before anything is read.
+This module is cheap to import, because the command line lists the formats in its help.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ class Format:
     """A format.
 
     Attributes:
-        sets: What holds a data set in this format, for help texts.
-        reader: Where the function is that opens it, as "module:function" of this package.
-        takes: Which fields of a `SourceConfig` the reader takes.
-        suffix: Of the file that is a data set, if it is a file.
-        inside: Pattern of a file that tells the format of a folder, if it is a folder.
+        sets: Description of data sets in this format, for help texts.
+        reader: The function that opens it, as "module:function" in this package.
+        takes: Fields of `SourceConfig` that the reader accepts.
+        suffix: Suffix of the file, if a data set is a file.
+        inside: Pattern of a file that identifies the format, if a data set is a folder.
     """
 
     sets: str
@@ -33,13 +33,16 @@ class Format:
     inside: str = ""
 
     def open(self) -> Callable[..., Any]:
-        """The reader: takes a path, `Problems` and the fields; gives a `Source`."""
+        """Imports the reader, which takes a path, `Problems` and the fields.
+
+        It returns a `Source`.
+        """
         module, _, name = self.reader.partition(":")
         reader: Callable[..., Any] = getattr(import_module(f"{__package__}.{module}"), name)
         return reader
 
 
-# In the order in which folders are looked through.
+# In the order in which a folder is searched for them.
 FORMATS: dict[FormatName, Format] = {
     "jsonl": Format("manifests (.jsonl)", "manifest:read_manifest", ("coordinates",), ".jsonl"),
     "shards": Format(
@@ -76,10 +79,10 @@ FORMATS: dict[FormatName, Format] = {
 
 
 def detect(path: Path) -> FormatName:
-    """The name of the format of a file or folder, by its name and by what is in it.
+    """Detects the format of a file or folder from its name and content.
 
     Raises:
-        UserError: There is nothing at this path, or nothing in a known format.
+        UserError: The path does not exist, or its format is not known.
     """
     for name, one in FORMATS.items():
         if one.suffix and path.suffix.lower() == one.suffix and path.is_file():

@@ -1,9 +1,9 @@
-"""Lists of keys: which faces to take or to leave out, as text that people can edit.
+"""Lists of keys that select or exclude faces, as text that people can edit.
 
 Convention:
-    - a key on each line, as it is; spaces around it and empty lines count for nothing
+    - one key per line; surrounding spaces and empty lines are ignored
     - a line that starts with a quotation mark is a JSON string, for keys that a plain line cannot
-      hold: with line breaks, spaces at an end, invisible characters, or a quotation mark in front
+      express: with line breaks, outer spaces, invisible characters or a leading quotation mark
 """
 
 import json
@@ -15,16 +15,16 @@ from amesh.json_lines import lines, parse
 
 
 def read_keys(path: Path) -> list[str]:
-    """The keys in a list, in order.
+    """Reads a list of keys, in order.
 
     Raises:
-        UserError: The file cannot be read, or a line is not as described above.
+        UserError: The file cannot be read, or a line is invalid.
     """
     return [_key(line.strip(), f"{path}, line {number}") for number, line in lines(path)]
 
 
 def key_list(keys: Iterable[str]) -> bytes:
-    """A file for `read_keys`."""
+    """Returns the content of a file for `read_keys`."""
     return "".join(f"{_line(key)}\n" for key in keys).encode()
 
 

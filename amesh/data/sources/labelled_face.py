@@ -1,4 +1,4 @@
-"""One labelled face, whatever it was read from: a manifest, shards, .pts files, COCO and others."""
+"""A labelled face, in the form that the readers of all formats return."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from amesh.errors import UserError
 
 
 class StoredPicture(NamedTuple):
-    """A picture that is part of another file.
+    """A picture inside another file.
 
     Attributes:
-        path: A name for it: the file that holds it, followed by the face's key.
-        read: Reads it, still encoded.
+        path: A name for it: the containing file, followed by the face's key.
+        read: Returns the encoded picture.
     """
 
     path: Path
@@ -29,26 +29,26 @@ def _no_points() -> Float[np.ndarray, "0 2"]:
 
 @dataclass(frozen=True, eq=False)
 class LabelledFace:
-    """One face: where its picture is, its labels in the scheme they came in, and what is known.
+    """One face: its picture, its labels in their original scheme, and metadata.
 
-    A point of weight 0 is missing: its coordinates mean nothing.
+    A point of weight 0 is missing, and its coordinates have no meaning.
 
     Attributes:
-        picture: A file, its content, or a part of a file.
-        source: Name of the data set; figures are given per source.
+        picture: A file, the content of one, or a part of one.
+        source: Name of the data set; reports list data sets separately.
         key: Identifies the face within its set; see `amesh.data.sources.keys`.
-        where: File and place in it, for messages.
+        where: File and position in it, for messages.
         scheme: Label scheme of the points; None without points.
         points: (k, 2) or (k, 3) [picture px, corner coordinates]; smaller z is nearer.
-        licence: Terms of the picture; None if unknown.
+        licence: Licence of the picture; None if unknown.
         face: False if the region `box` shows no face.
         box: Left, top, right, bottom of a region without points [picture px].
         weight_xy: (k,) weight of each point's x and y in training; None: 1 for all.
-        weight_z: (k,) weight of its z; None: that of x and y, or 0 for points without z.
+        weight_z: (k,) weight of its z; None: 1 if x and y have a weight, 0 for points without z.
         visibility: (k,) 1 for a visible point, 0 for a hidden one; None: all are visible.
         group: Demographic or other group of the person, as the source states it.
-        person: Who it is, if known: pictures of one person are not independent.
-        split: Split of the source, such as train or test, if it has any.
+        person: Identifies the person, if known: pictures of one person are not independent.
+        split: Split of the source, such as train or test, if it has splits.
         generated: Whether the picture is known not to be a photograph.
         size: Width and height of the picture, if the source states them [px].
         yaw: How far the head is turned to the side, if the source states it [degrees].
@@ -75,13 +75,13 @@ class LabelledFace:
 
     @property
     def image(self) -> Path:
-        """A name for the picture, equal for faces in one file: its path, where it has one."""
+        """A name for the picture, equal for faces of one file: its path, if it has one."""
         if isinstance(self.picture, bytes):
             return Path(self.key)
         return self.picture if isinstance(self.picture, Path) else self.picture.path
 
     def weights(self) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
-        """Weights of x and y, and of z, with the defaults filled in."""
+        """Returns the weights of x and y and those of z, with defaults filled in."""
         count, dimensions = self.points.shape
         xy = np.ones(count) if self.weight_xy is None else self.weight_xy
         if dimensions < 3:
@@ -89,7 +89,7 @@ class LabelledFace:
         return xy, (xy > 0).astype(np.float64) if self.weight_z is None else self.weight_z
 
     def read_picture(self) -> bytes:
-        """The encoded picture.
+        """Reads the encoded picture.
 
         Raises:
             UserError: The file is missing or cannot be read.
@@ -111,12 +111,12 @@ class LabelledFace:
 def check_points(
     values: object, where: str, count: int | None = None, dimensions: tuple[int, ...] = (2, 3)
 ) -> Float[np.ndarray, "k d"]:
-    """Points as an array.
+    """Converts points to an array and checks them.
 
     Args:
         values: Rows of numbers.
-        where: Where they come from, for messages.
-        count: The expected number of points, if it is known.
+        where: Their origin, for messages.
+        count: The expected number of points, if known.
         dimensions: Permitted lengths of a row.
 
     Raises:

@@ -1,6 +1,6 @@
-"""A folder written by `amesh label`: what labelled it, and the inputs that gave no face.
+"""The files that `amesh label` writes beside the shards: skipped inputs, and figures of each face.
 
-The faces themselves are shards; see `amesh.data.sources.shard_files`.
+The shards themselves are described in `amesh.data.sources.shard_files`.
 """
 
 import contextlib
@@ -13,20 +13,20 @@ import msgspec
 from amesh.errors import UserError
 from amesh.json_lines import lines, parse
 
-# Which networks labelled it, and by which rules.
+# Names the networks and settings that produced the labels.
 LABELLED_BY = "labels.json"
 
 _T = TypeVar("_T")
 
 
 class Skipped(msgspec.Struct, kw_only=True):
-    """An input that gave no face: a line of `skipped-....jsonl`.
+    """An input without a labelled face: a line of `skipped-....jsonl`.
 
     Attributes:
         key: The picture or frame; for a clip that cannot be read, its name.
-        reason: Such as "no face".
-        detail: More about it.
-        time: When that was found [s since 1970].
+        reason: The reason, such as "no face".
+        detail: Details of the reason.
+        time: Time of the entry [s since 1970].
     """
 
     key: str
@@ -36,16 +36,16 @@ class Skipped(msgspec.Struct, kw_only=True):
 
 
 class FaceFigures(msgspec.Struct, kw_only=True):
-    """How sure a label is, and what is known of its picture: a line of `faces-....jsonl`.
+    """The confidence of a label, and metadata of its picture: a line of `faces-....jsonl`.
 
     Attributes:
-        key: The face, as in the shard.
+        key: Key of the face, as in the shard.
         score: Probability that it is a face.
-        disagreement: Mean spread of the teacher's answers [face sizes].
+        disagreement: Mean spread of the teacher's predictions [face sizes].
         size: Longer side of the face's box [px].
         source: Data set of the picture.
-        licence: Its terms.
-        generated: Whether it is known not to be a photograph.
+        licence: Licence of the picture.
+        generated: Whether the picture is known not to be a photograph.
     """
 
     key: str
@@ -58,13 +58,13 @@ class FaceFigures(msgspec.Struct, kw_only=True):
 
 
 def skipped(folder: Path) -> dict[str, Skipped]:
-    """Pictures, frames and clips that gave no face on any rank: the latest line for each key."""
+    """Reads the inputs that were skipped on any rank: the latest line for each key."""
     found = [one for path in folder.glob("skipped-*.jsonl") for one in read_whole(path, Skipped)]
     return {one.key: one for one in sorted(found, key=lambda one: one.time)}
 
 
 def read_whole(path: Path, kind: type[_T]) -> Iterator[_T]:
-    """The values in a file of lines, without those that were cut off when a process was killed."""
+    """Yields the values of a file of lines, except lines truncated when a process was killed."""
     for _, text in lines(path):
         with contextlib.suppress(UserError):
             yield parse(text, kind, "")

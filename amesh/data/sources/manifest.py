@@ -1,4 +1,4 @@
-"""Manifests: JSON Lines, a labelled face or a picture on each line.
+"""Manifests: JSON Lines with one labelled face, or one picture, per line.
 
 A line of a label manifest has `image` (relative to the manifest's folder), `source`, `licence`,
 `scheme` (null if only the presence of a face is known), `points` (absent or null in that case) and
@@ -7,11 +7,11 @@ is (0, 0), `one` if it is (1, 1).
 Optional: `width` and `height` [px], `person`, `group` (text, or an object of texts), `split`,
 `generated` and `yaw` [degrees]. For training also `weights`, `weights_z` and `visibility` (a number
 from 0 to 1 for each point), and `face: false` for a region without a face, with its `box`
-[left, top, right, bottom] in the same coordinates as the points; by default the whole picture. A
-point of weight 0 is missing, whatever its coordinates; they may be null.
+[left, top, right, bottom] in the coordinates of the points; by default, the whole picture. A point
+of weight 0 is missing; its coordinates are ignored and may be null.
 
-A manifest that only describes pictures needs nothing but `image`. In both, empty texts are unknown
-values, `license` may be written for `licence`, and other keys are ignored.
+A manifest that only describes pictures needs only `image`. In both, an empty text stands for an
+unknown value, `license` is accepted for `licence`, and other keys are ignored.
 """
 
 import os
@@ -83,12 +83,12 @@ def read_manifest(
     """Reads a manifest of labelled faces.
 
     Args:
-        path: The JSONL file; pictures are named relative to its folder.
-        problems: What to do about wrong lines.
+        path: The JSONL file; names of pictures are relative to its folder.
+        problems: Handles invalid lines.
         coordinates: The convention of lines without a `coordinates` key.
 
     Raises:
-        UserError: The file is missing, has no usable line, or has a wrong one; names the line.
+        UserError: The file is missing, has no usable line, or has an invalid one, which is named.
     """
     if path.is_dir():
         raise UserError(f"{path}: a folder; give the JSONL manifest in it")
@@ -100,15 +100,15 @@ def read_manifest(
 
 
 def read_pictures(path: Path, licence: str | None = None) -> list[LabelledFace]:
-    """Reads a manifest of pictures: what is known of them, without points.
+    """Reads a manifest of pictures: their metadata, without points.
 
     Args:
-        path: The JSONL file; pictures are named relative to its folder, which is also the source
-            of pictures whose line names none.
-        licence: Of pictures whose line does not state it.
+        path: The JSONL file; names of pictures are relative to its folder, whose name is also the
+            source of pictures without one.
+        licence: Licence of pictures without one.
 
     Raises:
-        UserError: The file cannot be read, or a line is wrong; names the line.
+        UserError: The file cannot be read, or a line is invalid; the message names the line.
     """
     found = []
     for number, text in lines(path):
@@ -166,7 +166,7 @@ def _face(
     wrong = np.flatnonzero(missing[:, :2].any(1) & (xy > 0) | missing.any(1) & (z > 0))
     if len(wrong):
         raise UserError(
-            f"{where}: point {wrong[0]} has a null coordinate, but counts; give it weight 0"
+            f"{where}: point {wrong[0]} has a null coordinate but a weight; give it weight 0"
         )
     points = np.where(missing, 0.0, points)
     points[:, :2] += shift
@@ -174,11 +174,11 @@ def _face(
 
 
 def _points(line: FaceLine, where: str) -> Float[np.ndarray, "p d"]:
-    """The points as they stand in the file, null as NaN."""
+    """Returns the points as in the file, with null as NaN."""
     rows = line.points or []
     if line.scheme is None:
         if rows:
-            raise UserError(f"{where}: has `points` but no `scheme` to say what they are")
+            raise UserError(f"{where}: has `points` but no `scheme` that defines them")
         return np.zeros((0, 2))
     if not rows:
         raise UserError(f"{where}: scheme {line.scheme!r}, but no `points`")

@@ -1,8 +1,8 @@
 """300W-LP and AFLW2000-3D: `.mat` files beside their pictures, 68 points projected from 3-D.
 
 Convention:
-    - MATLAB counts pixels from 1: half a pixel is taken off
-    - in the files a larger z is nearer to the camera; here a smaller one is
+    - MATLAB counts pixels from 1: half a pixel is subtracted
+    - z is negated: in the files, larger values are nearer to the camera; here, smaller ones are
 """
 
 import math
@@ -21,7 +21,7 @@ from amesh.data.sources.source import ListSource, finish
 from amesh.errors import UserError
 
 _POINTS = 68
-# 300W-LP shows each face of its photos in many poses, mirrored ones too: AFW_134212_1_3 is pose 3.
+# 300W-LP renders each face in many poses, also mirrored: AFW_134212_1_3 is pose 3.
 _POSE = re.compile(r"((?:AFW|HELEN|IBUG|LFPW)_.+)_\d+")
 
 
@@ -34,10 +34,10 @@ def read_mat_folder(
     """Reads a folder and its sub-folders.
 
     Args:
-        folder: Holds `.mat` files, each with a picture of the same name.
-        problems: What to do about damaged files.
-        coordinates: What the numbers count from.
-        licence: Terms of the pictures.
+        folder: Folder of `.mat` files, each with a picture of the same name.
+        problems: Handles damaged files.
+        coordinates: Convention of the coordinates.
+        licence: Licence of the pictures.
 
     Raises:
         UserError: The folder is missing or has no usable file, or a file is damaged.
@@ -69,7 +69,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: .mat files need SciPy: pip install 'amesh[train]'") from None
     try:
         content: dict[str, Any] = loadmat(path)
-    except Exception as error:  # SciPy raises a dozen kinds on damaged data
+    except Exception as error:  # SciPy raises many types of errors on damaged data
         raise UserError(f"{path}: not a .mat file that can be read ({error})") from error
     return content
 
@@ -85,13 +85,13 @@ def _points(content: dict[str, Any], where: str, offset: float) -> np.ndarray:
 
 
 def _person(stem: str) -> str | None:
-    """The face that several files show, in whatever folder they are; None where one file does."""
+    """Returns the face that several files show, in any folder; None if only one file shows it."""
     match = _POSE.fullmatch(stem)
     return None if match is None else match[1]
 
 
 def _pose(content: dict[str, Any]) -> str:
-    """The yaw's bin, for figures: pitch, yaw and roll [radians] lead `Pose_Para`."""
+    """Returns the group by yaw; `Pose_Para` starts with pitch, yaw and roll [radians]."""
     pose = np.asarray(content.get("Pose_Para", [])).ravel()
     if len(pose) < 3 or not math.isfinite(pose[1]):
         return ""

@@ -1,4 +1,4 @@
-"""One way to name a data set in a config, whatever its format."""
+"""The configuration of a data set in any format, and how it is opened."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,11 @@ class SourceConfig:
         scheme: Label scheme of the points, if the format does not state it (pts, coco).
         coordinates: `corner`, `index` (centre of the top-left pixel at (0, 0)) or `one` (at
             (1, 1)), if the format does not state it.
-        licence: Terms of the pictures, if the format has no place for them.
+        licence: Licence of the pictures, if the format does not state it.
         repeat: How often an epoch contains each face: 2 is twice; 0.1 is a tenth of the faces,
             different ones in each epoch.
-        only: List of keys, one a line: no other faces are used.
-        without: List of keys: these faces are left out.
+        only: List of keys, one per line; only these faces are used.
+        without: List of keys of faces that are left out.
     """
 
     path: Path
@@ -41,14 +41,14 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.repeat <= 1000:
-            raise UserError(f"{self.path}: repeat is {self.repeat}, expected above 0 to 1000")
+            raise UserError(f"{self.path}: repeat is {self.repeat}, expected above 0, up to 1000")
 
 
 def open_source(config: SourceConfig, problems: Problems) -> Source:
-    """Opens a set to train on.
+    """Opens a set for training, with its lists of keys applied.
 
     Raises:
-        UserError: As `open_labels`; also if a face has no points, which cannot train.
+        UserError: As in `open_labels`; also if a face has no points, or a list of keys is invalid.
     """
     source = open_labels(config, problems)
     if isinstance(source, ListSource):
@@ -57,7 +57,7 @@ def open_source(config: SourceConfig, problems: Problems) -> Source:
 
 
 def open_labels(config: SourceConfig, problems: Problems) -> Source:
-    """Opens a set with all its labels, faces without points included, whatever its key lists say.
+    """Opens a set with all its labels: with faces without points, and ignoring its lists of keys.
 
     Raises:
         UserError: There is no such set, its format is unknown, or the config has a field that does
@@ -69,7 +69,7 @@ def open_labels(config: SourceConfig, problems: Problems) -> Source:
     given = {field: value for field in fields if (value := getattr(config, field)) is not None}
     for field in given:
         if field not in known.takes:
-            raise UserError(f"{config.path}: {name} sources take no {field!r}; leave it out")
+            raise UserError(f"{config.path}: {name} sources take no {field!r}; remove it")
     source: Source = known.open()(config.path, problems, **given)
     return source
 
@@ -80,7 +80,7 @@ def _trainable(source: ListSource, problems: Problems) -> ListSource:
         with problems.guard():
             if face.face and face.scheme is None:
                 raise UserError(
-                    f"{face.where}: a face without points cannot train; give its points, or "
+                    f"{face.where}: a face without points cannot be trained on; add its points, or "
                     '"face": false if there is none'
                 )
             faces.append(face)

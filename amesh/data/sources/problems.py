@@ -1,4 +1,4 @@
-"""What happens to records of a data set that cannot be used: skipped and listed, or an error."""
+"""Handles unusable records of a data set: skips and lists them, or stops."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ OnBad = Literal["skip", "stop"]
 
 @dataclass
 class Problems:
-    """Collects what was wrong with a data set, or raises it.
+    """Collects the problems of a data set, or raises the first one.
 
     Attributes:
         on_bad: "skip" collects problems, "stop" raises the first one.
@@ -24,7 +24,7 @@ class Problems:
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Wraps the reading of one record."""
+        """Wraps the reading of one record; catches its `UserError` if problems are skipped."""
         try:
             yield
         except UserError as error:
@@ -33,13 +33,13 @@ class Problems:
             self.messages.append(str(error))
 
     def nothing_left(self, name: str) -> UserError:
-        """The error to raise for a set of this name in which no record can be used."""
+        """Returns the error to raise if no record of a set can be used."""
         first = f"; the first problem: {self.messages[0]}" if self.messages else ""
         return UserError(f"{name}: no labelled face in it{first}")
 
 
 def named(lines: Sequence[str], most: int = 5) -> str:
-    """Describes skipped records: how many there are, and the first few of them."""
+    """Describes skipped records: their number, and the first few of them."""
     more = [f"and {len(lines) - most} more"] if len(lines) > most else []
     head = f"{len(lines)} records could not be used and were skipped:"
     return "\n  ".join([head, *lines[:most], *more])

@@ -1,8 +1,8 @@
 """Folders of `.pts` files beside their pictures: 300-W, LFPW, HELEN, AFW, Menpo.
 
 Convention:
-    - the files count pixels from 1, as MATLAB does: the centre of the top-left pixel is (1, 1),
-      so half a pixel is taken off
+    - the files count pixels from 1, as in MATLAB: the centre of the top-left pixel is (1, 1), so
+      half a pixel is subtracted
 """
 
 from pathlib import Path
@@ -24,10 +24,10 @@ def read_pts_folder(
     """Reads a folder and its sub-folders.
 
     Args:
-        folder: Holds `.pts` files, each with a picture of the same name.
-        problems: What to do about damaged files.
+        folder: Folder of `.pts` files, each with a picture of the same name.
+        problems: Handles damaged files.
         scheme: Label scheme of the points.
-        licence: Terms of the pictures.
+        licence: Licence of the pictures.
 
     Raises:
         UserError: The folder is missing or has no usable file, or a file is damaged.
@@ -53,10 +53,10 @@ def read_pts_folder(
 
 
 def read_pts(path: Path) -> Float[np.ndarray, "k 2"]:
-    """The points of one file [picture px, corner coordinates].
+    """Reads the points of one file [picture px, corner coordinates].
 
     Raises:
-        UserError: The file is not as the format says.
+        UserError: The file is damaged or not in this format.
     """
     head, _, rest = read_text(path).partition("{")
     count = None
@@ -64,6 +64,6 @@ def read_pts(path: Path) -> Float[np.ndarray, "k 2"]:
         name, _, value = line.partition(":")
         if name.strip().lower() == "n_points" and value.strip().isdigit():
             count = int(value)
-    # A file cut short has no closing brace, and fewer points than it says.
+    # A truncated file has no closing brace, and fewer points than it states.
     rows = [line.split() for line in rest.partition("}")[0].splitlines() if line.strip()]
     return check_points(rows, str(path), count, (2,)) + np.float32(offset("one"))

@@ -1,10 +1,10 @@
-"""Indexed tar shards: the set as it is trained on, and as WebDataset reads it.
+"""Indexed tar shards: the format of training sets, readable by WebDataset.
 
-A shard is a plain tar file. Each face is three members with one name: the encoded picture
+A shard is a plain tar file. Each face has three members with one name: the encoded picture
 (`.jpg`, `.png`, ...), `.json` (scheme, source, licence, key, ...) and `.npy` (float32, a row for
-each point: x, y, z, weight of x and y, weight of z, visibility; corner coordinates). Beside it lies
-`NAME.tar.index.json` with the tar's size and the places of the members, so that any face is one
-read. Tar and index appear whole or not at all.
+each point: x, y, z, weight of x and y, weight of z, visibility; corner coordinates). The index
+`NAME.tar.index.json` beside it has the tar's size and the positions of the members, for random
+access. An interruption never leaves a partial tar or index.
 """
 
 import io
@@ -32,7 +32,7 @@ _SIGNATURES = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"
 
 
 class Facts(msgspec.Struct):
-    """What is known of a face besides its points: its `.json` member."""
+    """The metadata of a face: its `.json` member."""
 
     scheme: str | None
     source: str
@@ -46,7 +46,7 @@ class Facts(msgspec.Struct):
 
 
 class IndexEntry(msgspec.Struct, kw_only=True):
-    """A face in an index; places are the first byte and the number of bytes."""
+    """A face in an index; each member is given by its first byte and number of bytes."""
 
     key: str
     scheme: str | None
@@ -58,17 +58,17 @@ class IndexEntry(msgspec.Struct, kw_only=True):
 
 
 class Version(msgspec.Struct):
-    """What every version of an index says of itself."""
+    """The part that all versions of an index have."""
 
     version: int
 
 
 class Index(Version):
-    """An index.
+    """The index of a shard.
 
     Attributes:
-        size: Of the tar [bytes].
-        faces: In the order in which they were written.
+        size: Size of the tar [bytes].
+        faces: The faces in the order in which they were written.
     """
 
     size: int
@@ -76,18 +76,19 @@ class Index(Version):
 
 
 class ShardWriter:
-    """Writes labelled faces into shards; a context manager.
+    """A context manager that writes labelled faces into shards.
 
-    An exception leaves the shards that were finished, and no part of the one that was not.
+    After an exception, only finished shards remain.
     """
 
     def __init__(self, folder: Path, name: str = "faces", faces: int = 1000) -> None:
-        """Prepares; the first face begins the first shard.
+        """Initialises the writer; the first face starts the first shard.
 
         Args:
-            folder: Created if missing. Existing shards are kept, and numbering continues.
-            name: Shards are called `name-000000.tar` and so on; give each process its own.
-            faces: The largest number of faces in a shard.
+            folder: Output folder, created if missing. Existing shards are kept, and numbering
+                continues.
+            name: Shards are named `name-000000.tar` and so on; each process needs its own name.
+            faces: Maximum number of faces per shard.
         """
         self.folder, self.name, self.faces = folder, name, faces
         self.number = next_number(folder, name)
@@ -113,7 +114,7 @@ class ShardWriter:
         """Writes one face with its encoded picture, unchanged.
 
         Raises:
-            UserError: The picture is missing, or the disk is full.
+            UserError: The picture is missing, a point is not finite, or the disk is full.
         """
         picture = face.read_picture()
         path = self._path()
@@ -135,7 +136,7 @@ class ShardWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Finishes the shard that is being written."""
+        """Finishes the current shard."""
         if self._tar is None:
             return
         path = self._path()
@@ -157,9 +158,9 @@ class ShardWriter:
         return self.folder / f"{self.name}-{self.number:06d}.tar"
 
     def _member(self, name: str, content: bytes) -> list[int]:
-        """Writes a member; returns the place of its content."""
+        """Writes a member; returns the position and size of its content."""
         assert self._tar is not None
-        info = tarfile.TarInfo(name)  # no times, no owners: the same faces make the same bytes
+        info = tarfile.TarInfo(name)  # without times and owners, the output is reproducible
         info.size = len(content)
         start = self._tar.offset + tarfile.BLOCKSIZE
         self._tar.addfile(info, io.BytesIO(content))
@@ -167,14 +168,14 @@ class ShardWriter:
 
 
 def next_number(folder: Path, name: str) -> int:
-    """One more than the highest number of a finished shard; gaps are not filled."""
+    """Returns the highest number of a finished shard plus one; gaps are not filled."""
     pattern = re.compile(rf"{re.escape(name)}-(\d+)\.tar{re.escape(INDEX_SUFFIX)}")
     found = (pattern.fullmatch(path.name) for path in folder.glob(f"*.tar{INDEX_SUFFIX}"))
     return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
 def written_keys(folder: Path, name: str = "faces") -> set[str]:
-    """The keys in finished shards, which a resumed run need not write again."""
+    """Returns the keys in finished shards, which a resumed run skips."""
     found: set[str] = set()
     for path in sorted(folder.glob(f"{name}-*.tar{INDEX_SUFFIX}")):
         found.update(entry.key for entry in read_index(path).faces)
@@ -195,7 +196,7 @@ def read_index(path: Path) -> Index:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     version = parse(content, Version, f"{path}: a damaged index").version
     if version != _VERSION:
-        raise UserError(f"{path}: an index of version {version}, this program reads {_VERSION}")
+        raise UserError(f"{path}: an index of version {version}, expected {_VERSION}")
     return parse(content, Index, f"{path}: a damaged index")
 
 

@@ -1,4 +1,4 @@
-"""Reads the shards of `amesh.data.sources.shard_files`, any face without the others."""
+"""Random access to the shards of `amesh.data.sources.shard_files`."""
 
 import io
 import os
@@ -26,14 +26,14 @@ from amesh.json_lines import parse
 
 
 class ShardSource:
-    """Faces in shards. Holds places, not pictures, and can be handed to worker processes."""
+    """Faces in shards. It keeps positions instead of pictures, and can be pickled for workers."""
 
     def __init__(self, path: Path, problems: Problems) -> None:
         """Reads the indices.
 
         Args:
             path: A folder of shards, or one `.tar`.
-            problems: What to do about a shard that is damaged as a whole.
+            problems: Handles damaged shards.
 
         Raises:
             UserError: There is no usable shard, or one is damaged.
@@ -88,9 +88,11 @@ class ShardSource:
     def _read(self, tar: int, place: tuple[int, int]) -> bytes:
         (path, size), (start, length) = self._tars[tar], place
         if not 0 <= start <= start + length <= size:
-            raise UserError(f"{path}: its index names bytes {start} to {start + length} of {size}")
+            raise UserError(
+                f"{path}: its index refers to bytes {start} to {start + length} of {size}"
+            )
         if self._process != os.getpid():
-            # After a fork: the parent's descriptors remain the parent's.
+            # After a fork, the open descriptors belong to the parent.
             self._open, self._process = {}, os.getpid()
         try:
             if tar not in self._open:
@@ -99,12 +101,12 @@ class ShardSource:
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         if len(content) != length:
-            raise UserError(f"{path}: cut short: {len(content)} bytes of {length} at byte {start}")
+            raise UserError(f"{path}: truncated: {len(content)} of {length} bytes at byte {start}")
         return content
 
 
 def _rows(content: bytes, where: str) -> Float32[np.ndarray, "k 6"]:
-    """The table in an `.npy` member, whose header is not trusted with memory."""
+    """Reads the table of an `.npy` member, without allocating the size that its header states."""
     try:
         file = io.BytesIO(content)
         np.lib.format.read_magic(file)
@@ -125,10 +127,10 @@ def _checked(tar: Path) -> Index:
     index = read_index(tar.with_name(tar.name + INDEX_SUFFIX))
     found = tar.stat().st_size if tar.is_file() else -1
     if found < 0:
-        raise UserError(f"{tar}: is missing; copy or write it again")
+        raise UserError(f"{tar}: missing; copy or write it again")
     if found != index.size:
         raise UserError(
-            f"{tar}: has {found} bytes, its index says {index.size}: cut short, or another file; "
-            "copy or write it again"
+            f"{tar}: has {found} bytes, but its index says {index.size}: it is truncated, or "
+            "another file; copy or write it again"
         )
     return index

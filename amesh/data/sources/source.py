@@ -1,4 +1,4 @@
-"""A data set, opened: labelled faces by number."""
+"""An open data set: labelled faces by index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from amesh.data.sources.problems import Problems
 
 
 class Entry(NamedTuple):
-    """What is known of a face without reading it.
+    """The metadata of a face that are available without reading it.
 
     Attributes:
         key: Identifies the face within its source.
-        person: Who it is, if known.
-        licence: Terms of the picture, if known.
+        person: Identifies the person, if known.
+        licence: Licence of the picture, if known.
     """
 
     key: str
@@ -24,11 +24,11 @@ class Entry(NamedTuple):
 
 @runtime_checkable
 class Source(Protocol):
-    """Labelled faces, by number."""
+    """Labelled faces by index."""
 
     @property
     def name(self) -> str:
-        """Where they come from, for messages."""
+        """Their origin, for messages."""
         ...
 
     @property
@@ -38,22 +38,26 @@ class Source(Protocol):
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """What is known of the faces, in order."""
+        """The metadata of the faces, in order."""
         ...
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> LabelledFace:
-        """One face; raises UserError if only reading it shows that it is damaged."""
+        """Reads one face.
+
+        Raises:
+            UserError: The face is damaged.
+        """
         ...
 
 
 @dataclass
 class ListSource:
-    """Labels in memory; pictures stay on disk.
+    """A source with labels in memory and pictures on disk.
 
     Attributes:
-        name: Where they come from, for messages.
+        name: Their origin, for messages.
         faces: The faces.
     """
 
@@ -67,7 +71,7 @@ class ListSource:
 
     @property
     def entries(self) -> list[Entry]:
-        """What is known of the faces, in order."""
+        """The metadata of the faces, in order."""
         return [Entry(face.key, face.person, face.licence) for face in self.faces]
 
     def __len__(self) -> int:
@@ -78,7 +82,7 @@ class ListSource:
 
 
 def finish(name: str, faces: list[LabelledFace], problems: Problems) -> ListSource:
-    """The source made of these faces.
+    """Makes a source of these faces.
 
     Raises:
         UserError: There are none.

@@ -1,4 +1,4 @@
-"""Sources made of others: some of their faces, or several joined."""
+"""Sources derived from others: subsets, and several sources joined."""
 
 import zlib
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ class Subset:
     """Some faces of a source.
 
     Attributes:
-        source: The whole.
-        numbers: Which of its faces, in their order.
+        source: The whole source.
+        numbers: Indices of its faces, in their order.
     """
 
     source: Source
@@ -26,17 +26,17 @@ class Subset:
 
     @property
     def name(self) -> str:
-        """Where they come from, for messages."""
+        """Their origin, for messages."""
         return self.source.name
 
     @property
     def schemes(self) -> frozenset[str]:
-        """The schemes that the source's points are in."""
+        """The label schemes of the whole source."""
         return self.source.schemes
 
     @property
     def entries(self) -> list[Entry]:
-        """What is known of its faces, in their order."""
+        """The metadata of its faces, in their order."""
         entries = self.source.entries
         return [entries[number] for number in self.numbers]
 
@@ -48,10 +48,10 @@ class Subset:
 
 
 class Joined:
-    """Several sources, one after the other, as one: a list of keys may name faces of any."""
+    """Several sources concatenated, so that one list of keys may name faces of any of them."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        """Joins them."""
+        """Concatenates the sources."""
         self.name = ", ".join(source.name for source in sources)
         self.schemes = frozenset(scheme for source in sources for scheme in source.schemes)
         self.entries = [entry for source in sources for entry in source.entries]
@@ -66,12 +66,12 @@ class Joined:
 
 
 def listed(source: Source, only: Path | None, without: Path | None) -> Source:
-    """The faces of a source that lists of keys select; see `amesh.data.sources.key_list`.
+    """Selects faces of a source by lists of keys; see `amesh.data.sources.key_list`.
 
     Args:
         source: All faces.
-        only: No other faces are used.
-        without: These faces are left out.
+        only: List of the only faces to use.
+        without: List of faces to leave out.
 
     Raises:
         UserError: A list cannot be read, `only` has a key that is not in the source, or no face
@@ -84,7 +84,7 @@ def listed(source: Source, only: Path | None, without: Path | None) -> Source:
     if only is not None:
         chosen &= _known_keys(only, chosen, source.name)
     if without is not None:
-        # It may have keys of other sources: one list then keeps a whole test set out.
+        # Keys of other sources are allowed, so that one list can exclude a whole test set.
         chosen -= set(read_keys(without))
     if not chosen:
         raise UserError(f"{source.name}: its lists of keys leave no face")
@@ -94,12 +94,12 @@ def listed(source: Source, only: Path | None, without: Path | None) -> Source:
 def held_out(source: Source, share: float) -> tuple[Source, Source]:
     """Splits a source into faces to train on and faces to validate on.
 
-    A person is on one side only; if the person is unknown, all faces of a picture or clip are. The
-    choice is a hash of the name, so it remains the same when faces are added.
+    Faces of one person, or of one picture or clip if the person is unknown, are never split. The
+    choice is a hash of the name, so it does not change when faces are added.
 
     Args:
         source: All faces.
-        share: How much to hold out, 0 to 1.
+        share: Share to hold out, 0 to 1.
     """
     if not share:
         return source, Subset(source, [])
@@ -114,7 +114,7 @@ def held_out(source: Source, share: float) -> tuple[Source, Source]:
 
 
 def times(faces: int, repeat: float) -> int:
-    """How many of a source's faces an epoch takes; at least one."""
+    """Returns the number of a source's faces in an epoch; at least one."""
     return max(round(faces * repeat), min(faces, 1))
 
 
@@ -125,6 +125,6 @@ def _known_keys(path: Path, known: set[str], source: str) -> set[str]:
         comment = " (comments are not possible)" if missing[0].startswith("# ") else ""
         raise UserError(
             f"{path}: {len(missing)} keys are not in {source}, the first {missing[0]}{comment}; "
-            "take them out of the list, or name another set"
+            "remove them from the list, or use another set"
         )
     return keys

@@ -1,7 +1,7 @@
 """WFLW annotation lists: 98 points, a box, six attributes and the picture's name on each line.
 
 Convention:
-    - the files are taken to count from the centre of the top-left pixel at (0, 0)
+    - coordinates are assumed to be pixel indices: the centre of the top-left pixel is (0, 0)
 """
 
 from pathlib import Path
@@ -31,14 +31,14 @@ def read_wflw(
 
     Args:
         path: The list.
-        problems: What to do about wrong lines.
-        images: Folder that the pictures' names are relative to; by default `WFLW_images` beside
-            the list or above it.
-        coordinates: What the numbers count from.
-        licence: Terms of the pictures.
+        problems: Handles invalid lines.
+        images: Folder that the pictures' names are relative to; by default, `WFLW_images` beside
+            the list or in a folder above it.
+        coordinates: Convention of the coordinates.
+        licence: Licence of the pictures.
 
     Raises:
-        UserError: The file is missing or has no usable line, or a line is wrong.
+        UserError: The file is missing or has no usable line, or a line is invalid.
     """
     folder = images or _images(path)
     faces = []
@@ -61,8 +61,8 @@ def _face(
     attributes = len(words) - 2 * _POINTS - 1
     if attributes not in (0, 4, 4 + len(_ATTRIBUTES)):
         raise UserError(
-            f"{where}: {len(words)} fields, expected {2 * _POINTS} coordinates, 4 of a box, "
-            f"{len(_ATTRIBUTES)} attributes and a picture's name"
+            f"{where}: {len(words)} fields, expected {2 * _POINTS} coordinates, 4 numbers of a "
+            f"box, {len(_ATTRIBUTES)} attributes and a picture's name"
         )
     rows = [words[i : i + 2] for i in range(0, 2 * _POINTS, 2)]
     points = check_points(rows, where, _POINTS, (2,)) + np.float32(offset(coordinates))

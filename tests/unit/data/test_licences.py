@@ -25,11 +25,11 @@ from amesh.data.sources.source import ListSource
         (None, False),
     ],
 )
-def test_only_terms_that_are_known_to_allow_it_do(licence, free):
+def test_only_known_permissive_licences_are_releasable(licence, free):
     assert releasable(licence) is free
 
 
-def test_faces_are_counted_by_their_terms(record):
+def test_faces_are_counted_by_licence(record):
     sources = [
         ListSource("one", [record(0), record(1, licence=None)]),
         ListSource("two", [record(2), record(3, licence="MIT")]),
@@ -47,5 +47,5 @@ def test_faces_are_counted_by_their_terms(record):
         ((None, "CC0-1.0"), None),
     ],
 )
-def test_terms_that_hold_together_are_named_once(terms, together):
+def test_combined_licences_are_listed_once(terms, together):
     assert joined(*terms) == together

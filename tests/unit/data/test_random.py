@@ -18,7 +18,9 @@ def test_numbers_of_a_sample_do_not_depend_on_its_batch() -> None:
 @pytest.mark.parametrize(
     ("seed", "epoch", "purpose", "first"), [(2, 2, "a", 0), (1, 3, "a", 0), (1, 2, "b", 0)]
 )
-def test_everything_in_the_address_counts(seed: int, epoch: int, purpose: str, first: int) -> None:
+def test_every_part_of_the_address_changes_the_numbers(
+    seed: int, epoch: int, purpose: str, first: int
+) -> None:
     here = uniform(keys(1, 2, torch.arange(5000)), "a")
     there = uniform(keys(seed, epoch, torch.arange(first, first + 5000)), purpose)
     assert abs(np.corrcoef(here, there)[0, 1]) < 0.05
@@ -51,7 +53,7 @@ def test_every_bit_of_the_index_reaches_every_bit_of_the_key() -> None:
         assert (share - 0.5).abs().max() < 0.05
 
 
-def test_keys_are_32_bit_and_rarely_meet() -> None:
+def test_keys_are_32_bit_and_rarely_collide() -> None:
     found = keys(0, 0, torch.arange(20000))
     assert found.min() >= 0
     assert found.max() < 2**32
@@ -70,7 +72,7 @@ def test_normal_and_bell() -> None:
     assert bounded.std().item() == pytest.approx(1 / 3, abs=0.01)
 
 
-def test_permutation_holds_everyone_once_and_changes_with_the_epoch() -> None:
+def test_permutation_has_each_index_once_and_changes_with_the_epoch() -> None:
     order = permutation(0, 0, 1000)
     assert sorted(order.tolist()) == list(range(1000))
     assert not torch.equal(order, permutation(0, 1, 1000))

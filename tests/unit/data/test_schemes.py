@@ -19,7 +19,7 @@ def map_of(scheme: str) -> str:
 
 @pytest.mark.parametrize("scheme", FOREIGN)
 @pytest.mark.parametrize("yaw", [0, 35])
-def test_labels_read_off_a_face_give_that_face_back(
+def test_labels_taken_from_a_face_reproduce_it(
     topology: Topology, pose: Pose, scheme: str, yaw: float
 ) -> None:
     face = pose(yaw=yaw, roll=20, size=100.0)
@@ -30,7 +30,7 @@ def test_labels_read_off_a_face_give_that_face_back(
 
 
 @pytest.mark.parametrize("scheme", FOREIGN)
-def test_labelled_points_are_met_exactly_and_single_landmarks_get_their_label(
+def test_labelled_points_are_reproduced_exactly(
     topology: Topology, pose: Pose, scheme: str
 ) -> None:
     known = label_map(scheme, topology)
@@ -76,7 +76,7 @@ def test_a_point_without_a_label_has_no_weight_and_moves_nothing(
     assert found.visibility[33] == 1
 
 
-def test_depth_is_moved_to_the_templates_zero(topology: Topology, pose: Pose) -> None:
+def test_depth_is_shifted_to_the_templates_zero(topology: Topology, pose: Pose) -> None:
     face = pose(yaw=20, size=100.0)
     points = topology.map_points(face, "ibug68")
     points[:, 2] += 1234.0
@@ -86,7 +86,7 @@ def test_depth_is_moved_to_the_templates_zero(topology: Topology, pose: Pose) ->
     assert found.weight_z[468] == 0
 
 
-def test_own_scheme_is_taken_as_it_is(topology: Topology, pose: Pose) -> None:
+def test_labels_in_the_own_scheme_are_unchanged(topology: Topology, pose: Pose) -> None:
     face = pose()
     found = to_landmarks(face, label_map("face478", topology), topology)
     assert np.array_equal(found.landmarks, face)
@@ -149,7 +149,7 @@ def test_pose_from_a_few_points_in_a_plane_stays_near_frontal(
     assert np.abs(posed[:, :2] - face[:, :2]).max() < 2
 
 
-def test_template_fills_a_box(topology: Topology) -> None:
+def test_the_template_fills_a_box(topology: Topology) -> None:
     placed = place_template((10.0, 20.0, 110.0, 220.0), topology)
     low, high = placed[:, :2].min(0), placed[:, :2].max(0)
     np.testing.assert_allclose((low + high) / 2, [60, 120], atol=1e-3)

@@ -144,7 +144,7 @@ def test_a_correction_survives_its_file(topology: Topology, pose: Make, tmp_path
 
 
 def test_bad_files_are_refused(topology: Topology, pose: Make, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="`amesh correct` makes it"):
+    with pytest.raises(UserError, match="`amesh correct` writes it"):
         load_correction(tmp_path / "none.json")
     (tmp_path / "a.json").write_text('{"version": 1, "shifts": 3}')
     with pytest.raises(UserError, match="not a correction"):

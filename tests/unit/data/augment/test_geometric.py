@@ -66,7 +66,7 @@ def test_without_augmentation_the_crop_is_the_tracked_roi(
     assert batch.image.amax() <= 1
 
 
-def test_training_cuts_by_the_scheme_s_own_rule(
+def test_training_crops_by_the_rule_of_the_scheme(
     record: Callable[..., LabelledFace], topology: Topology, pose: Pose
 ) -> None:
     """Of a turned face, whose square lies far from its landmarks' box."""
@@ -86,7 +86,7 @@ def test_training_cuts_by_the_scheme_s_own_rule(
     assert w == pytest.approx(region.size.item() + 2, abs=2)
 
 
-def test_resample_is_what_opencv_warps(canvas: Canvas, topology: Topology) -> None:
+def test_resampling_equals_opencvs_warp(canvas: Canvas, topology: Topology) -> None:
     """A second implementation: OpenCV's perspective warp with the same motion."""
     key = keys(0, 0, canvas.index)
     motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, GEOMETRY, key)
@@ -111,7 +111,7 @@ def _one(motion: object, i: int) -> object:
     return type(motion)(*(part[i : i + 1] for part in motion))  # type: ignore[call-arg, attr-defined]
 
 
-def test_landmarks_move_as_the_picture_does(canvas: Canvas, topology: Topology) -> None:
+def test_landmarks_move_with_the_picture(canvas: Canvas, topology: Topology) -> None:
     """A dot drawn at a landmark is found where the moved landmark says."""
     key = keys(3, 1, canvas.index)
     motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, GEOMETRY, key)
@@ -150,7 +150,7 @@ def test_mirror_swaps_landmarks_and_weights(canvas: Canvas, topology: Topology) 
     assert torch.equal(mirrored.weight_z, 1 - weights[:, swap])
 
 
-def test_the_way_of_a_gpu_leads_to_the_same(
+def test_the_gpu_path_gives_the_same_result(
     canvas: Canvas, topology: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All samples at once and picked by masks, as against one at a time in its own window."""
@@ -166,7 +166,7 @@ def test_the_way_of_a_gpu_leads_to_the_same(
     assert torch.equal(at_once.landmarks, alone.landmarks)
 
 
-def test_no_pixel_outside_the_bounds_is_looked_at(canvas: Canvas, topology: Topology) -> None:
+def test_no_pixel_outside_the_bounds_is_read(canvas: Canvas, topology: Topology) -> None:
     config = replace(FULL, perspective=0.2, shift=0.5)
     motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, config, keys(0, 0, canvas.index))
     pictures = canvas.pictures.clamp_min(1)
@@ -185,7 +185,7 @@ def test_a_crop_beside_its_picture_is_black(canvas: Canvas, topology: Topology) 
     assert Augment(topology, SIZE, NO_AUGMENTATION)(far).image.abs().max() == 0
 
 
-def test_on_a_cpu_channels_are_last_in_memory(canvas: Canvas, topology: Topology) -> None:
+def test_channels_are_last_in_memory_on_a_cpu(canvas: Canvas, topology: Topology) -> None:
     image = Augment(topology, SIZE, FULL)(canvas).image
     assert image.is_contiguous(memory_format=torch.channels_last)
 
@@ -203,7 +203,7 @@ def test_a_sample_is_the_same_in_any_batch(canvas: Canvas, topology: Topology) -
 
 
 @pytest.mark.parametrize("roll", [0, 45, 100])
-def test_a_cut_shows_a_rolled_head_as_the_whole_picture_does(
+def test_a_cut_out_shows_a_rolled_head_like_the_whole_picture(
     record: Callable[..., LabelledFace], pose: Pose, topology: Topology, roll: float
 ) -> None:
     labelled = record(picture=encode(photo(300, 300)), points=pose(0, roll, 30.0, (150, 150)))
@@ -215,7 +215,7 @@ def test_a_cut_shows_a_rolled_head_as_the_whole_picture_does(
     torch.testing.assert_close(near, whole, rtol=0, atol=1e-4)
 
 
-def test_no_crop_looks_past_the_cut_that_a_sample_carries(topology: Topology) -> None:
+def test_no_crop_extends_beyond_the_cut_out_of_a_sample(topology: Topology) -> None:
     """The widest motions of thousands of samples stay inside the square of `reach`."""
     count = 4000
     face = torch.tensor(topology.template, dtype=torch.float32)[None] * 40 + 200
@@ -235,7 +235,7 @@ def test_no_crop_looks_past_the_cut_that_a_sample_carries(topology: Topology) ->
     assert 0.7 < offset.max() < 1
 
 
-def test_ranges_that_make_no_sense_are_refused() -> None:
+def test_invalid_ranges_are_refused() -> None:
     with pytest.raises(UserError, match="rotation is 200, expected 0 to 180"):
         AugmentConfig(rotation=200)
     with pytest.raises(UserError, match=r"mirror is -0\.5"):

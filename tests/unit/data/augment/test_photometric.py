@@ -27,13 +27,13 @@ def pictures(count: int = 8, size: int = SIZE) -> torch.Tensor:
     return plane.expand(count, 3, size, size).contiguous()
 
 
-def test_nothing_asked_nothing_done() -> None:
+def test_an_empty_config_changes_nothing() -> None:
     assert torch.equal(
         photometric(pictures(), NO_AUGMENTATION, draw(NO_AUGMENTATION, KEY)), pictures()
     )
 
 
-def test_values_stay_in_range_at_the_wildest_settings() -> None:
+def test_values_stay_in_range_at_extreme_settings() -> None:
     wild = AugmentConfig(
         gain=1.0,
         curve=0.5,
@@ -64,7 +64,7 @@ def test_values_stay_in_range_at_the_wildest_settings() -> None:
     ],
     ids=["light", "occlude", "blur", "noise", "compress"],
 )
-def test_each_changes_its_own_sample_by_its_own_draws(
+def test_each_augmentation_uses_the_draws_of_its_sample(
     change: Callable[[torch.Tensor, Draws], torch.Tensor],
 ) -> None:
     before = pictures()
@@ -112,7 +112,7 @@ def test_noise_has_the_deviation_that_was_drawn() -> None:
     assert (channels - torch.eye(3)).abs().max() < 0.1
 
 
-def test_compression_removes_detail_and_keeps_what_is_smooth() -> None:
+def test_compression_removes_detail_and_preserves_smooth_areas() -> None:
     smooth = pictures()
     fine = smooth + 0.02 * (torch.arange(SIZE) % 2)
     after = compress(fine, draw(AugmentConfig(compression=0.5), KEY).step)
@@ -121,7 +121,7 @@ def test_compression_removes_detail_and_keeps_what_is_smooth() -> None:
     assert harsh.abs().mean() < fine[..., 0:8].diff(dim=-1).abs().mean()
 
 
-def test_compression_of_a_size_that_is_no_multiple_of_the_block() -> None:
+def test_compression_of_a_size_that_is_not_a_multiple_of_the_block() -> None:
     assert compress(pictures(8, 45), DRAWS.step).shape == (8, 3, 45, 45)
     # hardly any quantisation: the transform and its inverse give the picture back
     torch.testing.assert_close(
@@ -129,7 +129,7 @@ def test_compression_of_a_size_that_is_no_multiple_of_the_block() -> None:
     )
 
 
-def test_quantisation_is_even_and_meets_itself_between_two_steps() -> None:
+def test_quantisation_is_continuous() -> None:
     """A block of one grey: its mean moves towards the nearest step, by nothing halfway."""
     step = 0.2 / 4  # of a mean of luma: a quarter of the coarsest
     levels = torch.tensor([2.0, 2.3, 2.5 - 1e-5, 2.5, 2.5 + 1e-5, 2.7, 3.0]) * step

@@ -36,9 +36,7 @@ def seen(theta: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     return (affine.apply(affine.invert(theta), points) + 1) * CROP / 2
 
 
-def test_zero_jitter_box_rule_anchors_on_one_row_and_box_is_crop_over_one_and_a_half(
-    faces: torch.Tensor, topology: Topology
-) -> None:
+def test_without_jitter_the_box_rule_is_exact(faces: torch.Tensor, topology: Topology) -> None:
     thetas = jitter_thetas(thetas_of(faces, topology, "box"), 0.0, KEY)
     for r, part in enumerate(topology.regions):
         anchors = seen(thetas[:, r], faces[:, list(part.anchors)])
@@ -48,9 +46,7 @@ def test_zero_jitter_box_rule_anchors_on_one_row_and_box_is_crop_over_one_and_a_
         torch.testing.assert_close(extent, torch.full((3, 2), CROP / 1.5), rtol=0, atol=1e-3)
 
 
-def test_zero_jitter_corner_rule_corners_land_at_the_same_two_places(
-    faces: torch.Tensor, topology: Topology
-) -> None:
+def test_without_jitter_the_corner_rule_is_exact(faces: torch.Tensor, topology: Topology) -> None:
     thetas = jitter_thetas(thetas_of(faces, topology, "corners"), 0.0, KEY)
     for r, part in enumerate(topology.regions):
         corners = seen(thetas[:, r], faces[:, list(part.anchors)])
@@ -70,7 +66,7 @@ def test_all_six_numbers_are_jittered_by_the_amount_in_the_crops_frame() -> None
     assert off.abs().max() < 0.03
 
 
-def test_jitter_depends_on_the_key_only(faces: torch.Tensor, topology: Topology) -> None:
+def test_jitter_depends_only_on_the_key(faces: torch.Tensor, topology: Topology) -> None:
     thetas = thetas_of(faces, topology, "box")
     together = jitter_thetas(thetas, 0.2, KEY)
     torch.testing.assert_close(jitter_thetas(thetas[1:2], 0.2, KEY[1:2]), together[1:2])

@@ -50,12 +50,10 @@ def test_a_good_set_is_clean(faces: Callable[..., list[LabelledFace]], topology:
     assert "8 usable records: 8 labelled faces, 0 regions" in text
     assert "schemes: ibug68 8" in text
     assert "licences: CC0 8" in text
-    assert "not to be released" not in text
+    assert "do not release weights" not in text
 
 
-def test_what_is_wrong_is_found(
-    faces: Callable[..., list[LabelledFace]], topology: Topology
-) -> None:
+def test_mistakes_are_found(faces: Callable[..., list[LabelledFace]], topology: Topology) -> None:
     from dataclasses import replace
 
     good = faces()
@@ -77,7 +75,7 @@ def test_what_is_wrong_is_found(
     assert not report.clean
     text = describe(report)
     assert "cannot be used: 1\n  labels.jsonl, line 4: not a picture that can be read" in text
-    assert "1 under 'not stated': weights trained on them are not to be released" in text
+    assert "1 under 'not stated': do not release weights trained on them" in text
     assert "ours: face 0 (a, person ours: p0) = ours: copy (test, person ours: p0)" in text
     assert "IN SEVERAL SPLITS: ours: p0" in text
 
@@ -90,20 +88,22 @@ def _mirror(record: LabelledFace, topology: Topology) -> LabelledFace:
     return replace(record, points=record.points[swap])
 
 
-def test_coordinates_of_whole_pixels_are_noticed(
+def test_whole_pixel_coordinates_are_reported(
     faces: Callable[..., list[LabelledFace]], topology: Topology
 ) -> None:
     from dataclasses import replace
 
     whole = [replace(face, points=np.round(face.points)) for face in faces()]
     text = describe(check([ListSource("a", whole)], topology, Problems()))
-    assert "coordinates of 100% of the faces are whole pixel corners" in text
+    assert "coordinates of 100% of the faces are at pixel corners" in text
     centres = [replace(face, points=np.floor(face.points) + 0.5) for face in faces()]
     text = describe(check([ListSource("a", centres)], topology, Problems()))
-    assert "100% of the faces are pixel centres" in text
+    assert "100% of the faces are at pixel centres" in text
 
 
-def test_the_choice_to_stop(faces: Callable[..., list[LabelledFace]], topology: Topology) -> None:
+def test_stopping_at_the_first_problem(
+    faces: Callable[..., list[LabelledFace]], topology: Topology
+) -> None:
     bad = ListSource("a", [*faces(2), *(f for f in faces(1))])
     bad.faces[1] = LabelledFace(b"", "ours", "x", "line 9", "ibug68", bad.faces[1].points)
     with pytest.raises(UserError, match="line 9: not a picture"):
@@ -112,7 +112,7 @@ def test_the_choice_to_stop(faces: Callable[..., list[LabelledFace]], topology: 
         check([ListSource("a", [bad.faces[1]])], topology, Problems("skip"))
 
 
-def test_sheet_shows_the_suspicious_first_and_sides_in_colour(
+def test_sheet_shows_suspicious_faces_first_and_sides_in_colour(
     faces: Callable[..., list[LabelledFace]], topology: Topology, tmp_path: Path
 ) -> None:
     good = faces()

@@ -21,7 +21,7 @@ from amesh.topology.scheme import Topology, load
 Make = Callable[..., LabelledFace]
 
 
-def test_sample_is_cut_and_landmarks_move_with_it(
+def test_cutting_out_a_sample_shifts_its_landmarks(
     record: Make, topology: Topology, pose: Pose
 ) -> None:
     pixels = photo(400, 300)
@@ -39,7 +39,7 @@ def test_sample_is_cut_and_landmarks_move_with_it(
 
 @pytest.mark.parametrize(("size", "shrink"), [(39.0, 1), (41.0, 2), (62.0, 3), (170.0, 8)])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_large_faces_are_shrunk_by_whole_factors_and_landmarks_with_them(
+def test_large_faces_and_their_landmarks_are_shrunk_by_integer_factors(
     record: Make, topology: Topology, pose: Pose, size: float, shrink: int, kind: str
 ) -> None:
     """The side of the ROI is 3.05 eye distances: from two crops on, the picture shrinks."""
@@ -77,7 +77,7 @@ def test_exif_orientation_is_applied_before_the_labels(
     np.testing.assert_array_equal(turned.image, plain.image)
 
 
-def test_region_without_a_face_counts_for_the_flag_only(record: Make, topology: Topology) -> None:
+def test_region_without_a_face_counts_only_for_the_flag(record: Make, topology: Topology) -> None:
     empty = record(scheme=None, points=np.zeros((0, 2)), face=False, box=(20.0, 20.0, 60.0, 60.0))
     sample = make_sample(empty, topology, 64, 1.2)
     assert not sample.face
@@ -86,7 +86,9 @@ def test_region_without_a_face_counts_for_the_flag_only(record: Make, topology: 
     assert make_sample(replace(empty, box=None), topology, 200, 1.2).image.shape == (110, 120, 3)
 
 
-def test_collate_pads_with_black_and_keeps_every_pixel(record: Make, topology: Topology) -> None:
+def test_collate_pads_with_black_and_preserves_every_pixel(
+    record: Make, topology: Topology
+) -> None:
     samples = [
         make_sample(record(seed, picture=encode(photo(60 + 20 * seed, 100))), topology, 64, 3.0)
         for seed in range(3)
@@ -116,7 +118,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_record_stops_or_is_named_and_skipped(
+def test_bad_record_stops_or_is_reported_and_skipped(
     record: Make, topology: Topology, pose: Pose, case: str
 ) -> None:
     spoil, message = BAD[case]
@@ -147,14 +149,14 @@ def test_empty_sets_and_mixed_topologies_are_refused(record: Make, topology: Top
         FaceDataset([source], load("ibug68"), 64, 1.5)
 
 
-def test_a_scheme_that_does_not_say_its_crop_is_not_trained(
+def test_a_scheme_that_does_not_define_its_crop_is_not_trained(
     source: Callable[..., ListSource], topology: Topology
 ) -> None:
     with pytest.raises(UserError, match="does not say how a crop"):
         FaceDataset([source()], replace(topology, roi=None), 64, 1.2)
 
 
-def test_filler_counts_nothing(source: Callable[..., ListSource], topology: Topology) -> None:
+def test_padding_does_not_count(source: Callable[..., ListSource], topology: Topology) -> None:
     data = FaceDataset([source()], topology, 64, 1.5)
     filler = data[~2]
     assert filler.key == data[2].key
@@ -162,7 +164,7 @@ def test_filler_counts_nothing(source: Callable[..., ListSource], topology: Topo
     assert filler.weight_xy.sum() + filler.weight_z.sum() == 0
 
 
-def test_sources_follow_one_another(source: Callable[..., ListSource], topology: Topology) -> None:
+def test_sources_are_concatenated(source: Callable[..., ListSource], topology: Topology) -> None:
     data = FaceDataset([source(2), source(3)], topology, 64, 1.5)
     assert len(data) == 5
     keys = [data[i].key for i in range(5)]
@@ -173,7 +175,7 @@ def test_sources_follow_one_another(source: Callable[..., ListSource], topology:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_resume_in_the_middle_of_an_epoch_is_bit_identical(
+def test_resuming_within_an_epoch_is_bit_identical(
     source: Callable[..., ListSource], topology: Topology, workers: int
 ) -> None:
     data = pickle.loads(pickle.dumps(FaceDataset([source()], topology, 64, 1.5)))
@@ -198,7 +200,7 @@ def test_resume_in_the_middle_of_an_epoch_is_bit_identical(
     assert all(torch.equal(a, b) for a, b in zip(whole[1:], rest, strict=True))
 
 
-def test_two_ranks_train_on_what_one_rank_does(
+def test_two_ranks_train_on_the_samples_of_one(
     source: Callable[..., ListSource], topology: Topology
 ) -> None:
     data = FaceDataset([source(8)], topology, 64, 1.5)

@@ -36,7 +36,7 @@ def opened(config: SourceConfig) -> list[str]:
     return [entry.key for entry in open_source(config, Problems()).entries]
 
 
-def test_lists_choose_and_leave_out(shards, tmp_path):
+def test_lists_select_and_exclude(shards, tmp_path):
     some, other = tmp_path / "some.txt", tmp_path / "other.txt"
     some.write_text("drawn3\n\n drawn1 \n")
     other.write_text("drawn1\nof_another_set\n")
@@ -78,13 +78,13 @@ def test_persons_and_frames_of_a_clip_are_not_split():
     assert kept == {entry.key for entry in train.entries} & {key for key, _ in names[:60]}
 
 
-def test_without_a_share_nothing_is_held_out():
+def test_nothing_is_held_out_without_a_share():
     whole = source(("a", None), ("b", None))
     train, rest = held_out(whole, 0.0)
     assert (len(train), len(rest)) == (2, 0)
 
 
-def test_numbers_run_over_read_faces_then_made_ones_and_again(shards):
+def test_numbers_cycle_through_read_and_synthetic_faces(shards):
     faces = FaceDataset([open_source(SourceConfig(shards), Problems())], load(), 64, 1.5)
     mixture = Mixture(faces, made=3)
     assert len(mixture) == 8
@@ -99,7 +99,7 @@ def test_numbers_run_over_read_faces_then_made_ones_and_again(shards):
     assert side_by_side([mixture[6]]).canvas is None
 
 
-def test_damaged_faces_that_are_not_substituted_stay_fillers(shards):
+def test_damaged_faces_that_are_not_replaced_remain_padding(shards):
     whole = open_source(SourceConfig(shards), Problems())
     records = [replace(whole[i], picture=b"" if i == 1 else whole[i].picture) for i in range(3)]
     source = ListSource("drawn", records)
@@ -114,5 +114,5 @@ def test_damaged_faces_that_are_not_substituted_stay_fillers(shards):
     assert loaded.canvas.landmarks.isfinite().all()
 
 
-def test_each_set_gives_at_least_a_face():
+def test_each_set_contributes_at_least_one_face():
     assert [times(3, 0.1), times(0, 2.0), times(10, 0.25), times(4, 2.5)] == [1, 0, 2, 10]

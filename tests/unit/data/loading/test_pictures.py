@@ -18,7 +18,7 @@ def stored(orientation: int, kind: str, **options: object) -> bytes:
 
 @pytest.mark.parametrize("orientation", range(10))
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
-def test_pictures_are_upright_as_pillow_shows_them(orientation: int, kind: str) -> None:
+def test_pictures_are_upright_as_in_pillow(orientation: int, kind: str) -> None:
     from PIL import ImageOps
 
     data = stored(orientation, kind)
@@ -36,24 +36,24 @@ def test_a_large_jpeg_is_shrunk_and_its_full_size_is_reported() -> None:
     assert (size, shrunk) == ((90, 120), 2)
 
 
-def test_damaged_exif_does_not_make_a_picture_unreadable() -> None:
+def test_a_picture_with_damaged_exif_is_readable() -> None:
     data = encode(photo(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff garbage")
     assert decode(data, "here")[0].shape == (110, 120, 3)
 
 
-def test_what_is_transparent_is_white() -> None:
+def test_transparency_is_shown_on_white() -> None:
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[:2, :, 3] = 255
     assert decode(encode(pixels), "here")[0][:, 0, 0].tolist() == [0, 0, 255, 255]
 
 
-def test_16_bits_are_scaled() -> None:
+def test_16_bit_values_are_scaled() -> None:
     data = encode(np.array([[0, 257, 65535]], np.uint16))
     assert decode(data, "here").pixels[0, :, 0].tolist() == [0, 1, 255]
 
 
 @pytest.mark.parametrize("kind", ["BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "WEBP", "AVIF"])
-def test_training_reads_every_format_that_is_run_on(kind: str, tmp_path: Path) -> None:
+def test_training_reads_every_picture_format_that_run_reads(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(encode(photo(), kind))
     decoded = decode(path.read_bytes(), "here").pixels

@@ -6,7 +6,7 @@ from amesh.errors import UserError
 
 @pytest.mark.parametrize("world", [1, 2, 4])
 @pytest.mark.parametrize("drop_last", [True, False])
-def test_ranks_together_see_what_one_rank_sees(world: int, drop_last: bool) -> None:
+def test_all_ranks_together_get_the_samples_of_one(world: int, drop_last: bool) -> None:
     one = EpochBatchSampler(45, 8, seed=3, drop_last=drop_last)
     ranks = [
         EpochBatchSampler(45, 8 // world, 3, rank, world, drop_last=drop_last)
@@ -20,7 +20,7 @@ def test_ranks_together_see_what_one_rank_sees(world: int, drop_last: bool) -> N
     assert joined == list(one)
 
 
-def test_an_epoch_holds_everyone_once_and_has_its_own_order() -> None:
+def test_an_epoch_has_each_sample_once_in_its_own_order() -> None:
     sampler = EpochBatchSampler(40, 8)
     first = [i for batch in sampler for i in batch]
     assert sorted(first) == list(range(40))
@@ -30,7 +30,7 @@ def test_an_epoch_holds_everyone_once_and_has_its_own_order() -> None:
     assert [i for batch in sampler for i in batch] != first
 
 
-def test_without_dropping_the_last_batch_is_filled_with_copies_that_do_not_count() -> None:
+def test_without_drop_last_the_last_batch_is_padded_with_copies_that_do_not_count() -> None:
     sampler = EpochBatchSampler(5, 4, shuffle=False, drop_last=False)
     assert list(sampler) == [[0, 1, 2, 3], [4, ~0, ~1, ~2]]
     tiny = [EpochBatchSampler(2, 3, 0, rank, 2, shuffle=False, drop_last=False) for rank in (0, 1)]
@@ -38,7 +38,7 @@ def test_without_dropping_the_last_batch_is_filled_with_copies_that_do_not_count
 
 
 @pytest.mark.parametrize("done", [0, 1, 3])
-def test_resume_gives_exactly_the_rest(done: int) -> None:
+def test_resuming_gives_exactly_the_rest(done: int) -> None:
     whole = EpochBatchSampler(40, 8, seed=1)
     whole.set_epoch(3)
     batches = list(whole)
@@ -54,13 +54,13 @@ def test_resume_gives_exactly_the_rest(done: int) -> None:
     assert list(resumed) == list(whole)
 
 
-def test_a_state_after_the_last_batch_is_the_next_epoch() -> None:
+def test_the_state_after_the_last_batch_is_the_next_epoch() -> None:
     sampler = EpochBatchSampler(40, 8)
     assert sampler.state_dict(3, 5)["epoch"] == 4
     assert sampler.state_dict(3, 5)["done"] == 0
 
 
-def test_resume_on_other_ranks_with_the_same_total_batch() -> None:
+def test_resuming_on_other_ranks_with_the_same_total_batch() -> None:
     state = EpochBatchSampler(40, 8).state_dict(0, 2)
     other = EpochBatchSampler(40, 4, rank=1, world=2)
     other.load_state_dict(state)
@@ -75,7 +75,7 @@ def test_resume_on_other_ranks_with_the_same_total_batch() -> None:
         ({"batch_size": 4}, "total_batch = 8, now it is 4"),
     ],
 )
-def test_resume_with_other_settings_is_refused(changes: dict[str, int], message: str) -> None:
+def test_resuming_with_other_settings_is_refused(changes: dict[str, int], message: str) -> None:
     state = EpochBatchSampler(40, 8).state_dict(0, 2)
     other = EpochBatchSampler(**({"length": 40, "batch_size": 8} | changes))
     with pytest.raises(UserError, match=message):
@@ -92,12 +92,12 @@ def test_too_few_samples() -> None:
         EpochBatchSampler(3, 1, world=4, drop_last=False)
 
 
-def test_it_is_the_sampler_that_lightning_looks_for() -> None:
+def test_lightning_finds_the_sampler() -> None:
     sampler = EpochBatchSampler(4, 2)
     assert sampler.sampler is sampler
 
 
-def test_sources_are_repeated_and_thinned_out() -> None:
+def test_sources_are_repeated_and_subsampled() -> None:
     sampler = EpochBatchSampler([(4, 10), (6, 3)], 1, seed=1)
     epochs = []
     for epoch in range(20):
@@ -114,11 +114,11 @@ def test_sources_are_repeated_and_thinned_out() -> None:
     assert {n for numbers in epochs for n in numbers if n // 10 == 2} == {20, 21, 22, 23}
 
 
-def test_a_source_that_is_taken_whole_has_the_order_of_a_plain_number() -> None:
+def test_a_whole_source_has_the_order_of_a_plain_length() -> None:
     assert list(EpochBatchSampler([(40, 40)], 8)) == list(EpochBatchSampler(40, 8))
 
 
-def test_resume_with_other_sources_of_the_same_totals_is_refused() -> None:
+def test_resuming_with_other_sources_of_the_same_total_is_refused() -> None:
     state = EpochBatchSampler([(30, 20), (10, 20)], 8).state_dict(0, 2)
     other = EpochBatchSampler([(10, 20), (30, 20)], 8)
     with pytest.raises(UserError, match=r"\[\[30, 20\], \[10, 20\]\].*\[\[10"):
@@ -130,7 +130,7 @@ def test_resume_with_other_sources_of_the_same_totals_is_refused() -> None:
         same.load_state_dict(state)
 
 
-def test_repeated_epochs_are_all_the_first_one_and_go_on_where_they_were() -> None:
+def test_repeated_epochs_equal_the_first_and_resume() -> None:
     plain, again = (EpochBatchSampler([(9, 4), (6, 6)], 5, repeat=r) for r in (False, True))
     first = list(plain)
     for epoch in (1, 4):

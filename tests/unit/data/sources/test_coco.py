@@ -45,7 +45,7 @@ def test_coco(tmp_path: Path, labels: Callable[..., np.ndarray]) -> None:
 BAD_COCO: dict[str, tuple[dict[str, Any], str]] = {
     "picture": ({"image_id": 9}, "annotation 7: its picture 9 is not listed"),
     "odd": ({"keypoints": [1, 2, 3, 4]}, "annotation 7: keypoints must be a list of x, y, v"),
-    "scheme": ({"keypoints": [1, 2, 2] * 21}, "annotation 7: 21 points, say which scheme"),
+    "scheme": ({"keypoints": [1, 2, 2] * 21}, "annotation 7: 21 points; state their `scheme`"),
     "null": ({"keypoints": [None, 2, 2]}, "annotation 7: point 0 is .*nan"),
     "text": ({"keypoints": ["a", 2, 2]}, "annotation 7: expected points as rows"),
     "unlabelled": ({"keypoints": [0, 0, 0] * 68}, "no labelled face in it"),

@@ -23,12 +23,12 @@ def written(folder: Path, keys: list[str]) -> Path:
     return path
 
 
-def test_every_key_comes_back(tmp_path: Path) -> None:
+def test_every_key_is_preserved(tmp_path: Path) -> None:
     assert read_keys(written(tmp_path, ODD)) == ODD
 
 
 @given(keys=st.lists(st.text(st.characters(), min_size=1)))
-def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, keys: list[str]) -> None:
+def test_any_text_is_preserved(tmp_path_factory: pytest.TempPathFactory, keys: list[str]) -> None:
     assert read_keys(written(tmp_path_factory.mktemp("keys"), keys)) == keys
 
 
@@ -63,7 +63,9 @@ def source(keys: list[str]) -> ListSource:
 
 
 @pytest.mark.parametrize("front", ["", "#", " ", "Shoot #3/", "#3", "a\n#"])
-def test_held_out_faces_are_neither_trained_on_nor_lost(tmp_path: Path, front: str) -> None:
+def test_held_out_faces_are_excluded_from_training_and_none_is_lost(
+    tmp_path: Path, front: str
+) -> None:
     whole = source([f"{front}{i:02d}.png#{i + 1}" for i in range(200)])
     train, rest = held_out(whole, 0.25)
     assert 30 < len(rest) < 70
@@ -72,7 +74,7 @@ def test_held_out_faces_are_neither_trained_on_nor_lost(tmp_path: Path, front: s
     assert list(listed(whole, None, path).entries) == list(train.entries)
 
 
-def test_old_comments_are_named_as_such(tmp_path: Path) -> None:
+def test_comments_are_explained(tmp_path: Path) -> None:
     (tmp_path / "keys.txt").write_text("# shards\na#1\n")
     with pytest.raises(UserError, match=r"1 keys are not in some.*comments"):
         listed(source(["a#1"]), tmp_path / "keys.txt", None)

@@ -31,12 +31,12 @@ def test_the_picture_of_a_key(key: str, picture: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "a#1", "a#1:2", "#1", "a #3 b", "a#1#2"])
-def test_keys_give_the_picture_back(name: str) -> None:
+def test_the_picture_is_recovered_from_its_key(name: str) -> None:
     assert picture_of(face_key(name, 7)) == name
     assert picture_of(only_face_key(name)) == name
 
 
-def test_the_number_in_a_file_name_does_not_join_pictures(
+def test_a_number_in_a_file_name_does_not_join_pictures(
     tmp_path: Path, labels: Callable[..., np.ndarray]
 ) -> None:
     for number in range(3):

@@ -37,7 +37,7 @@ def read(folder: Path, *lines: object, **options: Any) -> Sequence[LabelledFace]
     return read_manifest(write(folder, *lines), Problems(), **options).faces
 
 
-def test_reads_what_the_line_says(tmp_path: Path) -> None:
+def test_reads_all_fields_of_a_line(tmp_path: Path) -> None:
     line = GOOD | {"width": 640, "height": 480, "yaw": -12.5, "person": 7, "split": "test"}
     [face] = read(tmp_path, line | {"group": {"b": "x", "a": "y"}, "weights": [0.5, 1]})
     assert face.picture == face.image == tmp_path / "images/a.jpg"
@@ -59,7 +59,7 @@ def test_coordinates_become_corner_coordinates(tmp_path: Path, kind: str, shift:
     assert third.box == (shift, shift, 9 + shift, 8 + shift)
 
 
-def test_option_serves_lines_without_the_key_and_only_those(tmp_path: Path) -> None:
+def test_coordinates_option_applies_only_to_lines_without_the_key(tmp_path: Path) -> None:
     first, second = read(tmp_path, without("coordinates"), GOOD, coordinates="index")
     assert first.points[0].tolist() == [1.5, 2.5]
     assert second.points[0].tolist() == [1.0, 2.0]

@@ -36,12 +36,12 @@ def folder_of(folder: Path, *names: str) -> ListSource:
         ("image_0007", None),  # numbers of other sets count photos, not poses
     ],
 )
-def test_who_a_file_shows(tmp_path: Path, name: str, person: str | None) -> None:
+def test_person_from_a_file_name(tmp_path: Path, name: str, person: str | None) -> None:
     [entry] = folder_of(tmp_path, name).entries
     assert (entry.key, entry.person) == (name, person)
 
 
-def test_poses_and_mirrored_ones_are_held_out_together(tmp_path: Path) -> None:
+def test_poses_and_mirrored_poses_are_held_out_together(tmp_path: Path) -> None:
     names = [
         f"{part}/AFW_{photo_}_1_{pose}"
         for part in ("AFW", "AFW_Flip")

@@ -27,7 +27,7 @@ def line(points: np.ndarray, **changes: Any) -> dict[str, Any]:
     return known | {"coordinates": "index", "points": points.tolist()} | changes
 
 
-def test_the_format_is_found(
+def test_the_format_is_detected(
     tmp_path: Path, labels: Callable[..., np.ndarray], record: Callable[..., LabelledFace]
 ) -> None:
     write_pts(tmp_path / "pts" / "sub" / "a.pts", labels("ibug68"))
@@ -38,7 +38,7 @@ def test_the_format_is_found(
         assert len(open_source(SourceConfig(place), STOP)) == 1
 
 
-def test_opening_what_is_not_there(tmp_path: Path) -> None:
+def test_opening_a_missing_set(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="none: no such file or folder"):
         open_source(SourceConfig(tmp_path / "none"), STOP)
     with pytest.raises(UserError, match="no labelled set in a known format"):
@@ -48,13 +48,13 @@ def test_opening_what_is_not_there(tmp_path: Path) -> None:
         open_source(SourceConfig(tmp_path), STOP)
 
 
-def test_fields_a_format_has_no_use_for_are_refused(tmp_path: Path) -> None:
+def test_fields_that_a_format_does_not_use_are_refused(tmp_path: Path) -> None:
     config = SourceConfig(tmp_path, format="shards", scheme="ibug68")
     with pytest.raises(UserError, match="shards sources take no 'scheme'"):
         open_source(config, STOP)
 
 
-def test_a_face_without_points_trains_nothing_but_counts_for_detection(
+def test_a_face_without_points_is_not_trained_on_but_counts_for_detection(
     tmp_path: Path, labels: Callable[..., np.ndarray]
 ) -> None:
     bare = line(labels("ibug68")) | {"scheme": None, "points": None}

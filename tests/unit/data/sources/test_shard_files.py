@@ -25,7 +25,7 @@ def write(folder: Path, records: list[LabelledFace], faces: int = 2) -> list[Pat
     return sorted(folder.glob("*.tar"))
 
 
-def test_what_is_written_comes_back(tmp_path: Path, record: Make) -> None:
+def test_written_faces_are_read_back(tmp_path: Path, record: Make) -> None:
     rich = record(
         1,
         weight_xy=np.full(478, 0.5),
@@ -56,7 +56,7 @@ def test_what_is_written_comes_back(tmp_path: Path, record: Make) -> None:
     assert (source[2].weight_z == 0).all(), "two dimensions have no depth to train on"
 
 
-def test_shards_are_plain_tars_as_webdataset_groups_them(tmp_path: Path, record: Make) -> None:
+def test_shards_are_plain_tars_that_webdataset_can_group(tmp_path: Path, record: Make) -> None:
     picture = save(tmp_path / "in" / "a.jpg", photo())
     [tar] = write(tmp_path / "out", [record(0), record(1, picture=picture)])
     with tarfile.open(tar) as content:
@@ -77,7 +77,7 @@ def test_same_faces_same_bytes(tmp_path: Path, record: Make) -> None:
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_a_failure_leaves_the_finished_shards_and_resuming_goes_on(
+def test_finished_shards_survive_a_failure_and_writing_resumes(
     tmp_path: Path, record: Make
 ) -> None:
     def interrupted() -> None:
@@ -99,7 +99,7 @@ def test_a_failure_leaves_the_finished_shards_and_resuming_goes_on(
     assert [source[i].key for i in range(5)] == [f"face {i}" for i in range(5)]
 
 
-def test_disk_full_is_one_line_and_loses_nothing(
+def test_a_full_disk_is_reported_in_one_line_and_loses_nothing(
     tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, [record(0)])
@@ -134,7 +134,7 @@ def test_bad_shards(tmp_path: Path, record: Make) -> None:
     first, second = write(tmp_path, [record(i) for i in range(4)])
     whole = second.read_bytes()
     second.write_bytes(whole[:-2000])
-    message = rf"{second.name}: has {len(whole) - 2000} bytes, its index says {len(whole)}: cut"
+    message = rf"{second.name}: has {len(whole) - 2000} bytes, but its index says {len(whole)}"
     with pytest.raises(UserError, match=message):
         ShardSource(tmp_path, Problems())
     problems = Problems("skip")
@@ -148,11 +148,11 @@ def test_bad_shards(tmp_path: Path, record: Make) -> None:
     with pytest.raises(UserError, match="a damaged index"):
         ShardSource(first, Problems())
     first.with_name(first.name + INDEX_SUFFIX).write_text('{"version": 9}')
-    with pytest.raises(UserError, match="version 9, this program reads 1"):
+    with pytest.raises(UserError, match="an index of version 9, expected 1"):
         ShardSource(first, Problems())
 
 
-def test_damage_inside_a_shard_is_found_when_it_is_read(tmp_path: Path, record: Make) -> None:
+def test_damage_inside_a_shard_is_found_on_reading(tmp_path: Path, record: Make) -> None:
     [tar] = write(tmp_path, [record(0), record(1)])
     index = json.loads((tmp_path / f"{tar.name}.index.json").read_text())
     content = bytearray(tar.read_bytes())
@@ -167,7 +167,7 @@ def test_damage_inside_a_shard_is_found_when_it_is_read(tmp_path: Path, record: 
 
 @pytest.mark.parametrize("place", [[-5, 100], [0, 10**11], [10**11, 1], [512, -1]], ids=str)
 @pytest.mark.parametrize("member", ["picture", "json", "npy"])
-def test_an_index_that_names_other_bytes_costs_one_face(
+def test_a_wrong_position_in_an_index_costs_one_face(
     tmp_path: Path, record: Make, member: str, place: list[int]
 ) -> None:
     [tar] = write(tmp_path, [record(0), record(1)])
@@ -177,11 +177,11 @@ def test_an_index_that_names_other_bytes_costs_one_face(
     path.write_text(json.dumps(index))
     source = ShardSource(tmp_path, Problems())
     assert source[0].read_picture()
-    with pytest.raises(UserError, match=r"faces-000000\.tar: its index names bytes"):
+    with pytest.raises(UserError, match=r"faces-000000\.tar: its index refers to bytes"):
         source[1].read_picture()
 
 
-def test_a_table_that_claims_to_be_large_takes_no_memory(tmp_path: Path, record: Make) -> None:
+def test_a_table_that_claims_to_be_large_allocates_no_memory(tmp_path: Path, record: Make) -> None:
     [tar] = write(tmp_path, [record(0)])
     content = tar.read_bytes()
     claimed = content.replace(b"(478, 6), }  ", b"(99999, 6), }", 1)
@@ -192,7 +192,7 @@ def test_a_table_that_claims_to_be_large_takes_no_memory(tmp_path: Path, record:
         ShardSource(tmp_path, Problems())[0]
 
 
-def test_a_shard_is_never_written_over_although_an_earlier_one_is_gone(
+def test_a_shard_is_never_overwritten_even_if_an_earlier_one_is_missing(
     tmp_path: Path, record: Make
 ) -> None:
     first, second = write(tmp_path, [record(i) for i in range(4)])
