@@ -1,4 +1,4 @@
-"""What networks take beside their error: parameters, operations, time."""
+"""The cost of networks: parameters, operations and time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from amesh.benchmark.latency import Setting, measure
 from amesh.runner import TorchRunner
 from amesh.weights.info import macs_by_part, parameters_by_part
 
-ROUNDS = 100  # in which every network is timed once
+ROUNDS = 100  # each times every network once
 _ONCE = Setting("torch", "fp32", threads=1, batch=1)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network of a variant takes.
+    """The cost of a variant's network.
 
     Attributes:
-        variant: Its name.
-        parameters: Numbers that were learnt.
-        macs: Multiply-accumulates of one face.
-        time: Of one face, one thread, PyTorch: median over rounds in which all take turns [ms].
+        variant: Name of the variant.
+        parameters: Number of trained parameters.
+        macs: Multiply-accumulates per face.
+        time: Time of one face in PyTorch on one thread, median over interleaved rounds [ms].
     """
 
     variant: str
@@ -35,11 +35,11 @@ class Cost:
 
 
 def costs(variants: Mapping[str, Path], rounds: int = ROUNDS) -> list[Cost]:
-    """Size, operations and time.
+    """Measures size, operations and time.
 
     Args:
-        variants: A weights file of each.
-        rounds: How often each is called; all take turns.
+        variants: A weights file of each variant.
+        rounds: Number of calls of each network, interleaved with the others.
     """
     runners = {name: TorchRunner.open(file) for name, file in variants.items()}
     crops = {name: _crop(runner.input_size) for name, runner in runners.items()}

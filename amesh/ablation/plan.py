@@ -1,4 +1,4 @@
-"""An ablation as it is asked for: variants of one configuration, trained with several seeds."""
+"""The plan of an ablation: variants of one configuration, each trained with several seeds."""
 
 import re
 from collections import Counter
@@ -17,19 +17,19 @@ from amesh.training.parser import settings_of
 from amesh.training.settings import conf_folder
 
 _KEYS = ("common", "reference", "variants")
-# What each training is given here; a variant that set it would only seem to.
+# Arguments that are set here for each training, and would override those of a variant.
 _OURS = ("--seed_everything", "--trainer.default_root_dir", "--ckpt_path")
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """What is varied.
+    """The variants of an ablation.
 
     Attributes:
-        name: Of its file.
-        common: Arguments of `amesh fit` that every variant has.
+        name: Name of its file.
+        common: Arguments of `amesh fit` for all variants.
         reference: Name of the variant that the others are compared with.
-        variants: Name to the arguments that come after the common ones, in the order of the table.
+        variants: Further arguments of each variant by its name, in the order of the tables.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Ablation:
     variants: Mapping[str, tuple[str, ...]]
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be compared.
+        """Checks that the variants can be compared.
 
         Raises:
-            UserError: No variants, a reference that is none, names that would share a folder, or
-                arguments that `amesh ablate` sets.
+            UserError: There are no variants, the reference is not one of them, names would share a
+                folder, or an argument is one that `amesh ablate` sets itself.
         """
         if not self.variants:
             raise UserError("no variants")
@@ -66,7 +66,7 @@ def read_ablation(name: str) -> Ablation:
         name: A file, or the name of a shipped one: `paper` is `conf/ablation/paper.yaml`.
 
     Raises:
-        UserError: There is none, or it is not one.
+        UserError: There is no such file, or it is invalid.
     """
     path = _file(name)
     try:
@@ -92,16 +92,16 @@ def read_ablation(name: str) -> Ablation:
 
 
 def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
-    """All trainings, all variants of the first seed first, so that a part of them makes a table.
+    """Lists all trainings, seed by seed, so that the first seeds can be compared early.
 
     Args:
-        ablation: What is varied.
-        seeds: So many trainings of each variant, with seeds from 0 on.
+        ablation: The variants.
+        seeds: Number of trainings of each variant; seeds count from 0.
         runs: The folder of all trainings.
 
     Raises:
-        UserError: A variant has arguments that `amesh fit` refuses, or that would void its
-            trainings.
+        UserError: `amesh fit` would refuse the arguments of a variant, or they would invalidate the
+            comparison.
     """
     quieten()
     jobs = []
@@ -119,7 +119,7 @@ def plan(ablation: Ablation, seeds: int, runs: Path) -> list[Job]:
 
 
 def _check(settings: Mapping[str, Any], seed: int) -> None:
-    """Refuses what would show after hours only: files elsewhere, or one seed for all trainings."""
+    """Refuses settings that would be noticed only hours later: other output files, a fixed seed."""
     own = {
         "trainer.logger=false": settings["trainer"]["logger"] is False,
         f"save.name={settings['save']['name']}": settings["save"]["name"] != "network",
@@ -134,7 +134,7 @@ def _check(settings: Mapping[str, Any], seed: int) -> None:
 
 
 def budget(settings: Mapping[str, Any]) -> str:
-    """How long settings train, as text: equal texts are equal budgets."""
+    """Describes the length of a training; equal descriptions are equal budgets."""
     trainer, batch = settings["trainer"], settings["data"]["batch_size"]
     steps, epochs = trainer["max_steps"], trainer["max_epochs"]
     ends = [f"{steps:,} steps"] if steps and steps > 0 else []
@@ -152,7 +152,7 @@ def budget(settings: Mapping[str, Any]) -> str:
 
 
 def slug(name: str) -> str:
-    """What a variant's folder is called."""
+    """Returns the name of a variant's folder."""
     return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 

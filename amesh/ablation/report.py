@@ -1,4 +1,4 @@
-"""An ablation as Markdown to read and as JSON to work with."""
+"""The report of an ablation, as Markdown and JSON."""
 
 import json
 import math
@@ -21,43 +21,45 @@ from amesh.metrics.bootstrap import Interval
 from amesh.weights import store
 
 _ERRORS = """\
-Crops: regions of interest from the labels, no detector. Errors are mean 2-D distances in % of a
-length that the labels give: between the outer eye corners; `..._by_width`: the width of the same
-eye or of the lips; `lips`, `eyes` and `inner_N` of AFLW2000-3D: the square root of the box's area.
-`lids`, `lip_outlines` and `irises` of people's labels: to the predicted outline, wherever on it."""
+Crops are regions of interest from the annotations, without a detector. Errors are mean 2-D
+distances in % of a length from the annotations: the distance between the outer eye corners; for
+`..._by_width`, the width of the same eye or of the lips; for `lips`, `eyes` and `inner_N` of
+AFLW2000-3D, the square root of the box's area. `lids`, `lip_outlines` and `irises` are distances
+from human annotations to the nearest position on the predicted outline."""
 
 _SEVERAL = """\
-An error is the mean over {seeds} seeds. A change [%] is the geometric mean over the seeds of the
-ratio to the reference's error with the same seed: the same order of the data. In brackets its 95 %
-interval, over faces and over trainings: faces (persons, where labels name them) are drawn with
-replacement, {resamples:,} times, the same for all networks, and to each draw is added Student's t,
-scaled by the spread between trainings that remains when variant and seed are taken out. That
-spread is taken to be the same for all variants, and estimated from all of them, with {freedom}
-degrees of freedom. Of many intervals, one in twenty misses by chance."""
+Errors are means over {seeds} seeds. A change [%] is the geometric mean over the seeds of the ratio
+to the reference's error with the same seed, that is, the same order of the data. Brackets hold its
+95 % interval over faces and trainings: faces (persons, if the annotations name them) are drawn with
+replacement, {resamples:,} times, the same for all networks, and each draw is offset by Student's t,
+scaled by the residual spread between trainings after removing the effects of variant and seed. The
+spread is assumed to be the same for all variants and is estimated from all of them, with {freedom}
+degrees of freedom. One in twenty intervals misses by chance."""
 
 _ONE = """\
-**One seed each**: in brackets the 95 % interval of a change [%] against the reference, over faces
-alone (persons, where labels name them; drawn with replacement, {resamples:,} times). Another
-training of the same variant would give another figure; how far off, one seed does not tell. Read
-small changes as none."""
+**One seed each**: brackets hold the 95 % interval of a change [%] against the reference, over faces
+alone (persons, if the annotations name them; drawn with replacement, {resamples:,} times). Another
+training of the same variant would give another figure, and one seed does not tell how different.
+Do not read anything into small changes."""
 
 _COST = """\
-Multiply-accumulates of convolutions and matrix products, for one face. Time: the network alone in
-PyTorch, one thread, one face; the median of {rounds} rounds in which all take turns, over the
-reference's median ({time:.1f} ms). Exported networks have other ratios: see `amesh benchmark`."""
+MMAC are millions of multiply-accumulates in convolutions and matrix products per face. Time is that
+of the network alone in PyTorch for one face on one thread: the median of {rounds} interleaved
+rounds, relative to the reference's median ({time:.1f} ms). Exported networks have other ratios: see
+`amesh benchmark`."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """How the networks were made.
+    """How the networks were trained.
 
     Attributes:
-        name: Of the ablation.
+        name: Name of the ablation.
         reference: The variant that the others are compared with.
-        seeds: Of the trainings, the same for all variants.
-        common: Arguments of `amesh fit` that all variants have.
-        arguments: The arguments that a variant has after these, by its name.
-        budgets: How long each variant was trained.
+        seeds: Seeds of the trainings, the same for all variants.
+        common: Arguments of `amesh fit` for all variants.
+        arguments: Further arguments of each variant, by its name.
+        budgets: Length of the training of each variant.
     """
 
     name: str
@@ -71,13 +73,13 @@ class Made:
 def about(
     made: Made, variants: Variants, data: Sequence[Path], extra: dict[str, Any]
 ) -> dict[str, Any]:
-    """What a reader has to know to use the figures."""
+    """Returns what a reader must know to interpret the figures."""
     file = variants[made.reference][0]
     origins = [store.header(one)["origin"] for files in variants.values() for one in files]
     terms = store.header(file)["origin"].get("licences", {})
     told = ", ".join(f"{name}: {count:,}" for name, count in terms.items())
     if any(origin.get("licences", {}) != terms for origin in origins):
-        told += "; **other networks on other faces: the data changed between trainings**"
+        told += "; **not all networks: the data changed between trainings**"
     others = {
         name: budget
         for name, budget in made.budgets.items()
@@ -134,7 +136,7 @@ def markdown(
     spent: Sequence[Cost],
     resamples: int,
 ) -> str:
-    """The tables."""
+    """Returns the report as Markdown."""
     seeds = len(made.seeds)
     how = _SEVERAL if seeds > 1 else _ONE
     freedom = (len(made.arguments) - 1) * (seeds - 1)
@@ -154,7 +156,7 @@ def markdown(
     rows = [[name, _code(arguments) or "(none)"] for name, arguments in made.arguments.items()]
     blocks += [
         "## How the variants differ",
-        f"Arguments of `amesh fit`, after those that all have: {_code(made.common) or 'none'}.",
+        f"Arguments of `amesh fit` after those of all variants: {_code(made.common) or 'none'}.",
         table(["variant", "arguments"], rows),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -164,7 +166,7 @@ def _caption(found: FaceSet) -> str:
     faces = sum(found.sources.values())
     sources = ", ".join(f"{count} of {name}" for name, count in found.sources.items())
     schemes = ", ".join(f"`{scheme}`" for scheme in found.schemes)
-    few = f"; fewer than {FEW} faces, to be read with care" if faces < FEW else ""
+    few = f"; fewer than {FEW} faces, interpret with care" if faces < FEW else ""
     columns = ", ".join(f"{column.name} is {_measured(column, faces)}" for column in found.columns)
     return f"{faces} faces ({sources}), labelled in {schemes}{few}.\n{columns}."
 
@@ -224,7 +226,7 @@ def _inline(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: not-a-number as null, an interval by its names."""
+    """Converts a value for JSON: NaN becomes null, and an interval an object."""
     if isinstance(value, Interval):
         return {key: _plain(part) for key, part in value._asdict().items()}
     if hasattr(value, "__dataclass_fields__"):

@@ -1,8 +1,8 @@
-"""Trainings one after the other or side by side, each a process; what is done is not done again.
+"""Runs the trainings of an ablation as processes, in parallel if asked, and resumes them.
 
-A run's folder is `RUNS/VARIANT/seed-N`, its log `log.txt`. Lightning puts each attempt into a
-`logs/version_N` of its own: config.yaml with every setting, and in `checkpoints` `last.ckpt` while
-it trains and `network.safetensors` when it is done.
+The folder of a training is `RUNS/VARIANT/seed-N`, and its log is `log.txt`. Lightning writes each
+attempt to its own `logs/version_N`: config.yaml with all settings, and in `checkpoints`,
+`last.ckpt` during training and `network.safetensors` at the end.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from amesh.errors import UserError
 from amesh.files import as_user_error, locked
 
 FIT = (sys.executable, "-m", "amesh.ablation.training", "fit")
-# How often it is looked whether a training has ended, and how long one may take to save [s].
+# Interval between checks whether a training has ended, and time limit for it to save [s].
 _LOOK, _PATIENCE = 0.2, 120.0
 
 
@@ -33,11 +33,11 @@ class Job:
     """One training.
 
     Attributes:
-        variant: What it is a training of.
-        seed: Of its random numbers.
-        arguments: Of `amesh fit`.
-        settings: What they mean, in full.
-        folder: Where it goes.
+        variant: Name of the variant.
+        seed: Random seed.
+        arguments: Arguments of `amesh fit`.
+        settings: All settings that result from them.
+        folder: Output folder.
     """
 
     variant: str
@@ -48,10 +48,10 @@ class Job:
 
 
 def network(job: Job) -> Path | None:
-    """The trained network, if it is done.
+    """Returns the trained network, or None if the training is not finished.
 
     Raises:
-        UserError: What is in the folder was trained with other settings.
+        UserError: The folder contains a training with other settings.
     """
     return _newest(job, "network.safetensors")
 
@@ -63,27 +63,28 @@ def train(
     program: Sequence[str] = FIT,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Trains what is not trained yet; what was stopped goes on from its last checkpoint.
+    """Runs the trainings that are not finished; resumes stopped ones from their last checkpoint.
+
+    If it ends early for any reason, it stops the running trainings, which save a checkpoint.
 
     Args:
-        jobs: In their order.
-        parallel: So many at a time; each has its share of the cores, or of OMP_NUM_THREADS where
-            that is less.
-        runs: The folder of all of them; one call at a time trains there.
-        program: What trains, without its arguments.
-        say: Is told of each start and end.
+        jobs: Trainings, in order.
+        parallel: Number of trainings at a time. Each gets an equal share of the cores, but at most
+            OMP_NUM_THREADS threads.
+        runs: The folder of all trainings, used by one call at a time.
+        program: The training program, without its arguments.
+        say: Receives a message at each start and end.
 
     Raises:
-        UserError: A folder holds another training, or a training failed. Whatever ends this early
-            stops the trainings under way; they save where they are.
+        UserError: A folder contains another training, or a training failed.
     """
-    done = [network(job) for job in jobs]  # a folder of another training shows here, not in hours
+    done = [network(job) for job in jobs]  # refuses folders of other trainings at once
     if None not in done:
         return
     running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
     taken = (
-        f"{runs}: another `amesh ablate` trains there; wait for it, or evaluate what is done with "
-        "--score-only"
+        f"{runs}: another `amesh ablate` is training there; wait for it, or evaluate the "
+        "finished networks with --score-only"
     )
     with locked(runs / ".lock", taken):
         waiting = deque(job for job in jobs if network(job) is None)
@@ -111,13 +112,17 @@ def train(
 
 
 def _newest(job: Job, name: str) -> Path | None:
-    """A file of the newest attempt that has one; all attempts have to be of these settings."""
+    """Returns a file of the newest attempt that has one, or None.
+
+    Raises:
+        UserError: An attempt was trained with other settings.
+    """
     found = None
     logs = job.folder / "logs"
     versions = [path for path in logs.glob("version_*") if path.name[8:].isdigit()]
     for version in sorted(versions, key=lambda path: int(path.name[8:])):
         checkpoints = version / "checkpoints"
-        if not checkpoints.is_dir():  # it did not come far enough to save anything
+        if not checkpoints.is_dir():  # it ended before it saved anything
             continue
         for key, (ours, theirs) in differences(job.settings, _settings(version)).items():
             raise UserError(
@@ -159,7 +164,7 @@ def _start(
             stdout=file,
             stderr=subprocess.STDOUT,
             env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-            start_new_session=True,  # Ctrl-C is for us alone: SIGTERM makes a training save
+            start_new_session=True,  # keeps Ctrl-C from it: SIGTERM makes a training save
         )
 
 
@@ -168,13 +173,13 @@ def _check(job: Job, code: int) -> None:
         return
     log = job.folder / "log.txt"
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    last = next((line for line in reversed(lines) if line), "it said nothing")
+    last = next((line for line in reversed(lines) if line), "no output")
     what = "left no network.safetensors" if code == 0 else f"failed with {code}"
     raise UserError(f"{_title(job)}: {what}: {last.removeprefix('amesh: ')} ({log})")
 
 
 def _stop(running: Mapping[subprocess.Popen[bytes], str], say: Callable[[str], None]) -> None:
-    """Lets trainings save and end; those that take too long are killed."""
+    """Lets trainings save and end, and kills those that take too long."""
     for process in running:
         process.terminate()
     end = time.monotonic() + _PATIENCE
@@ -182,16 +187,16 @@ def _stop(running: Mapping[subprocess.Popen[bytes], str], say: Callable[[str], N
         for process in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, end - time.monotonic()))
-    finally:  # also where Ctrl-C comes a second time
-        deaf = [title for process, title in running.items() if process.poll() is None]
+    finally:  # also after a second Ctrl-C
+        stuck = [title for process, title in running.items() if process.poll() is None]
         for process in running:
             _kill(process)
-        for title in deaf:
+        for title in stuck:
             say(f"{title}: did not stop and was killed; it resumes from its last checkpoint")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a training with the processes that it started, which outlive it where it died early."""
+    """Kills a training and its child processes, which may outlive it."""
     if sys.platform == "win32":
         process.kill()
     else:
@@ -201,14 +206,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """Returns the number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _processes(job: Job) -> int:
-    """Of one training."""
+    """Returns the number of processes of one training."""
     devices = job.settings["trainer"].get("devices")
     return devices if isinstance(devices, int) and devices > 0 else 1
 
@@ -217,17 +222,17 @@ def _title(job: Job) -> str:
     return f"{job.variant}, seed {job.seed}"
 
 
-# Settings that change nothing of the network. A logger's gain the run's id where one goes on.
+# Settings that do not affect the network. Resuming adds the run's id to those of a logger.
 _FREE = ("trainer.default_root_dir", "trainer.enable_progress_bar", "trainer.logger", "ckpt_path")
 
 
 def differences(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Settings that two trainings do not share: name to the wanted and the held value.
+    """Compares the settings of two trainings: name to the wanted and the held value.
 
-    Settings that only one of them knows are those of another version of amesh, and pass.
+    Settings that only one of them has come from another version of amesh and are ignored.
     """
     ours, theirs = _flat(wanted), _flat(held)
-    # A training that went on took its weights from the checkpoint, and says so.
+    # A resumed training takes its weights from the checkpoint, whatever its warm start.
     free = (*_FREE, *(("model.warm_start",) if theirs.get("ckpt_path") else ()))
     return {
         key: (ours[key], theirs[key])

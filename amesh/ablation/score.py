@@ -1,4 +1,4 @@
-"""What variants of a network are worth: errors over seeds, changes against one of them."""
+"""Scores the variants of an ablation: errors over seeds, and changes against the reference."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,23 +24,23 @@ from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.runner import TorchRunner
 from amesh.topology.scheme import Topology
 
-# Measured beside the paper's columns, where labels have it.
+# Measured in addition to the paper's columns if the annotations have irises.
 IRISES = "Irises"
 # Keeps the logarithm of an error finite [%].
 _TINY = 1e-9
 
-# Of each variant, one network for each seed; the same seeds for all.
+# For each variant, one network per seed; all variants have the same seeds.
 Variants = Mapping[str, Sequence[Path]]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One variant by one measure.
+    """The result of one variant in one measure.
 
     Attributes:
-        variant: Its name.
-        errors: Mean error of the network of each seed [%].
-        change: Against the reference, over the seeds [%]; None for the reference.
+        variant: Name of the variant.
+        errors: Mean error of each seed's network [%].
+        change: Change against the reference, over the seeds [%]; None for the reference.
     """
 
     variant: str
@@ -59,9 +59,9 @@ class Column:
 
     Attributes:
         name: `All`, `Lips`, `Eyes` or `Irises`.
-        measure: What that is for these labels.
-        faces: Faces that carry such labels.
-        effects: One for each variant.
+        measure: The measure that it stands for with these annotations.
+        faces: Number of faces with such annotations.
+        effects: One result per variant.
     """
 
     name: str
@@ -72,13 +72,13 @@ class Column:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Faces that are scored together, by the same measures.
+    """A set of faces that are scored by the same measures.
 
     Attributes:
         group: Name of the set.
-        schemes: Of the labels.
-        sources: Faces by source.
-        columns: What is measured on them.
+        schemes: Schemes of the annotations.
+        sources: Number of faces by source.
+        columns: The measures.
     """
 
     group: str
@@ -90,15 +90,15 @@ class FaceSet:
 def read_faces(
     data: LabelledData, topology: Topology, limit: int | None = None
 ) -> tuple[list[LabelledFace], Pictures]:
-    """Reads the labelled faces that networks are to be scored on.
+    """Reads the annotated faces on which networks are scored.
 
     Args:
-        data: Labelled sets.
-        topology: Of the networks.
-        limit: At most so many labels of each source.
+        data: Annotated sets.
+        topology: Topology of the networks.
+        limit: Maximum number of faces of each source.
 
     Raises:
-        UserError: A set is wrong, or no face of it has a measure.
+        UserError: A set is invalid, or no measure applies to any of its faces.
     """
     labels, pictures = read_data(data)
     labels = [label for label in labels if label.face and label.scheme is not None]
@@ -115,7 +115,7 @@ def read_faces(
         counted += [label] if scheme.columns else []
     labels = counted
     if not labels:
-        raise UserError(f"no face has labels of {', '.join(COLUMNS)} to score networks on")
+        raise UserError(f"no face has annotations of {', '.join(COLUMNS)} to score networks on")
     return (limit_labels(labels, limit) if limit else labels), pictures
 
 
@@ -127,22 +127,21 @@ def score_variants(
     topology: Topology,
     resamples: int = RESAMPLES,
 ) -> tuple[list[FaceSet], dict[str, str]]:
-    """Errors in the regions of interest that labels give; no detector has a part in it.
+    """Scores networks on regions of interest from the annotations, without a detector.
 
     Args:
         variants: The networks.
         reference: The variant that the others are compared with.
-        labels: What `read_faces` read.
+        labels: Faces from `read_faces`.
         read: Reads a picture.
-        topology: Of the networks.
-        resamples: Of the bootstrap.
+        topology: Topology of the networks.
+        resamples: Number of bootstrap resamples.
 
     Returns:
-        The sets of faces, and pictures that could not be read, with the reasons.
+        The sets of faces, and the pictures that could not be read, with reasons.
 
     Raises:
-        UserError: A weights file is damaged, a network predicts nothing that is a number, or no
-            picture could be read.
+        UserError: A weights file is damaged, a network predicts NaN, or no picture could be read.
     """
     models = {
         str(file): FacePipeline(TorchRunner.open(file), lambda _: [])
@@ -165,17 +164,17 @@ def face_sets(
     topology: Topology,
     resamples: int = RESAMPLES,
 ) -> list[FaceSet]:
-    """Errors and changes by set of faces.
+    """Computes errors and changes for each set of faces.
 
     Args:
-        labels: What is known.
-        scores: Of each variant, the networks of all seeds, in the order of the seeds.
+        labels: The annotated faces.
+        scores: For each variant, the scores of its networks, in the order of the seeds.
         reference: The variant that the others are compared with.
-        topology: Of the networks.
-        resamples: Of the bootstrap.
+        topology: Topology of the networks.
+        resamples: Number of bootstrap resamples.
 
     Raises:
-        UserError: A network predicts nothing that is a number: its training went astray.
+        UserError: A network predicts NaN, because its training diverged.
     """
     people = persons(labels)
     found = []
@@ -205,15 +204,15 @@ def _column(
 ) -> Column | None:
     every = np.stack(list(errors.values()))  # v s n
     finite = np.isfinite(every)
-    known = finite.any((0, 1))  # the region of a face is given to all networks or to none
+    known = finite.any((0, 1))  # all networks get the region of a face, or none does
     if not known.any():
         return None
     for i, variant in enumerate(errors):
         if not finite[i][:, known].all():
             seed = int(np.flatnonzero(~finite[i][:, known].all(1))[0])
             raise UserError(
-                f"{variant}: its network number {seed + 1} predicts what is not a number; leave "
-                "the variant out of the file, or train with a lower rate"
+                f"{variant}: its network number {seed + 1} predicts NaN; remove the variant from "
+                "the file, or train with a lower learning rate"
             )
     every = np.maximum(every[..., known], _TINY)
     at = list(errors).index(reference)
@@ -228,7 +227,7 @@ def _column(
 def _sets(
     labels: Sequence[LabelledFace], topology: Topology
 ) -> list[tuple[str, dict[str, str], Int[np.ndarray, " m"]]]:
-    """Main sets, apart by what their labels measure: name, measure of each column, members."""
+    """Splits the main groups by measures: returns name, measure of each column, and members."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[int]] = {}
     for main in main_groups(labels):
         for i in main.members.tolist():

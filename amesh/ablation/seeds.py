@@ -1,10 +1,10 @@
-"""Changes between networks that were trained several times each, with intervals. NumPy, no I/O.
+"""Changes between networks that were trained with several seeds each, with intervals.
 
-A network trained again from another seed is another network: its errors differ although nothing
-was changed. An interval over faces alone does not know that. Here the spread between seeds is
-added to it, estimated from all variants together: what remains of their mean errors once variant
-and seed are taken out (a design of complete blocks, the seeds being the blocks). Resampling the
-seeds themselves would not do: of three seeds a bootstrap knows no value outside of these three.
+Training the same network with another seed changes its errors, which an interval over faces alone
+ignores. Here, the interval includes the spread between seeds, estimated from all variants together
+as the residuals of their mean errors after removing the effects of variant and seed (a complete
+block design with the seeds as blocks). Resampling the seeds would not be enough: a bootstrap over
+three seeds has no values outside their range.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from amesh.metrics.bootstrap import Interval
 from amesh.metrics.confidence import LEVEL, RESAMPLES
 
-# Numbers drawn at a time: bounds the memory that many resamples of many faces take.
+# Random numbers drawn at a time; limits memory.
 _CHUNK = 4_000_000
 
 
@@ -26,29 +26,32 @@ def changes_over_seeds(
     level: float = LEVEL,
     seed: int = 0,
 ) -> list[Interval]:
-    """How much larger each variant's mean error is than the reference's [%]; negative is better.
+    """Returns the change of each variant's mean error from the reference's [%]; negative is better.
 
-    The change is the geometric mean over the seeds of the ratio of mean errors, each seed against
-    the same seed of the reference. Its interval has two parts: faces (or persons) are drawn with
-    replacement, the same for all variants and seeds, and to each draw the spread between seeds is
-    added, as Student's t with (v - 1)(s - 1) degrees of freedom. With one seed there is no second
-    part.
+    The change is the geometric mean over the seeds of the ratio of mean errors to the reference
+    with the same seed. Its interval has two parts: faces (or persons) are drawn with replacement,
+    the same for all variants and seeds; and each draw is offset by the spread between seeds times
+    Student's t with (v - 1)(s - 1) degrees of freedom. With one seed, there is no second part.
 
     Args:
-        errors: Of v variants, s seeds each, on the same n faces; above 0.
-        reference: Which variant the others are compared with.
-        groups: The person (or other unit to draw) of each face; each face its own by default.
-        resamples: How many times to draw.
+        errors: Errors of v variants with s seeds each on the same n faces; above 0.
+        reference: Index of the variant that the others are compared with.
+        groups: Person (or other unit to resample) of each face; by default, each face is a unit of
+            its own.
+        resamples: Number of bootstrap resamples.
         level: Share of the draws inside the interval.
-        seed: Of the random numbers; the same seed draws the same faces.
+        seed: Random seed; the same seed draws the same faces.
 
     Returns:
-        One for each variant; the reference's own is 0 and exact. Not-a-number where there is no
-        face, and bounds that are not numbers where there is but one person.
+        One interval per variant; the reference's is exactly 0. All NaN if there is no face; bounds
+        of NaN if there is only one person.
+
+    Raises:
+        ValueError: An error is not finite.
     """
     variants, seeds, faces = errors.shape
     if not np.isfinite(errors).all():
-        raise ValueError("an error is not a number: leave such faces out before asking for a mean")
+        raise ValueError("an error is not a number: leave such faces out before computing a mean")
     if not faces:
         return [Interval(*[float("nan")] * 3)] * variants
     logs = np.log(errors.mean(-1))  # v s
@@ -71,7 +74,7 @@ def changes_over_seeds(
 
 
 def _spread(logs: Float[np.ndarray, "v s"]) -> float:
-    """Standard deviation of what is neither variant nor seed."""
+    """Returns the standard deviation of the residuals after removing variant and seed."""
     variants, seeds = logs.shape
     if variants < 2:
         return 0.0
@@ -85,7 +88,7 @@ def _drawn_means(
     resamples: int,
     random: np.random.Generator,
 ) -> Float[np.ndarray, "v s resamples"] | None:
-    """Mean errors over as many persons as there are, drawn with replacement; None of one person."""
+    """Returns mean errors over persons drawn with replacement; None if there is only one person."""
     names, index = np.unique(
         np.arange(errors.shape[-1]) if groups is None else groups, return_inverse=True
     )
@@ -97,7 +100,7 @@ def _drawn_means(
     parts = []
     step = max(_CHUNK // units, 1)
     for start in range(0, resamples, step):
-        # How often each person was drawn.
+        # The number of times that each person is drawn.
         times = random.multinomial(
             units, np.full(units, 1 / units), size=min(step, resamples - start)
         )

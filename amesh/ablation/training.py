@@ -1,6 +1,6 @@
-"""One training of an ablation: `amesh fit`, which holds a lock of its folder while it runs.
+"""One training of an ablation: runs `amesh fit` while holding a lock on its folder.
 
-If `amesh ablate` is killed its trainings go on. Nothing else may train in their folders meanwhile.
+If `amesh ablate` is killed, its trainings continue; the lock keeps others out of their folders.
 
     python -m amesh.ablation.training fit --trainer.default_root_dir=FOLDER ...
 """
@@ -17,11 +17,11 @@ FOLDER = "--trainer.default_root_dir="
 
 
 def run(arguments: Sequence[str], fit: Callable[[Sequence[str]], int]) -> int:
-    """Trains.
+    """Runs one training under a lock.
 
     Args:
-        arguments: Of `amesh`, the folder of the training among them.
-        fit: Does the training.
+        arguments: Arguments of `amesh`, including the folder of the training.
+        fit: Runs the training.
 
     Returns:
         What `fit` returns; 2 if another process trains in the folder.

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from amesh.geometry.affine import similarity
 
-# Ratio of the ROI's side to the longer side of a box, and offset of its centre from the box's, right
-# and down in the ROI [longer sides]. Landmark schemes have their own; this is MediaPipe's for a face.
+# Ratio of the ROI's side to the longer side of a box, and offset of its centre from the box's,
+# right and down in the ROI [longer sides]. Landmark schemes have their own rule; this is that of
+# MediaPipe for a whole face.
 Rule = tuple[float, tuple[float, float]]
 WHOLE_FACE: Rule = (1.5, (0.0, 0.0))
 

@@ -1,8 +1,8 @@
 """How a network's crop, a square, is determined from landmarks and from a detected face.
 
-Training crops by the annotated landmarks; running crops by the box from the face detector. Both must
-give the same square, or the network runs on crops unlike those it was trained on. A scheme whose
-landmarks do not cover the whole face therefore states a rule for each.
+Training crops by the annotated landmarks; running crops by the box from the face detector. Both
+must give the same square, or the network runs on crops unlike those it was trained on. A scheme
+whose landmarks do not cover the whole face therefore states a rule for each.
 """
 
 import json

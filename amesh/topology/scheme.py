@@ -265,8 +265,8 @@ def parse(data: Mapping[str, Any]) -> Topology:
 
     Raises:
         KeyError: A key is missing.
-        ValueError: A list refers to a landmark that does not exist, `mirror` is not its own inverse,
-            or training and running would use different crops.
+        ValueError: A list refers to a landmark that does not exist, `mirror` is not its own
+            inverse, or training and running would use different crops.
     """
     n = int(data["points"])
     mirror = np.array(data["mirror"], dtype=np.int64)

@@ -166,7 +166,7 @@ def _warn(message: str) -> None:
 
 @contextlib.contextmanager
 def _pillow_allows(max_pixels: int) -> Iterator[None]:
-    """Raises the limit that Pillow has of its own, where this one is above it."""
+    """Raises Pillow's own limit while decoding, if the given one is higher."""
     before = Image.MAX_IMAGE_PIXELS
     if max_pixels > MAX_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels

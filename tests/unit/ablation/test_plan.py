@@ -25,7 +25,7 @@ def _written(folder: Path, **changes: object) -> str:
     return str(path)
 
 
-def test_the_ablation_of_the_paper_is_there() -> None:
+def test_the_papers_ablation_is_shipped() -> None:
     assert "paper" in SHIPPED
 
 
@@ -50,7 +50,7 @@ def test_each_variant_is_one_training_of_equal_budget(
 
 
 @pytest.mark.parametrize("shipped", ["paper"], indirect=True)
-def test_the_paper_varies_what_it_says(shipped: tuple[Ablation, dict[str, Any]]) -> None:
+def test_the_papers_variants_differ_as_named(shipped: tuple[Ablation, dict[str, Any]]) -> None:
     found, configs = shipped
     models = {name: config.model for name, config in configs.items()}
     reference = models.pop(found.reference)
@@ -102,7 +102,9 @@ def test_a_plan_has_all_variants_of_the_first_seed_first(tmp_path: Path) -> None
         ),
     ],
 )
-def test_budgets_say_all_that_decides_them(tmp_path: Path, words: list[str], expected: str) -> None:
+def test_budgets_describe_everything_that_determines_them(
+    tmp_path: Path, words: list[str], expected: str
+) -> None:
     variants = {"As it is": words}
     [job] = plan(read_ablation(_written(tmp_path, variants=variants)), 1, tmp_path)
     assert budget(job.settings) == expected
@@ -128,7 +130,7 @@ def test_budgets_say_all_that_decides_them(tmp_path: Path, words: list[str], exp
         ),
     ],
 )
-def test_mistakes_in_a_file_are_one_line(
+def test_mistakes_in_a_file_are_reported_in_one_line(
     changes: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message) as caught:
@@ -141,7 +143,7 @@ def test_mistakes_in_a_file_are_one_line(
     ("text", "message"),
     [("- a\n- b\n", "expected common, reference, variants"), ("a: [", "own.yaml.*line 1")],
 )
-def test_a_file_that_is_none(text: str, message: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=message) as caught:
@@ -149,7 +151,7 @@ def test_a_file_that_is_none(text: str, message: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_name_is_refused_with_those_there_are() -> None:
+def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'papr'.*paper"):
         read_ablation("papr")
 

@@ -116,7 +116,7 @@ def test_no_more_than_asked_for_run_at_a_time(
     assert "OMP_NUM_THREADS 2 " in (tmp_path / "f" / "seed-0" / "log.txt").read_text()
 
 
-def test_more_jobs_than_cores_have_a_thread_each(
+def test_more_jobs_than_cores_get_one_thread_each(
     tmp_path: Path, program: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "_cores", lambda: 1)
@@ -144,7 +144,7 @@ def test_a_user_who_asks_for_fewer_threads_gets_them(
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_no_process_of_a_training_that_ended_early_is_left(
+def test_no_process_of_a_failed_training_remains(
     tmp_path: Path, program: Sequence[str], fails: bool
 ) -> None:
     """A training of several processes dies with its first one, before that has told the others."""
@@ -233,7 +233,7 @@ def test_a_training_that_ignores_sigterm_is_killed(
     train([_job(tmp_path, "b")], 1, tmp_path, program, _quiet)  # nobody holds the lock
 
 
-def test_a_failure_tells_the_last_line_and_stops_the_others(
+def test_a_failure_reports_the_last_line_and_stops_the_others(
     tmp_path: Path, program: Sequence[str]
 ) -> None:
     jobs = [_job(tmp_path, "a", 0, "--wait"), _job(tmp_path, "b", 0, "--together=2", "--fail")]
@@ -268,7 +268,7 @@ def test_other_settings_in_the_same_folder_are_refused(
     assert len(_notes(tmp_path)) == 2
 
 
-def test_an_attempt_that_saved_nothing_says_nothing(tmp_path: Path, program: Sequence[str]) -> None:
+def test_an_attempt_that_saved_nothing_is_ignored(tmp_path: Path, program: Sequence[str]) -> None:
     version = tmp_path.joinpath("a", "seed-0", "logs", "version_0")
     version.mkdir(parents=True)
     (version / "config.yaml").write_text("model: {size: 7")  # cut off
@@ -290,7 +290,7 @@ def test_the_tenth_attempt_is_newer_than_the_second(tmp_path: Path) -> None:
     assert found.parents[1].name == "version_10"
 
 
-def test_one_call_trains_in_a_folder(tmp_path: Path, program: Sequence[str]) -> None:
+def test_one_call_at_a_time_trains_in_a_folder(tmp_path: Path, program: Sequence[str]) -> None:
     refused: list[str] = []
 
     def second(_: str) -> None:
@@ -304,21 +304,21 @@ def test_one_call_trains_in_a_folder(tmp_path: Path, program: Sequence[str]) -> 
     train([_job(tmp_path, "b")], 1, tmp_path, program, _quiet)
 
 
-def test_a_run_that_a_logger_named_is_the_same_training() -> None:
+def test_the_loggers_name_does_not_change_the_training() -> None:
     ours = {"trainer": {"logger": {"class_path": "WandbLogger", "init_args": {"id": None}}}}
     held = {"trainer": {"logger": {"class_path": "WandbLogger", "init_args": {"id": "abc"}}}}
     assert not differences(ours, held)
     assert not differences({"trainer": {"logger": [ours]}}, {"trainer": {"logger": [held]}})
 
 
-def test_settings_of_another_version_pass() -> None:
+def test_settings_of_another_version_are_ignored() -> None:
     ours = {"model": {"size": 1, "new": True}, "data": {"train": [{"path": "a"}]}, "seed": 0}
     held = {"model": {"size": 1, "old": 3}, "data": {"train": [{"path": "b"}]}, "seed": 0}
     found = differences(ours, held)
     assert found == {"data.train": ([{"path": "a"}], [{"path": "b"}])}
 
 
-def test_where_a_run_lies_and_what_it_shows_changes_nothing() -> None:
+def test_location_and_display_do_not_change_the_training() -> None:
     ours = {"trainer": {"default_root_dir": None, "enable_progress_bar": None}, "ckpt_path": None}
     held = {"trainer": {"default_root_dir": "a", "enable_progress_bar": False}, "ckpt_path": "b"}
     assert not differences(ours, held)

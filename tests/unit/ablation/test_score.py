@@ -36,7 +36,7 @@ def _scores(
     return score_matched(labels, moved, topology)
 
 
-def test_a_tenth_more_on_each_face_is_ten_percent_more(
+def test_a_tenth_more_error_on_each_face_is_ten_percent_more(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     face = pose()
@@ -67,7 +67,7 @@ def test_a_tenth_more_on_each_face_is_ten_percent_more(
     assert reference.error == pytest.approx(100 * 2.3 / outer)
 
 
-def test_luck_of_a_training_widens_the_interval(
+def test_spread_between_trainings_widens_the_interval(
     topology: Topology, pose: Pose, label: MakeLabel
 ) -> None:
     face = pose()
@@ -123,13 +123,11 @@ def test_a_face_without_a_region_is_left_out_and_a_broken_network_is_reported(
         face_sets(labels, {**scores, "b": [broken]}, "a", topology)
 
 
-def test_faces_that_say_nothing_are_refused_before_anything_is_trained(
-    tmp_path: Path, topology: Topology
-) -> None:
+def test_useless_faces_are_refused_before_training(tmp_path: Path, topology: Topology) -> None:
     line = {"image": "a.jpg", "source": "x", "licence": "CC0", "scheme": None, "points": []}
     path = tmp_path / "faces.jsonl"
     path.write_text(json.dumps(line) + "\n")
-    with pytest.raises(UserError, match="no face has labels of All, Lips, Eyes"):
+    with pytest.raises(UserError, match="no face has annotations of All"):
         read_faces(LabelledData((path,), coordinates="corner"), topology)
     line |= {"scheme": "ibug68", "points": [[1.0, 2.0]] * 5}
     path.write_text(json.dumps(line) + "\n")
@@ -150,7 +148,7 @@ def trained(tmp_path: Path) -> dict[str, list[Path]]:
     return found
 
 
-def test_networks_are_run_on_faces_and_written_up(
+def test_networks_are_run_on_faces_and_reported(
     trained: dict[str, list[Path]], tmp_path: Path, topology: Topology
 ) -> None:
     shards = write_faces(tmp_path / "shards", 6, size=128, negatives=6)
@@ -230,7 +228,7 @@ def _text(seeds: tuple[int, ...]) -> str:
     return markdown(made, told, [faces], spent, 2000)
 
 
-def test_the_tables_read() -> None:
+def test_tables_have_the_expected_rows() -> None:
     text = _text((0, 1, 2))
     lines = text.splitlines()
     assert "* seeds: 0, 1, 2" in lines

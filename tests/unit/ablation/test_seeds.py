@@ -26,7 +26,7 @@ def _trained(
     return np.exp(1 + hard + liking + own + luck + worth)
 
 
-def test_errors_a_tenth_larger_on_every_face_are_ten_percent_without_doubt() -> None:
+def test_errors_a_tenth_larger_on_every_face_are_exactly_ten_percent() -> None:
     one = np.stack([_faces(20), 1.05 * _faces(20)])  # s n: the second seed is worse for both
     found = changes_over_seeds(np.stack([one, 1.1 * one, 0.8 * one]), 0)
     assert found[0] == (0.0, 0.0, 0.0)
@@ -34,7 +34,7 @@ def test_errors_a_tenth_larger_on_every_face_are_ten_percent_without_doubt() -> 
     assert found[2] == pytest.approx((-20.0, -20.0, -20.0))
 
 
-def test_of_one_seed_it_is_the_change_over_faces() -> None:
+def test_with_one_seed_it_is_the_change_over_faces() -> None:
     new, old = _faces(40, 1), _faces(40, 2)
     groups = np.arange(40) // 2
     _, found = changes_over_seeds(np.stack([old, new])[:, None], 0, groups, resamples=20_000)
@@ -61,7 +61,7 @@ def test_whole_persons_are_drawn() -> None:
 
 
 @pytest.mark.parametrize(("variants", "seeds"), [(2, 3), (4, 3), (8, 2)])
-def test_intervals_cover_other_faces_and_other_trainings(variants: int, seeds: int) -> None:
+def test_intervals_cover_new_faces_and_new_trainings(variants: int, seeds: int) -> None:
     covered, faces_alone = [], []
     for number in range(250):
         random = np.random.default_rng(number)
@@ -80,7 +80,7 @@ def test_the_spread_between_seeds_is_not_hidden_by_many_faces() -> None:
     assert several.high - several.low > 3 * (one.high - one.low)
 
 
-def test_the_reference_may_stand_anywhere() -> None:
+def test_the_reference_may_be_at_any_position() -> None:
     errors = _trained(np.random.default_rng(2), 0.2, 3, 2, 30, noise=0.02)
     first, last = changes_over_seeds(errors, 0), changes_over_seeds(errors[::-1], 2)[::-1]
     for one, other in zip(first, last, strict=True):
@@ -92,7 +92,7 @@ def test_a_variant_alone_has_no_change() -> None:
     assert changes_over_seeds(_trained(np.random.default_rng(0), 0, 1, 3, 9, 0.1), 0) == [(0, 0, 0)]
 
 
-def test_draws_in_parts_are_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_in_chunks_gives_as_many_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = _trained(np.random.default_rng(0), 0.1, 2, 2, 30, 0.02)
     whole = changes_over_seeds(errors, 0, resamples=100)
     monkeypatch.setattr("amesh.ablation.seeds._CHUNK", 90)
@@ -100,7 +100,7 @@ def test_draws_in_parts_are_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
         assert part == pytest.approx(expected)
 
 
-def test_too_little_for_an_interval() -> None:
+def test_too_few_data_for_an_interval() -> None:
     [_, nothing] = changes_over_seeds(np.zeros((2, 3, 0)), 0)
     assert all(map(math.isnan, nothing))
     one_person = np.array([[[1.0, 2.0]], [[2.0, 4.0]]])
