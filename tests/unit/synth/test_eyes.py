@@ -23,7 +23,7 @@ def eyes(topology: Topology, face: torch.Tensor) -> Eyes:
     return placed
 
 
-def test_iris_points_lie_on_the_ball_in_the_direction_of_the_gaze(eyes: Eyes) -> None:
+def test_iris_points_are_on_the_eyeball_in_the_direction_of_the_gaze(eyes: Eyes) -> None:
     yaw, pitch = torch.tensor([[0.4, 0.4], [-0.3, 0.1], [0.0, 0.0]]), torch.full((3, 2), -0.2)
     turned = look(eyes, yaw, pitch)
     points = turned.points() - turned.centre[:, :, None]  # b 2 5 3
@@ -36,7 +36,7 @@ def test_iris_points_lie_on_the_ball_in_the_direction_of_the_gaze(eyes: Eyes) ->
     torch.testing.assert_close(across, eyes.iris[:, None, None].expand_as(across))
 
 
-def test_iris_points_come_as_right_top_left_bottom_of_the_image(
+def test_iris_points_are_ordered_right_top_left_bottom_in_the_image(
     topology: Topology, eyes: Eyes
 ) -> None:
     ahead = look(eyes, torch.zeros(3, 2), torch.zeros(3, 2)).points()[0]
@@ -52,7 +52,7 @@ def test_iris_points_come_as_right_top_left_bottom_of_the_image(
         assert (ahead[eye, :, :2] - expected[:, :2]).norm(dim=-1).max() < 0.03
 
 
-def test_closed_lids_meet_and_stay_outside_of_the_ball(
+def test_closed_lids_meet_outside_the_eyeball(
     topology: Topology, face: torch.Tensor, eyes: Eyes
 ) -> None:
     lids = Lids(topology)
@@ -79,7 +79,7 @@ def test_closed_lids_hide_irises_and_open_ones_show_them(topology: Topology) -> 
     assert open_.visibility[:, middles].mean() > 0.8
 
 
-def test_a_gaze_to_the_side_moves_the_irises_there(topology: Topology) -> None:
+def test_a_sideways_gaze_moves_the_irises(topology: Topology) -> None:
     config = SynthConfig(yaw=0, pitch=0, roll=0, gaze=30, closed=0, expression=0, shape=0)
     made = SyntheticFaces(topology, 64, config)
     still = SyntheticFaces(topology, 64, replace(config, gaze=0.0))

@@ -21,7 +21,7 @@ STILL = SynthConfig(
 )
 
 
-def test_a_batch_is_pictures_with_labels(canvas: Canvas) -> None:
+def test_a_batch_has_pictures_with_labels(canvas: Canvas) -> None:
     assert canvas.pictures.shape == (12, 3, SIZE, SIZE)
     assert canvas.pictures.dtype == torch.uint8
     assert canvas.landmarks.shape == (12, 478, 3)
@@ -71,13 +71,15 @@ def test_a_face_alone_is_the_face_in_a_batch_up_to_rounding(faces: SyntheticFace
         assert (apart > 0).float().mean() < 1e-4
 
 
-def test_the_same_numbers_make_the_same_bytes(faces: SyntheticFaces) -> None:
+def test_the_same_faces_give_the_same_bytes(faces: SyntheticFaces) -> None:
     one, two = (faces(1, 0, torch.tensor([4, 5])) for _ in range(2))
     assert torch.equal(one.pictures, two.pictures)
     assert torch.equal(one.landmarks, two.landmarks)
 
 
-def test_the_box_has_the_asked_size_and_place(canvas: Canvas, faces: SyntheticFaces) -> None:
+def test_the_face_has_the_configured_size_and_position(
+    canvas: Canvas, faces: SyntheticFaces
+) -> None:
     xy = canvas.landmarks[..., :2]
     low, high = xy.amin(1), xy.amax(1)
     share = (high - low).amax(1) / SIZE
@@ -119,7 +121,7 @@ def test_irises_take_the_mean_depth_of_their_lids(topology: Topology, canvas: Ca
             torch.testing.assert_close(canvas.landmarks[:, point, 2], expected, rtol=0, atol=1e-3)
 
 
-def test_a_face_without_a_turn_is_nearly_its_mirror_image(topology: Topology) -> None:
+def test_a_frontal_face_is_nearly_symmetric(topology: Topology) -> None:
     calm = replace(STILL, shape=0.0, expression=0.0, fov=(10.0, 10.0))
     points = SyntheticFaces(topology, SIZE, calm)(0, 0, torch.arange(4)).landmarks
     mirrored = points[:, topology.mirror.tolist()]
@@ -128,13 +130,13 @@ def test_a_face_without_a_turn_is_nearly_its_mirror_image(topology: Topology) ->
     assert ((points - mirrored).norm(dim=-1).amax(1) / size).max() < 0.03
 
 
-def test_the_subject_s_right_eye_is_on_the_image_s_left(topology: Topology) -> None:
+def test_the_subjects_right_eye_is_on_the_left_of_the_image(topology: Topology) -> None:
     points = SyntheticFaces(topology, SIZE, STILL)(0, 0, torch.arange(4)).landmarks
     assert (points[:, 468, 0] < points[:, 473, 0]).all()
     assert (points[:, 10, 1] < points[:, 152, 1]).all()
 
 
-def test_hidden_points_are_those_on_the_far_side(topology: Topology) -> None:
+def test_points_on_the_far_side_are_hidden(topology: Topology) -> None:
     config = replace(STILL, fov=(10.0, 10.0))
     frontal = SyntheticFaces(topology, SIZE, config)(0, 0, torch.arange(6)).visibility
     assert frontal[:, :468].mean() > 0.93
@@ -157,7 +159,7 @@ def test_a_mask_hides_the_mouth(topology: Topology) -> None:
     assert shown[:, [10, 33, 263, 151]].all()
 
 
-def test_a_hand_is_in_the_picture_and_hides_points(topology: Topology) -> None:
+def test_a_hand_is_visible_and_hides_points(topology: Topology) -> None:
     without = SyntheticFaces(topology, SIZE, STILL)(0, 0, torch.arange(6))
     with_ = SyntheticFaces(topology, SIZE, replace(STILL, hand=1.0))(0, 0, torch.arange(6))
     torch.testing.assert_close(with_.landmarks, without.landmarks)
@@ -167,7 +169,7 @@ def test_a_hand_is_in_the_picture_and_hides_points(topology: Topology) -> None:
     assert with_.visibility.sum() < without.visibility.sum()
 
 
-def test_a_face_in_another_size_of_picture_is_the_same_one(topology: Topology) -> None:
+def test_a_face_is_the_same_at_another_picture_size(topology: Topology) -> None:
     small, large = (SyntheticFaces(topology, s)(3, 0, torch.arange(3)) for s in (64, 128))
     torch.testing.assert_close(small.landmarks * 2, large.landmarks, rtol=1e-4, atol=1e-2)
 
@@ -186,7 +188,7 @@ def test_no_state_is_kept_and_nothing_is_saved(faces: SyntheticFaces) -> None:
         ({"face": (0.01, 0.5)}, r"face is .* from 0.05 to 1"),
     ],
 )
-def test_a_range_that_makes_no_sense_is_refused(change: dict, message: str) -> None:
+def test_an_invalid_range_is_refused(change: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         SynthConfig(**change)
 

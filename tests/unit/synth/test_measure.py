@@ -31,7 +31,7 @@ def records(record: Callable[..., LabelledFace], topology: Topology) -> list[Lab
     ]
 
 
-def test_a_turned_face_is_brought_back_to_the_template(topology: Topology) -> None:
+def test_a_rotated_face_is_aligned_to_the_template(topology: Topology) -> None:
     c, s = np.cos(0.4), np.sin(0.4)
     turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     face = measure.align(30.0 * topology.template @ turn.T + [5.0, 6.0, 7.0], topology)
@@ -44,7 +44,7 @@ def test_a_turned_face_is_brought_back_to_the_template(topology: Topology) -> No
     ("licence", "message"),
     [(None, "no licence is stated"), ("research-only", "does not let weights be released")],
 )
-def test_a_picture_without_a_licence_that_allows_it_is_refused(
+def test_a_picture_without_a_permissive_licence_is_refused(
     records: list[LabelledFace], record: Callable[..., LabelledFace], topology: Topology,
     licence: str | None, message: str,
 ) -> None:  # fmt: skip
@@ -53,9 +53,7 @@ def test_a_picture_without_a_licence_that_allows_it_is_refused(
         measure.measure(ListSource("mixed", [*records, bad]), topology)
 
 
-def test_what_is_measured_is_what_was_put_in(
-    records: list[LabelledFace], topology: Topology
-) -> None:
+def test_known_statistics_are_recovered(records: list[LabelledFace], topology: Topology) -> None:
     result = measure.measure(ListSource("few", records), topology)
     mean = result["mean_shape"]
     assert np.abs(mean - topology.template).max() < 0.05
@@ -68,7 +66,7 @@ def test_what_is_measured_is_what_was_put_in(
     assert len(measure.pack(result)) < 1_500_000
 
 
-def test_no_face_at_all_is_an_error(
+def test_a_set_without_faces_is_an_error(
     topology: Topology, record: Callable[..., LabelledFace]
 ) -> None:
     far = record(0, points=(0.2 * record(0).points).astype(np.float32))
@@ -76,19 +74,19 @@ def test_no_face_at_all_is_an_error(
         measure.measure(ListSource("small", [far]), topology)
 
 
-def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert measure.main([str(tmp_path / "none"), "--output", str(tmp_path / "o.npz")]) == 2
     assert "no such file or folder" in capsys.readouterr().err
 
 
-def test_the_packaged_file_tells_where_it_comes_from() -> None:
+def test_the_packaged_file_states_its_origin() -> None:
     about = read_model()["about"]
     assert about["faces"] > 1000
     assert sum(about["licences"].values()) == about["faces"]
     assert any("CC-BY-4.0" in line for line in about["credits"])
 
 
-def test_controls_are_read_off_a_face_and_exchanged_in_a_mirror(topology: Topology) -> None:
+def test_controls_are_measured_on_a_face_and_swap_sides_in_a_mirror(topology: Topology) -> None:
     faces = topology.template[None] + 0.02 * np.random.default_rng(1).standard_normal((5, 478, 3))
     known = controls.read(faces, topology)
     mirror = faces[:, topology.mirror] * [-1.0, 1.0, 1.0]
@@ -111,7 +109,7 @@ def test_the_flat_map_has_no_folds(topology: Topology) -> None:
     np.testing.assert_allclose(flat[used], mirror, atol=0.02)
 
 
-def test_texels_know_their_place(topology: Topology) -> None:
+def test_texels_interpolate_their_own_position(topology: Topology) -> None:
     flat = flatten(topology)
     found = texels(flat, topology.triangles, 40)
     inside = found.triangle >= 0
@@ -135,7 +133,7 @@ def test_normals_point_at_the_camera(topology: Topology) -> None:
     )
 
 
-def test_masks_lie_where_they_say(topology: Topology) -> None:
+def test_masks_are_where_their_names_say(topology: Topology) -> None:
     side = 80
     masks = dict(zip(NAMES, region_masks(topology, side), strict=True))
     flat = (flatten(topology) * side).astype(int).clip(0, side - 1)

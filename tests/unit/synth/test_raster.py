@@ -43,7 +43,7 @@ def brute_force(
     return seen
 
 
-def test_each_pixel_sees_what_a_loop_finds() -> None:
+def test_rasteriser_equals_a_plain_loop() -> None:
     xy, depth, triangles = tiny()
     for two_sided in (False, True):
         expected = brute_force(xy, depth, triangles, two_sided)
@@ -64,7 +64,7 @@ def test_each_pixel_sees_what_a_loop_finds() -> None:
             torch.testing.assert_close(found.depth[i], torch.tensor(z), rtol=1e-4, atol=1e-4)
 
 
-def test_values_are_interpolated_in_perspective() -> None:
+def test_values_are_interpolated_with_perspective() -> None:
     # A plane z = 1 + x seen by a camera of focal length 20: any function of space is recovered.
     points = torch.tensor([[[-0.2, -0.2], [-0.2, 0.3], [0.3, -0.2], [0.3, 0.3]]])
     z = 1.0 + points[..., 0]
@@ -90,7 +90,7 @@ def test_neighbouring_triangles_leave_no_gap() -> None:
     assert found.pixel.tolist() == list(range(144))
 
 
-def test_nothing_to_see_is_no_error() -> None:
+def test_an_empty_scene_is_not_an_error() -> None:
     found = rasterise(
         torch.full((1, 3, 2), 100.0), torch.ones(1, 3), torch.tensor([[0, 1, 2]]), SIZE
     )

@@ -13,7 +13,9 @@ from amesh.synth.write import write_shards
 from amesh.topology import Topology
 
 
-def test_shards_hold_the_faces(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
+def test_shards_contain_the_faces(
+    tmp_path: Path, faces: SyntheticFaces, topology: Topology
+) -> None:
     assert write_shards(tmp_path, faces, topology, 5, seed=3, per_shard=3) == 5
     source = ShardSource(tmp_path, Problems())
     assert len(source) == 5
@@ -29,7 +31,7 @@ def test_shards_hold_the_faces(tmp_path: Path, faces: SyntheticFaces, topology: 
         assert apart.mean() < 4
 
 
-def test_a_stopped_run_goes_on(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
+def test_a_stopped_run_resumes(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
     told: list[int] = []
     write_shards(tmp_path, faces, topology, 2, seed=3)
     made = write_shards(tmp_path, faces, topology, 5, seed=3, done=told.append)
