@@ -1,4 +1,4 @@
-"""The table of architectures: what they are called, and how to build one from its config.
+"""The table of architectures: their names, and how to build each from its config.
 
 Rows name classes as "module:class" and import them on use, so the command line can read it.
 """
@@ -13,7 +13,7 @@ from amesh.lazy import resolve
 if TYPE_CHECKING:
     from torch import nn
 
-# Those that predict landmarks: what training builds and `amesh export` writes.
+# Architectures that predict landmarks: training builds them, and `amesh export` exports them.
 LandmarkArchitecture = Literal["AttentionMesh", "MeshOnly", "Cascade"]
 
 
@@ -22,10 +22,10 @@ class Architecture:
     """A kind of network.
 
     Attributes:
-        name: In weights files, checkpoints and sidecars.
-        network: Its class, or the function that builds one from a config.
-        config: The class of its config.
-        option: What the command line calls it; empty for one that predicts no landmarks.
+        name: Name in weights files, checkpoints and sidecars.
+        network: Its class, or a function that builds one from a config.
+        config: Class of its config.
+        option: Name on the command line; empty if it predicts no landmarks.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Architecture:
     option: str = ""
 
     def build(self, config: object) -> "nn.Module":
-        """A network with fresh weights.
+        """Builds a network with fresh weights.
 
         Args:
             config: Of this architecture's class, or a mapping with its fields.
@@ -64,15 +64,15 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 
 def options() -> tuple[str, ...]:
-    """What the command line calls the architectures that predict landmarks."""
+    """Names on the command line of the architectures that predict landmarks."""
     return tuple(row.option for row in ARCHITECTURES.values() if row.option)
 
 
 def by_option(option: str) -> Architecture:
-    """The architecture that the command line calls so.
+    """Finds an architecture by its name on the command line.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none of that name.
     """
     for row in ARCHITECTURES.values():
         if option and row.option == option:

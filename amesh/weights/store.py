@@ -1,8 +1,8 @@
-"""Weights on disk: one safetensors file that carries its own architecture and config.
+"""Weights on disk: one safetensors file that includes its architecture and config.
 
-The metadata in the header has, under `amesh`, JSON with `architecture`, `config` and `origin`. If
-the landmark scheme is not one of those in the package, the config contains it as JSON text. Loading
-is strict: every tensor of the file must belong to a parameter, and every parameter to a tensor.
+The header's metadata has, under `amesh`, JSON with `architecture`, `config` and `origin`. If the
+landmark scheme is not one of the package's, the config contains it as JSON text. Loading is strict:
+tensors in the file and parameters of the network must correspond one to one.
 """
 
 import hashlib
@@ -32,12 +32,12 @@ _SHIPPED = Path(__file__).parent / "shipped"
 
 
 def cache_folder() -> Path:
-    """The folder of imported weights: `AMESH_CACHE`, or in the user's cache folder."""
+    """The cache folder: `AMESH_CACHE`, or a folder in the user's cache."""
     return Path(os.environ.get("AMESH_CACHE") or platformdirs.user_cache_dir("amesh"))
 
 
 def weights_folder() -> Path:
-    """The part of the cache in which `load` looks up names."""
+    """The folder in the cache in which `load` looks up names."""
     return cache_folder() / "weights"
 
 
@@ -73,21 +73,21 @@ def save(
     half: bool = False,
     name: str | None = None,
 ) -> None:
-    """Writes a network's weights, config and origin to one file, completely or not at all.
+    """Writes a network's weights, config and origin to one file, atomically.
 
     Args:
-        net: A network of this package, carrying its `config`.
+        net: A network of this package, with its `config`.
         path: The file to write, `.safetensors`.
         origin: Where the weights come from: source, hash, licence, ...
         half: Store numbers with 16 bits. `load` returns float32 in either case.
-        name: What to call the network from now on; by default, what its config says.
+        name: New name of the network; by default the one in its config.
 
     Raises:
         UserError: The file cannot be written, or a number is too large for 16 bits.
     """
     config = getattr(net, "config", None)
     if not is_dataclass(config) or isinstance(config, type):
-        raise TypeError(f"{type(net).__name__} carries no config")
+        raise TypeError(f"{type(net).__name__} has no config")
     architecture = "Detector" if isinstance(config, DetectorConfig) else type(net).__name__
     fields = asdict(config)
     if "topology" in fields:
@@ -102,7 +102,7 @@ def save(
 
 
 def header(path: Path) -> dict[str, Any]:
-    """Architecture, config and origin of a weights file.
+    """Reads architecture, config and origin from a weights file.
 
     Raises:
         UserError: The file is damaged, or amesh did not write it.
@@ -139,7 +139,7 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
         ['lips', 'right_eye', 'right_iris', 'left_eye', 'left_iris']
 
     Raises:
-        UserError: There is no such file, it is damaged, or it does not fit its own config.
+        UserError: There is no such file, it is damaged, or its weights do not fit its config.
     """
     path = find(name_or_path)
     about = header(path)
@@ -159,25 +159,24 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
 
 
 def network_name(path: Path) -> str:
-    """What the network in a weights file is called.
+    """Name of the network in a weights file.
 
-    Installed weights go by the name of their file, under which users ask for them. Other files
-    state the name that training gave the network. If that is only the name of a family member, as
-    in files without a name of their own, the file's name says more.
+    Installed weights are known by the name of their file. Other files state the name that training
+    gave the network; if that is only the name of a family member, the file's name is used instead.
 
     Raises:
-        UserError: The file is damaged or not one of ours.
+        UserError: The file is damaged, or amesh did not write it.
     """
     about = header(path)
     own: str = about["config"].get("name", path.stem)
-    if about["architecture"] == "Detector":  # its name is its kind
+    if about["architecture"] == "Detector":  # its name is its type
         return own
     is_installed = path.resolve().parent in (weights_folder().resolve(), _SHIPPED.resolve())
     return path.stem if is_installed or own in NAMED else own
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a weights file by name, converted to float32 as `load` does.
+    """Reads the tensors of a weights file by name, converted to float32 as `load` does.
 
     Raises:
         UserError: The file is damaged, or a number is not finite.
@@ -189,8 +188,8 @@ def tensors(path: Path) -> dict[str, Tensor]:
             found[name] = tensor.float()
             if not found[name].isfinite().all():
                 raise UserError(
-                    f"{path}: {name} has a number that is not finite; the training that made it "
-                    "diverged, or the file is damaged"
+                    f"{path}: {name} has a number that is not finite; the training run diverged, "
+                    "or the file is damaged"
                 )
     return found
 
@@ -214,7 +213,7 @@ def untrained(name: str) -> nn.Module:
         UserError: There is no network of that name.
     """
     if name not in NAMED:
-        raise UserError(f"no network named {name!r}; there is: {', '.join(NAMED)}")
+        raise UserError(f"no network named {name!r}; choose one of {', '.join(NAMED)}")
     return AttentionMesh(NAMED[name])
 
 

@@ -1,4 +1,4 @@
-"""Reads the operators and the constants of a TFLite file: enough to convert weights, no more.
+"""Reads the operators and constants of a TFLite file, as far as converting weights needs them.
 
 The schema classes are those of the `tflite` package, generated from TensorFlow's schema.
 """
@@ -34,8 +34,8 @@ class Operator:
         name: Builtin name such as `CONV_2D`, or the custom operator's own name.
         inputs: Tensor ids; -1 stands for an absent optional input.
         outputs: Tensor ids.
-        constants: The constant inputs in their order (kernel, bias, PReLU slope, ...), as float32
-            or int32, in the file's layout.
+        constants: The constant inputs in order (kernel, bias, PReLU slope, ...), as float32 or
+            int32, in the file's layout.
         custom: Parameters of a custom operator; empty otherwise.
     """
 
@@ -65,7 +65,7 @@ def read(content: bytes, source: str | Path = "tflite file") -> TfliteFile:
 
     Args:
         content: The file's bytes.
-        source: What to call it in an error.
+        source: Name of the file in error messages.
 
     Raises:
         UserError: The bytes are not a TFLite model.
@@ -75,7 +75,7 @@ def read(content: bytes, source: str | Path = "tflite file") -> TfliteFile:
     try:
         return _parse(content)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error) as error:
-        # The generated accessors follow offsets blindly: damage shows as any of these.
+        # The generated accessors follow offsets blindly, so damage can raise any of these.
         raise UserError(f"{source}: a damaged TFLite model ({error})") from error
 
 
