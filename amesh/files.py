@@ -1,8 +1,9 @@
-"""Writes files so that nobody ever sees a partial one, and locks."""
+"""Writes files so that nobody ever sees a partial one, and refuses to read what has no end."""
 
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -128,6 +129,35 @@ def locked(path: Path, taken: str = "", wait: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def check_readable(path: Path, limit: int = 2 * 10**9) -> None:
+    """Refuses what would hang a reader, or fill the memory: only regular files are read whole.
+
+    Args:
+        path: A file.
+        limit: Largest size [bytes].
+
+    Raises:
+        UserError: The file is missing, empty, not a regular file, or too large.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path}: cannot be opened ({reason})") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise UserError(f"{path}: a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path}: not a regular file")
+    if status.st_size == 0:
+        raise UserError(f"{path}: the file is empty (0 bytes)")
+    if status.st_size > limit:
+        raise UserError(
+            f"{path}: too large ({status.st_size / 1e9:.1f} GB; the limit is {limit / 1e9:.1f} GB)"
+        )
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def write_negatives(
         if one.video:
             continue
         try:
+            if one.problem:
+                raise UserError(one.problem)
             image = open_picture(one.path).pixels
         except UserError as error:
             say(str(error))

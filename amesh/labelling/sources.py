@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amesh.errors import UserError
-from amesh.pipeline.images import list_images
+from amesh.pipeline.images import IMAGE_SUFFIXES, list_files
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 # Environment variables set by launchers: the process's rank, and the number of processes. Slurm
@@ -25,11 +25,13 @@ class Input:
         name: Name of the given folder and the path inside it; for a file, its folder and its name.
             A folder thus yields the same names as its files given one by one.
         video: Whether it is a clip.
+        problem: Why there is nothing to read, in one line: a folder that cannot be listed.
     """
 
     path: Path
     name: str
     video: bool
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,19 @@ def find_inputs(sources: Sequence[str]) -> list[Input]:
     for source in sources:
         path = Path(os.path.abspath(source))  # noqa: PTH100 - resolve() would follow links
         if path.is_dir():
-            files = sorted([*list_images(path), *_list_videos(path)])
+            files, problems = list_files(path, (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
             if not files:
-                raise UserError(f"{source}: no picture and no video in this folder")
+                nothing = f"{source}: no picture and no video in this folder"
+                raise UserError(next(iter(problems.values()), nothing))
             base = path.parent
-        elif path.exists():
-            files, base = [path], path.parent.parent
+        elif os.path.lexists(path):
+            files, problems, base = [path], {}, path.parent.parent
         else:
             raise UserError(f"{source}: no such file or folder")
-        for file in files:
+        for file in [*files, *problems]:
             name = file.relative_to(base).as_posix()
-            one = Input(file, name, file.suffix.lower() in VIDEO_SUFFIXES)
+            video = file.suffix.lower() in VIDEO_SUFFIXES
+            one = Input(file, name, video and file not in problems, problems.get(file, ""))
             other = found.setdefault(name, one)
             if other.path != file:
                 raise UserError(
@@ -102,15 +106,3 @@ def find_share(
             except ValueError as error:
                 raise UserError(f"environment {number} and {count}: {error}") from None
     return Share()
-
-
-def _list_videos(folder: Path) -> list[Path]:
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(place, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
-        ]
-    return found

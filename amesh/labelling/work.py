@@ -75,6 +75,8 @@ class Work:
             return
         if not self._is_known(key):
             try:
+                if one.problem:
+                    raise UserError(one.problem)
                 item = Item(key, one, open_picture(one.path))
             except UserError as error:
                 item = Item(key, one, None, str(error))

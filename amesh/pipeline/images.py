@@ -6,7 +6,6 @@ Convention
 """
 
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -18,6 +17,7 @@ from jaxtyping import Float32, Float64, Num, UInt8
 from amesh.data.loading.limits import MAX_PIXELS
 from amesh.data.loading.pictures import decode
 from amesh.errors import UserError
+from amesh.files import check_readable
 
 MAX_SUPERSAMPLING = 8
 IMAGE_SUFFIXES = (
@@ -50,7 +50,7 @@ def read_image(
             `max_pixels` pixels.
     """
     path = Path(path)
-    _check_file(path)
+    check_readable(path)
     return decode(path, str(path), max_pixels=max_pixels).pixels
 
 
@@ -148,21 +148,6 @@ def crop_image(
     if factor > 1:
         crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
     return crop
-
-
-def _check_file(path: Path) -> None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be opened ({_reason(error)})") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise UserError(f"{path}: a folder, not a picture")
-    if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{path}: not a regular file")
-    if status.st_size == 0:
-        raise UserError(f"{path}: the file is empty (0 bytes)")
 
 
 def _cut(

@@ -1,5 +1,6 @@
 """Every N-th frame of clips."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,12 +9,16 @@ import numpy as np
 from jaxtyping import UInt8
 
 from amesh.errors import UserError
+from amesh.files import check_readable
 
 
 def count_frames(path: Path) -> int:
     """Number of frames that a clip states; 0 if it states none or cannot be read."""
-    capture = cv2.VideoCapture(str(path))
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    try:
+        capture = _open(path)
+    except UserError:
+        return 0
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
     return max(count, 0)
 
@@ -34,10 +39,8 @@ def read_frames(
     Raises:
         UserError: It is no video, or no frame of it can be decoded.
     """
-    capture = cv2.VideoCapture(str(path))
+    capture = _open(path)
     try:
-        if not capture.isOpened():
-            raise UserError(f"{path}: not a video that can be read")
         number = 0
         while capture.grab():
             if number % every == 0 and wanted(number):
@@ -49,3 +52,15 @@ def read_frames(
             raise UserError(f"{path}: no frame in this video can be read")
     finally:
         capture.release()
+
+
+def _open(path: Path) -> cv2.VideoCapture:
+    check_readable(path, limit=sys.maxsize)  # OpenCV would wait for a pipe
+    try:
+        name = str(path).encode()
+    except UnicodeEncodeError:  # OpenCV crashes
+        raise UserError(f"{path}: the name of a video must be UTF-8; rename it") from None
+    capture = cv2.VideoCapture(name.decode())
+    if not capture.isOpened():
+        raise UserError(f"{path}: not a video that can be read")
+    return capture

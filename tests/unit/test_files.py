@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amesh.errors import UserError
-from amesh.files import locked, replacing, write_atomically
+from amesh.files import check_readable, locked, replacing, write_atomically
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o007])
@@ -134,3 +134,23 @@ def test_a_lock_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         locked(tmp_path / "file" / ".lock"),
     ):
         pass
+
+
+def test_only_files_that_end_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(10**12)
+    for name, message in {
+        "pipe": "not a regular file",
+        "empty": "the file is empty",
+        "loop": "cannot be opened",
+        "sparse": r"too large \(1000\.0 GB",
+        "gone": "no such file",
+        ".": "a folder, not a file",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            check_readable(tmp_path / name)
+    (tmp_path / "file").write_bytes(b"1")
+    check_readable(tmp_path / "file")

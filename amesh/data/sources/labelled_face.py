@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from amesh.errors import UserError
+from amesh.files import check_readable
 
 
 class StoredPicture(NamedTuple):
@@ -92,16 +93,17 @@ class LabelledFace:
         """Reads the encoded picture.
 
         Raises:
-            UserError: The file is missing or cannot be read.
+            UserError: The file is missing, cannot be read, or is not a regular file.
         """
         if isinstance(self.picture, bytes):
             return self.picture
         if isinstance(self.picture, StoredPicture):
             return self.picture.read()
         try:
+            check_readable(self.picture)
             return self.picture.read_bytes()
-        except FileNotFoundError:
-            raise UserError(f"{self.where}: picture {self.picture} is missing") from None
+        except UserError as error:
+            raise UserError(f"{self.where}: picture {error}") from None
         except OSError as error:
             raise UserError(
                 f"{self.where}: picture {self.picture} cannot be read ({error.strerror})"

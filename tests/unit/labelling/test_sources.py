@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,25 @@ def test_a_wrong_line_of_a_manifest_is_named(tmp_path: Path, line: str, message:
 def test_a_named_manifest_has_to_be_there(tmp_path: Path):
     with pytest.raises(UserError, match=r"--manifest .*gone\.jsonl: no such file"):
         find_manifests([], tmp_path / "gone.jsonl")
+
+
+def test_a_folder_that_cannot_be_listed_is_an_input_with_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ["a.png", "locked/b.png"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    listing = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    good, bad = find_inputs([str(tmp_path)])
+    assert (good.path, good.problem) == (tmp_path / "a.png", "")
+    assert bad.path == tmp_path / "locked"
+    assert "cannot be listed (Permission denied)" in bad.problem
+    with pytest.raises(UserError, match="cannot be listed"):
+        find_inputs([str(tmp_path / "locked")])

@@ -160,7 +160,7 @@ class TestBadPictures:
         self.check(tmp_path / "a.jpg", "no such file")
 
     def test_folder(self, tmp_path: Path) -> None:
-        self.check(tmp_path, "a folder, not a picture")
+        self.check(tmp_path, "a folder, not a file")
 
     def test_empty(self, tmp_path: Path) -> None:
         (tmp_path / "a.jpg").touch()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -38,3 +39,21 @@ def test_no_video(tmp_path: Path):
     assert count_frames(path) == 0
     with pytest.raises(UserError, match=r"text\.mp4: not a video"):
         list(read_frames(path, 1, lambda _: True))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pipe.mp4", "not a regular file"),
+        ("caf\udce9.mp4", "must be UTF-8"),
+        ("gone.mp4", "no such"),
+    ],
+)
+def test_a_clip_that_opencv_would_hang_or_crash_on_is_refused(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "caf\udce9.mp4").write_bytes(b"x")
+    assert count_frames(tmp_path / name) == 0
+    with pytest.raises(UserError, match=message):
+        next(read_frames(tmp_path / name, 1, lambda _: True))

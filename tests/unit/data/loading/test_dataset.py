@@ -110,7 +110,7 @@ BAD = {
         "outside the picture: they span .* the picture is 120 x 110 px",
     ),
     "far outside": (lambda r, face: replace(r, points=face * 50), "outside the picture"),
-    "no picture": (lambda r, face: replace(r, picture=Path("none.jpg")), "none.jpg is missing"),
+    "no picture": (lambda r, face: replace(r, picture=Path("none.jpg")), "none.jpg: no such file"),
     "cut short": (lambda r, face: replace(r, picture=r.picture[:500]), "damaged or cut short"),
     "no image": (lambda r, face: replace(r, picture=b"text"), "not a picture that can be read"),
     "a point": (lambda r, face: replace(r, points=face * 0), "a face needs 3"),

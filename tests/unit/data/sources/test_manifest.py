@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,11 @@ def test_windows_paths_get_a_hint(tmp_path: Path) -> None:
         read_pictures(tmp_path / "labels.jsonl")
     (tmp_path / "images\\a.jpg").touch()  # a name that other systems allow
     assert len(read(tmp_path, line)) == 1
+
+
+@pytest.mark.parametrize("name", ["pipe.jpg", "/dev/zero", "gone.jpg"])
+def test_a_picture_that_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    [picture] = read_pictures(write(tmp_path, BARE | {"image": name}))
+    with pytest.raises(UserError, match=f"{name}: (not a regular|no such) file"):
+        picture.read_picture()
