@@ -4,13 +4,16 @@ A shard is a plain tar file. Each face has three members with one name: the enco
 (`.jpg`, `.png`, ...), `.json` (scheme, source, licence, key, ...) and `.npy` (float32, a row for
 each point: x, y, z, weight of x and y, weight of z, visibility; corner coordinates). The index
 `NAME.tar.index.json` beside it has the tar's size and the positions of the members, for random
-access. An interruption never leaves a partial tar or index.
+access. An interruption never leaves a partial tar or index. The index has the
+CRC-32 of each member and, at its end, its own; shards of earlier versions have none and are read
+unchecked.
 """
 
 import io
 import json
 import re
 import tarfile
+import zlib
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +31,7 @@ from amesh.json_lines import parse
 INDEX_SUFFIX = ".index.json"
 COLUMNS = ("x", "y", "z", "weight_xy", "weight_z", "visibility")
 _VERSION = 1
+_SEAL = b', "checksum": '
 _SIGNATURES = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"BM", "bmp"))
 
 
@@ -46,7 +50,14 @@ class Facts(msgspec.Struct):
 
 
 class IndexEntry(msgspec.Struct, kw_only=True):
-    """A face in an index; each member is given by its first byte and number of bytes."""
+    """A face in an index.
+
+    Attributes:
+        picture: Position of the picture: first byte and number of bytes.
+        json: Position of the facts.
+        npy: Position of the points.
+        crc32: Of the three; None in shards of earlier versions.
+    """
 
     key: str
     scheme: str | None
@@ -55,6 +66,7 @@ class IndexEntry(msgspec.Struct, kw_only=True):
     picture: tuple[int, int]
     json: tuple[int, int]
     npy: tuple[int, int]
+    crc32: tuple[int, int, int] | None = None
 
 
 class Version(msgspec.Struct):
@@ -128,9 +140,14 @@ class ShardWriter:
             np.save(labels, _table(face))
             place: dict[str, Any] = {"key": face.key, "scheme": face.scheme}
             place |= {"person": face.person, "licence": face.licence}
-            place["picture"] = self._member(f"{stem}.{suffix}", picture)
-            place["json"] = self._member(f"{stem}.json", json.dumps(_facts(face)).encode())
-            place["npy"] = self._member(f"{stem}.npy", labels.getvalue())
+            members = {
+                "picture": (suffix, picture),
+                "json": ("json", json.dumps(_facts(face)).encode()),
+                "npy": ("npy", labels.getvalue()),
+            }
+            for name, (ending, content) in members.items():
+                place[name] = self._member(f"{stem}.{ending}", content)
+            place["crc32"] = [zlib.crc32(content) for _, content in members.values()]
         self._entries.append(place)
         if len(self._entries) >= self.faces:
             self.flush()
@@ -150,7 +167,7 @@ class ShardWriter:
             "columns": COLUMNS,
             "faces": self._entries,
         }
-        write_atomically(path.with_name(path.name + INDEX_SUFFIX), json.dumps(index).encode())
+        write_atomically(path.with_name(path.name + INDEX_SUFFIX), _sealed(index))
         self._entries = []
         self.number += 1
 
@@ -194,10 +211,27 @@ def read_index(path: Path) -> Index:
         raise UserError(f"{path}: no such file; a shard needs its index beside it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    _check_seal(content, path)
     version = parse(content, Version, f"{path}: a damaged index").version
     if version != _VERSION:
         raise UserError(f"{path}: an index of version {version}, expected {_VERSION}")
     return parse(content, Index, f"{path}: a damaged index")
+
+
+def _sealed(index: dict[str, Any]) -> bytes:
+    """An index as JSON, whose last entry is the CRC-32 of what the JSON is without it."""
+    body = json.dumps(index).encode()
+    return body.removesuffix(b"}") + _SEAL + b"%d}" % zlib.crc32(body)
+
+
+def _check_seal(content: bytes, path: Path) -> None:
+    body, found, seal = content.rpartition(_SEAL)
+    if not found and b'"crc32": [' not in content:
+        return  # of an earlier version
+    if seal != b"%d}" % zlib.crc32(body + b"}"):
+        raise UserError(
+            f"{path}: a damaged index: its CRC-32 does not match; copy or write the shard again"
+        )
 
 
 def _table(face: LabelledFace) -> Float32[np.ndarray, "k 6"]:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,12 @@ class ShardSource:
         tar, entry = self._faces[index]
         path = self._tars[tar][0]
         where = f"{path}, face at byte {entry.picture[0]}"
-        facts = parse(self._read(tar, entry.json), Facts, f"{where}: damaged labels")
-        rows = _rows(self._read(tar, entry.npy), where)
+        picture_crc, facts_crc, rows_crc = entry.crc32 or (None, None, None)
+        read = partial(self._read, tar, entry.picture, picture_crc)
+        facts = parse(self._read(tar, entry.json, facts_crc), Facts, f"{where}: damaged labels")
+        rows = _rows(self._read(tar, entry.npy, rows_crc), where)
         return LabelledFace(
-            picture=StoredPicture(path / facts.key, partial(self._read, tar, entry.picture)),
+            picture=StoredPicture(path / facts.key, read),
             where=where,
             points=rows[:, :3],
             weight_xy=rows[:, 3],
@@ -85,7 +88,7 @@ class ShardSource:
             for descriptor in self._open.values():
                 os.close(descriptor)
 
-    def _read(self, tar: int, place: tuple[int, int]) -> bytes:
+    def _read(self, tar: int, place: tuple[int, int], crc32: int | None) -> bytes:
         (path, size), (start, length) = self._tars[tar], place
         if not 0 <= start <= start + length <= size:
             raise UserError(
@@ -102,6 +105,10 @@ class ShardSource:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         if len(content) != length:
             raise UserError(f"{path}: truncated: {len(content)} of {length} bytes at byte {start}")
+        if crc32 is not None and zlib.crc32(content) != crc32:
+            raise UserError(
+                f"{path}: damaged at byte {start}: its CRC-32 does not match; copy it again"
+            )
         return content
 
 

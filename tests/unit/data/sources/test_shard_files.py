@@ -4,6 +4,7 @@ import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,17 @@ def write(folder: Path, records: list[LabelledFace], faces: int = 2) -> list[Pat
         for record in records:
             writer.add(record)
     return sorted(folder.glob("*.tar"))
+
+
+def unsealed(tar: Path) -> dict[str, Any]:
+    """Makes a shard one of an earlier version, without checksums; returns its index."""
+    path = tar.with_name(f"{tar.name}{INDEX_SUFFIX}")
+    index = json.loads(path.read_text())
+    del index["checksum"]
+    for face in index["faces"]:
+        del face["crc32"]
+    path.write_text(json.dumps(index))
+    return index
 
 
 def test_written_faces_are_read_back(tmp_path: Path, record: Make) -> None:
@@ -154,7 +166,7 @@ def test_bad_shards(tmp_path: Path, record: Make) -> None:
 
 def test_damage_inside_a_shard_is_found_on_reading(tmp_path: Path, record: Make) -> None:
     [tar] = write(tmp_path, [record(0), record(1)])
-    index = json.loads((tmp_path / f"{tar.name}.index.json").read_text())
+    index = unsealed(tar)
     content = bytearray(tar.read_bytes())
     start = index["faces"][1]["json"][0]
     content[start : start + 4] = b"\0\0\0\0"
@@ -165,16 +177,47 @@ def test_damage_inside_a_shard_is_found_on_reading(tmp_path: Path, record: Make)
         source[1]
 
 
+@pytest.mark.parametrize("member", ["picture", "json", "npy"])
+def test_a_flipped_bit_in_a_shard_is_noticed(tmp_path: Path, record: Make, member: str) -> None:
+    [tar] = write(tmp_path, [record(0), record(1)])
+    start, length = json.loads((tmp_path / f"{tar.name}{INDEX_SUFFIX}").read_text())["faces"][1][
+        member
+    ]
+    content = bytearray(tar.read_bytes())
+    content[start + length - 3] ^= 1
+    tar.write_bytes(content)
+    source = ShardSource(tmp_path, Problems())
+    assert source[0].read_picture()
+    with pytest.raises(UserError, match=rf"damaged at byte {start}: its CRC-32"):
+        source[1].read_picture()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"face 1"', b'"face 7"'), (b', "checksum"', b', "check"'), (b"}", b" }")]
+)
+def test_a_changed_index_is_noticed(tmp_path: Path, record: Make, old: bytes, new: bytes) -> None:
+    [tar] = write(tmp_path, [record(0), record(1)])
+    path = tmp_path / f"{tar.name}{INDEX_SUFFIX}"
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(UserError, match="damaged index: its CRC-32"):
+        ShardSource(tmp_path, Problems())
+
+
+def test_shards_of_an_earlier_version_are_read(tmp_path: Path, record: Make) -> None:
+    [tar] = write(tmp_path, [record(0), record(1)])
+    unsealed(tar)
+    assert ShardSource(tmp_path, Problems())[1].key == "face 1"
+
+
 @pytest.mark.parametrize("place", [[-5, 100], [0, 10**11], [10**11, 1], [512, -1]], ids=str)
 @pytest.mark.parametrize("member", ["picture", "json", "npy"])
 def test_a_wrong_position_in_an_index_costs_one_face(
     tmp_path: Path, record: Make, member: str, place: list[int]
 ) -> None:
     [tar] = write(tmp_path, [record(0), record(1)])
-    path = tmp_path / f"{tar.name}{INDEX_SUFFIX}"
-    index = json.loads(path.read_text())
+    index = unsealed(tar)
     index["faces"][1][member] = place
-    path.write_text(json.dumps(index))
+    (tmp_path / f"{tar.name}{INDEX_SUFFIX}").write_text(json.dumps(index))
     source = ShardSource(tmp_path, Problems())
     assert source[0].read_picture()
     with pytest.raises(UserError, match=r"faces-000000\.tar: its index refers to bytes"):
@@ -183,6 +226,7 @@ def test_a_wrong_position_in_an_index_costs_one_face(
 
 def test_a_table_that_claims_to_be_large_allocates_no_memory(tmp_path: Path, record: Make) -> None:
     [tar] = write(tmp_path, [record(0)])
+    unsealed(tar)
     content = tar.read_bytes()
     claimed = content.replace(b"(478, 6), }  ", b"(99999, 6), }", 1)
     assert claimed != content
