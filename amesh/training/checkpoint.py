@@ -1,6 +1,8 @@
 """Checkpoints: what network one holds, whether it fits, and how it gets to disk whole."""
 
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -76,18 +78,45 @@ def read(path: Path) -> dict[str, Any]:
     """Reads a checkpoint without trusting it.
 
     Raises:
-        UserError: There is none, it is damaged, or it holds more than plain types.
+        UserError: There is none, it is damaged, or it holds more than weights and plain values.
     """
     if not path.is_file():
         raise UserError(f"no checkpoint {path}")
+    _check_whole(path)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+    except pickle.UnpicklingError as error:
+        # It is as it was written; torch's own message goes on to say how to load it all the same.
+        name = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f" ({name[1]})" if name else ""
+        raise UserError(
+            f"{path}: refused: besides weights and plain values it holds objects{what} whose "
+            "loading may run code; amesh fit does not write such checkpoints"
+        ) from error
+    except Exception as error:  # whatever a file can be made to raise
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path}: damaged or not a checkpoint ({line})") from error
     if not isinstance(found, dict):
         raise UserError(f"{path}: not a checkpoint")
     return found
+
+
+def _check_whole(path: Path) -> None:
+    """Compares every part of a checkpoint with its CRC-32: torch writes it, and does not read it.
+
+    Raises:
+        UserError: A part is damaged, or the file is not a zip as torch writes it, without
+            compression: nothing in it grows when it is read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            plain = all(part.compress_type == zipfile.ZIP_STORED for part in parts)
+            broken = archive.testzip() if plain else "its compression"
+    except Exception as error:  # zipfile raises a dozen kinds, by where the damage lies
+        raise UserError(f"{path}: damaged or not a checkpoint ({error})") from error
+    if broken:
+        raise UserError(f"{path}: damaged or not a checkpoint (in {broken}); take another one")
 
 
 def checked(checkpoint: Mapping[str, Any], path: Path, resumes: bool) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 import errno
 import json
+import pickle
 import resource
+import zipfile
 from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
@@ -87,9 +89,32 @@ def test_a_truncated_or_missing_file_is_refused_by_name(tmp_path):
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
-    torch.save({"a": Path("x")}, tmp_path / "evil.ckpt")
-    with pytest.raises(UserError, match=r"evil\.ckpt: damaged"):
-        read(tmp_path / "evil.ckpt")
+    path = tmp_path / "evil.ckpt"
+    torch.save({"a": Path("x")}, path)
+    with pytest.raises(UserError, match=r"evil\.ckpt: refused: .*pathlib") as caught:
+        read(path)
+    assert "weights_only" not in str(caught.value), "no advice to load it all the same"
+    path.write_bytes(pickle.dumps(Path("x")))
+    with pytest.raises(UserError, match=r"evil\.ckpt: damaged or not"):
+        read(path)
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save({"a": torch.arange(1000.0)}, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.arange(1000.0).numpy().tobytes()) + 2000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged .*in last/data/0"):
+        read(path)
+
+
+def test_a_checkpoint_that_grows_when_it_is_read_is_refused(tmp_path):
+    path = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data.pkl", bytes(1_000_000))
+    with pytest.raises(UserError, match="in its compression"):
+        read(path)
 
 
 def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path, monkeypatch):
