@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amesh.errors import UserError
+from amesh.json_lines import convert
 
 BOX_VALUES = 16  # centre x, centre y, width, height, then x and y of six keypoints
 _INPUT_SIZES = {"short": 128, "full": 192}
@@ -42,10 +43,7 @@ class DetectorConfig:
         Raises:
             UserError: A field is unknown or missing.
         """
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise UserError(f"detector config: {error}") from error
+        return convert(data, cls, "detector config")
 
     @property
     def input_size(self) -> int:

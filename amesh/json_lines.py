@@ -9,7 +9,7 @@ Convention:
 import codecs
 import functools
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -57,16 +57,51 @@ def parse(text: bytes, kind: type[_T], where: str) -> _T:
     try:
         return _parse(text, kind)
     except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$")
-        place = place.rstrip("`").lstrip(".")
-        problem = problem[0].lower() + problem[1:]
-        raise UserError(": ".join(filter(None, (where, place, problem)))) from None
+        raise _wrong(error, where) from None
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: not JSON ({error.msg}, column {error.colno})") from None
     except UnicodeDecodeError:
         raise UserError(f"{where}: not UTF-8 text") from None
     except RecursionError:
         raise UserError(f"{where}: not JSON that can be read (nested too deeply)") from None
+
+
+def convert(value: Any, kind: type[_T], where: str) -> _T:
+    """Checks one value that has been read already, from JSON, YAML or a checkpoint.
+
+    Args:
+        value: Of plain types; tuples may stand for lists.
+        kind: A dataclass, a `msgspec.Struct`, or any other type that msgspec knows.
+        where: What messages call the value.
+
+    Raises:
+        UserError: The value is not of this kind, has a field that the kind does not have, or the
+            kind itself refuses it.
+    """
+    try:
+        found = msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise _wrong(error, where) from None
+    _check_known(value, msgspec.to_builtins(found), where)
+    return found
+
+
+def _check_known(given: Any, known: Any, where: str) -> None:
+    """Refuses fields that were dropped; msgspec itself ignores those of dataclasses."""
+    if isinstance(given, Mapping) and isinstance(known, Mapping):
+        for name, value in given.items():
+            if name not in known:
+                raise UserError(f"{where}: unknown field {name!r}")
+            _check_known(value, known[name], f"{where}: {name}")
+
+
+def _wrong(error: msgspec.ValidationError, where: str) -> UserError:
+    problem, _, place = str(error).partition(" - at `$")
+    place = place.rstrip("`").lstrip(".")
+    problem = problem[0].lower() + problem[1:]
+    return UserError(": ".join(filter(None, (where, place, problem))))
 
 
 def _parse(text: bytes, kind: type[_T]) -> _T:

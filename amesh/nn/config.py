@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args, get_type_hints
 
 from amesh.errors import UserError
+from amesh.json_lines import convert
 from amesh.topology import Iris, Region, Topology, load
 
 # The shared map has a quarter of the input's size: stem and first stage halve it once each.
@@ -13,6 +14,8 @@ SHARED_STRIDE = 4
 # The mesh head sees the input at 1/64, a region's head its crop at 1/8.
 MESH_STRIDE = 64
 REGION_STRIDE = 8
+# Far above what is of use, and far below what would fill the memory: a config may come from a file.
+_WIDEST, _DEEPEST, _LARGEST, _MOST_REGIONS = 512, 16, 1024, 32
 # Names of other outputs and losses, which no region may use.
 _RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face"])
 
@@ -45,16 +48,6 @@ class RegionConfig:
     def capacity(self) -> tuple[tuple[int, int, int], int, int]:
         """The sizes that define a submodel's structure, regardless of its landmarks."""
         return self.widths, self.depth, self.head_width
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "RegionConfig":
-        """Builds a region's config from plain JSON types."""
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-        }
-        if isinstance(iris := fields.get("iris"), Mapping):
-            fields["iris"] = Iris(iris["name"], tuple(iris["indices"]), tuple(iris["z_from"]))
-        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -120,6 +113,8 @@ class MeshConfig:
                     f"{self.name}: {choice} {getattr(self, choice)!r} is none of "
                     f"{', '.join(allowed)}"
                 )
+        if len(self.regions) > _MOST_REGIONS:
+            raise UserError(f"{self.name}: {len(self.regions)} regions; at most {_MOST_REGIONS}")
         _check_capacity(self.name, self.widths, 6, self.depth, self.head_width)
         for name, part in self.regions.items():
             if part is None:
@@ -130,6 +125,8 @@ class MeshConfig:
             ("input_size", self.input_size, MESH_STRIDE),
             ("crop_size", self.crop_size, REGION_STRIDE),
         ):
+            if size > _LARGEST:
+                raise UserError(f"{self.name}: {field_name} {size} is above {_LARGEST}")
             if size < stride or size % stride:
                 raise UserError(f"{self.name}: {field_name} {size} is not a multiple of {stride}")
         if self.crop_size > self.input_size // SHARED_STRIDE:
@@ -247,19 +244,9 @@ class MeshConfig:
         """Restores the config that `to_dict` wrote.
 
         Raises:
-            UserError: A field is unknown, or the network cannot be built.
+            UserError: A field is unknown or of another type, or the network cannot be built.
         """
-        fields = dict(data)
-        try:
-            fields["regions"] = {
-                name: None if region is None else RegionConfig.from_dict(region)
-                for name, region in fields.get("regions", {}).items()
-            }
-            if "widths" in fields:
-                fields["widths"] = tuple(fields["widths"])
-            return cls(**fields)
-        except (TypeError, KeyError) as error:
-            raise UserError(f"network config: {error}") from error
+        return convert(data, cls, "network config")
 
 
 def _check_capacity(
@@ -269,6 +256,11 @@ def _check_capacity(
         raise UserError(f"{where}: widths {list(widths)}; expected {count} that never decrease")
     if depth < 0 or head_width < 1:
         raise UserError(f"{where}: depth {depth}, head_width {head_width}; expected 0, 1 or more")
+    if widths[-1] > _WIDEST or head_width > _WIDEST or depth > _DEEPEST:
+        raise UserError(
+            f"{where}: widths {list(widths)}, head_width {head_width}, depth {depth}; at most "
+            f"{_WIDEST} channels and {_DEEPEST} blocks can be built"
+        )
 
 
 NAMED = {

@@ -44,7 +44,12 @@ class Architecture:
         """
         if isinstance(config, Mapping):
             config = resolve(self.config).from_dict(config)
-        net: nn.Module = resolve(self.network)(config)
+        try:
+            net: nn.Module = resolve(self.network)(config)
+        except UserError:
+            raise
+        except ValueError as error:  # parts that do not fit each other
+            raise UserError(f"network config: {error}") from error
         return net
 
 

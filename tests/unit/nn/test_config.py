@@ -144,6 +144,12 @@ def test_a_crop_of_another_shape_is_refused(shape: tuple[int, ...]):
         ({"depth": -3}, "depth -3"),
         ({"widths": (32, 16, 16, 16, 16, 16)}, "never decrease"),
         ({"regions": {"lips": RegionConfig(widths=(8, 8, 8))}}, "lips: widths .* never decrease"),
+        ({"depth": 200_000}, "depth 200000; at most"),
+        ({"head_width": 10**8}, "head_width 100000000.* at most"),
+        ({"widths": (64, 64, 64, 64, 64, 60_000)}, "60000.* at most"),
+        ({"input_size": 1 << 20}, "input_size 1048576 is above"),
+        ({"regions": {"lips": RegionConfig(depth=99)}}, "lips: .* at most"),
+        ({"regions": {str(i): NOSE for i in range(40)}}, "40 regions; at most"),
     ],
 )
 def test_a_config_that_cannot_be_built_is_refused(change: dict, message: str):
@@ -173,5 +179,23 @@ for field, value, message in (
 def test_a_config_survives_json():
     config = replace(TINY, regions={"lips": RegionConfig(depth=3)}, theta_rule="corners")
     assert MeshConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(UserError, match=r"network config: .*'colour'"):
-        MeshConfig.from_dict({"colour": 3})
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"colour": 3}, "config: unknown field 'colour'"),
+        ({"regions": {"lips": {"colour": 3}}}, "lips: unknown field 'colour'"),
+        ({"depth": "2"}, "depth: expected `int`"),
+        ({"depth": None}, "depth: expected `int`"),
+        ({"widths": [16, 32, 64, 128, 128, 1.5]}, "widths.*expected `int`"),
+        ({"regions": [1]}, "regions: expected `object`"),
+        ({"regions": {"lips": {"iris": {"name": 1}}}}, "iris.*expected `str`"),
+        ({"batch_norm": 1}, "batch_norm: expected `bool`"),
+        ({"input_size": 200}, "input_size 200 is not a multiple"),
+    ],
+    ids=str,
+)
+def test_a_config_from_a_file_is_checked(data: dict, message: str):
+    with pytest.raises(UserError, match=message):
+        MeshConfig.from_dict(data)
