@@ -1,1 +1,1 @@
-"""Synthetic faces: measured statistics of real ones, rendered with exact landmarks."""
+"""Synthetic faces: rendered from measured statistics of real ones, with exact landmarks."""

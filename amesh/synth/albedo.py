@@ -1,7 +1,7 @@
-"""Colours of faces without the light that fell on them, on the flat map of the surface.
+"""Estimates the albedo of faces, that is, their colour without lighting, on the flat map.
 
-A picture's brightness is divided by a smooth function of the surface's direction (spherical
-harmonics of second order), fitted on the skin; what is left is taken for the colour of the surface.
+A picture's brightness is divided by a smooth function of the surface normal (spherical harmonics
+of second order) that is fitted to the skin; the rest is assumed to be the colour of the surface.
 """
 
 import cv2
@@ -11,14 +11,15 @@ from jaxtyping import Float, UInt8
 from amesh.synth.texture_map import flatten, texels
 from amesh.topology import Topology
 
-FINE, COARSE, MEAN = 112, 28, 160  # sides of maps: brightness of a mode, its hue, the mean [texels]
+# Sides of the maps of a mode's brightness, of its hue, and of the mean [texels].
+FINE, COARSE, MEAN = 112, 28, 160
 MODES = 56
 _ROUNDS = 2
-_DARKEST = 0.004  # of linear brightness; below it is noise
+_DARKEST = 0.004  # linear brightness; anything below is noise
 
 
 class Unwrapper:
-    """Collects faces, flattened."""
+    """Collects the colours of faces on the flat map."""
 
     def __init__(self, topology: Topology, side: int = MEAN) -> None:
         self.topology, self.side = topology, side
@@ -39,16 +40,16 @@ class Unwrapper:
         turn: Float[np.ndarray, "3 3"],
         scale: float,
     ) -> None:
-        """Takes one face.
+        """Adds one face.
 
         Args:
             pixels: Its picture.
             points: Its landmarks [px].
-            turn: Of the head; unused but for callers that keep both together.
-            scale: Of the head [px per unit].
+            turn: Rotation of the head; unused, for callers that keep it with the scale.
+            scale: Scale of the head [px per unit].
         """
         del turn
-        # A texel of the map sees about its own share of the picture: no more detail than that.
+        # Blur the picture to the resolution of the map.
         blur = max(scale * 1.6 / self.side, 1e-3)
         if blur > 1.5:
             pixels = cv2.GaussianBlur(pixels, (0, 0), 0.4 * blur)
@@ -68,7 +69,7 @@ class Unwrapper:
         self.normals.append(normal.astype(np.float16))
 
     def mirror(self, values: Float[np.ndarray, "m c"]) -> Float[np.ndarray, "m c"]:
-        """Texels of the mirrored face: the map is symmetric, columns change places."""
+        """Returns the texels of the mirrored face: the map is symmetric, so columns are swapped."""
         image = np.zeros((self.side, self.side, values.shape[1]), values.dtype)
         image[self.valid] = values
         known = np.zeros((self.side, self.side), bool)
@@ -78,7 +79,7 @@ class Unwrapper:
         return image[self.valid]
 
     def image(self, values: Float[np.ndarray, "m c"]) -> Float[np.ndarray, "t t c"]:
-        """A map, its border continued outwards so that no interpolation sees its outside."""
+        """Returns a map, extrapolated beyond its border for interpolation."""
         image = np.zeros((self.side, self.side, values.shape[1]), np.float64)
         image[self.valid] = values
         weight = self.valid.astype(np.float64)
@@ -92,7 +93,7 @@ class Unwrapper:
         return image
 
     def _skin(self) -> np.ndarray:
-        """Texels that are plain skin: away from lips, brows, eyes and nostrils."""
+        """Returns which texels are plain skin: away from lips, brows, eyes and nostrils."""
         flat = flatten(self.topology) * self.side
         mask = np.zeros((self.side, self.side), np.uint8)
         for name, lines in self.topology.contours.items():
@@ -107,7 +108,7 @@ class Unwrapper:
 def vertex_normals(
     points: Float[np.ndarray, "n 3"], triangles: np.ndarray
 ) -> Float[np.ndarray, "n 3"]:
-    """Unit normals, out of the face (towards a camera in front of it: z negative)."""
+    """Returns outward unit normals (towards a camera in front of the face: z is negative)."""
     corners = points[triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = np.zeros_like(points)
@@ -117,19 +118,20 @@ def vertex_normals(
 
 
 def harmonics(normal: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 9"]:
-    """Spherical harmonics up to the second order, unscaled."""
+    """Returns unscaled spherical harmonics up to the second order."""
     x, y, z = normal.T
     one = np.ones_like(x)
     return np.stack([one, x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], 1)
 
 
 def colour_modes(faces: Unwrapper) -> dict[str, np.ndarray]:
-    """Mean and modes of log colour.
+    """Computes the mean and the principal modes of log colour.
 
     Returns:
-        `colour_mean` (3, MEAN, MEAN), `colour_fine` (k, FINE, FINE) and `colour_coarse`
+        `colour_mean` (3, MEAN, MEAN); `colour_fine` (k, FINE, FINE) and `colour_coarse`
         (k, 2, COARSE, COARSE): brightness and hue of each mode at one standard deviation;
-        `colour_rest` (1, FINE, FINE): how much detail no mode shows.
+        `colour_rest` (1, FINE, FINE): standard deviation of the detail that the modes leave out;
+        `colour_explained`: share of the variance that the modes explain.
     """
     count, texels_of_map = len(faces.colours), int(faces.valid.sum())
     average = np.ones(texels_of_map)
@@ -145,7 +147,7 @@ def colour_modes(faces: Unwrapper) -> dict[str, np.ndarray]:
             other = faces.mirror(np.concatenate([albedo, facing], 1))
             share = (facing + 0.02) / (facing + 0.02 + other[:, 3:] * (1 - facing))
             whole = share * albedo + (1 - share) * other[:, :3]
-            # Seen from the side by neither half, a place gets the face's own mean colour.
+            # A texel that neither half of the face shows gets the face's mean colour.
             sure = np.minimum((facing + other[:, 3:] * (1 - facing)) / 0.5, 1.0)
             middle = whole[faces.skin & (sure[:, 0] > 0.8)].mean(0) if (sure > 0.8).any() else 0.0
             logs[i] = mean_colour + sure * (whole - mean_colour) + (1 - sure) * (middle - centre)
@@ -158,7 +160,7 @@ def colour_modes(faces: Unwrapper) -> dict[str, np.ndarray]:
     small = [_shrink(faces, logs[i] - mean) for i in range(count)]
     fine, coarse = (np.stack(part) for part in zip(*small, strict=True))
     rows = np.concatenate([fine.reshape(count, -1), 4.0 * coarse.reshape(count, -1)], 1)
-    # Faces are few and texels many: modes from the faces' products with each other.
+    # With few faces and many texels, compute the modes from the Gram matrix of the faces.
     values, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64))
     kept = min(MODES, count)
     values, vectors = values[::-1][:kept].clip(1e-12), vectors[:, ::-1][:, :kept]
@@ -181,13 +183,13 @@ def _light(
     brightness: Float[np.ndarray, " m"],
     average: Float[np.ndarray, " m"],
 ) -> Float[np.ndarray, " m"]:
-    """Brightness of the light at each texel; 1 in the median of the skin that is seen."""
+    """Returns the brightness of the light at each texel; its median over the skin is 1."""
     basis = harmonics(faces.normals[number].astype(np.float64))
     weight = faces.facing[number].astype(np.float64) * faces.skin
     target = brightness / average
     level = float(np.median(target[weight > 0.3])) if (weight > 0.3).any() else 1.0
     ridge = 0.01 * weight.sum() * np.diag([0, 1, 1, 1, 2, 2, 2, 2, 2]) + 1e-6 * np.eye(9)
-    for _ in range(3):  # strands of hair and highlights are outliers
+    for _ in range(3):  # reweighting, because strands of hair and highlights are outliers
         normal = basis.T @ (basis * weight[:, None]) + ridge
         fit = basis @ np.linalg.solve(normal, basis.T @ (weight * target))
         off = np.abs(target - fit) / (0.25 * level)
@@ -199,7 +201,7 @@ def _light(
 def _shrink(
     faces: Unwrapper, values: Float[np.ndarray, "m 3"]
 ) -> tuple[Float[np.ndarray, "f f"], Float[np.ndarray, "2 c c"]]:
-    """Brightness and hue maps of one face; hue is red and blue less green."""
+    """Returns maps of brightness and hue of one face; hue is red and blue minus green."""
     image = faces.image(values)
     bright = image @ np.array([0.3, 0.6, 0.1])
     hue = np.stack([image[..., 0] - image[..., 1], image[..., 2] - image[..., 1]], -1)

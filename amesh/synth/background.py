@@ -1,4 +1,4 @@
-"""What is behind the head: blurred spots, edges and gradients of random colours."""
+"""Backgrounds: blurred spots, edges and gradients of random colours."""
 
 import torch
 from jaxtyping import Float, Int64
@@ -11,12 +11,12 @@ _BOXES = 4
 
 
 def draw_background(key: Int64[Tensor, " b"], size: int, noise: Noise) -> Float[Tensor, "b 3 h w"]:
-    """Backgrounds, linear RGB.
+    """Draws backgrounds in linear RGB.
 
     Args:
-        key: Of the samples.
-        size: Side [px].
-        noise: For texture.
+        key: Keys of the samples.
+        size: Side of the picture [px].
+        noise: Noise for texture.
     """
     base = random.uniform(key, "background", [3])
     grey = base.mean(1, keepdim=True)
@@ -50,13 +50,13 @@ def draw_background(key: Int64[Tensor, " b"], size: int, noise: Noise) -> Float[
 
 
 def _magnified(cells: Float[Tensor, "b 3 c c"], size: int) -> Float[Tensor, "b 3 h w"]:
-    """Cells blown up without edges."""
+    """Enlarges cells smoothly."""
     count = cells.shape[-1]
     centres = (torch.arange(count, device=cells.device) + 0.5) / count
     line = (torch.arange(size, device=cells.device) + 0.5) / size
     share = (-3.0 * ((line[:, None] - centres) * count) ** 2 / 2).exp()
     share = share / share.sum(1, keepdim=True)
-    # Sums by hand: a product of matrices may round as the size of the batch has it.
+    # Explicit sums: the rounding of a matrix product may depend on the batch size.
     rows = (cells[..., None, :] * share).sum(-1)  # b 3 c w
     result = share[:, 0, None] * rows[..., :1, :]
     for number in range(1, count):

@@ -1,4 +1,4 @@
-"""How varied synthetic faces are."""
+"""Settings of synthetic faces: ranges and probabilities."""
 
 from dataclasses import dataclass, fields
 
@@ -10,28 +10,28 @@ _DEGREES = {"yaw": 85.0, "pitch": 60.0, "roll": 180.0, "gaze": 45.0}
 
 @dataclass(frozen=True)
 class SynthConfig:
-    """Ranges and chances; every range is bounded.
+    """Ranges and probabilities; every range is bounded.
 
     Attributes:
-        face: Longer side of the face's box over the picture's side, smallest and largest.
-        shift: Largest distance of the face from the picture's middle [sides of the picture].
-        yaw: Largest turn to either side [degrees]; values crowd around 0, as all turns do.
+        face: Smallest and largest ratio of the face's box (longer side) to the picture's side.
+        shift: Largest distance of the face from the picture's centre [sides of the picture].
+        yaw: Largest turn to either side [degrees]; small turns are more likely, as for all angles.
         pitch: Largest nod up or down [degrees].
-        roll: Largest tilt either way [degrees].
-        fov: Angle that the picture's side spans, smallest and largest [degrees].
+        roll: Largest tilt in either direction [degrees].
+        fov: Smallest and largest angle that the picture's side spans [degrees].
         shape: Strength of the modes of shape; 1 is as measured.
         expression: Strength of expressions; 1 is as measured.
         colour: Strength of the modes of colour; 1 is as measured.
-        gaze: Largest turn of the eyes [degrees].
-        closed: Chance of closed eyes; half as many more are half closed, or wink.
-        hair: Chance of hair.
-        glasses: Chance of glasses, a third of them dark.
-        beard: Chance of a beard or stubble.
-        make_up: Chance of coloured lips and lids.
-        hand: Chance of a hand or another thing before the face.
-        mask: Chance of a medical mask.
+        gaze: Largest rotation of the eyes [degrees].
+        closed: Probability of closed eyes; half as many more are half closed, or wink.
+        hair: Probability of hair.
+        glasses: Probability of glasses, a third of them dark.
+        beard: Probability of a beard or stubble.
+        make_up: Probability of coloured lips and lids.
+        hand: Probability of a hand or another object in front of the face.
+        mask: Probability of a medical mask.
         noise: Largest standard deviation of the sensor's noise [of full scale].
-        blur: Largest standard deviation of the lens's blur [share of the face's box].
+        blur: Largest standard deviation of the lens's blur [of the face's box].
     """
 
     face: tuple[float, float] = (0.42, 0.58)

@@ -1,7 +1,7 @@
-"""Expressions as numbers read off a face: how far the mouth is open, how high a brow is.
+"""Expressions as measurements of a face, such as the opening of the mouth or the height of a brow.
 
-Convention: a face is turned to the front and scaled as the topology's template; lengths are in
-distances between the outer eye corners. Right and left are the subject's.
+Convention: faces are frontal and scaled like the topology's template; lengths are in distances
+between the outer eye corners. Right and left are the subject's.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from amesh.topology import Topology
 
-# Read in this order; a mirrored face exchanges right with left and the sign of SIDEWAYS.
+# Measured in this order. Mirroring a face swaps right and left, and the signs of SIDEWAYS.
 NAMES = (
     "mouth_open",
     "mouth_width",
@@ -29,11 +29,11 @@ SIDEWAYS = ("jaw_side", "mouth_side")
 
 
 def read(faces: Float[np.ndarray, "b n 3"], topology: Topology) -> Float[np.ndarray, "b k"]:
-    """The controls of faces turned to the front.
+    """Measures the controls of frontal faces.
 
     Args:
         faces: All landmarks, or at least those of the mesh.
-        topology: Face478, whose points these are.
+        topology: The topology of the landmarks, face478.
     """
     x, y, z = faces[..., 0], faces[..., 1], faces[..., 2]
     corners = (61, 291)
@@ -67,7 +67,7 @@ def read(faces: Float[np.ndarray, "b n 3"], topology: Topology) -> Float[np.ndar
 
 
 def mirrored(controls: Float[np.ndarray, "b k"]) -> Float[np.ndarray, "b k"]:
-    """What the same faces would give in a mirror."""
+    """Returns the controls of the mirrored faces."""
     swap = {"right": "left", "left": "right"}
     order, signs = [], []
     for name in NAMES:

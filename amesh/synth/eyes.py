@@ -1,7 +1,8 @@
-"""Eyeballs, gaze, lids.
+"""Eyeballs, gaze and lids.
 
 Convention: an eyeball is a sphere behind its opening; its gaze is the unit vector from its centre
-to the middle of the iris, (0, 0, -1) straight ahead. The iris is a disc cut off the sphere.
+to the centre of the iris, (0, 0, -1) if it looks straight ahead. The iris is a disc cut from the
+sphere.
 """
 
 from typing import NamedTuple
@@ -16,17 +17,17 @@ from amesh.synth.noise import Noise
 from amesh.synth.texture_map import eye_lids
 from amesh.topology import Topology
 
-# An iris is 11.7 mm wide in a ball of 24 mm, the outer corners of the eyes 87 mm apart.
+# An iris is 11.7 mm wide, an eyeball 24 mm, and the outer corners of the eyes are 87 mm apart.
 _BALL, _IRIS = 0.140, 0.0685
 _LID = 0.012  # thickness of a lid
 
 
 class Eyes(NamedTuple):
-    """Both eyeballs of each face, right one first, in one frame with the face.
+    """Both eyeballs of each face, right one first, in the frame of the face.
 
     Attributes:
         centre: (b, 2, 3).
-        radius: (b,) of the balls.
+        radius: (b,) radius of the eyeballs.
         iris: (b,) radius of the irises.
         axes: (b, 2, 3, 3) rows: to the image's right, up, along the gaze.
     """
@@ -37,7 +38,7 @@ class Eyes(NamedTuple):
     axes: Float[Tensor, "b 2 3 3"]
 
     def points(self) -> Float[Tensor, "b 2 5 3"]:
-        """Middle of each iris, then its right, top, left and bottom edge as the image shows it."""
+        """Returns each iris's centre, then its right, top, left and bottom edge in the image."""
         depth = (self.radius**2 - self.iris**2).sqrt()[:, None, None]
         middle = self.centre + depth * self.axes[:, :, 2]
         across, up = (self.iris[:, None, None] * self.axes[:, :, i] for i in (0, 1))
@@ -46,7 +47,7 @@ class Eyes(NamedTuple):
 
 
 class Lids(nn.Module):
-    """Which landmarks move with the upper lids, and how they close."""
+    """Closes eyelids: determines which landmarks move with the upper lids, and how."""
 
     share: Tensor
     upper: Tensor
@@ -84,7 +85,7 @@ class Lids(nn.Module):
         self.register_buffer("share", torch.tensor(shares, dtype=torch.float32), persistent=False)
 
     def place(self, face: Float[Tensor, "b n 3"], key: Int64[Tensor, " b"]) -> Eyes:
-        """Eyeballs behind the openings, looking straight ahead."""
+        """Places eyeballs behind the openings, looking straight ahead."""
         size = 1.0 + 0.05 * random.bell(key, "eyeballs", [2])
         radius, iris = _BALL * size[:, 0], _IRIS * size[:, 1]
         around = face[:, self.around]  # b 2 16 3
@@ -98,11 +99,11 @@ class Lids(nn.Module):
     def close(
         self, face: Float[Tensor, "b n 3"], eyes: Eyes, amount: Float[Tensor, "b 2"]
     ) -> Float[Tensor, "b n 3"]:
-        """Draws the upper lids over the eyeballs.
+        """Lowers the upper lids over the eyeballs.
 
         Args:
             face: Landmarks.
-            eyes: As `place` gives them.
+            eyes: Eyeballs from `place`.
             amount: 0 leaves a lid as it is, 1 closes it; the right one first.
         """
         upper, lower = face[:, self.upper], face[:, self.lower]  # b 2 7 3
@@ -111,7 +112,7 @@ class Lids(nn.Module):
         length = arm.norm(dim=-1, keepdim=True)
         least = (eyes.radius + _LID)[:, None, None, None]
         pushed = eyes.centre[:, :, None] + arm * (least / length).clamp(min=1.0)
-        # The ball bulges through no lid that is on its way, and an open one stays where it is.
+        # Keeps the eyeball behind a moving lid, and leaves an open lid where it is.
         target = torch.lerp(
             target, pushed, (4 * amount * (1 - amount)).clamp(0, 1)[..., None, None]
         )
@@ -121,7 +122,7 @@ class Lids(nn.Module):
 
 
 def look(eyes: Eyes, yaw: Float[Tensor, "b 2"], pitch: Float[Tensor, "b 2"]) -> Eyes:
-    """Turns the eyes: yaw to the image's right, pitch up [radians]."""
+    """Rotates the eyes: yaw to the image's right, pitch up [radians]."""
     zero = torch.zeros_like(yaw)
     right = torch.stack([yaw.cos(), zero, yaw.sin()], -1)
     ahead = torch.stack([yaw.sin() * pitch.cos(), -pitch.sin(), -yaw.cos() * pitch.cos()], -1)
@@ -131,14 +132,14 @@ def look(eyes: Eyes, yaw: Float[Tensor, "b 2"], pitch: Float[Tensor, "b 2"]) -> 
 
 
 class IrisColours(NamedTuple):
-    """How the eyes of each face look.
+    """The colours of the eyes of each face.
 
     Attributes:
-        outer: (b, 3) linear RGB at the rim.
+        outer: (b, 3) linear RGB at the rim of the iris.
         inner: (b, 3) near the pupil.
-        white: (b, 3) of the white.
-        pupil: (b,) its radius over the iris's.
-        seed: (b, 2) where in the noise its fibres are.
+        white: (b, 3) of the sclera.
+        pupil: (b,) ratio of the pupil's radius to the iris's.
+        seed: (b, 2) position of the fibres in the noise.
     """
 
     outer: Float[Tensor, "b 3"]
@@ -149,7 +150,7 @@ class IrisColours(NamedTuple):
 
 
 def draw_colours(key: Int64[Tensor, " b"]) -> IrisColours:
-    """Brown eyes for two thirds, then blue, grey and green ones."""
+    """Draws the colours of eyes: mostly brown, then blue, grey and green."""
     kinds = torch.tensor(
         [[0.055, 0.025, 0.012], [0.13, 0.06, 0.025], [0.07, 0.10, 0.15], [0.08, 0.095, 0.095],
          [0.07, 0.08, 0.04]],
@@ -175,23 +176,23 @@ def shade(
     colours: IrisColours,
     noise: Noise,
 ) -> tuple[Float[Tensor, "p 3"], Float[Tensor, "p 3"], Float[Tensor, " p"]]:
-    """What rays through the opening of an eye see.
+    """Shades rays that enter the opening of an eye; all vectors are in the camera's frame.
 
     Args:
-        direction: Of the rays, from the camera at the origin.
-        centre: Of the eyeball, in the camera's frame, as all else.
-        radius: Of the eyeball.
+        direction: Directions of the rays from the camera at the origin.
+        centre: Centre of the eyeball of each ray.
+        radius: Radius of the eyeball.
         iris: Radius of the iris.
-        axes: Of the eye.
-        colours: Of the face of each ray.
-        noise: For vessels and fibres.
+        axes: Axes of the eyeball.
+        colours: Colours of the eye.
+        noise: Noise for vessels and fibres.
 
     Returns:
-        Colour before light, normal, and 1 on the cornea (0 on the white).
+        Colour before lighting, normal, and 1 on the cornea (0 on the white).
     """
     unit = nn.functional.normalize(direction, dim=-1)
     along = (unit * centre).sum(-1)
-    # Rays past the ball, in the corners of the eye, see its rim.
+    # Rays that miss the eyeball, in the corners of the eye, show its rim.
     half = (radius**2 - (centre**2).sum(-1) + along**2).clamp(min=0).sqrt()
     normal = nn.functional.normalize(unit * (along - half)[:, None] - centre, dim=-1)
     local = (axes * normal[:, None]).sum(-1)  # p 3: right, up, along the gaze

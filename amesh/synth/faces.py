@@ -1,4 +1,4 @@
-"""The front of this package: numbers in, pictures of faces with their landmarks out."""
+"""The entry point of this package: turns numbers into pictures of faces with landmarks."""
 
 import math
 from typing import NamedTuple
@@ -30,16 +30,16 @@ from amesh.synth.skin import SkinPainter, Surface
 from amesh.synth.visibility import visible
 from amesh.topology import Topology
 
-# Faces that are drawn together: more only fill the memory.
+# Number of faces drawn at a time; more would only need more memory.
 _TOGETHER = {"cpu": 8}
 _TOGETHER_ELSEWHERE = 64
 
 
 class Solid(NamedTuple):
-    """A face before it is looked at, in its own frame.
+    """The geometry of faces in their own frame.
 
     Attributes:
-        face: (b, n, 3) landmarks, those of the irises included.
+        face: (b, n, 3) landmarks, including the irises.
         eyes: The eyeballs.
         mouth: The teeth.
     """
@@ -50,10 +50,10 @@ class Solid(NamedTuple):
 
 
 class SyntheticFaces(nn.Module):
-    """Faces without end: number i of a seed and an epoch is always the same one.
+    """Generates any number of faces: number i of a seed and an epoch is always the same face.
 
-    Landmarks do not depend on the batch it is made in; a value of a pixel may be rounded to the
-    next one, which is rare.
+    Landmarks do not depend on the batch in which a face is generated; in rare cases, a pixel value
+    differs by 1.
     """
 
     irises: Tensor
@@ -63,15 +63,15 @@ class SyntheticFaces(nn.Module):
     def __init__(
         self, topology: Topology, size: int = 256, config: SynthConfig | None = None
     ) -> None:
-        """Reads the statistics and builds the meshes.
+        """Loads the statistics and builds the meshes.
 
         Args:
-            topology: Of the landmarks; face478.
+            topology: Topology of the landmarks, face478.
             size: Side of the pictures [px].
-            config: How varied they are.
+            config: Ranges and probabilities; the defaults of `SynthConfig` if None.
 
         Raises:
-            UserError: Another topology, or a picture that is too small.
+            UserError: The topology is another one, or the pictures are too small.
         """
         super().__init__()
         if size < 32:
@@ -94,12 +94,12 @@ class SyntheticFaces(nn.Module):
 
     @torch.no_grad()
     def forward(self, seed: int, epoch: int, index: Int64[Tensor, " b"]) -> Canvas:
-        """Draws faces, on the device of `index` and of this module.
+        """Draws faces on the device of `index` and of this module.
 
         Args:
-            seed: Of the run.
-            epoch: Counts from 0.
-            index: Which faces.
+            seed: Seed of the run.
+            epoch: Epoch, from 0.
+            index: Numbers of the faces.
         """
         together = _TOGETHER.get(index.device.type, _TOGETHER_ELSEWHERE)
         with torch.autocast(index.device.type, enabled=False):
@@ -115,13 +115,13 @@ class SyntheticFaces(nn.Module):
         camera = frame(rotate(pose.head, solid.face), pose, self.size)
         scene = self._scene(key, solid, pose, camera)
         seen = self.painter(scene, draw_background(key, self.size, self.noise))
-        # The face's vertices come first in the mesh; irises are not part of its surface.
+        # The mesh starts with the vertices of the face; irises are not part of its surface.
         points = scene.head[:, : solid.face.shape[1]].clone()
         points[:, self.irises] = scene.eyes.points()
         landmarks = camera.landmarks(points)
         xy = landmarks[..., :2]
         z_of_eyes = landmarks[:, self.lids.around, 2].mean(2)  # b 2
-        # As the released network has it: depths of the mesh have the mean 0.
+        # As in the released network, the mean depth of the mesh is 0.
         mesh = landmarks[:, ~self.on_eye, 2].mean(1)
         landmarks[..., 2] -= mesh[:, None]
         z_of_eyes = z_of_eyes - mesh[:, None]
@@ -142,7 +142,7 @@ class SyntheticFaces(nn.Module):
         return expose(linear, key, extent, config, self.noise), landmarks, shown
 
     def _solid(self, key: Int64[Tensor, " b"], pose: Pose) -> Solid:
-        """Shape and expression."""
+        """Draws shape, expression and gaze."""
         config = self.config
         controls = self.model.draw_controls(key, config.expression)
         face = self.model.shape(key, controls, config.shape)
@@ -150,7 +150,7 @@ class SyntheticFaces(nn.Module):
         draw = random.uniform(key, "eyes", [4])
         limit = math.radians(config.gaze)
         free = limit * random.bell(key, "gaze", [2]) * 1.6
-        # Half of them look at the camera, as far as eyes turn.
+        # Half of them look at the camera, within the range of the eyes.
         ahead = -pose.head[:, 2]  # the camera's direction in the head's frame
         to_camera = torch.stack([torch.atan2(ahead[:, 0], -ahead[:, 2]), -ahead[:, 1].asin()], 1)
         turn = torch.where(draw[:, :1] < 0.5, to_camera, free).clamp(-limit, limit)
@@ -201,7 +201,7 @@ class SyntheticFaces(nn.Module):
     def _colours(
         self, key: Int64[Tensor, " b"], surface: Surface, style: Style
     ) -> Float[Tensor, "b v 3"]:
-        """Colours of the vertices around the face."""
+        """Returns the colours of the vertices around the face."""
         count, mesh = len(key), self.head
         skin = surface.skin[:, None]
         colours = skin.expand(-1, mesh.count, -1).clone()
@@ -228,7 +228,7 @@ class SyntheticFaces(nn.Module):
         # Cheeks are redder than necks.
         neck = 0.92 * torch.lerp(skin, skin.mean(2, keepdim=True), 0.25)
         colours[:, low:high] = torch.where(clothed[..., None], cloth[:, None], neck)
-        # Little light comes under the chin.
+        # The area under the chin is in shadow.
         dark = skin.new_tensor([0.35, 0.6, 0.9] + [1.0] * 10)
         rows = (torch.arange(high - low, device=key.device) // 20).clamp(max=12)
         colours[:, low:high] *= dark[rows][:, None]

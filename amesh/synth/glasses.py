@@ -1,4 +1,4 @@
-"""The frame of a pair of glasses, as strips of vertices in the head's frame."""
+"""The frames of glasses, as strips of vertices in the head's frame."""
 
 import math
 
@@ -14,7 +14,7 @@ RIM = 24  # vertices along the inner and the outer edge of a rim
 def glasses_of(
     face: Float[Tensor, "b n 3"], key: Int64[Tensor, " b"]
 ) -> tuple[Float[Tensor, "b m 3"], Float[Tensor, "b 2 3"], Float[Tensor, "b 2"]]:
-    """Rims, bridge, temples; middles of the lenses; their half width and height."""
+    """Returns rims, bridge and temples; centres of the lenses; their half width and height."""
     draw = random.uniform(key, "glasses", [5])
     half = torch.stack([0.25 + 0.06 * draw[:, 0], 0.15 + 0.11 * draw[:, 1]], 1)
     square = 2.0 + 3.0 * draw[:, 2:3]

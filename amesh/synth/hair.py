@@ -1,7 +1,7 @@
-"""What lies before the face and is partly seen through: hair and the lenses of glasses.
+"""Translucent layers in front of the face: hair and the lenses of glasses.
 
-A cap around the skull begins at the hairline, a curtain of long hair hangs behind the face and at
-its sides. Single strands are in the pattern of their cover, not in the mesh.
+A cap around the skull begins at the hairline, and a curtain of long hair hangs behind the face and
+at its sides. Single strands exist only in the opacity pattern, not in the mesh.
 """
 
 import math
@@ -19,24 +19,24 @@ from amesh.synth.head import CENTRE, grow
 from amesh.synth.noise import Noise
 from amesh.topology import Topology
 
-_RINGS, _INNER = 8, 3  # of the cap: behind the face's outline, and on the forehead
-_ACROSS, _DOWN = 20, 6  # of the curtain
+_RINGS, _INNER = 8, 3  # rings of the cap behind the face's outline, and on the forehead
+_ACROSS, _DOWN = 20, 6  # vertices of the curtain
 _LENS = 16
 CAP, CURTAIN, LENS = 0, 1, 2
 
 
 class Style(NamedTuple):
-    """Of the hair and lenses of each face.
+    """The hair and lenses of each face.
 
     Attributes:
-        worn: (b,) 1 where there is hair.
-        line: (b, 4) hairline, in rings from the outline: on top, at the sides, asymmetry, uneven.
-        thick: (b,) how far hair stands off the skull.
-        long: (b,) how far down the curtain hangs; 0 for none.
-        around: (b,) how far it comes to the front [radians].
-        strand: (b, 3) pattern: fineness, and where in the noise.
+        worn: (b,) 1 if there is hair.
+        line: (b, 4) hairline, in rings from the outline: top, sides, asymmetry, unevenness.
+        thick: (b,) height of the hair above the skull.
+        long: (b,) length of the curtain; 0 for none.
+        around: (b,) how far the curtain extends to the front [radians].
+        strand: (b, 3) fineness of the pattern, and its position in the noise.
         curly: (b,) 0 for straight strands, 1 for curls.
-        lens: (b, 4) colour and cover of the lenses.
+        lens: (b, 4) colour and opacity of the lenses.
     """
 
     worn: Float[Tensor, " b"]
@@ -52,7 +52,7 @@ class Style(NamedTuple):
 def draw_style(
     key: Int64[Tensor, " b"], config: SynthConfig, glasses: Float[Tensor, " b"]
 ) -> Style:
-    """Hair of all lengths, and a fringe for some; a third of the glasses are dark."""
+    """Draws hair of all lengths, some with a fringe; a third of the glasses are dark."""
     draw = random.uniform(key, "hairstyle", [14])
     worn = (draw[:, 0] < config.hair).float()
     fringe = draw[:, 1] < 0.22
@@ -76,12 +76,12 @@ def draw_style(
 
 
 class HairMesh(nn.Module):
-    """Triangles of cap, curtain and lenses, and where their vertices lie.
+    """The mesh of cap, curtain and lenses.
 
     Attributes:
-        kind: Of each triangle: CAP, CURTAIN or LENS.
-        place: (v, 2) of each vertex: round the head (0 at the top, 1 once round) and rings from
-            the outline for the cap; across from -1 to 1 and down from 0 to 1 for the curtain.
+        kind: Kind of each triangle: CAP, CURTAIN or LENS.
+        place: (v, 2) position of each vertex. Cap: angle around the head (0 at the top, 1 for a
+            full turn) and rings from the outline. Curtain: across from -1 to 1, down from 0 to 1.
     """
 
     triangles: Tensor
@@ -131,14 +131,14 @@ class HairMesh(nn.Module):
         half: Float[Tensor, "b 2"],
         key: Int64[Tensor, " b"],
     ) -> Float[Tensor, "b v 3"]:
-        """Vertices in the head's frame.
+        """Returns the vertices in the head's frame.
 
         Args:
             face: Landmarks.
-            style: Of the hair.
-            lenses: Middles of the lenses.
+            style: Style of the hair.
+            lenses: Centres of the lenses.
             half: Their half width and height.
-            key: Of the samples, as the skull was made with.
+            key: Keys of the samples, the same as for the skull.
         """
         rim = face[:, self.outline]
         width = rim[..., 0].abs().amax(1)
@@ -170,7 +170,7 @@ class HairMesh(nn.Module):
         down = place[:, 1]
         y = -0.75 + (0.75 + style.long[:, None]) * down
         out = 1.03 + style.thick[:, None] * (0.5 + 0.9 * down)
-        # Close to the skull on top, straight down from the ears on.
+        # Close to the skull at the top, straight down below the ears.
         top = (1 - ((0.1 - y) / 1.2).clamp(0, 0.99) ** 2).sqrt()
         x = angle.sin() * (width[:, None] * 1.1) * out * top
         z = CENTRE[2] + angle.cos() * 1.1 * out * top
@@ -181,11 +181,11 @@ class HairMesh(nn.Module):
 
 
 def hairline(line: Float[Tensor, "b 4"], around: Float[Tensor, "b v"]) -> Float[Tensor, "b v"]:
-    """Where hair begins, in rings from the outline.
+    """Returns where hair begins, in rings from the outline.
 
     Args:
-        line: See `Style`.
-        around: Round the head, 0 at the top, 0.25 and -0.25 at the sides.
+        line: Hairlines; see `Style`.
+        around: Angle around the head, 0 at the top, 0.25 and -0.25 at the sides.
     """
     turn = 2 * math.pi * around
     top = ((turn.cos() - 0.15) / 0.6).clamp(0, 1)
@@ -201,19 +201,19 @@ def cover(
     style: Style,
     noise: Noise,
 ) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:
-    """How much hair or lens hides at points of it, and how bright its strands are.
+    """Returns the opacity of hair or lenses at points, and the brightness of the strands.
 
     Args:
         kind: CAP, CURTAIN or LENS.
-        place: On it; see `HairMesh`.
-        style: That of each point.
-        noise: For strands.
+        place: Position of each point; see `HairMesh`.
+        style: Style of each point.
+        noise: Noise for strands.
     """
     curtain = kind == CURTAIN
     across = torch.where(curtain, 0.5 * place[:, 0], place[:, 0])
     along = torch.where(curtain, place[:, 1], place[:, 1] / 8)
     fine = style.strand[:, 0]
-    # Along a strand the pattern changes slowly; curls change as fast along as across.
+    # The pattern changes slowly along a straight strand, and as fast along as across a curl.
     stretch = torch.lerp(torch.full_like(fine, 0.05), torch.full_like(fine, 0.5), style.curly)
     seed = style.strand[:, 1:]
     wave = 0.02 * noise.at(torch.stack([across, along], 1) * 0.3 + seed)

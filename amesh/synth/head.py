@@ -1,6 +1,6 @@
-"""The head around the face: skull, ears, neck, shoulders and glasses, as one mesh with the face.
+"""The head around the face: skull, ears, neck, shoulders and glasses, in one mesh with the face.
 
-Convention: vertices lie in the face's own frame, that of the topology's template (x to the image's
+Convention: vertices are in the face's own frame, that of the topology's template (x to the image's
 right, y down, z away from the camera, outer eye corners at distance 1). A head is about 1.75 wide.
 """
 
@@ -18,15 +18,15 @@ from amesh.synth.grids import fan, grid
 from amesh.synth.texture_map import eye_lids, flatten, lips_inside, openings
 from amesh.topology import Topology
 
-# Parts of the mesh, in which shading differs.
+# Parts of the mesh, which differ in shading.
 SKIN, HEAD, CLOTH, MOUTH, FRAME, EYE = 0, 1, 2, 3, 4, 5  # the second eye is EYE + 1
 
 RINGS = 7
 _ROUND, _EAR_ROUND = 20, 12
-CENTRE = (0.0, 0.05, 0.8)  # of the skull
-NECK = (0.0, 0.95, 0.75)  # about which the head turns on the body
-# Height, half width, half depth and depth of the axis of the body's rings; then how much of the
-# body's pose, and not the head's, a ring has, and whether it is clothed (above 0.5).
+CENTRE = (0.0, 0.05, 0.8)  # centre of the skull
+NECK = (0.0, 0.95, 0.75)  # the point about which the head turns on the body
+# For each ring of the body: height, half width, half depth, depth of its axis, how far it follows
+# the pose of the body instead of the head, and whether it is clothed (above 0.5).
 _BODY = np.array(
     [
         [0.55, 0.62, 0.60, 0.85, 0.0, 0.0],
@@ -41,11 +41,11 @@ _BODY = np.array(
 
 
 class Body(NamedTuple):
-    """A head, one of a batch each.
+    """The heads of a batch.
 
     Attributes:
-        vertices: Face first, then what is around it.
-        eyes: Lens centres of the glasses, right one first.
+        vertices: The face, then the rest of the head.
+        eyes: Centres of the lenses, right one first.
         lens: Half width and half height of a lens.
     """
 
@@ -55,7 +55,7 @@ class Body(NamedTuple):
 
 
 class HeadMesh(nn.Module):
-    """Triangles that all heads share, and where their vertices lie for a face."""
+    """The triangles of all heads, and the vertices around a given face."""
 
     triangles: Tensor
     part: Tensor
@@ -105,7 +105,7 @@ class HeadMesh(nn.Module):
         self.sections["frame"] = (first, start)
         frame = sum(len(block) for block in blocks) - sum(len(part) for part in parts)
         parts.append(np.full(frame, FRAME))
-        # Both sides of the frame are seen.
+        # Both sides of the frame are visible.
         blocks += [block[:, ::-1] for block in blocks[-5:]]
         parts.append(np.full(frame, FRAME))
         triangles, part = np.concatenate(blocks), np.concatenate(parts)
@@ -141,12 +141,12 @@ class HeadMesh(nn.Module):
     def forward(
         self, face: Float[Tensor, "b n 3"], key: Int64[Tensor, " b"], glasses: Float[Tensor, " b"]
     ) -> Body:
-        """Vertices of the whole.
+        """Returns the vertices of the whole head.
 
         Args:
             face: Landmarks in the face's frame.
-            key: Of the samples: skulls, ears and necks differ.
-            glasses: 1 where they are worn; elsewhere the frame has no extent.
+            key: Keys of the samples, for the variation of skulls, ears and necks.
+            glasses: 1 if glasses are worn; otherwise, the frame collapses to a point.
         """
         width = face[:, self.outline, 0].abs().amax(1)  # b
         skull = grow(face[:, self.outline], RINGS, width, key)
@@ -157,7 +157,7 @@ class HeadMesh(nn.Module):
         return Body(torch.cat(parts, 1), eyes, lens)
 
     def _orient(self, template: Float[Tensor, "n 3"]) -> None:
-        """Turns triangles around whose normal points inwards."""
+        """Flips triangles whose normal points inwards."""
         key = random.keys(0, 0, torch.zeros(1, dtype=torch.int64))
         vertices = self(template[None], key, torch.ones(1)).vertices[0]
         middles = {
@@ -183,7 +183,7 @@ def grow(
     width: Float[Tensor, " b"],
     key: Int64[Tensor, " b"],
 ) -> Float[Tensor, "b m 3"]:
-    """Rings from the face's outline around the skull to a pole at its back; the pole comes last."""
+    """Returns rings from the face's outline around the skull to a pole at its back, pole last."""
     centre = outline.new_tensor(CENTRE)
     size = 1.0 + 0.06 * random.bell(key, "skull", [3])
     radii = torch.stack([width * 1.09, 1.22 * size[:, 1], 1.13 * size[:, 2]], 1)[:, None]
@@ -207,7 +207,7 @@ def grow(
 def _ellipsoid(
     direction: Float[Tensor, "b k 3"], radii: Float[Tensor, "b 1 3"]
 ) -> Float[Tensor, "b k 1"]:
-    """Distance of the skull's surface; its underside is flatter than its top."""
+    """Returns the distance of the skull's surface, whose underside is flatter than its top."""
     below = torch.where(direction[..., 1:2] > 0, 0.8, 1.0)
     tall = torch.cat([radii[..., :1].expand_as(below), radii[..., 1:2] * below], -1)
     full = torch.cat([tall, radii[..., 2:].expand_as(below)], -1)
@@ -227,7 +227,7 @@ def _body(wide: Float[Tensor, " b"]) -> Float[Tensor, "b m 3"]:
 def _ears(
     face: Float[Tensor, "b n 3"], width: Float[Tensor, " b"], key: Int64[Tensor, " b"]
 ) -> Float[Tensor, "b m 3"]:
-    """Two domes whose back stands off the head."""
+    """Returns ears, as two domes whose back stands off the head."""
     angle = torch.arange(_EAR_ROUND, device=face.device) * (2 * math.pi / _EAR_ROUND)
     size = 1.0 + 0.2 * random.bell(key, "ears", [3])
     tall, deep = 0.34 * size[:, :1], 0.19 * size[:, 1:2]

@@ -1,6 +1,6 @@
-"""Light on surfaces, in linear RGB.
+"""Lighting of surfaces, in linear RGB.
 
-Convention: directions are unit vectors in the camera's frame; that of a light points towards it.
+Convention: directions are unit vectors in the camera's frame; that of a lamp points towards it.
 """
 
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from amesh.data import random
 
 
 class Light(NamedTuple):
-    """One lamp, and light from everywhere that is stronger on one side.
+    """One lamp, and ambient light that is stronger from one side.
 
     Attributes:
-        lamp: (b, 3) direction.
-        strength: (b, 3) of the lamp.
-        ambient: (b, 3) from everywhere.
-        side: (b, 3) direction the ambient light is strongest from, times how much.
-        wrap: (b,) how far a lamp lights past its edge.
+        lamp: (b, 3) direction of the lamp.
+        strength: (b, 3) strength of the lamp.
+        ambient: (b, 3) strength of the ambient light.
+        side: (b, 3) direction of the strongest ambient light, times its relative excess.
+        wrap: (b,) how far the lamp lights beyond its terminator.
         gloss: (b, 2) strength and exponent of highlights on skin.
     """
 
@@ -32,12 +32,12 @@ class Light(NamedTuple):
     gloss: Float[Tensor, "b 2"]
 
     def of(self, face: Int64[Tensor, " p"]) -> "Light":
-        """The light at each of several points."""
+        """Returns the light at each of several points, given their faces."""
         return Light(*(part.index_select(0, face) for part in self))
 
 
 def draw_light(key: Int64[Tensor, " b"]) -> Light:
-    """Lamps before the face and above it for the most part; warm, neutral or cool."""
+    """Draws lights: mostly in front of the face and above it; warm, neutral or cool."""
     draw = random.uniform(key, "light", [8])
     around = 1.5 * random.bell(key, "lamp, side")
     above = 0.35 + 0.8 * random.bell(key, "lamp, height")
@@ -51,7 +51,7 @@ def draw_light(key: Int64[Tensor, " b"]) -> Light:
         dim=1,
     )
     side = side * (0.15 + 0.4 * draw[:, 3:4])
-    # A surface that faces the camera gets about 1 in all.
+    # A surface that faces the camera receives about 1 in total.
     front = (-lamp[:, 2]).clamp(min=0.35)
     whole = (0.75 + 0.6 * draw[:, 4])[:, None]
     strength = whole * (contrast / front)[:, None] * (1 + warm)
@@ -67,14 +67,14 @@ def lit(
     light: Light,
     gloss: Float[Tensor, " p"],
 ) -> Float[Tensor, "p 3"]:
-    """Surfaces under the light.
+    """Lights surfaces.
 
     Args:
-        colour: Of the surface.
-        normal: Unit vectors out of it.
-        view: Unit vectors from it to the camera.
-        light: At each point.
-        gloss: How much of the light's gloss it has.
+        colour: Colour of the surface.
+        normal: Outward unit normals.
+        view: Unit vectors from the surface to the camera.
+        light: Light at each point.
+        gloss: Factor of the light's gloss.
     """
     facing = (normal * light.lamp).sum(1)
     wrap = light.wrap[:, None] * colour.new_tensor([1.3, 0.85, 0.75])  # skin bleeds red light
@@ -82,7 +82,7 @@ def lit(
     ambient = 1 + (normal * light.side).sum(1, keepdim=True)
     half = nn.functional.normalize(light.lamp + view, dim=1)
     shine = (normal * half).sum(1).clamp(min=0) ** light.gloss[:, 1] * light.gloss[:, 0] * gloss
-    # Dark surfaces shine less in pictures than the same gloss would make them.
+    # In pictures, dark surfaces have weaker highlights than the same gloss would give.
     shine = shine * (facing > 0) * (0.35 + 2.0 * colour.mean(1)).clamp(max=1.0)
     return colour * (light.strength * direct + light.ambient * ambient) + (
         light.strength * shine[:, None]
@@ -92,7 +92,7 @@ def lit(
 def normals(
     points: Float[Tensor, "b v 3"], triangles: Int64[Tensor, "t 3"]
 ) -> Float[Tensor, "b v 3"]:
-    """Unit normals of a mesh's vertices."""
+    """Returns the unit normals of a mesh's vertices."""
     a, b, c = (points[:, triangles[:, i]] for i in range(3))
     faces = torch.linalg.cross(b - a, c - a)
     total = torch.zeros_like(points)

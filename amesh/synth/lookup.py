@@ -1,4 +1,4 @@
-"""Reading colours off the flat map."""
+"""Sampling of the flat map."""
 
 import torch
 from jaxtyping import Float, Int64
@@ -8,7 +8,7 @@ from torch import Tensor
 def look_up(
     texture: Float[Tensor, "b 3 t t"], face: Int64[Tensor, " p"], flat: Float[Tensor, "p 2"]
 ) -> Float[Tensor, "p 3"]:
-    """The texture of each point's face at its place on the flat map."""
+    """Samples the texture of each point's face bilinearly at its position on the flat map."""
     side = texture.shape[-1]
     table = texture.permute(0, 2, 3, 1).reshape(-1, 3)  # b 3 t t -> m 3
     place = (flat * side - 0.5).clamp(0, side - 1.001)

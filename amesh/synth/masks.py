@@ -13,12 +13,12 @@ NAMES = ("lips", "lids", "lashes", "brows", "beard", "moustache", "cheeks", "med
 
 
 def region_masks(topology: Topology, side: int) -> Float[np.ndarray, "k t t"]:
-    """A mask for each of `NAMES`, from 0 to 1."""
+    """Returns a mask for each of `NAMES`, from 0 to 1."""
     flat = flatten(topology)
     found = texels(flat, topology.triangles, side)
     corners = topology.triangles[found.triangle.clip(0)]
     place = (topology.template[corners] * found.weights[..., None]).sum(2)
-    # Beside the surface, as at the nearest place on it: blurs and interpolation look there, too.
+    # Extend the surface beyond its border by the nearest position, for blurs and interpolation.
     beside = (found.triangle < 0).astype(np.uint8)
     nearest = cv2.distanceTransformWithLabels(
         beside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -67,6 +67,6 @@ def region_masks(topology: Topology, side: int) -> Float[np.ndarray, "k t t"]:
 
 
 def _step(values: Float[np.ndarray, "t t"], half: float) -> Float[np.ndarray, "t t"]:
-    """0 below -half, 1 above half, smooth between."""
+    """Returns 0 below -half, 1 above half, and a smooth transition in between."""
     share = (values / (2 * half) + 0.5).clip(0, 1)
     return np.asarray(share * share * (3 - 2 * share))

@@ -1,7 +1,7 @@
-"""Measures the statistics that synthetic faces are made of, from labelled pictures.
+"""Measures the statistics of synthetic faces on labelled pictures.
 
-`python -m amesh.synth.measure SHARDS --output face_model.npz`. Shapes and colours are averaged
-over all faces; no picture is kept. Every picture needs a licence that lets weights be shipped.
+`python -m amesh.synth.measure SHARDS --output face_model.npz`. Only statistics over all faces are
+stored, no picture. The licence of every picture must permit releasing weights.
 """
 
 import argparse
@@ -38,18 +38,19 @@ CREDITS = {
 }
 VERSION = 1
 _SHAPE_MODES, _QUANTILES = 40, 33
-# Beyond this turn [degrees] a labelled face says little about its hidden side.
+# Faces turned further than this [degrees] show too little of their far side.
 _MAX_TURN = 30.0
-_MIN_EYES = 40.0  # [px] between outer eye corners: a smaller face has no texture to speak of
+# Faces with less than this between the outer eye corners [px] have hardly any texture.
+_MIN_EYES = 40.0
 
 
 class Aligned(NamedTuple):
-    """A face turned to the front.
+    """A face aligned to the template.
 
     Attributes:
-        points: (n, 3) in the template's frame.
-        turn: (3, 3) rotation that takes the template's frame to the picture's.
-        scale: [px] of the template's unit.
+        points: (n, 3) landmarks in the template's frame.
+        turn: (3, 3) rotation from the template's frame to the picture's.
+        scale: Length of the template's unit [px].
     """
 
     points: Float[np.ndarray, "n 3"]
@@ -58,7 +59,7 @@ class Aligned(NamedTuple):
 
 
 def align(points: Float[np.ndarray, "n 3"], topology: Topology) -> Aligned:
-    """Turns, scales and moves a face onto the template (Umeyama)."""
+    """Aligns a face to the template by rotation, scale and shift (Umeyama)."""
     used = np.unique(topology.triangles)
     target, source = topology.template[used], points[used].astype(np.float64)
     target_centre, source_centre = target.mean(0), source.mean(0)
@@ -72,34 +73,34 @@ def align(points: Float[np.ndarray, "n 3"], topology: Topology) -> Aligned:
 
 
 def check_licence(face: LabelledFace) -> str:
-    """The licence of a picture that statistics may be taken from.
+    """Returns the licence of a picture after checking that it permits releasing weights.
 
     Raises:
-        UserError: It is not stated, or does not allow what weights are shipped under.
+        UserError: It is not stated, or does not permit it.
     """
     if not face.licence:
         raise UserError(f"{face.where}: no licence is stated; leave this picture out")
     if not releasable(face.licence):
         raise UserError(
-            f"{face.where}: licence {face.licence!r} does not let weights be released; "
+            f"{face.where}: licence {face.licence!r} does not permit releasing weights; "
             "leave this picture out"
         )
     return face.licence
 
 
 def measure(source: Source, topology: Topology, texture_limit: int = 1400) -> dict[str, Any]:
-    """Statistics of labelled faces.
+    """Measures the statistics of labelled faces.
 
     Args:
         source: The faces, labelled in the topology's scheme.
-        topology: Face478.
-        texture_limit: At most as many faces as this give colours; bounds the memory.
+        topology: The topology face478.
+        texture_limit: Maximum number of faces whose colours are used; limits memory.
 
     Returns:
-        Arrays by name, as `pack` writes them, and `about`: where they come from.
+        Arrays by name, as `pack` writes them, and `about`, which describes their origin.
 
     Raises:
-        UserError: A record without a licence that allows it, or too few usable faces.
+        UserError: The licence of a picture does not permit it, or there are too few usable faces.
     """
     shapes, sizes, licences, sources = [], [], Counter[str](), Counter[str]()
     usable: list[tuple[int, Aligned]] = []
@@ -121,7 +122,7 @@ def measure(source: Source, topology: Topology, texture_limit: int = 1400) -> di
         raise UserError(f"{source.name}: {len(usable)} faces of a usable size and pose; need 2")
     result: dict[str, Any] = dict(shape_statistics(np.stack(shapes), topology))
     unwrapper = Unwrapper(topology)
-    # The larger half, as it is mixed: the very largest would be those of one source.
+    # Sample the larger half evenly: the very largest faces would all be from one source.
     larger = np.flatnonzero(np.array(sizes) >= np.median(sizes))
     chosen = larger[np.linspace(0, len(larger) - 1, min(texture_limit, len(larger))).astype(int)]
     for place in tqdm(chosen.tolist(), desc="colours", unit="face", disable=None):
@@ -144,7 +145,7 @@ def measure(source: Source, topology: Topology, texture_limit: int = 1400) -> di
 def shape_statistics(
     faces: Float[np.ndarray, "b n 3"], topology: Topology
 ) -> dict[str, np.ndarray]:
-    """Mean face, what each control does to it, how the controls vary, and modes of the rest."""
+    """Computes mean face, effects and distribution of the controls, and modes of the residuals."""
     mirror = faces[:, topology.mirror] * np.array([-1.0, 1.0, 1.0])
     known = controls.read(faces, topology)
     both = np.concatenate([faces, mirror])
@@ -152,7 +153,7 @@ def shape_statistics(
     mean, centre, spread = both.mean(0), values.mean(0), values.std(0)
     scores = (values - centre) / spread
     flat = (both - mean).reshape(len(both), -1)
-    # Sides that go together (brows, lids) share their effect unless a ridge parts them.
+    # Ridge regression, because the sides (brows, lids) are strongly correlated.
     normal = scores.T @ scores + 0.02 * len(scores) * np.eye(scores.shape[1])
     effects = np.linalg.solve(normal, scores.T @ flat)
     rest = flat - scores @ effects
@@ -172,7 +173,7 @@ def shape_statistics(
 
 
 def pack(result: dict[str, Any]) -> bytes:
-    """The file: small numbers as float16, maps as bytes with their range."""
+    """Returns the content of the file: float16 numbers, and maps as bytes with a scale."""
     arrays: dict[str, np.ndarray] = {}
     for name, value in result.items():
         if name == "about":
@@ -191,11 +192,13 @@ def pack(result: dict[str, Any]) -> bytes:
 
 
 def main(args: list[str] | None = None) -> int:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("shards", type=Path, help="a folder of labelled shards")
     parser.add_argument("--output", type=Path, required=True, help="the .npz file")
-    parser.add_argument("--faces", type=int, default=1400, help="at most so many give colours")
+    parser.add_argument(
+        "--faces", type=int, default=1400, help="maximum number of faces for colours"
+    )
     options = parser.parse_args(args)
     try:
         result = measure(ShardSource(options.shards, Problems()), load(), options.faces)

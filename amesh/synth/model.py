@@ -1,4 +1,4 @@
-"""The statistics of faces, and faces drawn from them."""
+"""The statistical model of faces, and samples from it."""
 
 import io
 import json
@@ -17,12 +17,12 @@ from amesh.synth.controls import NAMES
 from amesh.topology import Topology
 
 _VERSION = 1
-# Modes are Gaussian only in the middle: beyond this they no longer look like faces.
+# Modes are truncated at this many standard deviations: beyond, the results do not look like faces.
 _LIMIT = 2.5
 
 
 class FaceModel(nn.Module):
-    """Shapes and colours of faces, as measured."""
+    """The measured statistics of shapes and colours of faces."""
 
     mean_shape: Tensor
     shape_modes: Tensor
@@ -36,7 +36,7 @@ class FaceModel(nn.Module):
     colour_rest: Tensor
 
     def __init__(self, topology: Topology) -> None:
-        """Reads the packaged file.
+        """Loads the packaged file.
 
         Raises:
             UserError: The topology is not the one that was measured.
@@ -54,7 +54,7 @@ class FaceModel(nn.Module):
         data["control_mix"] = vectors * np.sqrt(values.clip(0))
         for name, value in data.items():
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
-        # Averages of many faces are blurred; their small parts are brought back to strength.
+        # Averages of many faces are blurred: sharpen them.
         for name in ("colour_mean", "colour_fine"):
             setattr(self, name, _sharpened(getattr(self, name)))
         self.colour_rest = _resize(self.colour_rest[None], self.colour_mean.shape[-1])[0]
@@ -65,21 +65,21 @@ class FaceModel(nn.Module):
         controls: Float[Tensor, "b k"],
         strength: float,
     ) -> Float[Tensor, "b n 3"]:
-        """Faces turned to the front, in the frame of the topology's template.
+        """Draws frontal faces in the frame of the topology's template.
 
         Args:
-            key: Of the samples.
+            key: Keys of the samples.
             controls: Expressions; see `draw_controls`.
-            strength: Of the modes of shape.
+            strength: Strength of the modes of shape.
         """
         modes = random.normal(key, "shape", [len(self.shape_modes)]).clamp(-_LIMIT, _LIMIT)
-        # Sums by hand: a product of matrices may round differently in another batch.
+        # Explicit sums: the rounding of a matrix product may depend on the batch.
         rest = (modes[:, :, None, None] * self.shape_modes).sum(1) * strength
         change = controls - self.control_mean
         return self.mean_shape + rest + (change[:, :, None, None] * self.control_effects).sum(1)
 
     def draw_controls(self, key: Int64[Tensor, " b"], strength: float) -> Float[Tensor, "b k"]:
-        """Expressions: correlated as measured, half of them; the others independent and wider."""
+        """Draws expressions: half of them as measured; in the others, some are independent."""
         count = len(NAMES)
         mixed = (random.normal(key, "controls", [count])[:, None, :] * self.control_mix).sum(-1)
         measured = self._quantile(0.5 * (1 + torch.erf(mixed / 2**0.5)))
@@ -90,18 +90,18 @@ class FaceModel(nn.Module):
         return self.control_mean + strength * (chosen - self.control_mean)
 
     def colour(self, key: Int64[Tensor, " b"], strength: float) -> Float[Tensor, "b 3 t t"]:
-        """Logarithms of linear RGB on the flat map."""
+        """Draws logarithms of linear RGB on the flat map."""
         count = len(self.colour_fine)
         modes = strength * random.normal(key, "colour", [count]).clamp(-_LIMIT, _LIMIT)
         side = self.colour_mean.shape[-1]
         bright = _resize(_mixed(modes, self.colour_fine[:, None]), side)
-        coarse = 0.75 * _mixed(modes, self.colour_coarse)  # the camera's white balance is in them
+        coarse = 0.75 * _mixed(modes, self.colour_coarse)  # these include white balance errors
         red, blue = _resize(coarse, side).split(1, 1)
         green = bright - 0.3 * red - 0.1 * blue
         return self.colour_mean + torch.cat([green + red, green, green + blue], 1)
 
     def _quantile(self, rank: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
-        """Values of the controls at ranks from 0 to 1."""
+        """Returns the values of the controls at ranks from 0 to 1."""
         steps = self.control_quantiles.shape[1] - 1
         place = rank.clamp(0, 1) * steps
         low = place.floor().clamp(max=steps - 1)
@@ -117,18 +117,16 @@ def _bytes() -> bytes:
 
 
 def read_model() -> dict[str, Any]:
-    """The packaged statistics: arrays by name, and `about`.
+    """Reads the packaged statistics: arrays by name, and `about`.
 
     Raises:
-        UserError: The file is of another version.
+        UserError: The file has another version.
     """
     with np.load(io.BytesIO(_bytes()), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     about = json.loads(arrays.pop("about").tobytes())
     if about["version"] != _VERSION:
-        raise UserError(
-            f"face_model.npz: version {about['version']}, this program reads {_VERSION}"
-        )
+        raise UserError(f"face_model.npz: version {about['version']}, expected {_VERSION}")
     result: dict[str, Any] = {"about": about}
     for name, value in arrays.items():
         if name.endswith("_scale"):
@@ -139,7 +137,7 @@ def read_model() -> dict[str, Any]:
 
 
 def _mixed(modes: Float[Tensor, "b k"], maps: Float[Tensor, "k c h w"]) -> Float[Tensor, "b c h w"]:
-    """Sums of maps, one after the other: a product of matrices may round as its size has it."""
+    """Returns weighted sums of maps, without a matrix product, whose rounding depends on size."""
     total = modes[:, 0, None, None, None] * maps[0]
     for number in range(1, len(maps)):
         total.addcmul_(modes[:, number, None, None, None], maps[number])

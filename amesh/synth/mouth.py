@@ -1,7 +1,7 @@
-"""The inside of an open mouth: teeth, gums, tongue, darkness.
+"""The inside of an open mouth: teeth, gums, tongue and shadow.
 
-Convention: rays are in the head's frame. The teeth stand on an upright arc; the upper ones keep
-their distance from the nose, the lower ones theirs from the chin.
+Convention: rays are in the head's frame. The teeth are on an upright arc; the upper ones are at a
+fixed distance from the nose, the lower ones from the chin.
 """
 
 from typing import NamedTuple
@@ -17,14 +17,14 @@ _TOOTH = 0.085
 
 
 class Mouth(NamedTuple):
-    """Mouths of a batch, in the head's frame.
+    """The mouths of a batch, in the head's frame.
 
     Attributes:
         upper: (b,) height of the edge of the upper teeth.
         lower: (b,) height of the edge of the lower teeth.
         front: (b, 2) x and z of the foremost tooth.
-        teeth: (b, 3) linear RGB.
-        shown: (b,) how long the lower teeth stand above the gums.
+        teeth: (b, 3) linear RGB of the teeth.
+        shown: (b,) length of the lower teeth above the gums.
     """
 
     upper: Float[Tensor, " b"]
@@ -37,12 +37,12 @@ class Mouth(NamedTuple):
 def place(
     face: Float[Tensor, "b n 3"], mean: Float[Tensor, "n 3"], key: Int64[Tensor, " b"]
 ) -> Mouth:
-    """Teeth for faces.
+    """Places teeth behind the lips.
 
     Args:
         face: Landmarks.
-        mean: The mean face, whose lips just touch or nearly so.
-        key: Of the samples.
+        mean: The mean face, whose lips are almost closed.
+        key: Keys of the samples.
     """
     draw = random.uniform(key, "teeth", [4])
     upper = face[:, 2, 1] + (mean[13, 1] - mean[2, 1]) + 0.05 * draw[:, 0]
@@ -59,18 +59,18 @@ def shade(
     lid: Float[Tensor, " p"],
     mouth: Mouth,
 ) -> Float[Tensor, "p 3"]:
-    """What rays between the lips see, its own darkness included.
+    """Shades rays between the lips, including the shadow of the mouth.
 
     Args:
-        origin: Of the rays, in the head's frame.
-        direction: Of the rays.
-        lid: From 0 at the lower lip to 1 at the upper one.
-        mouth: That of each ray.
+        origin: Origins of the rays in the head's frame.
+        direction: Directions of the rays.
+        lid: Position between the lips, from 0 at the lower to 1 at the upper one.
+        mouth: Mouth of each ray.
     """
     flat = direction[:, [0, 2]]
     centre = mouth.front + mouth.front.new_tensor([0.0, _ARC])
     start = origin[:, [0, 2]] - centre
-    # Where the ray meets the arc from the front.
+    # Intersect the ray with the front of the arc.
     a, b = (flat**2).sum(1), (flat * start).sum(1)
     root = (b * b - a * ((start**2).sum(1) - _ARC**2)).clamp(min=0).sqrt()
     along = (-b - root) / a.clamp(min=1e-9)
@@ -99,6 +99,6 @@ def shade(
     shine = mouth.teeth * (0.35 + 0.65 * edge * back)[:, None]
     colour = torch.lerp(colour, shine, torch.maximum(upper, 0.85 * lower)[:, None])
     colour = torch.lerp(colour, mouth.teeth.new_tensor([0.36, 0.13, 0.13]), gums[:, None])
-    # Lips and cheeks keep the light out.
+    # Lips and cheeks block the light.
     shadow = (0.35 + 1.3 * lid * (1.2 - lid)).clamp(0, 1) * (0.35 + 0.65 * back)
     return colour * shadow[:, None]

@@ -1,4 +1,4 @@
-"""Fixed patterns of noise, of which every sample sees another part: cheap."""
+"""Cheap noise: fixed patterns, of which each sample uses another part."""
 
 import torch
 from jaxtyping import Float, Int64
@@ -10,11 +10,11 @@ _SIDE = 256
 
 
 class Noise(nn.Module):
-    """Tiles without seams: white noise, and noise of all sizes.
+    """Seamless tiles of white noise and of noise at all scales.
 
     Attributes:
-        white: (3, side, side), standard deviation 1, independent pixels.
-        cloudy: (1, side, side), standard deviation 1, large and small spots.
+        white: (3, side, side) independent pixels, standard deviation 1.
+        cloudy: (1, side, side) large and small spots, standard deviation 1.
     """
 
     white: Tensor
@@ -26,7 +26,7 @@ class Noise(nn.Module):
         key = random.keys(0, 0, torch.arange(4))
         white = random.normal(key, "pattern", [_SIDE, _SIDE])
         self.register_buffer("white", white[:3], persistent=False)
-        # Amplitude falls with frequency, as in most of what is photographed.
+        # The amplitude falls with frequency, as in most photographs.
         frequency = torch.fft.fftfreq(_SIDE)
         radius = (frequency[:, None] ** 2 + frequency[None] ** 2).sqrt()
         spectrum = torch.fft.fft2(white[3]) / (radius + 2.0 / _SIDE) ** 1.1
@@ -42,7 +42,7 @@ class Noise(nn.Module):
     def tiles(
         self, key: Int64[Tensor, " b"], purpose: str, size: tuple[int, int]
     ) -> Float[Tensor, "b 3 h w"]:
-        """White noise for each sample: the pattern from a random place on."""
+        """Returns white noise for each sample: the pattern from a random position."""
         at = (random.uniform(key, purpose, [2]) * _SIDE).long()
         steps = [torch.arange(side, device=key.device) for side in size]
         rows = (at[:, :1] + steps[0]) % _SIDE
@@ -52,7 +52,7 @@ class Noise(nn.Module):
         return found.view(3, len(key), *size).transpose(0, 1)
 
     def at(self, places: Float[Tensor, "p 2"]) -> Float[Tensor, " p"]:
-        """Cloudy noise at places; it repeats after 1 along each axis."""
+        """Samples cloudy noise, which has a period of 1 along each axis."""
         place = (places - places.floor()) * _SIDE
         low = place.floor()
         share = place - low
@@ -66,7 +66,7 @@ class Noise(nn.Module):
     def window(
         self, key: Int64[Tensor, " b"], purpose: str, side: int, scale: float
     ) -> Float[Tensor, "b 1 t t"]:
-        """A square of cloudy noise for each sample; `scale` tiles fit along its side."""
+        """Returns a square of cloudy noise for each sample, `scale` tiles wide."""
         start = random.uniform(key, purpose, [2])
         line = torch.arange(side, device=key.device) / side * scale
         y, x = torch.meshgrid(line, line, indexing="ij")

@@ -1,4 +1,4 @@
-"""A hand or another thing before the face."""
+"""Occluders: a hand or another object in front of the face."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ _FINGERS = 4
 
 
 class Layer(NamedTuple):
-    """A picture with holes.
+    """A picture with an alpha channel.
 
     Attributes:
         colour: (b, 3, h, w) linear RGB, lit.
-        cover: (b, 1, h, w) 1 where it hides what is behind.
+        cover: (b, 1, h, w) opacity.
     """
 
     colour: Float[Tensor, "b 3 h w"]
@@ -29,18 +29,18 @@ def draw_occluder(
     skin: Float[Tensor, "b 3"],
     size: int,
 ) -> Layer:
-    """Fingers and a palm, or a smooth thing of another colour.
+    """Draws fingers and a palm, or a smooth rod of another colour.
 
     Args:
-        key: Of the samples.
+        key: Keys of the samples.
         box: Left, top, right, bottom of the face [px].
-        skin: Its colour, that of the hand.
+        skin: Colour of the face, and of the hand.
         size: Side of the picture [px].
     """
     draw = random.uniform(key, "occluder", [10])
     extent = (box[:, 2:] - box[:, :2]).amax(1)
     hand = draw[:, 0] < 0.7
-    # The tips touch a point of the lower or outer face, the hand comes from outside.
+    # The fingertips touch a point of the lower or outer face; the hand enters from outside.
     angle = (0.15 + 0.7 * draw[:, 1]) * torch.pi
     middle = (box[:, :2] + box[:, 2:]) / 2
     way = torch.stack([angle.cos(), angle.sin()], 1)
@@ -68,7 +68,7 @@ def draw_occluder(
     starts += [palm, palm + along * (extent * 0.2)[:, None]]
     ends += [palm + along * (extent * 0.05)[:, None], palm + along * (extent * 1.5)[:, None]]
     radii += [4.2 * thick, 3.0 * thick]
-    # Another thing is one thick rod.
+    # The other object is a thick rod.
     fat = extent * (0.08 + 0.2 * draw[:, 6])
     thing = hand.logical_not()
     for i in range(len(radii)):

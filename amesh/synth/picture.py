@@ -1,4 +1,4 @@
-"""A scene to a picture: what each pixel sees, and its colour under the light."""
+"""Renders a scene: what each pixel shows, and its colour under the light."""
 
 import math
 from typing import NamedTuple
@@ -25,17 +25,17 @@ class Scene(NamedTuple):
     """Everything in a picture, in the camera's frame.
 
     Attributes:
-        camera: What looks at it.
-        pose: Of the head.
+        camera: The camera.
+        pose: Pose of the head.
         head: (b, v, 3) vertices of the head's mesh.
         hair: (b, w, 3) vertices of the hair's mesh.
         eyes: The eyeballs.
-        iris: How they look.
+        iris: Colours of the eyes.
         mouth: The teeth, in the head's frame.
-        colours: (b, v, 3) of the head's vertices.
-        surface: Of the face.
-        style: Of the hair.
-        light: On all of it.
+        colours: (b, v, 3) colours of the head's vertices.
+        surface: Surface of the face.
+        style: Style of the hair.
+        light: The lights.
     """
 
     camera: Camera
@@ -52,13 +52,13 @@ class Scene(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A picture, and what is needed to tell what is hidden in it.
+    """A picture, and the buffers that determine visibility.
 
     Attributes:
         linear: (b, 3, h, w) linear RGB.
-        depth: (b, h, w) of what is opaque; infinite in the background.
-        part: (b, h, w) of the head's mesh; -1 in the background.
-        cover: (b, h, w) how much hair or lenses hide.
+        depth: (b, h, w) depth of opaque surfaces; infinite in the background.
+        part: (b, h, w) part of the head's mesh; -1 in the background.
+        cover: (b, h, w) opacity of hair or lenses.
     """
 
     linear: Float[Tensor, "b 3 h w"]
@@ -75,7 +75,7 @@ class Painter(nn.Module):
     def __init__(self, head: HeadMesh, hair_mesh: HairMesh, noise: Noise) -> None:
         super().__init__()
         self.head, self.hair, self.noise = head, hair_mesh, noise
-        # Openings have no surface: the lips' and lids' normals are those of the skin alone.
+        # Openings have no surface: only skin contributes to the normals of lips and lids.
         solid = (head.part != MOUTH) & (head.part < EYE)
         self.register_buffer("solid", head.triangles[solid], persistent=False)
 
@@ -83,7 +83,7 @@ class Painter(nn.Module):
         """Draws head and hair over a background.
 
         Args:
-            scene: What there is.
+            scene: The scene.
             behind: The background, linear RGB.
         """
         count, _, height, width = behind.shape
@@ -109,7 +109,7 @@ class Painter(nn.Module):
         return Seen(linear, depth.view(shape), parts.view(shape), cover.view(shape))
 
     def _rays(self, scene: Scene, found: Fragments, width: int) -> Float[Tensor, "p 3"]:
-        """Through the pixels' centres; as long as depth is 1."""
+        """Returns the rays through the pixels' centres, scaled to depth 1."""
         row = torch.div(found.pixel, width, rounding_mode="floor")
         height = width  # pictures are square
         x = (found.pixel - row * width).float() + 0.5
@@ -121,7 +121,7 @@ class Painter(nn.Module):
     def _opaque(
         self, scene: Scene, found: Fragments, width: int
     ) -> tuple[Float[Tensor, "p 3"], Int64[Tensor, " p"]]:
-        """Colours of the head's pixels under the light, and the parts they show."""
+        """Returns the lit colours of the head's pixels, and the parts they show."""
         count = len(scene.head)
         normal = light.normals(scene.head, self.solid)
         constant = torch.cat([self.head.flat, self.head.lid[:, None]], 1).expand(count, -1, -1)
@@ -167,7 +167,7 @@ class Painter(nn.Module):
         )
         view = -nn.functional.normalize(ray[mine], dim=1)
         lights = scene.light.of(face)
-        # Wet: a small bright mirror image of the lamp.
+        # Eyes are wet: they show a small, bright reflection of the lamp.
         exponent = 60.0 + 340.0 * cornea
         wet = lights._replace(
             gloss=torch.stack([0.06 + 2.0 * cornea, exponent], 1), wrap=lights.wrap + 0.3
@@ -175,7 +175,7 @@ class Painter(nn.Module):
         lit = light.lit(
             colour * scene.surface.tint[face], normal, view, wet, torch.ones_like(cornea)
         )
-        # The upper lid and its lashes throw a shadow.
+        # The upper lid and its lashes cast a shadow.
         height = lid[mine]
         shadow = 0.85 - 0.5 * ((height - 0.5) / 0.5).clamp(0, 1)
         shadow = shadow - 0.15 * (1 - height * 6).clamp(0, 1)
@@ -207,13 +207,13 @@ class Painter(nn.Module):
     def _strands(
         self, scene: Scene, found: Fragments
     ) -> tuple[Float[Tensor, "p 3"], Float[Tensor, " p"]]:
-        """Colours of hair and lenses under the light, and how much they hide."""
+        """Returns the lit colours of hair and lenses, and their opacity."""
         normal = light.normals(scene.hair, self.hair.triangles)
         constant = self.hair.place.expand(len(scene.hair), -1, -1)
         values = interpolate(torch.cat([normal, constant], 2), self.hair.triangles, found)
         kind = self.hair.kind[found.triangle]
         style = Style(*(value.index_select(0, found.face) for value in scene.style))
-        # The seam of the cap lies at the chin, where there is no hair: angles need no care.
+        # The seam of the cap is at the chin, where there is no hair, so angles may jump there.
         opacity, bright = hair.cover(kind, values[:, 3:], style, self.noise)
         normal = nn.functional.normalize(values[:, :3], dim=1)
         normal = normal * torch.where(normal[:, 2:] > 0, -1.0, 1.0)

@@ -1,9 +1,9 @@
-"""Triangles to pixels, all faces of a batch in one pass.
+"""Rasterises triangles, for all faces of a batch at once.
 
 Convention:
     - pixel (row, column) has its centre at (column + 0.5, row + 0.5); a triangle covers the pixels
-      whose centre lies in it, and of several triangles the nearest one is seen
-    - depth is distance along the camera's axis, above 0
+      whose centre is inside it, and of several triangles the nearest one is visible
+    - depth is the distance along the camera's axis, above 0
 """
 
 from typing import NamedTuple
@@ -12,19 +12,19 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-_LEVELS = float(2**30)  # of depth that are told apart
-_EDGE = -1e-5  # a centre on an edge belongs to both triangles: no gap between them
+_LEVELS = float(2**30)  # number of depth levels
+_EDGE = -1e-5  # a centre on an edge belongs to both triangles, which leaves no gap between them
 
 
 class Fragments(NamedTuple):
     """Covered pixels.
 
     Attributes:
-        pixel: Where, (face * height + row) * width + column; ascending.
-        face: Of the batch.
-        triangle: The nearest one.
-        weights: Shares of its corners, corrected for perspective.
-        depth: Of the surface.
+        pixel: Index of the pixel, (face * height + row) * width + column; ascending.
+        face: Index of the face in the batch.
+        triangle: Index of the nearest triangle.
+        weights: Barycentric weights of its corners, corrected for perspective.
+        depth: Depth of the surface.
     """
 
     pixel: Int64[Tensor, " p"]
@@ -41,14 +41,14 @@ def rasterise(
     size: tuple[int, int],
     two_sided: bool = False,
 ) -> Fragments:
-    """Finds what each pixel sees.
+    """Finds the visible triangle at each pixel.
 
     Args:
         xy: Vertices [px].
-        depth: Of the vertices.
-        triangles: The same for all faces.
+        depth: Depth of the vertices.
+        triangles: Triangles, the same for all faces.
         size: Height and width [px].
-        two_sided: Also those that show their back: the front is counter-clockwise on the screen.
+        two_sided: Whether to draw back faces too; front faces are counter-clockwise on the screen.
     """
     height, width = size
     corners = xy[:, triangles].flatten(0, 1)  # b v 2 -> m 3 2
@@ -63,7 +63,7 @@ def rasterise(
     faces_us &= (depths.amin(1) > 0) & (extent > 0).all(1)
     drawn = faces_us.nonzero()[:, 0]
     corners, depths, low, extent = corners[drawn], depths[drawn], low[drawn], extent[drawn]
-    # Weights of corner 1 and 2 are linear in the place, counted from the box's first pixel.
+    # The weights of corners 1 and 2 are linear in the position relative to the box's first pixel.
     scale = 1.0 / area[drawn]
     x1, y1 = (first[drawn] * scale[:, None]).unbind(1)
     x2, y2 = (second[drawn] * scale[:, None]).unbind(1)
@@ -73,7 +73,7 @@ def rasterise(
     inverse = 1.0 / depths
     near = one * (inverse[:, 1:2] - inverse[:, :1]) + two * (inverse[:, 2:] - inverse[:, :1])
     near[:, 0] += inverse[:, 0]
-    # Rows of boxes, then the pixels of each row between the edges.
+    # Enumerate the rows of the boxes, then the pixels of each row between the edges.
     owner, row = _ragged(extent[:, 1].long())
     begin, end = _span(one.index_select(0, owner), two.index_select(0, owner), row)
     begin = begin.clamp(min=0)
@@ -88,7 +88,7 @@ def rasterise(
     column = begin.index_select(0, line) + step
     pixel = place.index_select(0, line) + column
     base, slope = (part.contiguous().index_select(0, line) for part in line_near.unbind(1))
-    # The nearest wins: depth in the upper bits of the key, the candidate below.
+    # The smallest key wins: depth in the upper bits, index of the candidate in the lower ones.
     ceiling = inverse.amax() if len(inverse) else inverse.new_ones(())
     level = ((1.0 - (base + column * slope) / ceiling).clamp(0, 1) * _LEVELS).long()
     key = (level << 32) | torch.arange(len(line), device=xy.device)
@@ -111,7 +111,7 @@ def rasterise(
 
 
 def _ragged(counts: Int64[Tensor, " m"]) -> tuple[Int64[Tensor, " p"], Int64[Tensor, " p"]]:
-    """For each of `counts` elements of each owner: the owner, and its number within it."""
+    """Returns, for each of the `counts` elements of each owner, the owner and its index there."""
     total = int(counts.sum())
     owner = torch.repeat_interleave(
         torch.arange(len(counts), device=counts.device), counts, output_size=total
@@ -123,7 +123,7 @@ def _ragged(counts: Int64[Tensor, " m"]) -> tuple[Int64[Tensor, " p"], Int64[Ten
 def _span(
     one: Float[Tensor, "m 3"], two: Float[Tensor, "m 3"], row: Int64[Tensor, " m"]
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
-    """First and last column of a row in which no corner's share is negative."""
+    """Returns the first and last column of a row in which no corner's weight is negative."""
     shares = torch.stack([one, two, -one - two])  # 3 m 3
     level = shares[..., 0] + row * shares[..., 2]
     level[2] += 1
@@ -140,7 +140,7 @@ def _span(
 def interpolate(
     values: Float[Tensor, "b v c"], triangles: Int64[Tensor, "t 3"], found: Fragments
 ) -> Float[Tensor, "p c"]:
-    """Values of the vertices at each covered pixel."""
+    """Interpolates values of the vertices at each covered pixel."""
     corners = triangles.index_select(0, found.triangle) + (found.face * values.shape[1])[:, None]
     flat = values.flatten(0, 1)
     parts = [flat.index_select(0, corners[:, i]) * found.weights[:, i : i + 1] for i in range(3)]

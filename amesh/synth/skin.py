@@ -1,4 +1,4 @@
-"""The colour of a face's surface: measured modes, detail, hair on it, paint."""
+"""The colour of a face's surface: measured modes, detail, hair and make-up."""
 
 from typing import NamedTuple
 
@@ -15,16 +15,16 @@ from amesh.topology import Topology
 
 
 class Surface(NamedTuple):
-    """Colours of the faces of a batch, linear RGB.
+    """The colours of the faces of a batch, in linear RGB.
 
     Attributes:
-        texture: (b, 3, t, t) on the flat map.
-        skin: (b, 3) of plain skin.
-        hair: (b, 3).
-        medical: (b,) 1 where a medical mask covers nose and mouth.
-        cloth: (b, 3) its colour.
-        tint: (b, 3) what the exposure and white balance that lie in the measured colours do to
-            eyes and teeth, which were not measured.
+        texture: (b, 3, t, t) colour on the flat map.
+        skin: (b, 3) colour of plain skin.
+        hair: (b, 3) colour of hair.
+        medical: (b,) 1 if a medical mask covers nose and mouth.
+        cloth: (b, 3) colour of the mask.
+        tint: (b, 3) factor for eyes and teeth, which were not measured, to match the exposure and
+            white balance in the measured colours.
     """
 
     texture: Float[Tensor, "b 3 t t"]
@@ -36,7 +36,7 @@ class Surface(NamedTuple):
 
 
 class SkinPainter(nn.Module):
-    """Makes surfaces."""
+    """Draws surfaces."""
 
     masks: Tensor
     plain: Tensor
@@ -55,7 +55,7 @@ class SkinPainter(nn.Module):
         self.model, self.noise = model, noise
 
     def forward(self, key: Int64[Tensor, " b"], config: SynthConfig) -> Surface:
-        """Surfaces of faces."""
+        """Draws the surfaces of faces."""
         logs = self.model.colour(key, config.colour)
         side = logs.shape[-1]
         level = 0.5 * random.bell(key, "complexion")
@@ -63,7 +63,7 @@ class SkinPainter(nn.Module):
         rough = random.uniform(key, "roughness", [2])
         detail = self.noise.window(key, "pores", side, 1.7)
         fine = self.noise.tiles(key, "grain", (side, side))[:, :1]
-        # What the modes leave out is mostly larger than pores, and not noise: only a part of it.
+        # Use only a part of the residual, which is mostly coarser than pores and is not noise.
         strength = (0.1 + 0.5 * rough[:, :1] ** 2)[..., None, None] * self.model.colour_rest
         logs = logs + strength * (0.6 * detail + 0.45 * fine)
         logs = logs - self._freckles(key, side)
@@ -95,7 +95,7 @@ class SkinPainter(nn.Module):
         hair: Float[Tensor, "b 3"],
         config: SynthConfig,
     ) -> Float[Tensor, "b 3 t t"]:
-        """Lashes, brows, beards: darker and with single hairs."""
+        """Adds lashes, brows and beards: darker, with single hairs."""
         draw = random.uniform(key, "hairs", [6])
         bearded = (draw[:, 0] < config.beard).float()
         full = torch.where(draw[:, 1] < 0.5, 0.9, 0.45) * bearded
@@ -134,7 +134,7 @@ class SkinPainter(nn.Module):
 
 
 def hair_colours(key: Int64[Tensor, " b"]) -> Float[Tensor, "b 3"]:
-    """Black and brown for most, then fair, red, grey and white."""
+    """Draws hair colours: mostly black and brown, then fair, red, grey and white."""
     kinds = [
         [0.008, 0.007, 0.007], [0.010, 0.008, 0.007], [0.013, 0.010, 0.008], [0.018, 0.012, 0.009],
         [0.022, 0.014, 0.010], [0.035, 0.020, 0.012], [0.05, 0.03, 0.017], [0.07, 0.04, 0.022],

@@ -1,4 +1,4 @@
-"""The flat map of the face's surface in which its colour is kept.
+"""The flat map of the face's surface that stores its colour.
 
 Convention:
     - u to the image's right, v down, both in [0, 1]; the outline of the face is a rounded square
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from amesh.topology import Topology
 
-# How square the outline is: 2 would be a circle. Any convex outline gives a map without folds.
+# Exponent of the outline: 2 would be a circle. Any convex outline gives a map without folds.
 _SQUARENESS = 4.0
 _MARGIN = 0.02
 
@@ -22,8 +22,8 @@ class Openings(NamedTuple):
     """Triangles that close the holes of the face's surface.
 
     Attributes:
-        eyes: Those of each eye, in the topology's order of irises.
-        mouth: Those between the lips.
+        eyes: Triangles of each eye, in the topology's order of irises.
+        mouth: Triangles between the lips.
     """
 
     eyes: tuple[Int[np.ndarray, "t 3"], ...]
@@ -35,8 +35,8 @@ class Lids(NamedTuple):
 
     Attributes:
         corners: The two corners.
-        upper: Between them, above.
-        lower: Between them, below; as many.
+        upper: Landmarks of the upper border between them.
+        lower: Landmarks of the lower border between them; the same number.
     """
 
     corners: tuple[int, int]
@@ -48,8 +48,8 @@ def borders(loop: Sequence[int], topology: Topology) -> Lids:
     """Splits a closed contour at its two corners, the leftmost and the rightmost point.
 
     Args:
-        loop: A contour that ends with its first landmark, or does not.
-        topology: Its template says where the points lie.
+        loop: A contour, with or without its first landmark repeated at the end.
+        topology: Topology whose template gives the positions.
     """
     ring = list(loop[:-1] if loop[0] == loop[-1] else loop)
     x = topology.template[ring, 0]
@@ -62,18 +62,18 @@ def borders(loop: Sequence[int], topology: Topology) -> Lids:
 
 
 def eye_lids(topology: Topology) -> tuple[Lids, ...]:
-    """The lids of each eye, in the topology's order of irises."""
+    """Returns the lids of each eye, in the topology's order of irises."""
     names = [iris.name.replace("iris", "eye") for iris in topology.irises]
     return tuple(borders(topology.contours[name][0], topology) for name in names)
 
 
 def lips_inside(topology: Topology) -> Lids:
-    """The inner border of the lips."""
+    """Returns the inner border of the lips."""
     return borders(topology.contours["lips_inner"][0], topology)
 
 
 def fill(lids: Lids) -> Int[np.ndarray, "t 3"]:
-    """Triangles between the two borders of an opening, facing the camera as the face does."""
+    """Returns triangles between the two borders of an opening, facing the camera."""
     upper = [lids.corners[0], *lids.upper, lids.corners[1]]
     lower = [lids.corners[0], *lids.lower, lids.corners[1]]
     triangles = []
@@ -83,15 +83,15 @@ def fill(lids: Lids) -> Int[np.ndarray, "t 3"]:
 
 
 def openings(topology: Topology) -> Openings:
-    """The triangles of all openings."""
+    """Returns the triangles of all openings."""
     return Openings(tuple(map(fill, eye_lids(topology))), fill(lips_inside(topology)))
 
 
 def flatten(topology: Topology) -> Float[np.ndarray, "n 2"]:
-    """Where each landmark of the mesh lies in the map; those of the irises lie at 0.
+    """Returns the position of each landmark of the mesh in the map; irises are at 0.
 
-    The outline lies on a rounded square, every other point is a mean of its neighbours with
-    positive weights: so no triangle is folded over (Tutte, Floater).
+    The outline is on a rounded square, and every other point is a mean of its neighbours with
+    positive weights, so that no triangle is folded over (Tutte, Floater).
     """
     holes = openings(topology)
     triangles = np.concatenate([topology.triangles, *holes.eyes, holes.mouth])
@@ -120,7 +120,7 @@ def flatten(topology: Topology) -> Float[np.ndarray, "n 2"]:
 
 
 def _outline(points: Float[np.ndarray, "k 3"]) -> Float[np.ndarray, "k 2"]:
-    """Points on the rounded square, spread as the outline is seen from the head's axis."""
+    """Returns points on the rounded square, spaced by their angles from the head's axis."""
     axis = float(points[:, 2].max()) + 0.2
     middle = float((points[:, 1].min() + points[:, 1].max()) / 2)
     around = np.arctan2(points[:, 0], axis - points[:, 2])
@@ -132,11 +132,11 @@ def _outline(points: Float[np.ndarray, "k 3"]) -> Float[np.ndarray, "k 2"]:
 
 
 class Texels(NamedTuple):
-    """What lies under each texel of a map.
+    """The triangle at each texel of a map.
 
     Attributes:
-        triangle: Number of the triangle, -1 beside the face.
-        weights: Shares of its corners.
+        triangle: Index of the triangle; -1 outside the face.
+        weights: Barycentric weights of its corners.
     """
 
     triangle: Int[np.ndarray, "t t"]
@@ -144,7 +144,7 @@ class Texels(NamedTuple):
 
 
 def texels(flat: Float[np.ndarray, "n 2"], triangles: Int[np.ndarray, "m 3"], side: int) -> Texels:
-    """Finds the triangle under each texel's centre."""
+    """Finds the triangle at each texel's centre."""
     owner = np.full((side, side), -1)
     shares = np.zeros((side, side, 3))
     corners = flat[triangles] * side - 0.5

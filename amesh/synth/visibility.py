@@ -1,4 +1,4 @@
-"""Which landmarks a picture shows."""
+"""The visibility of landmarks in a picture."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,20 +15,20 @@ def visible(
     on_eye: Bool[Tensor, " n"],
     tolerance: float = 0.04,
 ) -> Float[Tensor, "b n"]:
-    """1 for points that the picture shows, 0 for hidden ones.
+    """Returns 1 for visible points, and 0 for hidden ones.
 
     Args:
         seen: The picture.
-        points: In the camera's frame.
+        points: Points in the camera's frame.
         xy: The same points in the picture [px].
-        on_eye: Points that lie on eyeballs, which lids hide.
-        tolerance: How far behind the surface a point may lie [units of the head].
+        on_eye: Points on eyeballs, which lids may hide.
+        tolerance: How far a point may be behind the surface [units of the head].
     """
     count, height, width = seen.depth.shape
     inside = (xy >= 0).all(-1) & (xy < xy.new_tensor([width, height])).all(-1)
     column, row = (xy[..., i].long().clamp(0, limit - 1) for i, limit in enumerate((width, height)))
     at = row * width + column
-    # Beside the outline the surface is one pixel off: the farthest neighbour decides.
+    # At the outline, the surface may be one pixel off: use the farthest neighbour.
     steps = torch.arange(-1, 2, device=xy.device)
     rows = (row[..., None, None] + steps[:, None]).clamp(0, height - 1)
     columns = (column[..., None, None] + steps).clamp(0, width - 1)

@@ -1,4 +1,4 @@
-"""Synthetic faces into shards, and onto a sheet to look at."""
+"""Writes synthetic faces into shards."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from amesh.synth.faces import SyntheticFaces
 from amesh.topology import Topology
 
 SOURCE, LICENCE = "synthetic", "CC0-1.0"
-_AT_ONCE = 8  # few: a CPU keeps them in its cache, and little is lost where the run is stopped
+_AT_ONCE = 8  # few, so that they stay in a CPU's cache and little is lost if the run is stopped
 _QUALITY = 95
 
 
@@ -32,24 +32,24 @@ def write_shards(
     per_shard: int = 1000,
     done: Callable[[int], object] = lambda number: None,
 ) -> int:
-    """Writes faces 0 to `count` - 1 of a seed; those that are there already are not made again.
+    """Writes faces 0 to `count` - 1 of a seed, except those that exist already.
 
     Args:
-        folder: Of the shards.
-        faces: Makes them, on the device it is on.
-        topology: Of the landmarks.
-        count: How many there are to be, of all ranks together.
-        seed: Of the faces.
-        rank: This process, from 0: it makes every `ranks`-th face.
-        ranks: How many processes there are.
-        per_shard: Faces in a shard, at most.
-        done: Told how many more are there.
+        folder: Folder of the shards.
+        faces: The generator, on its device.
+        topology: Topology of the landmarks.
+        count: Number of faces of all ranks together.
+        seed: Seed of the faces.
+        rank: Index of this process, from 0; it generates every `ranks`-th face.
+        ranks: Number of processes.
+        per_shard: Maximum number of faces per shard.
+        done: Called with the number of further faces that exist.
 
     Returns:
-        How many were made.
+        Number of generated faces.
 
     Raises:
-        UserError: A rank that is not there, or the folder cannot be written to.
+        UserError: The rank is out of range, or the folder cannot be written to.
     """
     if not 0 <= rank < ranks:
         raise UserError(f"rank {rank} of {ranks}: expected 0 to {ranks - 1}")
@@ -67,7 +67,7 @@ def write_shards(
 
 
 def make(faces: SyntheticFaces, seed: int, numbers: list[int]) -> Canvas:
-    """Faces by number, back on the CPU."""
+    """Generates faces by number, and moves them to the CPU."""
     index = torch.tensor(numbers, device=faces.irises.device)
     canvas: Canvas = faces(seed, 0, index)
     moved = {name: getattr(canvas, name).cpu() for name in Canvas._fields if name != "problems"}
@@ -75,13 +75,13 @@ def make(faces: SyntheticFaces, seed: int, numbers: list[int]) -> Canvas:
 
 
 def pixels(canvas: Canvas) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """The pictures one by one, channels last."""
+    """Yields the pictures, channels last."""
     for picture in canvas.pictures:
         yield np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
 
 
 def labelled_faces(canvas: Canvas, topology: Topology, seed: int) -> Iterator[LabelledFace]:
-    """The faces with their labels, encoded as JPEG."""
+    """Yields the faces with their labels, encoded as JPEG."""
     parts = (canvas.landmarks, canvas.visibility)
     labels = zip(*(part.numpy() for part in parts), canvas.index.tolist(), strict=True)
     for picture, (points, visibility, number) in zip(pixels(canvas), labels, strict=True):

@@ -42,7 +42,7 @@ def test_a_rotated_face_is_aligned_to_the_template(topology: Topology) -> None:
 
 @pytest.mark.parametrize(
     ("licence", "message"),
-    [(None, "no licence is stated"), ("research-only", "does not let weights be released")],
+    [(None, "no licence is stated"), ("research-only", "does not permit releasing weights")],
 )
 def test_a_picture_without_a_permissive_licence_is_refused(
     records: list[LabelledFace], record: Callable[..., LabelledFace], topology: Topology,
