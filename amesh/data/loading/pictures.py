@@ -33,8 +33,8 @@ _log = logging.getLogger("amesh")
 # Without this list, Pillow would also pass files to Ghostscript (EPS) or guess formats without a
 # signature (TGA). HEIF needs a plugin that the user has registered; MPO is opened as JPEG.
 _FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
-# Decoders that take more than the 4 bytes a pixel of the others (measured: WebP 16, AVIF 9,
-# JPEG 2000 14 to 20): a pixel counts that often, so that the limit is one on memory.
+# Factors by which pixels count in formats whose decoders need more than 4 bytes per pixel
+# (measured: WebP 16, AVIF 9, JPEG 2000 14 to 20), so that the limit of pixels limits memory.
 _WEIGHTS = {"WEBP": 3, "AVIF": 2, "JPEG2000": 4}
 
 

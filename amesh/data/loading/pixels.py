@@ -1,8 +1,8 @@
-"""From the pixels that Pillow decoded to upright RGB: band by band, as a large picture has no room
-for a second copy of itself.
+"""Converts the pixels that Pillow decoded to upright RGB, band by band to save memory.
 
-Pillow keeps 4 bytes a pixel, the result has 3. `decode_into_pages` lets Pillow decode into memory
-that is handed back band by band, while the result grows.
+Pillow uses 4 bytes per pixel, the result 3. `decode_into_pages` makes Pillow decode into memory
+that is freed band by band while the result grows, so that two copies of a large picture never
+coexist.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from amesh.errors import UserError
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations with width and height swapped
 
 _BAND = 1 << 22  # [px]
-_LARGE = 1 << 26  # [bytes] from here on, memory is handed back
+_LARGE = 1 << 26  # [bytes] memory of smaller pictures is not freed early
 _CAN_FREE = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
-_SMALL = ("1", "L", "P")  # 1 byte a pixel: little to free
+_SMALL = ("1", "L", "P")  # 1 byte per pixel: little to free
 
 
 def decode_into_pages(image: ImageFile.ImageFile) -> Callable[[int], None]:
-    """Loads a picture; returns a function that frees its memory above a row.
+    """Loads a picture and returns a function that frees its memory above a row.
 
-    Pillow's decoders write into `image.im` if it is there. Where one makes memory of its own, or
-    the system cannot take pages back, nothing is freed before the image itself is.
+    Pillow's decoders write into `image.im` if it exists. If a decoder allocates its own memory, or
+    the system cannot free single pages, nothing is freed before the image itself.
     """
     width, height = image.size
     stride = width * (2 if image.mode.startswith("I;16") else 4)
-    turned = image.format == "TIFF" and orientation(image) != 1  # Pillow turns those itself
+    turned = image.format == "TIFF" and orientation(image) != 1  # Pillow rotates those itself
     if stride * height < _LARGE or image.mode in _SMALL or turned or not _CAN_FREE:
         image.load()
         return lambda _: None
@@ -55,7 +55,7 @@ def decode_into_pages(image: ImageFile.ImageFile) -> Callable[[int], None]:
 def upright_rgb(
     image: Image.Image, where: str, free: Callable[[int], None] = lambda _: None
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels of an image that Pillow has decoded.
+    """Returns the upright RGB pixels of a Pillow image.
 
     Args:
         image: The image.
@@ -63,11 +63,13 @@ def upright_rgb(
         free: Called with a row when all rows above it have been read.
 
     Raises:
-        UserError: Its values have 32 bits, and it is not known how bright they are.
+        UserError: Its values have 32 bits, and their value of white is unknown.
     """
     known = image.mode != "I" or getattr(image, "format", None) in {"PPM", "PNG"}  # 16 bits
     if image.mode == "F" or not known:
-        raise UserError(f"{where}: 32-bit pixels have no fixed white; convert it to 8 or 16 bits")
+        raise UserError(
+            f"{where}: the brightness of 32-bit pixels is not defined; convert it to 8 or 16 bits"
+        )
     width, height = image.size
     turn = orientation(image)
     pixels = np.empty((width, height, 3) if turn in SIDEWAYS else (height, width, 3), np.uint8)
@@ -82,14 +84,14 @@ def upright_rgb(
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1, as it is stored, where there is none."""
-    with contextlib.suppress(Exception):  # damaged EXIF does not make a picture unreadable
+    """Returns the EXIF orientation; 1 (as stored) if there is none."""
+    with contextlib.suppress(Exception):  # a picture with damaged EXIF is still readable
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1
 
 
 def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels in 8 bits, as they are stored."""
+    """Returns the pixels in 8 bits, in the stored orientation."""
     if image.mode.startswith("I"):  # 16 bits
         grey = np.asarray(image).clip(0, 65535).astype(np.uint32)
         small = ((grey + 128) // 257).astype(np.uint8)  # rounded: 65535 -> 255
@@ -104,9 +106,9 @@ def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
 def _as_stored(
     upright: UInt8[np.ndarray, "upright_h upright_w 3"], turn: int
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A view of an upright picture in which rows and columns are as the file has them.
+    """Returns a view of an upright picture in the orientation of the file.
 
-    EXIF swaps the axes, then flips each; this is the way back.
+    EXIF swaps the axes, then flips each; this is the inverse.
     """
     if turn in (3, 4, 7, 8):
         upright = upright[::-1]
