@@ -1,4 +1,4 @@
-"""A network as a TFLite file or a task bundle, and the means to run and time it."""
+"""Exports a network as a TFLite file or a task bundle, with functions to run and time it."""
 
 from collections.abc import Callable
 
@@ -15,22 +15,22 @@ _PACKAGES = ("ai-edge-litert",)
 
 
 def litert_artefact(request: Request) -> Artefact:
-    """A TFLite file.
+    """Exports a TFLite file.
 
     Raises:
-        UserError: See `amesh.deploy.litert.export.export_litert`; or LiteRT is not installed, which
-            is needed to check the file.
+        UserError: See `amesh.deploy.litert.export.export_litert`; or LiteRT, which is needed to
+            check the file, is not installed.
     """
     file = LitertFile(content := _content(request))
     return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:
-    """One call of LiteRT, its input ready, for `amesh benchmark` to time.
+    """Prepares one LiteRT call, with its input ready, for `amesh benchmark` to time.
 
     Args:
-        request: What to run.
-        threads: Threads of the call.
+        request: The network to run.
+        threads: Threads per call.
 
     Raises:
         UserError: As for `litert_artefact`.
@@ -39,11 +39,11 @@ def timed_call(request: Request, threads: int) -> Callable[[], object]:
 
 
 def task_artefact(request: Request) -> Artefact:
-    """A bundle for MediaPipe Tasks; what is run is the landmark network in it.
+    """Exports a bundle for MediaPipe Tasks; `run` runs the landmark network in it.
 
     Raises:
-        UserError: See `amesh.deploy.litert.task.export_task`; a part is asked for; or LiteRT is not
-            installed, which is needed to check the file.
+        UserError: See `amesh.deploy.litert.task.export_task`; a part is requested; or LiteRT,
+            which is needed to check the file, is not installed.
     """
     if request.part:
         raise UserError("a .task bundle holds a whole network, not a part")

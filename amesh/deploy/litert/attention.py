@@ -1,12 +1,13 @@
-"""Where the regions look and what they see, as TFLite operators.
+"""The regions' crops and how they are sampled, as TFLite operators.
 
-A frame places a region's crop in the picture: three 2-D vectors [px of the picture], from the
-crop's centre to its right edge, from its centre to its bottom edge, and the centre itself. Frames
-of several regions are one tensor (b r 2 3): region, x or y, vector. They are the thetas of
+A frame describes a region's crop in the picture by three 2-D vectors [px of the picture]: from the
+crop's centre to its right edge, from the centre to its bottom edge, and the centre itself. The
+frames of several regions are one tensor (b r 2 3): region, x or y, vector. They are the thetas of
 `amesh.geometry.region`, in pixels.
 
-The rules want of the mesh head only sums and differences of landmarks. Those are sums of rows of
-its last convolution, so `HeadRows` lets it compute them and no landmark has to be picked.
+The rules need only sums and differences of the mesh's landmarks. These are sums of rows of the
+mesh head's last convolution, so `HeadRows` adds them to that convolution and no landmark has to be
+picked.
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,12 @@ from amesh.deploy.litert.operators import OperatorGraph
 from amesh.geometry.coordinates import pixel_centres
 from amesh.geometry.region import BOX_SCALE, CornerFrame
 
-# As in `amesh.geometry.region`: keeps collapsed anchors finite. [normalised units, squared]
+# As in `amesh.geometry.region`: keeps coincident anchors finite [normalised units, squared].
 _TINY = 1e-12
 
 
 class HeadRows:
-    """Collects the outputs of the mesh head's last convolution: every one is named once."""
+    """Collects the outputs of the mesh head's last convolution, each of them once."""
 
     def __init__(self) -> None:
         self._kernels: list[np.ndarray] = []
@@ -33,7 +34,7 @@ class HeadRows:
         self.count = 0
 
     def add(self, kernel: Float32[np.ndarray, "o h w i"], bias: Float32[np.ndarray, " o"]) -> int:
-        """Adds outputs and says where the first one is."""
+        """Adds outputs and returns the index of the first one."""
         start = self.count
         self._kernels.append(kernel)
         self._biases.append(bias)
@@ -41,18 +42,18 @@ class HeadRows:
         return start
 
     def convolve(self, graph: OperatorGraph, features: Value) -> Value:
-        """All outputs, (b n)."""
+        """Computes all outputs, (b n)."""
         kernel, bias = np.concatenate(self._kernels), np.concatenate(self._biases)
         out = graph.convolution(features, kernel, bias, valid=True)
         return graph.reshape(out, (features.shape[0], self.count))
 
 
 def box_frames(graph: OperatorGraph, points: Value, lines: Value, size: int) -> Value:
-    """Frames by the released rule; see `amesh.geometry.region.theta_from_box`.
+    """Computes frames by the released rule; see `amesh.geometry.region.theta_from_box`.
 
     Args:
         graph: The graph to add to.
-        points: The regions' landmarks (b r 2 k) [px]; a region with fewer repeats one.
+        points: The regions' landmarks (b r 2 k) [px]; regions with fewer repeat one.
         lines: From the first anchor to the second (b r 2 1) [px].
         size: Side of the picture [px].
     """
@@ -76,13 +77,13 @@ def box_frames(graph: OperatorGraph, points: Value, lines: Value, size: int) -> 
 def corner_frames(
     graph: OperatorGraph, middles: Value, lines: Value, rules: Sequence[CornerFrame], size: int
 ) -> Value:
-    """Frames by the corner rule; see `amesh.geometry.region.theta_from_corners`.
+    """Computes frames by the corner rule; see `amesh.geometry.region.theta_from_corners`.
 
     Args:
         graph: The graph to add to.
-        middles: Between the two anchors (b r 2 1) [px].
+        middles: Midpoints of the two anchors (b r 2 1) [px].
         lines: From the first anchor to the second (b r 2 1) [px].
-        rules: Where each region's crop lies about its anchors.
+        rules: Position of each region's crop relative to its anchors.
         size: Side of the picture [px].
     """
     x_axis, y_axis, distance = _axes(graph, lines, size)
@@ -100,7 +101,7 @@ def corner_frames(
 
 
 def _axes(graph: OperatorGraph, lines: Value, size: int) -> tuple[Value, Value, Value]:
-    """Unit vectors along and across the lines (b r 2 1), and the lines' lengths (b r 1 1)."""
+    """Returns unit vectors along and across the lines (b r 2 1), and their lengths (b r 1 1)."""
     squared = graph.reduce("SUM", graph.multiply(lines, lines), 2)
     squared = graph.add(squared, _TINY * (size / 2) ** 2)
     inverse = graph.rsqrt(squared)
@@ -111,7 +112,7 @@ def _axes(graph: OperatorGraph, lines: Value, size: int) -> tuple[Value, Value, 
 
 
 def as_rows(graph: OperatorGraph, features: Value) -> Value:
-    """A map's pixels as rows (b*h*h c), to be gathered from."""
+    """Reshapes a map's pixels to rows (b*h*h c) to gather from."""
     b, h, w, c = features.shape
     return graph.reshape(features, (b * h * w, c))
 
@@ -119,39 +120,39 @@ def as_rows(graph: OperatorGraph, features: Value) -> Value:
 def sample(
     graph: OperatorGraph, rows: Value, side: int, frames: Value, picture: int, crop: int
 ) -> Value:
-    """The regions' crops side by side; see `amesh.geometry.sampling.gather`.
+    """Samples the regions' crops side by side; see `amesh.geometry.sampling.gather`.
 
     Args:
         graph: The graph to add to.
-        rows: The map to read from; see `as_rows`.
+        rows: The map to sample; see `as_rows`.
         side: Side of that map h [px].
-        frames: Where (b r 2 3) [px of the picture].
+        frames: The regions' frames (b r 2 3) [px of the picture].
         picture: Side of the picture [px].
         crop: Side of a crop k [px of the map].
 
     Returns:
-        Crops (b k k r*c), a region's channels together.
+        Crops (b k k r*c), with each region's channels together.
     """
     (b, regions, _, _), c, h, points = frames.shape, rows.shape[1], side, crop * crop
-    # Pixel indices in the map at which each crop pixel reads: a sum of the frame's vectors.
+    # Each crop pixel's position in the map as pixel indices: a sum of the frame's vectors.
     grid = pixel_centres(crop, torch.zeros(1)).reshape(-1, 2).numpy()
     grid = np.concatenate([grid, np.ones((points, 1), np.float32)], axis=1) * (h / picture)
     half_pixel = np.full(points, -0.5, np.float32)
     position = graph.convolution(frames, grid.reshape(points, 1, 1, 3), half_pixel)  # b r 2 p
     position = graph.transpose(position, (0, 3, 2, 1))  # b p 2 r
-    # The last cell starts at h - 2, so that a sample on the last centre has both neighbours.
+    # The last cell starts at h - 2, so that a sample at the last centre has both neighbours.
     cell = graph.floor(graph.minimum(graph.maximum(position, 0.0), float(h - 2)))
     after = graph.subtract(position, cell)
     before = graph.subtract(1.0, after)
-    # Outside the centres' box one of them is negative; its floor makes the mask, exactly 0 or 1.
+    # Outside the centres' box one of them is negative; its floor gives a mask of exactly 0 or 1.
     margin = graph.reduce("REDUCE_MIN", graph.minimum(after, before), 2)  # b p 1 r
     inside = graph.add(graph.maximum(graph.floor(margin), -1.0), 1.0)
     (x0, y0), (x1, y1) = (
         [graph.slice(weight, 2, i, i + 1) for i in range(2)] for weight in (before, after)
     )
     y0, y1 = graph.multiply(y0, inside), graph.multiply(y1, inside)
-    # Indices are whole numbers from here on: half precision counts to 2048 only.
-    # NaN becomes some whole number, and must still read within the map.
+    # Indices are integers from here on: half precision is exact only up to 2048.
+    # NaN becomes an arbitrary integer, which must still index within the map.
     whole = graph.minimum(graph.maximum(graph.to_int(cell), _whole(graph, 0)), _whole(graph, h - 2))
     column, line = (graph.slice(whole, 2, i, i + 1) for i in range(2))
     row = graph.add(graph.multiply(line, _whole(graph, h)), column)

@@ -1,8 +1,9 @@
-"""The mobile blocks as TFLite operators, for one network or for several of the same structure.
+"""The mobile blocks as TFLite operators, for one network or several of the same structure.
 
-Lanes: networks of equal structure that run at the same time on crops of the same size. Their maps
-lie side by side in the channels, their 1 x 1 convolutions are the groups of one convolution, and
-all else is one operator for all. The three regions are three lanes, their five branches five.
+Lanes are networks of equal structure that run in parallel on crops of the same size. Their maps
+are concatenated along the channels, their 1 x 1 convolutions are the groups of one convolution, and
+everything else is one operator for all. The three regions are three lanes, their five branches
+five.
 """
 
 from collections.abc import Sequence
@@ -23,24 +24,24 @@ _ALL = slice(None)
 
 
 def array(tensor: Tensor) -> Float32[np.ndarray, "..."]:
-    """A parameter in NumPy."""
+    """Converts a parameter to NumPy."""
     return tensor.detach().cpu().float().numpy()
 
 
 def kernel_of(convolution: nn.Conv2d) -> Float32[np.ndarray, "o h w i"]:
-    """A convolution's kernel in TFLite's layout."""
+    """Returns a convolution's kernel in TFLite's layout."""
     return array(convolution.weight).transpose(0, 2, 3, 1)  # o i h w -> o h w i
 
 
 def bias_of(convolution: nn.Conv2d) -> Float32[np.ndarray, " o"]:
-    """A convolution's bias, zeros where it has none."""
+    """Returns a convolution's bias, or zeros if it has none."""
     if convolution.bias is None:
         return np.zeros(convolution.out_channels, np.float32)
     return array(convolution.bias)
 
 
 def sequence(graph: OperatorGraph, x: Value, lanes: Sequence[nn.Module]) -> Value:
-    """Blocks in order, nested ones too."""
+    """Adds blocks in order, including nested ones."""
     for name, first in lanes[0].named_children():
         parts = [lane.get_submodule(name) for lane in lanes]
         with graph.scope(name):
@@ -59,23 +60,23 @@ def sequence(graph: OperatorGraph, x: Value, lanes: Sequence[nn.Module]) -> Valu
 
 
 def stem(graph: OperatorGraph, x: Value, lanes: Sequence[Convolution]) -> Value:
-    """Convolution of stride 2 and PReLU. Channels that the map has beyond a picture's count 0."""
+    """Adds a convolution with stride 2 and PReLU; extra channels of the input get zero weight."""
     x = _dense(graph, x, [lane.convolution for lane in lanes], stride=2)
     return _prelu(graph, x, [lane.activation for lane in lanes])
 
 
 def residual(graph: OperatorGraph, x: Value, lanes: Sequence[ResidualBlock]) -> Value:
-    """Depthwise, 1 x 1, add, PReLU."""
+    """Adds a residual block: depthwise, 1 x 1, add, PReLU."""
     inner = _depthwise(graph, x, [lane.depthwise for lane in lanes])
     inner = _dense(graph, inner, [lane.pointwise for lane in lanes])
     return _prelu(graph, graph.add(x, inner), [lane.activation for lane in lanes])
 
 
 def down(graph: OperatorGraph, x: Value, lanes: Sequence[DownBlock]) -> Value:
-    """Halves a map. TFLite's SAME padding is the one that the block writes out.
+    """Adds a block that halves a map. TFLite's SAME padding equals the block's explicit one.
 
-    Where the width grows, the pooled branch has zeros to add to the further channels: nothing is
-    added to them, which is faster than adding zeros.
+    If the width grows, the pooled branch would add zeros to the new channels; leaving them alone
+    is faster.
     """
     pooled = graph.max_pool(x)
     inner = _depthwise(graph, x, [lane.depthwise for lane in lanes], stride=2)
@@ -89,14 +90,14 @@ def down(graph: OperatorGraph, x: Value, lanes: Sequence[DownBlock]) -> Value:
 
 
 def head_features(graph: OperatorGraph, x: Value, lanes: Sequence[PointHead]) -> Value:
-    """What the last convolutions see."""
+    """Adds a head's blocks; returns the input of the last convolutions."""
     x = _dense(graph, x, [lane.reduce for lane in lanes])
     x = _prelu(graph, x, [lane.activation for lane in lanes])
     return residual(graph, x, [lane.block for lane in lanes])
 
 
 def lanes_of(graph: OperatorGraph, x: Value, axis: int, chosen: Sequence[int], lanes: int) -> Value:
-    """Some lanes of a tensor that holds `lanes` of them along an axis."""
+    """Selects some of the `lanes` lanes that a tensor holds along an axis."""
     width = x.shape[axis] // lanes
     runs: list[list[int]] = []
     for lane in chosen:
@@ -109,9 +110,9 @@ def lanes_of(graph: OperatorGraph, x: Value, axis: int, chosen: Sequence[int], l
 
 
 def branch_points(graph: OperatorGraph, x: Value, branches: Sequence[Branch], extent: int) -> Value:
-    """The branches' points (b n 2 p), normalised to their crop; short ones padded."""
+    """Adds the branches' points (b n 2 p), normalised to their crop and padded to the same p."""
     most = max(branch.head.points.out_channels // 2 for branch in branches)
-    most += most % 2  # the GPU delegate wants fours of channels in each group
+    most += most % 2  # the GPU delegate needs a multiple of four channels per group
     kernels, biases = [], []
     for branch in branches:
         convolution = branch.head.points
@@ -129,13 +130,13 @@ def branch_points(graph: OperatorGraph, x: Value, branches: Sequence[Branch], ex
 
 
 def shared_map(graph: OperatorGraph, net: Network, image: Value) -> Value:
-    """The shared features."""
+    """Adds the shared features."""
     with graph.scope("shared"):
         return sequence(graph, image, [net.shared])
 
 
 def mesh_features(graph: OperatorGraph, net: Network, shared: Value) -> Value:
-    """What the mesh head's last convolutions see."""
+    """Adds the mesh submodel up to the input of its last convolutions."""
     with graph.scope("mesh"):
         x = sequence(graph, shared, [net.mesh.stages])
         return head_features(graph, x, [net.mesh.head])
@@ -148,7 +149,7 @@ def _dense(
     stride: int = 1,
     rows: slice = _ALL,
 ) -> Value:
-    """A convolution, or those of its output channels that `rows` names."""
+    """Adds a convolution, or only the output channels listed in `rows`."""
     kernel = np.concatenate([kernel_of(lane)[rows] for lane in lanes])
     missing = x.shape[3] // len(lanes) - kernel.shape[3]
     kernel = np.pad(kernel, [(0, 0), (0, 0), (0, 0), (0, missing)])
@@ -157,7 +158,7 @@ def _dense(
 
 
 def _beside(graph: OperatorGraph, maps: Sequence[Value], lanes: int) -> Value:
-    """The channels of several maps after each other, lane by lane."""
+    """Concatenates the channels of several maps, lane by lane."""
     if lanes == 1:
         return graph.concatenate(maps, axis=3)
     b, h, w, _ = maps[0].shape

@@ -1,7 +1,7 @@
-"""TFLite files for LiteRT: a network of the family with builtin operators only.
+"""Exports networks of the family as TFLite files for LiteRT, with builtin operators only.
 
-Needs no converter: the graph is written operator by operator. Running it, and so comparing it
-with PyTorch, needs `amesh[litert]`; see `amesh.deploy.litert.runner`.
+There is no converter: the graph is written operator by operator. Running a file, and therefore
+comparing it with PyTorch, needs `amesh[litert]`; see `amesh.deploy.litert.runner`.
 """
 
 import json
@@ -35,17 +35,17 @@ from amesh.nn.region_submodel import Branch
 def export_litert(
     net: Network, precision: Precision = "fp32", batch: int = 1, *, verify: bool = True
 ) -> bytes:
-    """A network as a TFLite file: `image` (b s s 3) to `landmarks` (b n 3) and `face_flag` (b).
+    """Exports a TFLite file: `image` (b s s 3) to `landmarks` (b n 3) and `face_flag` (b).
 
     Args:
         net: A network of the family.
-        precision: `fp16` stores the kernels in half precision; arithmetic is the runtime's choice.
+        precision: `fp16` stores the kernels in half precision; the runtime chooses the arithmetic.
         batch: Faces per run.
-        verify: Compare the file with PyTorch, which needs LiteRT; without it, the caller has to.
+        verify: Compare the file with PyTorch, which needs LiteRT; otherwise the caller must.
 
     Raises:
         UserError: A weight is not finite, the network or the precision has no TFLite form, LiteRT
-            is missing, or the file computes something else.
+            is missing, or the file's outputs differ from PyTorch's.
     """
     if verify:
         require_litert()
@@ -62,13 +62,13 @@ def export_litert(
 def export_parts(
     net: Cascade, precision: Precision = "fp32", batch: int = 1, *, verify: bool = True
 ) -> dict[str, bytes]:
-    """The independent networks of a cascade, a TFLite file each.
+    """Exports each independent network of a cascade as a TFLite file.
 
     Args:
-        net: A cascade; whoever runs its parts cuts the crops.
+        net: A cascade; the caller of its parts crops the picture.
         precision: As for `export_litert`.
         batch: Crops per run.
-        verify: Compare each file with PyTorch, which needs LiteRT; without it, the caller has to.
+        verify: Compare each file with PyTorch, which needs LiteRT; otherwise the caller must.
 
     Returns:
         `mesh`: `image` to `mesh` (b m 3) and `face_flag`; and by region name: `image` (b k k 3), a
@@ -99,15 +99,15 @@ def export_parts(
 
 
 def export_for_task(net: Network, precision: Precision = "fp16", *, verify: bool = True) -> bytes:
-    """A network in the contract of MediaPipe's Face Landmarker, without its metadata.
+    """Exports a network with the interface of MediaPipe's Face Landmarker, without its metadata.
 
     That is: `image` (1 256 256 3) in [0, 1] to `landmarks` (1 1 1 3n) [px of 256] and `face_flag`
-    (1 1 1 1), a logit. A network of another input size gets its picture resized inside.
+    (1 1 1 1), a logit. For a network of another input size, the graph resizes the picture.
 
     Args:
         net: A network of the family with 478 landmarks.
         precision: As for `export_litert`.
-        verify: Compare the file with PyTorch, which needs LiteRT; without it, the caller has to.
+        verify: Compare the file with PyTorch, which needs LiteRT; otherwise the caller must.
 
     Raises:
         UserError: As for `export_litert`.
@@ -133,7 +133,7 @@ def export_for_task(net: Network, precision: Precision = "fp16", *, verify: bool
 
 
 def require_litert() -> None:
-    """Says what a comparison needs, before any work is done for it.
+    """Checks that files can be compared with PyTorch, before any work is done.
 
     Raises:
         UserError: LiteRT is not installed.
@@ -146,7 +146,7 @@ def require_litert() -> None:
 
 
 def _prepared(net: Network) -> Network:
-    """A copy with every BatchNorm folded, its weights checked."""
+    """Copies a network, folds every BatchNorm and checks the weights."""
     if net.config.sampler == "gaussian":
         raise UserError(
             f"{net.config.name}: the gaussian sampler has no TFLite form; train with `affine`"
@@ -157,7 +157,7 @@ def _prepared(net: Network) -> Network:
 def _graph(precision: Precision) -> OperatorGraph:
     if precision == "int8":
         raise UserError(
-            "TFLite files come in fp32 and fp16: int8 is slower on the CPU and far less exact"
+            "TFLite files come in fp32 and fp16: int8 is slower on the CPU and far less accurate"
         )
     return OperatorGraph(half=precision == "fp16")
 

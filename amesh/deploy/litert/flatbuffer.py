@@ -1,8 +1,8 @@
-"""Writes TFLite files: tensors and operators are listed in order, then put down as a flatbuffer.
+"""Writes TFLite files: collects tensors and operators in order, then serialises a flatbuffer.
 
-There is no converter in between: what an exporter asks for is what the file holds, operator by
-operator. The schema is that of the `tflite` package. Nothing in the bytes depends on the machine
-or on the time, so the same graph always gives the same file.
+There is no converter in between: the file contains exactly the operators that an exporter adds.
+The schema is that of the `tflite` package. Nothing in the bytes depends on the machine or the
+time, so the same graph always gives the same file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ import flatbuffers
 import numpy as np
 import tflite
 
-# Of the TFLite schema; the runtimes refuse others.
+# Version of the TFLite schema; the runtimes reject others.
 _SCHEMA_VERSION = 3
 _TYPES = {
     np.dtype(np.float32): tflite.TensorType.FLOAT32,
@@ -29,7 +29,7 @@ class Value:
     """A tensor of a graph.
 
     Attributes:
-        index: Its place among the graph's tensors.
+        index: Its position among the graph's tensors.
         shape: Its shape.
         dtype: Its type.
     """
@@ -53,7 +53,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._tensors: list[tuple[Value, str, int]] = []  # value, name, buffer
-        self._buffers: list[bytes] = [b""]  # the first is the empty one, of what is computed
+        self._buffers: list[bytes] = [b""]  # the first one is empty, for computed tensors
         self._codes: list[tuple[str, int]] = []
         self._operators: list[_Operator] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
@@ -63,7 +63,7 @@ class Graph:
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """Prefixes the names of what is added inside, as modules do."""
+        """Prefixes the names of everything added inside, like a module's name."""
         self._scope.append(name)
         yield
         self._scope.pop()
@@ -75,7 +75,7 @@ class Graph:
         return value
 
     def constant(self, array: np.ndarray, name: str = "constant") -> Value:
-        """Adds a constant, or finds the one that has these values already."""
+        """Adds a constant, or reuses one with the same values."""
         array = np.ascontiguousarray(array)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
@@ -98,12 +98,12 @@ class Graph:
         """Adds a builtin operator with one output.
 
         Args:
-            name: As the schema spells it, such as `CONV_2D`.
+            name: Its name in the schema, such as `CONV_2D`.
             inputs: Its inputs in the schema's order.
             shape: Shape of its output.
-            options: The schema's table of its options.
-            version: Version of the operator that its inputs ask for; runtimes check it.
-            dtype: Type of its output; without it, that of the first input.
+            options: Name of the schema's table for its options.
+            version: Operator version that its inputs require; runtimes check it.
+            dtype: Type of its output; by default that of the first input.
             fields: The options by their names in the schema, capitalised.
         """
         code = (name, version)
@@ -123,12 +123,12 @@ class Graph:
         description: str,
         metadata: Mapping[str, bytes] | None = None,
     ) -> bytes:
-        """The file.
+        """Serialises the file.
 
         Args:
             outputs: The outputs by name, in order.
-            description: For whoever opens the file in a viewer.
-            metadata: What else the file carries, by name.
+            description: Description for people, shown in viewers.
+            metadata: Metadata of the file, by name.
         """
         metadata = metadata or {}
         for name, value in outputs.items():
@@ -210,12 +210,12 @@ def _operator(builder: Any, operator: _Operator) -> int:
 
 
 IDENTIFIER = b"TFL3"
-# What a runtime may map into memory and read with vector instructions [bytes].
+# Alignment of what a runtime may map into memory and read with vector instructions [bytes].
 _ALIGNMENT = 16
 
 
 def read_metadata(content: bytes, name: str) -> bytes:
-    """What a file carries under a name; nothing where it does not."""
+    """Reads a metadata entry of a file; empty if there is none."""
     if content[4:8] != IDENTIFIER:
         return b""
     model = tflite.Model.GetRootAsModel(content, 0)
@@ -228,7 +228,7 @@ def read_metadata(content: bytes, name: str) -> bytes:
 
 
 def table(builder: Any, name: str, **fields: int) -> int:
-    """Writes one table of the schema; vectors and strings in it are given by their offsets."""
+    """Writes a table of the schema; its vectors and strings are given by their offsets."""
     getattr(tflite, f"{name}Start")(builder)
     for field, value in fields.items():
         getattr(tflite, f"{name}Add{field}")(builder, value)
@@ -236,7 +236,7 @@ def table(builder: Any, name: str, **fields: int) -> int:
 
 
 def offsets_of(builder: Any, offsets: Sequence[int]) -> int:
-    """A vector of tables."""
+    """Writes a vector of tables."""
     builder.StartVector(4, len(offsets), 4)
     for offset in reversed(offsets):
         builder.PrependUOffsetTRelative(offset)
@@ -244,12 +244,12 @@ def offsets_of(builder: Any, offsets: Sequence[int]) -> int:
 
 
 def ints(builder: Any, values: Sequence[int]) -> int:
-    """A vector of int32."""
+    """Writes a vector of int32."""
     return int(builder.CreateNumpyVector(np.array(values, dtype=np.int32)))
 
 
 def buffer_table(builder: Any, data: bytes) -> int:
-    """A constant's bytes; without any, the buffer of what is computed."""
+    """Writes a constant's buffer; empty for computed tensors."""
     if not data:
         return table(builder, "Buffer")
     builder.StartVector(1, len(data), _ALIGNMENT)
@@ -259,9 +259,9 @@ def buffer_table(builder: Any, data: bytes) -> int:
 
 
 def code_table(builder: Any, name: str, version: int) -> int:
-    """A builtin operator in the version that is asked for."""
+    """Writes the code of a builtin operator in a given version."""
     code = getattr(tflite.BuiltinOperator, name)
-    # Readers older than the wider field look at the deprecated one, of 7 bits.
+    # Older readers use the deprecated 7-bit field.
     deprecated = min(code, tflite.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
     return table(
         builder,
@@ -273,7 +273,7 @@ def code_table(builder: Any, name: str, version: int) -> int:
 
 
 def tensor_maps(builder: Any, indices: Mapping[str, int]) -> int:
-    """The tensors of a signature by name."""
+    """Writes the tensors of a signature by name."""
     maps = [
         table(builder, "TensorMap", Name=builder.CreateString(name), TensorIndex=index)
         for name, index in indices.items()

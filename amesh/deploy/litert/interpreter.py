@@ -1,4 +1,4 @@
-"""Opens LiteRT's interpreter without its greeting."""
+"""Opens LiteRT's interpreter without printing its greeting."""
 
 import os
 import tempfile
@@ -9,22 +9,22 @@ from typing import Any
 
 from amesh.errors import UserError
 
-# One at a time: two threads that redirect the standard error could not both restore it.
+# One thread at a time: two that redirect stderr could not both restore it.
 _REDIRECTION = threading.Lock()
-# Said on the standard error by every interpreter; no setting and no log level turns it off.
+# Printed to stderr by every interpreter; no setting or log level turns it off.
 _GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 
 
 def open_interpreter(content: bytes, threads: int = 1) -> Any:
-    """An interpreter of a TFLite file, its tensors allocated.
+    """Opens an interpreter for a TFLite file and allocates its tensors.
 
     Args:
         content: The file.
-        threads: Threads of one run.
+        threads: Threads per run.
 
     Raises:
         UserError: LiteRT is not installed.
-        ValueError, RuntimeError: From LiteRT, which cannot load the file.
+        ValueError, RuntimeError: From LiteRT, if it cannot load the file.
     """
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -38,7 +38,7 @@ def open_interpreter(content: bytes, threads: int = 1) -> Any:
 
 @contextmanager
 def _without_greeting() -> Iterator[None]:
-    """Holds back what native code writes to the standard error, and passes all but that line on."""
+    """Buffers what native code writes to stderr, and passes on everything but the greeting."""
     try:
         stderr = os.dup(2)
     except OSError:  # closed, by `2>&-`

@@ -1,7 +1,7 @@
-"""Metadata for TFLite files that exist already, ours or another's.
+"""Adds metadata to existing TFLite files, ours or others'.
 
-A flatbuffer is read from its root forwards, so a new root with longer lists goes in front of the
-old file, whose own bytes stay as they are.
+A flatbuffer is read forwards from its root, so a new root with longer lists is put before the old
+file, whose bytes stay unchanged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from amesh.errors import UserError
 # Where MediaPipe looks: https://github.com/google-ai-edge/mediapipe, tasks/metadata.
 TASKS_NAME = "TFLITE_METADATA"
 _TASKS_IDENTIFIER = b"M001"
-# Alignment of constants that the old file may count on [bytes].
+# Alignment of constants that the old file may rely on [bytes].
 _ALIGNMENT = 64
-# Fields of the metadata schema, in its order; and its tags of unions.
+# Fields of the metadata schema, in order, and its union tags.
 _MODEL_SUBGRAPHS, _MODEL_FIELDS = 3, 8
 _SUBGRAPH_INPUTS, _SUBGRAPH_OUTPUTS, _SUBGRAPH_FIELDS = 2, 3, 10
 _TENSOR_CONTENT, _TENSOR_PROCESS, _TENSOR_FIELDS = 3, 4, 7
@@ -28,10 +28,10 @@ _RGB = 1
 
 
 def add_metadata(content: bytes, entries: Mapping[str, bytes]) -> bytes:
-    """A TFLite file that also carries `entries`; one of the same name is replaced.
+    """Adds metadata entries to a TFLite file; those of the same name are replaced.
 
     Raises:
-        UserError: It is no TFLite file.
+        UserError: The content is not a TFLite file.
     """
     if content[4:8] != IDENTIFIER:
         raise UserError("not a TFLite file: metadata cannot be added")
@@ -40,7 +40,7 @@ def add_metadata(content: bytes, entries: Mapping[str, bytes]) -> bytes:
     end = _put_old(builder, content)
 
     def old(count: int, get: Any) -> list[int]:
-        # Offsets of a builder count from the end, which the old file now is.
+        # A builder's offsets count from the end, where the old file now is.
         return [end - int(get(i)._tab.Pos) for i in range(count)]
 
     buffers = old(model.BuffersLength(), model.Buffers)
@@ -70,11 +70,11 @@ def add_metadata(content: bytes, entries: Mapping[str, bytes]) -> bytes:
 
 
 def tasks_metadata(content: bytes, name: str, mean: float, std: float) -> bytes:
-    """What MediaPipe Tasks wants to know of a network that takes one RGB picture.
+    """Builds the metadata that MediaPipe Tasks needs for a network that takes one RGB picture.
 
     Args:
-        content: The TFLite file that will carry it.
-        name: For whoever reads it.
+        content: The TFLite file that the metadata is for.
+        name: Name of the network, for people.
         mean: The network's input is (byte - mean) / std.
         std: As above.
     """
@@ -92,7 +92,7 @@ def tasks_metadata(content: bytes, name: str, mean: float, std: float) -> bytes:
             0: builder.CreateString("image"),
         },
     )
-    # As many as the network has outputs: the reader counts them.
+    # One per output of the network: the reader checks their number.
     answers = [_table(builder, _TENSOR_FIELDS, {}) for _ in range(outputs)]
     lists = {
         _SUBGRAPH_INPUTS: offsets_of(builder, [image]),
@@ -105,10 +105,10 @@ def tasks_metadata(content: bytes, name: str, mean: float, std: float) -> bytes:
 
 
 def _put_old(builder: Any, content: bytes) -> int:
-    """Puts the old file at the builder's end.
+    """Copies the old file to the builder's end.
 
     Returns:
-        Offset of its start, from the end.
+        Offset of its start, counted from the end.
     """
     padded = content + b"\0" * (-len(content) % _ALIGNMENT)
     builder.Prep(_ALIGNMENT, 0)  # the whole file becomes a multiple of this
@@ -120,7 +120,7 @@ def _put_old(builder: Any, content: bytes) -> int:
 def _table(
     builder: Any, fields: int, offsets: Mapping[int, int], tags: Mapping[int, int] | None = None
 ) -> int:
-    """A table of a schema without generated code: fields by their numbers."""
+    """Writes a table of a schema without generated code, with fields by number."""
     builder.StartObject(fields)
     for number, offset in offsets.items():
         builder.PrependUOffsetTRelativeSlot(number, offset, 0)

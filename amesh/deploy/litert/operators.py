@@ -1,7 +1,7 @@
-"""The operators that exported networks are written with; all run on the mobile GPU delegate.
+"""The operators used by exported networks; all of them run on the mobile GPU delegate.
 
-Maps are NHWC, as everywhere in TFLite. Constants that a method needs besides its inputs (axes,
-shapes, numbers) are added by it.
+Maps are NHWC, as everywhere in TFLite. Methods add the constants that they need besides their
+inputs (axes, shapes, numbers).
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ class OperatorGraph(Graph):
         """Starts an empty graph.
 
         Args:
-            half: Kernels are stored in half precision; runtimes expand them when they load.
+            half: Store kernels in half precision; runtimes expand them on loading.
         """
         super().__init__()
         self.half = half
 
     def kernel(self, array: np.ndarray) -> Value:
-        """A convolution's kernel. Everything else stays in single precision: it weighs nothing."""
+        """Adds a convolution's kernel. Other constants are small and stay in single precision."""
         if not self.half:
             return self.constant(array.astype(np.float32), "kernel")
         stored = self.constant(array.astype(np.float16), "kernel_fp16")
@@ -48,11 +48,11 @@ class OperatorGraph(Graph):
         stride: int = 1,
         valid: bool = False,
     ) -> Value:
-        """A convolution with SAME padding, or with none.
+        """Adds a convolution with SAME padding, or without padding.
 
         Args:
             x: Map, (b h w c).
-            kernel: (out, height, width, c / groups); groups follow from the shapes.
+            kernel: (out, height, width, c / groups); the shapes determine the groups.
             bias: (out).
             stride: Step in both directions.
             valid: No padding.
@@ -72,7 +72,7 @@ class OperatorGraph(Graph):
         )
 
     def depthwise(self, x: Value, kernel: np.ndarray, bias: np.ndarray, stride: int = 1) -> Value:
-        """A depthwise convolution with SAME padding; its kernel is (1, height, width, c)."""
+        """Adds a depthwise convolution with SAME padding; its kernel is (1, height, width, c)."""
         return self.operator(
             "DEPTHWISE_CONV_2D",
             [x, self.kernel(kernel), self.constant(bias, "bias")],
@@ -87,7 +87,7 @@ class OperatorGraph(Graph):
         )
 
     def max_pool(self, x: Value) -> Value:
-        """The largest of each 2 x 2 block."""
+        """The maximum of each 2 x 2 block."""
         return self.operator(
             "MAX_POOL_2D",
             [x],
@@ -101,12 +101,12 @@ class OperatorGraph(Graph):
         )
 
     def prelu(self, x: Value, slopes: np.ndarray) -> Value:
-        """x, or where it is negative its product with the channel's slope."""
+        """x, multiplied by the channel's slope where it is negative."""
         slope = self.constant(slopes.reshape(1, 1, -1), "slopes")
         return self.operator("PRELU", [x, slope], x.shape)
 
     def pad_channels(self, x: Value, count: int) -> Value:
-        """Adds channels of zeros at the end."""
+        """Appends channels of zeros."""
         rows = [[0, 0]] * (len(x.shape) - 1) + [[0, count]]
         padding = self.constant(np.array(rows, dtype=np.int32), "padding")
         shape = (*x.shape[:-1], x.shape[-1] + count)
@@ -125,15 +125,15 @@ class OperatorGraph(Graph):
         return self._binary("MUL", a, b, "MulOptions")
 
     def minimum(self, a: Operand, b: Operand) -> Value:
-        """The smaller one."""
+        """The elementwise minimum."""
         return self._binary("MINIMUM", a, b, "MaximumMinimumOptions")
 
     def maximum(self, a: Operand, b: Operand) -> Value:
-        """The larger one."""
+        """The elementwise maximum."""
         return self._binary("MAXIMUM", a, b, "MaximumMinimumOptions")
 
     def floor(self, x: Value) -> Value:
-        """The whole number below."""
+        """The values rounded down to integers."""
         return self.operator("FLOOR", [x], x.shape)
 
     def rsqrt(self, x: Value) -> Value:
@@ -141,19 +141,19 @@ class OperatorGraph(Graph):
         return self.operator("RSQRT", [x], x.shape)
 
     def to_int(self, x: Value) -> Value:
-        """Whole numbers as int32."""
+        """The values as int32."""
         dtype = np.dtype(np.int32)
         fields = {"InDataType": tflite.TensorType.FLOAT32, "OutDataType": tflite.TensorType.INT32}
         return self.operator("CAST", [x], x.shape, options="CastOptions", dtype=dtype, **fields)
 
     def reduce(self, name: str, x: Value, axis: int) -> Value:
-        """SUM, REDUCE_MIN or REDUCE_MAX along an axis, which stays as 1."""
+        """SUM, REDUCE_MIN or REDUCE_MAX along an axis, which is kept with length 1."""
         axes = self.constant(np.array([axis], dtype=np.int32), "axes")
         shape = [1 if i == axis else n for i, n in enumerate(x.shape)]
         return self.operator(name, [x, axes], shape, options="ReducerOptions", KeepDims=True)
 
     def concatenate(self, values: Sequence[Value], axis: int) -> Value:
-        """Values after each other along an axis; one alone stays as it is."""
+        """Concatenates values along an axis; a single one is returned as it is."""
         if len(values) == 1:
             return values[0]
         shape = list(values[0].shape)
@@ -163,7 +163,7 @@ class OperatorGraph(Graph):
         )
 
     def slice(self, x: Value, axis: int, start: int, stop: int) -> Value:
-        """Part of a tensor along an axis; all of it costs nothing."""
+        """Slices a tensor along an axis; the full range adds no operator."""
         if (start, stop) == (0, x.shape[axis]):
             return x
         begin, size = [0] * len(x.shape), list(x.shape)
@@ -187,12 +187,12 @@ class OperatorGraph(Graph):
         return self.operator("TRANSPOSE", [x, wanted], shape, options="TransposeOptions")
 
     def gather(self, x: Value, indices: Value, axis: int) -> Value:
-        """Rows along an axis by int32 indices of one dimension."""
+        """Rows along an axis, selected by a vector of int32 indices."""
         shape = [*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]]
         return self.operator("GATHER", [x, indices], shape, options="GatherOptions", Axis=axis)
 
     def resize_bilinear(self, x: Value, size: int) -> Value:
-        """A map in another size, pixel centres where pictures have them."""
+        """Resizes a map bilinearly, with pixel centres at half pixels."""
         wanted = self.constant(np.array([size, size], dtype=np.int32), "size")
         return self.operator(
             "RESIZE_BILINEAR",

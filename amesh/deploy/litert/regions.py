@@ -1,10 +1,10 @@
 """A mesh with refined regions as a TFLite graph: Attention Mesh, or a whole cascade.
 
-Three rewritings keep the graph short, and all are exact up to rounding:
+Three rewrites keep the graph short; all are exact up to rounding:
 
-- The mesh head's last convolution computes only what is read, in the order in which it is read:
-  z of all landmarks (of an iris the mean of its eye's outline), x and y of those that no region
-  overwrites, and what region normalisation wants. The face flag is one more of its outputs.
+- The mesh head's last convolution computes only what is used, in the order in which it is used:
+  z of all landmarks (for an iris, the mean of its eye's outline), x and y of those that no region
+  replaces, and the inputs of region normalisation. The face flag is one more of its outputs.
 - Regions of equal structure run as lanes; see `amesh.deploy.litert.blocks`.
 - One gather at the end puts every number in its place.
 """
@@ -41,10 +41,10 @@ from amesh.nn.region_submodel import Branch, RegionSubmodel
 
 
 class Refined:
-    """A mesh with refined regions, while its graph is built.
+    """A mesh with refined regions, while its graph is being built.
 
-    Every number that the graph computes gets a place in one long vector: first the mesh head's
-    outputs, then the regions' x and y. `self.places` says where a landmark's x, y, z are.
+    Every number that the graph computes has a position in one long vector: first the mesh head's
+    outputs, then the regions' x and y. `self.places` has the positions of each landmark's x, y, z.
     """
 
     def __init__(self, graph: OperatorGraph, net: AttentionMesh | Cascade) -> None:
@@ -64,9 +64,9 @@ class Refined:
         """Adds the whole network: `landmarks` (b n 3) and `face_flag` (b)."""
         graph, net = self.graph, self.net
         shared = shared_map(graph, net, image)
-        # A picture's three channels cannot be a group on the GPU delegate; four can.
+        # The GPU delegate cannot use a picture's three channels as a group, but it can use four.
         seen = shared if isinstance(net, AttentionMesh) else graph.pad_channels(image, 1)
-        # Here, not where they are read: the map is still in the processor's cache.
+        # Reshaped here, not where the rows are read, while the map is still in the CPU's cache.
         pixels = as_rows(graph, seen)
         features = mesh_features(graph, net, shared)
         flag = self.rows.add(kernel_of(net.mesh.face_flag), bias_of(net.mesh.face_flag))
@@ -81,8 +81,8 @@ class Refined:
                 crops = self._crops(pixels, seen.shape[1], frames)
                 numbers.append(self._refine(group, crops, frames, count))
             count += numbers[-1].shape[1]
-        # In the config's order, whatever the groups are: of two regions with a landmark in common,
-        # the later one wins.
+        # In the config's order, regardless of the groups: if two regions share a landmark, the
+        # later one wins.
         for name, points in self.config.outputs.items():
             for axis, first in enumerate(self.starts[name]):
                 self.places[list(points), axis] = first + np.arange(len(points))
@@ -96,14 +96,14 @@ class Refined:
         }
 
     def _groups(self) -> list[list[int]]:
-        """Regions that can run as lanes: those of equal capacity."""
+        """Groups the regions that can run as lanes: those of equal capacity."""
         groups: dict[object, list[int]] = {}
         for i, region in enumerate(self.regions):
             groups.setdefault(self.config.region(region.name).capacity, []).append(i)
         return list(groups.values())
 
     def _place_mesh(self) -> None:
-        """Adds the mesh head's rows that end as landmarks."""
+        """Adds the mesh head's rows that become landmarks."""
         refined = {i for points in self.config.outputs.values() for i in points}
         means = {i: r.iris.z_from for r in self.regions if r.iris for i in r.iris.indices}
         for landmark in range(self.landmarks):
@@ -114,10 +114,10 @@ class Refined:
             self.places[landmark, 2] = self._add_rows([(dict.fromkeys(source, 1 / len(source)), 2)])
 
     def _add_rows(self, sums: Sequence[tuple[Mapping[int, float], int]]) -> int:
-        """Adds sums of landmarks' coordinates, each by its weights and its axis.
+        """Adds weighted sums of landmarks' coordinates, each with its weights and axis.
 
         Returns:
-            Where the first one is.
+            Index of the first one.
         """
         kernels, biases = [], []
         for weights, axis in sums:
@@ -128,7 +128,7 @@ class Refined:
         return self.rows.add(np.stack(kernels), np.array(biases, np.float32))
 
     def _add_frame_rows(self, group: Sequence[int]) -> list[int]:
-        """Adds what the frames of these regions are computed from."""
+        """Adds the rows from which the frames of these regions are computed."""
         regions = [self.regions[i] for i in group]
         if self.config.crop_source == "regressed":
             assert isinstance(self.net, AttentionMesh)
@@ -152,7 +152,7 @@ class Refined:
         return [*starts, self._add_rows(for_box)]
 
     def _frames(self, group: Sequence[int], head: Value, starts: Sequence[int]) -> Value:
-        """Frames of these regions, (b r 2 3)."""
+        """Computes the frames of these regions, (b r 2 3)."""
         graph, r = self.graph, len(group)
         b, size = head.shape[0], self.config.input_size
 
@@ -170,14 +170,14 @@ class Refined:
         return box_frames(graph, take(starts[1], longest), lines, size)
 
     def _crops(self, pixels: Value, side: int, frames: Value) -> Value:
-        """Crops of the shared map, or those of the picture that a cascade's networks see."""
+        """Samples crops of the shared map, or of the picture for a cascade's networks."""
         size = self.config.crop_size
         if isinstance(self.net, Cascade):
             size *= SHARED_STRIDE
         return sample(self.graph, pixels, side, frames, self.config.input_size, size)
 
     def _refine(self, group: Sequence[int], crops: Value, frames: Value, start: int) -> Value:
-        """Runs these regions and says where their points go; x and y (b n*2*p) [px]."""
+        """Runs these regions and records their points' positions; x and y (b n*2*p) [px]."""
         graph, net = self.graph, self.net
         modules = [net.regions[self.regions[i].name] for i in group]
         if isinstance(net, Cascade):
@@ -197,7 +197,7 @@ class Refined:
     def _branches(
         self, group: Sequence[int], submodels: Sequence[RegionSubmodel]
     ) -> dict[str, list["_Lane"]]:
-        """Branches that run as lanes: those of the regions, and those of the irises."""
+        """Groups the branches that run as lanes: those of the regions, and of the irises."""
         lanes: dict[str, list[_Lane]] = {}
         for source, (i, submodel) in enumerate(zip(group, submodels, strict=True)):
             region = self.regions[i]
@@ -211,7 +211,7 @@ class Refined:
     def _run_branches(
         self, lanes: Sequence["_Lane"], split: Value, frames: Value, start: int
     ) -> Value:
-        """Runs branches and says where their points go; x and y (b n*2*p) [px]."""
+        """Runs branches and records their points' positions; x and y (b n*2*p) [px]."""
         graph = self.graph
         branches = [lane.branch for lane in lanes]
         sources = [lane.source for lane in lanes]
@@ -231,7 +231,7 @@ class Refined:
 
 
 class _Lane(NamedTuple):
-    """One branch: where its features come from, and which output it predicts."""
+    """One branch: the source of its features, and the output that it predicts."""
 
     branch: Branch
     source: int

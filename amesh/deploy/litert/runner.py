@@ -18,18 +18,18 @@ from amesh.errors import UserError
 class LitertFile(ExportedFile):
     """A TFLite file with one signature, ready to run: arrays in, arrays by output name out.
 
-    The interpreter has one set of tensors, so calls from several threads take turns. To run them
-    side by side, give each thread or process a copy.
+    The interpreter has only one set of tensors, so calls from several threads take turns. To run in
+    parallel, give each thread or process its own copy.
     """
 
     layout = "nhwc"
 
     def __init__(self, source: str | Path | bytes, threads: int = 1) -> None:
-        """Loads a file; a sidecar beside it has to match.
+        """Loads a file; if it has a sidecar, the two must match.
 
         Args:
             source: Path or content.
-            threads: Threads of one run.
+            threads: Threads per run.
 
         Raises:
             UserError: LiteRT is not installed; or the file is missing or damaged, has operators
@@ -50,13 +50,13 @@ class LitertFile(ExportedFile):
         self.about = json.loads(read_metadata(content, METADATA) or b"{}")
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs it once."""
+        """Runs the file once."""
         with self._turn:
             results: dict[str, np.ndarray] = self._run(**arrays)
         return results
 
     def operators(self) -> list[str]:
-        """Names of the file's operators, in order, whoever runs them."""
+        """Names of the file's operators, in order, including delegated ones."""
         details = self.interpreter._get_ops_details()
         return [str(one["op_name"]) for one in details if one["op_name"] != "DELEGATE"]
 
@@ -76,9 +76,9 @@ class LitertRunner(FileRunner):
 
         Args:
             source: Path or content of the file.
-            name: What to call the network; by default, what the file says.
-            topology: Its landmark scheme; by default, what the file says.
-            threads: Threads of one run.
+            name: Name of the network; by default the one in the file.
+            topology: Landmark scheme; by default the one in the file.
+            threads: Threads per run.
 
         Raises:
             UserError: As for `LitertFile` and `amesh.deploy.exported_file.FileRunner`.
@@ -87,7 +87,7 @@ class LitertRunner(FileRunner):
 
 
 def timed_call(content: bytes, threads: int) -> Callable[[], None]:
-    """One call of a TFLite file of any origin, its input ready, for `amesh benchmark` to time.
+    """Prepares one call of any TFLite file, with its input ready, for `amesh benchmark` to time.
 
     Raises:
         UserError: LiteRT is not installed.
@@ -97,7 +97,7 @@ def timed_call(content: bytes, threads: int) -> Callable[[], None]:
     image = np.random.default_rng(0).random(tuple(detail["shape"]), np.float32)
 
     def call() -> None:
-        # As an app on a phone does it: into the input's own memory, then run.
+        # Like an app on a phone: write into the input's own memory, then run.
         interpreter.set_tensor(detail["index"], image)
         interpreter.invoke()
 

@@ -1,7 +1,7 @@
-"""`.task` bundles: what the Face Landmarker of MediaPipe Tasks takes instead of Google's own.
+"""`.task` bundles for the Face Landmarker of MediaPipe Tasks, in place of Google's own.
 
-A bundle is a zip without compression of two TFLite files that carry the metadata of Tasks: a face
-detector, Google's, and a landmark network. It has no blendshapes.
+A bundle is an uncompressed zip of two TFLite files with the metadata of Tasks: Google's face
+detector and a landmark network. It has no blendshapes.
 """
 
 import io
@@ -17,9 +17,9 @@ from amesh.errors import UserError
 from amesh.weights.install import read_original
 
 DETECTOR, LANDMARKS = "face_detector.tflite", "face_landmarks_detector.tflite"
-# What Face Landmarker counts: it draws irises and takes 468 to 477 for them.
+# Number of landmarks that Face Landmarker expects: it draws 468 to 477 as irises.
 _POINTS = 478
-# Start of a member's data, so that it can be used where the bundle is mapped into memory [bytes].
+# Alignment of a member's data, so that it can be used directly in a memory-mapped bundle [bytes].
 _ALIGNMENT = 64
 _LOCAL_HEADER = 30  # of a zip's member, without name and extra field [bytes]
 _EXTRA_HEADER = 4  # identifier and size of an extra field [bytes]
@@ -27,13 +27,12 @@ _EXTRA_ID = 0xD935  # the one that Android's zipalign pads with
 
 
 def export_task(net: Network, precision: Precision = "fp16", *, verify: bool = True) -> bytes:
-    """A bundle with a network and Google's short-range detector; the same bytes each time.
+    """Bundles a network with Google's short-range detector; the bytes are reproducible.
 
     Args:
         net: A network of the family with the 478 landmarks.
-        precision: Of the landmark network; see `amesh.deploy.litert.export.export_litert`.
-        verify: Compare the landmark network in the bundle with PyTorch; without it, the caller
-            has to.
+        precision: Precision of the network; see `amesh.deploy.litert.export.export_litert`.
+        verify: Compare the landmark network in the bundle with PyTorch; otherwise the caller must.
 
     Raises:
         UserError: The detector's file is not in the cache, the network has other landmarks, or as
@@ -42,7 +41,7 @@ def export_task(net: Network, precision: Precision = "fp16", *, verify: bool = T
     points = net.config.load_topology().points
     if points != _POINTS:
         raise UserError(
-            f"{net.config.name}: Face Landmarker takes {_POINTS} landmarks, this network has "
+            f"{net.config.name}: Face Landmarker needs {_POINTS} landmarks, but this network has "
             f"{points} ({net.config.topology})"
         )
     detector = with_tasks_metadata(read_original("detector-short"), "face detector", 127.5, 127.5)
@@ -57,16 +56,16 @@ def export_task(net: Network, precision: Precision = "fp16", *, verify: bool = T
 
 
 def with_tasks_metadata(content: bytes, name: str, mean: float, std: float) -> bytes:
-    """A TFLite file with the metadata that Tasks reads: its input is (byte - mean) / std."""
+    """Adds the metadata that Tasks reads to a TFLite file; its input is (byte - mean) / std."""
     return add_metadata(content, {TASKS_NAME: tasks_metadata(content, name, mean, std)})
 
 
 def bundle(files: dict[str, bytes]) -> bytes:
-    """A zip without compression, its members aligned, the same for the same files."""
+    """Writes an uncompressed zip with aligned members; the same files give the same bytes."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
-            # Else date and system would be this machine's.
+            # Otherwise date and system would depend on the machine.
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             member.create_system = 3
             member.external_attr = 0o644 << 16
@@ -79,6 +78,6 @@ def bundle(files: dict[str, bytes]) -> bytes:
 
 
 def read_bundle(content: bytes) -> dict[str, bytes]:
-    """The files of a bundle by name."""
+    """Reads the files of a bundle, by name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}

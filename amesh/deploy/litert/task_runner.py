@@ -1,7 +1,7 @@
-"""Runs the landmark network of a task bundle on crops, as the other files are run.
+"""Runs the landmark network of a task bundle on crops, like other exported files.
 
-MediaPipe's Face Landmarker cuts crops of one size, whatever network is in its bundle, and takes
-outputs of its own shapes.
+MediaPipe's Face Landmarker uses crops of a fixed size, whatever network is in its bundle, and
+expects its own output shapes.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.parity import Images
 
-# Side of the crop that Face Landmarker cuts [px].
+# Side of Face Landmarker's crops [px].
 TASK_SIZE = 256
 
 
@@ -18,7 +18,7 @@ class TaskFile(LitertFile):
     """The landmark network of a bundle, ready to run."""
 
     def run_crops(self, crops: Images) -> dict[str, np.ndarray]:
-        """Landmarks [px of the crops] and face flags of crops of the network's own size."""
+        """Predicts landmarks [crop px] and face flags for crops of the network's own size."""
         outputs = super().run_crops(as_task_crops(crops))
         points = outputs["landmarks"].reshape(len(crops), -1, 3)
         scale = np.float32(crops.shape[1] / TASK_SIZE)
@@ -26,9 +26,9 @@ class TaskFile(LitertFile):
 
 
 def as_task_crops(crops: Float32[np.ndarray, "b s s 3"]) -> Float32[np.ndarray, "b t t 3"]:
-    """Images of the size that Face Landmarker cuts; the graph resizes them to `crops`.
+    """Makes images of Face Landmarker's crop size that the graph resizes to exactly `crops`.
 
-    Many images do; these are the ones nearest to zero, and their values may leave [0, 1].
+    Of the many solutions these have the smallest values, which may lie outside [0, 1].
     """
     size = crops.shape[1]
     if size == TASK_SIZE:
@@ -39,7 +39,7 @@ def as_task_crops(crops: Float32[np.ndarray, "b s s 3"]) -> Float32[np.ndarray, 
 
 
 def _resize_matrix(source: int, size: int) -> np.ndarray:
-    """The bilinear resize of a row of `source` pixels, with centres at half pixels."""
+    """Matrix that resizes a row of `source` pixels bilinearly, with centres at half pixels."""
     at = ((np.arange(size) + 0.5) * source / size - 0.5).clip(0, source - 1)
     low = np.floor(at).astype(int)
     matrix = np.zeros((size, source))
