@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from filelock import FileLock, Timeout
 from amesh.errors import UserError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Writes a whole file or none; see `replacing`."""
     with replacing(path) as file, as_user_error(path):
         file.write(content)
@@ -92,6 +93,16 @@ def target(path: Path) -> Path:
         return path.resolve()
     except RuntimeError:  # links in a circle, before Python 3.13
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes temporary files of `path` that writers left when they were killed.
+
+    Nobody else may be writing it.
+    """
+    for entry in path.parent.glob(f".{path.name}.*"):
+        if re.fullmatch(r"[0-9a-f]{8}", entry.suffix[1:]):
+            entry.unlink(missing_ok=True)
 
 
 def _create_beside(path: Path) -> tuple[Path, IO[bytes]]:

@@ -1,14 +1,11 @@
-"""What happens around the steps: averaged weights, checkpoints, the finished network, stopping."""
+"""What happens around the steps: averaged weights, checkpoints, the finished network."""
 
 import re
-import signal
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import (
     Callback,
     Checkpoint,
@@ -17,13 +14,15 @@ from pytorch_lightning.callbacks import (
     WeightAveraging,
 )
 from pytorch_lightning.utilities import rank_zero_info
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from amesh.files import remove_leftovers
 from amesh.nn.config import NAMED
 from amesh.training.checkpoint import read
 from amesh.training.module import LandmarkTraining, network_of
+from amesh.training.resuming import between_steps
+from amesh.training.stopping import Stopped
 from amesh.training.tracking import Tracker
 from amesh.version import __version__
 from amesh.weights import store
@@ -107,8 +106,8 @@ class Averaging(WeightAveraging):
 class LastCheckpoint(Checkpoint):
     """Keeps `last.ckpt`, to resume from after an interruption.
 
-    It is written every `every_n_steps` steps, at the end of each epoch, and after the current step
-    when SIGTERM asks training to stop.
+    It is written every `every_n_steps` steps, at the end of each epoch, and when training is asked
+    to stop: always between two optimiser steps, and after the validation that belongs to the first.
     """
 
     def __init__(self, every_n_steps: int = 500, folder: str | None = None) -> None:
@@ -121,38 +120,44 @@ class LastCheckpoint(Checkpoint):
         if every_n_steps < 1:
             raise ValueError(f"every_n_steps is {every_n_steps}, expected 1 or more")
         self.every_n_steps, self.folder = every_n_steps, folder
-        self._saved_at = -1
+        self.path: Path | None = None  # the checkpoint to resume from
+        self._saved_at = 0
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Removes what a killed run left half-written; until a step is done nothing is new."""
+        self._saved_at = trainer.global_step
+        self.path = Path(trainer.ckpt_path) if trainer.ckpt_path else None
+        path = run_folder(trainer, self.folder) / "last.ckpt"
+        if trainer.is_global_zero and not is_trial(trainer):
+            remove_leftovers(path)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Saves after every `every_n_steps` steps."""
-        if trainer.global_step % self.every_n_steps == 0:
+        """Saves after every `every_n_steps` steps, when all that belongs to a step is done."""
+        due = trainer.global_step % self.every_n_steps == 0
+        if due and between_steps(trainer, batch_idx):
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves after each epoch."""
-        self._saved_at = -1  # the step may be saved already, but not that its epoch is over
         self._save(trainer)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Saves when asked to stop. After an error the state may be halfway through a step."""
-        if isinstance(exception, SIGTERMException) and trainer.state.fn == "fit":
+        if isinstance(exception, Stopped) and trainer.state.fn == "fit":
             self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if is_trial(trainer) or trainer.global_step in (0, self._saved_at):
+        if is_trial(trainer) or trainer.global_step == self._saved_at:
             return
         path = run_folder(trainer, self.folder) / "last.ckpt"
+        for logger in trainer.loggers:
+            logger.save()  # so that the log of a killed run reaches up to its checkpoint
         trainer.save_checkpoint(path)
-        self._saved_at = trainer.global_step
+        self._saved_at, self.path = trainer.global_step, path
         rank_zero_info(f"saved {path}")
 
 
@@ -232,6 +237,8 @@ class BestCheckpoint(ModelCheckpoint):
             mode="min",
             filename="best",
             save_on_train_epoch_end=False,
+            # A file that a killed run left is written again: best.ckpt is the best, not best-v1.
+            enable_version_counter=save_top_k != 1,
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -258,6 +265,12 @@ def is_trial(trainer: pl.Trainer) -> bool:
 class Progress(RichProgressBar):
     """Lightning's, without a number of epochs if training is limited by steps."""
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Also begins the bar of an epoch that goes on in the middle; Lightning would not."""
+        super().on_train_start(trainer, pl_module)
+        if trainer.fit_loop.restarted_mid_epoch:
+            self.on_train_epoch_start(trainer, pl_module)
+
     def configure_columns(self, trainer: pl.Trainer) -> list[Any]:
         """Takes the place of the description's column."""
         from rich.progress import ProgressColumn, Task
@@ -271,67 +284,3 @@ class Progress(RichProgressBar):
                 )
 
         return [Description(), *super().configure_columns(trainer)[1:]]
-
-
-class StopTogether(Callback):
-    """Stops all processes of a training after the same step when SIGTERM asks any of them to.
-
-    Lightning tells the others from inside the signal's handler, by a broadcast. If the signal
-    arrives while a step's own collectives are under way, the processes answer different ones and
-    wait for each other for ever. Here the handler only takes a note, the processes exchange their
-    notes after each step, and all of them stop before the next one, or before validation.
-    """
-
-    def __init__(self) -> None:
-        """Nobody has asked yet."""
-        self.asked = self.agreed = False
-
-    def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Replaces Lightning's handler, which was set just before."""
-        self._listen(trainer)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The same if nothing is validated first; Lightning restores the old handlers."""
-        self._listen(trainer)
-
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Asks all processes whether one of them was asked to stop."""
-        if trainer.world_size > 1:
-            asked = torch.tensor(float(self.asked), device=trainer.strategy.root_device)
-            self.agreed = float(trainer.strategy.reduce(asked, reduce_op="sum")) > 0
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Stops before the next step.
-
-        Raises:
-            SIGTERMException: All processes stop.
-        """
-        self._stop()
-
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stops before validation, which may take longer than a cluster waits.
-
-        Raises:
-            SIGTERMException: All processes stop.
-        """
-        self._stop()
-
-    def _stop(self) -> None:
-        if self.agreed:
-            raise SIGTERMException
-
-    def _listen(self, trainer: pl.Trainer) -> None:
-        if trainer.world_size > 1 and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._ask)
-
-    def _ask(self, *_: object) -> None:
-        self.asked = True

@@ -1,5 +1,6 @@
 """Checkpoints: what network one holds, whether it fits, and how it gets to disk whole."""
 
+import io
 import pickle
 import re
 import zipfile
@@ -12,7 +13,7 @@ import torch
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from amesh.errors import UserError
-from amesh.files import replacing
+from amesh.files import write_atomically
 from amesh.nn.config import MeshConfig
 from amesh.topology import portable
 
@@ -159,14 +160,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: The disk is full, or the folder cannot be written to.
         """
-        with replacing(Path(path)) as file:
-            try:
-                torch.save(checkpoint, file)
-            except (OSError, RuntimeError) as error:  # torch hides the system's error in its own
-                reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-                raise UserError(
-                    f"{path}: checkpoint not saved ({reason}); the earlier one is as it was"
-                ) from error
+        # In memory first: of an error while it writes, torch does not say that the disk is full.
+        whole = io.BytesIO()
+        torch.save(checkpoint, whole)
+        try:
+            write_atomically(Path(path), whole.getbuffer())
+        except UserError as error:
+            raise UserError(
+                f"checkpoint not saved: {error}; an earlier one is as it was"
+            ) from error
 
     def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Reads a checkpoint without trusting it."""

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,17 +18,16 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from amesh.errors import UserError
-from amesh.training.callbacks import Progress, StopTogether
+from amesh.training.callbacks import LastCheckpoint, Progress
 from amesh.training.checkpoint import AtomicCheckpointIO
 from amesh.training.data_module import FaceData
 from amesh.training.memory import keep_memory
 from amesh.training.module import LandmarkTraining
 from amesh.training.parser import check, entries, make_parser, parse
 from amesh.training.report import Report
+from amesh.training.resuming import ExactResume
+from amesh.training.stopping import StopTogether
 from amesh.training.tracking import Tracker
-
-# What a shell reports for a process that SIGTERM ended.
-_TERMINATED = 128 + 15
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -37,23 +37,34 @@ def main(args: Sequence[str] | None = None) -> int:
         args: `fit`, `validate` or `test`, and its arguments; those of the process by default.
 
     Returns:
-        0 when all is done, 2 if the user has to change something, 143 after SIGTERM.
+        0 when all is done, 2 if the user has to change something, 143 after SIGTERM, 130 after
+        Ctrl-C.
     """
     quieten()
     keep_memory()
     verb, *rest = sys.argv[1:] if args is None else args
+    built = None
     try:
-        TrainingCLI(verb, rest).run()
-    except SIGTERMException:
-        print(
-            "amesh: stopped by SIGTERM; last.ckpt is saved, --ckpt_path resumes from it",
-            file=sys.stderr,
-        )
-        return _TERMINATED
+        built = TrainingCLI(verb, rest)
+        built.run()
+    except SIGTERMException as exception:
+        number = getattr(exception, "number", signal.SIGTERM)
+        print(f"amesh: {_farewell(number, built)}", file=sys.stderr)
+        return 128 + number  # what a shell reports for a process that a signal ended
     except (UserError, MisconfigurationException) as error:
         print(f"amesh: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
+
+
+def _farewell(number: int, built: "TrainingCLI | None") -> str:
+    """What to say after a signal: where training can be resumed from."""
+    by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    callbacks = built.trainer.callbacks if built else []  # type: ignore[attr-defined]
+    paths = [one.path for one in callbacks if isinstance(one, LastCheckpoint)]
+    if not any(paths):
+        return f"stopped by {by} before the first step; there is nothing to resume from"
+    return f"stopped by {by}; resume with --ckpt_path={paths[0]}"
 
 
 def quieten() -> None:
@@ -105,7 +116,7 @@ class TrainingCLI(LightningCLI):
             FaceData,
             save_config_callback=ConfigToLoggers,
             save_config_kwargs={"overwrite": True},
-            trainer_defaults={"callbacks": [StopTogether(), Report()]},
+            trainer_defaults={"callbacks": [ExactResume(), StopTogether(), Report()]},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # the checkpoint says itself what it holds
             args=list(args),

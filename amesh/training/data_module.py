@@ -27,6 +27,8 @@ from amesh.nn.config import MeshConfig
 from amesh.synth.faces import SyntheticFaces
 from amesh.synth.write import LICENCE
 from amesh.training.memory import keep_memory
+from amesh.training.resuming import place
+from amesh.training.stopping import ignore_signals
 from amesh.training.synthetic import TRAIN_SEED, VAL_SEED, SyntheticData, maker, pool
 
 Split = Literal["train", "val", "test"]
@@ -183,8 +185,7 @@ class FaceData(pl.LightningDataModule):
         """Where the training data is, for a checkpoint."""
         if self._sampler is None:
             return {}
-        done = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
-        return self._sampler.state_dict(self.trainer.current_epoch, done)
+        return self._sampler.state_dict(*place(self.trainer))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on there, once the loader is made."""
@@ -257,6 +258,7 @@ def _listed(sets: Sets) -> list[SourceConfig]:
 
 
 def _start_worker(number: int) -> None:
+    ignore_signals()
     keep_memory()
 
 

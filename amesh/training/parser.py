@@ -64,8 +64,9 @@ def make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
     parser.add_lightning_class_args(FaceData, "data")
     # Callbacks that are always there, each with a section of its own in the configuration.
     parser.add_lightning_class_args(Averaging, "averaging")
-    parser.add_lightning_class_args(LastCheckpoint, "last")
     parser.add_lightning_class_args(BestCheckpoint, "best")
+    # After it, so that what is resumed knows of the best.
+    parser.add_lightning_class_args(LastCheckpoint, "last")
     parser.add_lightning_class_args(SaveNetwork, "save")
     parser.add_lightning_class_args(WorstFaces, "worst")
     arguments = parser.add_method_arguments(pl.Trainer, verb, skip=set(_GIVEN))

@@ -1,16 +1,10 @@
-import os
-import signal
 import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from amesh.training.callbacks import BestCheckpoint, Progress, StopTogether, network_name
+from amesh.training.callbacks import BestCheckpoint, Progress, network_name
 from amesh.training.cli import TrainingCLI
 from amesh.training.tracking import Tracker
 
@@ -103,66 +97,3 @@ def test_the_bar_names_the_number_of_epochs_only_if_there_is_one(epochs, shown):
 def test_a_bar_that_is_switched_off_stays_off():
     words = [*RUN, "--trainer.enable_progress_bar=false"]
     assert TrainingCLI("fit", words).trainer.progress_bar_callback is None
-
-
-# -------------------------------------------------------------- SIGTERM to one of several processes
-
-MODULE = pl.LightningModule()
-Make = Callable[..., pl.Trainer]
-
-
-@pytest.fixture
-def own_handler() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """One of so many processes, of which others were asked to stop."""
-
-    def trainer(processes: int, others: float = 0.0) -> pl.Trainer:
-        one = pl.Trainer(
-            accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
-        )
-
-        def reduce(asked: torch.Tensor, reduce_op: str) -> torch.Tensor:
-            assert reduce_op == "sum"
-            return asked + others
-
-        monkeypatch.setattr(one.strategy, "reduce", reduce)
-        monkeypatch.setattr(pl.Trainer, "world_size", processes)
-        return one
-
-    return trainer
-
-
-@pytest.mark.parametrize("others", [0.0, 1.0])
-@pytest.mark.parametrize("asked", [True, False])
-@pytest.mark.usefixtures("own_handler")
-def test_all_stop_where_any_is_asked(make: Make, asked: bool, others: float) -> None:
-    stop, trainer = StopTogether(), make(2, others)
-    stop.on_train_start(trainer, MODULE)
-    if asked:
-        os.kill(os.getpid(), signal.SIGTERM)
-    stop.on_train_batch_start(trainer, MODULE, None, 0)  # the others do not know yet
-    stop.on_train_batch_end(trainer, MODULE, None, None, 0)
-    for go_on in (
-        partial(stop.on_train_batch_start, trainer, MODULE, None, 1),
-        partial(stop.on_validation_start, trainer, MODULE),
-    ):
-        if asked or others > 0:
-            with pytest.raises(SIGTERMException):
-                go_on()
-        else:
-            go_on()
-
-
-@pytest.mark.usefixtures("own_handler")
-def test_one_process_keeps_lightnings_handler(make: Make) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    stop, trainer = StopTogether(), make(1)
-    stop.on_sanity_check_start(trainer, MODULE)
-    stop.on_train_start(trainer, MODULE)
-    assert signal.getsignal(signal.SIGTERM) is before
