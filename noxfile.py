@@ -81,6 +81,21 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def kills(session: nox.Session) -> None:
+    """Kill trainings at many moments; resumed, they end bit for bit as undisturbed ones.
+
+    `nox -s kills -- --moments 20 --seed 0`: random moments, beside the end of each epoch.
+    """
+    programs = develop(session, "-e", ".[dev,litert,train]")
+    folder = HERE / "tests" / "support"
+    session.run(
+        *(str(programs / "python"), "-W", "ignore", str(folder / "kills.py"), *session.posargs),
+        env={"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
+        external=True,
+    )
+
+
+@nox.session(venv_backend="none")
 def face_model(session: nox.Session) -> None:
     """Measure the statistics of synthetic faces again: `nox -s face_model -- SHARDS`."""
     if len(session.posargs) != 1:

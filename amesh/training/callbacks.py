@@ -246,7 +246,8 @@ class BestCheckpoint(ModelCheckpoint):
 
         Where the checkpoint that had it is gone, it has to be beaten by one that can be kept.
         """
-        if Path(state_dict["best_model_path"]).is_file():
+        best = state_dict["best_model_path"]
+        if not best or Path(best).is_file():
             state_dict = {**state_dict, "dirpath": self.dirpath}
         super().load_state_dict(state_dict)
 

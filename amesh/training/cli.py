@@ -48,23 +48,34 @@ def main(args: Sequence[str] | None = None) -> int:
         built = TrainingCLI(verb, rest)
         built.run()
     except SIGTERMException as exception:
-        number = getattr(exception, "number", signal.SIGTERM)
-        print(f"amesh: {_farewell(number, built)}", file=sys.stderr)
-        return 128 + number  # what a shell reports for a process that a signal ended
+        return _farewell(getattr(exception, "number", signal.SIGTERM), built)
+    except KeyboardInterrupt:  # before the first step or after the last, or the second one
+        return _farewell(signal.SIGINT, built)
+    except SystemExit as end:  # Lightning's, instead of it
+        if not isinstance(end.__context__, KeyboardInterrupt):
+            raise
+        return _farewell(signal.SIGINT, built)
     except (UserError, MisconfigurationException) as error:
         print(f"amesh: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
 
 
-def _farewell(number: int, built: "TrainingCLI | None") -> str:
-    """What to say after a signal: where training can be resumed from."""
+def _farewell(number: int, built: "TrainingCLI | None") -> int:
+    """Says where training can be resumed from after a signal.
+
+    Returns:
+        What a shell reports for a process that the signal ended.
+    """
     by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
     callbacks = built.trainer.callbacks if built else []  # type: ignore[attr-defined]
-    paths = [one.path for one in callbacks if isinstance(one, LastCheckpoint)]
-    if not any(paths):
-        return f"stopped by {by} before the first step; there is nothing to resume from"
-    return f"stopped by {by}; resume with --ckpt_path={paths[0]}"
+    path = next((one.path for one in callbacks if isinstance(one, LastCheckpoint)), None)
+    if path:
+        text = f"stopped by {by}; resume with --ckpt_path={path}"
+    else:
+        text = f"stopped by {by} before the first step was saved; there is nothing to resume from"
+    print(f"amesh: {text}", file=sys.stderr)
+    return 128 + number
 
 
 def quieten() -> None:

@@ -1,11 +1,12 @@
 """The end of a training: its last step is validated, and the best network is known as such."""
 
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 from drawn_faces import write_faces
-from training_runs import data, fit, logged
+from training_runs import assert_same, data, fit, last, logged
 
 pytest.importorskip("pytorch_lightning")
 
@@ -48,3 +49,19 @@ def test_the_last_step_is_validated_whatever_the_interval(tmp_path: Path):
     assert not (second / "checkpoints" / "best.ckpt").exists()
     resumed = store.header(second / "checkpoints" / "network.safetensors")["origin"]
     assert (resumed["checkpoint"], resumed["steps"]) == ("best.ckpt", best + 1)
+
+
+def test_a_shortened_epoch_resumes_with_its_validation_and_then_the_next(tmp_path: Path):
+    faces = data(write_faces(tmp_path / "eight", 8))
+    short = [*faces, "--trainer.limit_train_batches=2", "--trainer.max_epochs=-1"]
+    short.append("--trainer.max_steps=4")
+    whole = fit(tmp_path / "whole", *short)
+    # Asked after the last batch of the first epoch: its validation is still to come.
+    kill = ["--trainer.callbacks+=training_callbacks.KillAt", "--trainer.callbacks.step=2"]
+    kill.append(f"--trainer.callbacks.signal={int(signal.SIGTERM)}")
+    first = fit(tmp_path / "first", *short, *kill, code=128 + signal.SIGTERM)
+    assert not logged(first, "val/nme")
+    checkpoint = first / "checkpoints" / "last.ckpt"
+    resumed = fit(tmp_path / "on", *short, f"--ckpt_path={checkpoint}")
+    assert logged(resumed, "val/nme") == logged(whole, "val/nme")
+    assert_same(last(whole), last(resumed))

@@ -43,3 +43,14 @@ class NotePictures(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, number: int
     ) -> None:
         module.log("train/pictures", batch.image.double().sum().float())
+
+
+class KillGroupAt(pl.Callback):
+    """Sends the whole process group a signal at the start of an epoch, after all of the last."""
+
+    def __init__(self, epoch: int, signal: int) -> None:
+        self.epoch, self.signal = epoch, signal
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.current_epoch == self.epoch:
+            os.killpg(0, self.signal)

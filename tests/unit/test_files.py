@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amesh.errors import UserError
-from amesh.files import check_readable, locked, replacing, write_atomically
+from amesh.files import check_readable, locked, remove_leftovers, replacing, write_atomically
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o007])
@@ -154,3 +154,11 @@ def test_only_files_that_end_are_read(tmp_path: Path) -> None:
             check_readable(tmp_path / name)
     (tmp_path / "file").write_bytes(b"1")
     check_readable(tmp_path / "file")
+
+
+def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".last.ckpt.0a1b2c3d", "last.ckpt", ".last.ckpt.backup", ".best.ckpt.0a1b2c3d"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "last.ckpt")
+    left = {entry.name for entry in tmp_path.iterdir()}
+    assert left == {"last.ckpt", ".last.ckpt.backup", ".best.ckpt.0a1b2c3d"}
