@@ -1,4 +1,4 @@
-"""A network as an ONNX file, and the means to run and time it."""
+"""Exports a network as an ONNX file, with functions to run and time it."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from amesh.deploy.signature import INPUT
 
 
 def onnx_artefact(request: Request) -> Artefact:
-    """An ONNX file.
+    """Exports an ONNX file.
 
     Raises:
         UserError: See `amesh.deploy.onnx.export.export_onnx` and
@@ -25,11 +25,11 @@ def onnx_artefact(request: Request) -> Artefact:
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:
-    """One call of ONNX Runtime, its input ready, for `amesh benchmark` to time.
+    """Prepares one ONNX Runtime call, with its input ready, for `amesh benchmark` to time.
 
     Args:
-        request: What to run; its batch is fixed.
-        threads: Threads of the call.
+        request: The network to run, with a fixed batch.
+        threads: Threads per call.
 
     Raises:
         UserError: As for `onnx_artefact`.

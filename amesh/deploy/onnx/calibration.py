@@ -1,4 +1,4 @@
-"""Which convolutions int8 suits, and the ranges of what flows into them on real crops."""
+"""Selects the convolutions to quantise, and measures their inputs' ranges on real crops."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,10 +13,10 @@ from onnx import TensorProto, helper
 from amesh.deploy.signature import INPUT
 from amesh.errors import UserError
 
-# int8 kernels read channels in groups of 32; others are padded and end up slower than half.
+# int8 kernels read channels in groups of 32; others are padded and end up slower than fp16.
 CHANNELS = 32
-# Narrower convolutions cost the most pixels and win the least: with those of 32 and 64 channels
-# too, the released network is up to twice as far off (ONNX Runtime, the crops of parity).
+# Narrower convolutions cost the most accuracy and gain the least speed: quantising those with 32
+# and 64 channels too doubles the released network's error (ONNX Runtime, parity crops).
 NARROWEST = 128
 # Weights by the names of the network's modules: heads, last convolutions, regressed thetas, and
 # the identities that widen a map beside a down block.
@@ -25,8 +25,8 @@ _BINS = 4096
 
 Ranges = dict[str, float]
 Method = Literal["max", "percentile"]
-# Of magnitudes [%]. On the crops of parity, the released network is then 1.15 px off (p99.9);
-# with nothing clipped, which is the default, 0.82 px.
+# Percentile of magnitudes [%]. On the parity crops it gives the released network an error of
+# 1.15 px (p99.9), against 0.82 px without clipping, which is the default.
 PERCENTILE = 99.99
 
 
@@ -35,9 +35,9 @@ class Target:
     """A convolution to quantise.
 
     Attributes:
-        node: Its name.
-        activation: The tensor that flows in.
-        weight: Its weights' name.
+        node: Name of the convolution.
+        activation: Name of its input tensor.
+        weight: Name of its weights.
     """
 
     node: str
@@ -46,11 +46,11 @@ class Target:
 
 
 def targets(model: onnx.ModelProto) -> list[Target]:
-    """The convolutions of a half-precision graph that int8 suits.
+    """Lists the convolutions of a half-precision graph that are worth quantising.
 
     Raises:
-        UserError: The graph's weights do not carry the names of our modules, so that heads and
-            trunks cannot be told apart; or nothing in it is half precision.
+        UserError: The graph's weights are not named after our modules, so heads cannot be told
+            from trunks; or nothing in it is in half precision.
     """
     weights = {weight.name: weight for weight in model.graph.initializer}
     if not any(_KEPT.search(name) for name in weights):
@@ -74,16 +74,16 @@ def calibrate(
     method: Method = "max",
     percentile: float = PERCENTILE,
 ) -> Ranges:
-    """Magnitudes that the quantised tensors reach on real crops, by ONNX Runtime on the CPU.
+    """Measures the magnitudes of the quantised tensors on real crops, in ONNX Runtime on the CPU.
 
     Args:
         model: The half-precision graph.
-        crops: Batches of RGB crops in [0, 1]; gone through twice for a percentile.
+        crops: Batches of RGB crops in [0, 1]; iterated twice for a percentile.
         method: `max` clips nothing; `percentile` clips outliers for finer steps.
-        percentile: Which one [%].
+        percentile: The percentile [%].
 
     Raises:
-        UserError: There is no crop.
+        UserError: There are no crops.
     """
     names = sorted({target.activation for target in targets(model)})
     batches = list(crops)
@@ -109,7 +109,7 @@ def calibrate(
 def activations(
     model: onnx.ModelProto, names: list[str], batches: list[np.ndarray]
 ) -> Iterator[list[np.ndarray]]:
-    """What flows through these tensors, batch by batch, in single precision."""
+    """Yields the values of these tensors, batch by batch, in single precision."""
     import onnxruntime
 
     watched = onnx.ModelProto()
@@ -118,7 +118,7 @@ def activations(
         helper.make_tensor_value_info(name, TensorProto.FLOAT16, None) for name in names
     )
     options = onnxruntime.SessionOptions()
-    # Fusions would take the watched tensors out of the graph.
+    # Fusions would remove the observed tensors from the graph.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(

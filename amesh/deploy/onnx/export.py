@@ -1,4 +1,4 @@
-"""ONNX files: one file, opset 19, plain operators, the same bytes whenever they are written."""
+"""Exports ONNX files: a single file, opset 19, plain operators, reproducible bytes."""
 
 import json
 import logging
@@ -18,13 +18,13 @@ from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.signature import INPUT, METADATA
 from amesh.errors import UserError
 
-# The only opset with half-precision scales for Q/DQ and without the GridSample that TensorRT's
-# parser takes for nearest.
+# The only opset with half-precision Q/DQ scales and without the GridSample that TensorRT's parser
+# misreads as nearest.
 OPSET = 19
 _BATCH = "batch"
 
-# What the networks of this package need. An operator outside the list is a surprise, and surprises
-# are what runtimes differ in.
+# The operators that this package's networks need. Others are refused, because runtimes are most
+# likely to differ in those.
 ALLOWED_OPERATORS = frozenset(
     (
         *("Add", "And", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "Div", "Equal", "Exp"),
@@ -45,20 +45,22 @@ def export_onnx(
     *,
     verify: bool = True,
 ) -> bytes:
-    """A network as an ONNX file: `image` (b 3 s s) to `landmarks` (b n 3) and `face_flag` (b).
+    """Exports an ONNX file: `image` (b 3 s s) to `landmarks` (b n 3) and `face_flag` (b).
 
     Args:
-        net: A network of the family, or a part of a cascade with outputs of its own.
-        precision: `fp16`: blocks in half precision; coordinates, inputs and outputs stay single.
+        net: A network of the family, or a part of a cascade with its own outputs.
+        precision: `fp16` runs blocks in half precision; coordinates, inputs and outputs stay
+            single.
         batch: Faces per run; any number by default.
-        target: Where it runs fastest. `cpu` writes PReLU in two convolutions that ONNX Runtime's
-            fast kernels know, `gpu` as the operator. By default `gpu` for half precision.
-        verify: Compare the file with PyTorch; without it, the caller has to.
+        target: Where the file runs fastest. `cpu` writes PReLU as two convolutions that ONNX
+            Runtime has fast kernels for, `gpu` as the operator. The default is `gpu` for half
+            precision, else `cpu`.
+        verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
-        UserError: A weight is not finite, the precision is another one, the network has an
+        UserError: A weight is not finite, the precision is not supported, the network has an
             operator that is not on the list or something that its config does not describe, or
-            the file computes something else.
+            the file's outputs differ from PyTorch's.
     """
     if precision not in ("fp32", "fp16"):
         raise UserError(
@@ -66,7 +68,7 @@ def export_onnx(
             "amesh.deploy.onnx.quantise.export_int8"
         )
     if batch is not None and batch < 1:
-        raise UserError(f"batch {batch}: expected 1 or more, or any number by leaving it out")
+        raise UserError(f"batch {batch}: expected 1 or more; leave it out for any number")
     half = precision == "fp16"
     network = OnnxNetwork(net, half, target or ("gpu" if half else "cpu"))
     model = trace(
@@ -95,14 +97,14 @@ def trace(
     dynamic: dict[str, dict[int, torch.export.Dim]] | None = None,
     example: tuple[torch.Tensor, ...] | None = None,
 ) -> onnx.ModelProto:
-    """The graph of a module as torch writes it.
+    """Exports a module's graph with torch.
 
     Args:
-        module: To trace.
+        module: The module to trace.
         inputs: Names and shapes; None is a dynamic batch.
         outputs: Names.
         dynamic: Further dynamic axes, by input.
-        example: What to trace with, where zeros will not do.
+        example: Inputs to trace with, if zeros will not do.
 
     Raises:
         UserError: torch cannot export the module.
@@ -112,7 +114,7 @@ def trace(
         for name, shape in inputs.items()
     }
     axes = {name: {**own, **(dynamic or {}).get(name, {})} for name, own in axes.items()}
-    # Two: a batch of one would be taken for a constant.
+    # Two, because torch would treat a batch of one as a constant.
     tensors = example or tuple(
         torch.zeros([2 if length is None else length for length in shape])
         for shape in inputs.values()
@@ -120,7 +122,7 @@ def trace(
     registration = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registration.level
     try:
-        registration.setLevel(logging.ERROR)  # torchvision's operators are not missed
+        registration.setLevel(logging.ERROR)  # torchvision's operators are not needed
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
@@ -142,7 +144,7 @@ def trace(
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")
     model = program.model_proto
-    # Where the code pins a dynamic axis, torch falls back to a graph without it, and says nothing.
+    # If the code fixes a dynamic axis, torch silently falls back to a graph without it.
     for value in model.graph.input:
         for axis in axes[value.name]:
             if not value.type.tensor_type.shape.dim[axis].dim_param:
@@ -153,12 +155,12 @@ def trace(
 def finish(
     model: onnx.ModelProto, about: dict[str, str], also: frozenset[str] = frozenset()
 ) -> bytes:
-    """Cleans a graph, checks it, and turns it into bytes.
+    """Cleans a graph, checks it, and serialises it.
 
     Args:
-        model: Is changed.
-        about: Facts that the file carries, as JSON under `amesh` in its metadata.
-        also: Operators to allow beside `ALLOWED_OPERATORS`.
+        model: The graph; it is modified.
+        about: Facts to store as JSON under `amesh` in the file's metadata.
+        also: Operators to allow besides `ALLOWED_OPERATORS`.
 
     Raises:
         UserError: An operator is not on the list.
@@ -176,31 +178,31 @@ def finish(
 
 
 def clean(model: onnx.ModelProto) -> None:
-    """Takes out what tells of the machine that wrote it: paths of source files, code, versions."""
+    """Removes traces of the machine that wrote the graph: source paths, code, versions."""
     graph = model.graph
     model.doc_string = graph.doc_string = ""
     model.producer_name, model.producer_version = "amesh", ""
     graph.name = "amesh"
-    del graph.value_info[:]  # shapes that any reader infers again
+    del graph.value_info[:]  # shapes that readers infer again
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         part.doc_string = ""
         del part.metadata_props[:]
 
 
 def census(model: onnx.ModelProto) -> Counter[str]:
-    """Number of nodes by operator; those of other domains carry its name."""
+    """Number of nodes by operator; operators of other domains are prefixed with the domain."""
     return Counter(f"{n.domain}.{n.op_type}" if n.domain else n.op_type for n in model.graph.node)
 
 
 def check_operators(model: onnx.ModelProto, also: frozenset[str] = frozenset()) -> None:
-    """Compares a graph with the list.
+    """Checks a graph against the list of allowed operators.
 
     Args:
         model: The graph.
-        also: Operators to allow beside the list.
+        also: Operators to allow besides the list.
 
     Raises:
-        UserError: An operator is not on it; the message names all of them.
+        UserError: Some operators are not on the list; the message names them all.
     """
     strange = sorted(set(census(model)) - ALLOWED_OPERATORS - also)
     strange += [f"function {function.name}" for function in model.functions]
@@ -211,7 +213,7 @@ def check_operators(model: onnx.ModelProto, also: frozenset[str] = frozenset()) 
 
 
 def about(model: onnx.ModelProto) -> dict[str, str]:
-    """The facts that `finish` wrote; empty for a file of another origin."""
+    """Reads the facts that `finish` wrote; empty for files that amesh did not write."""
     for entry in model.metadata_props:
         if entry.key == METADATA:
             facts: dict[str, str] = json.loads(entry.value)

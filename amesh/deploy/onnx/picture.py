@@ -1,8 +1,8 @@
-"""An ONNX file with the crop inside: image and regions of interest in, landmarks in it out.
+"""An ONNX file that includes cropping: from a picture and regions of interest to landmarks in it.
 
-For programs without this package: nothing is left to get wrong by half a pixel. The crop is
-bilinear, black outside the picture, as `pipeline.images.crop_image` cuts without antialiasing;
-`samples` does what antialiasing does there.
+For programs without this package: there is no cropping left to get wrong by half a pixel. Crops are
+bilinear and black outside the picture, like those of `pipeline.images.crop_image` without
+antialiasing; `samples` takes the place of its antialiasing.
 """
 
 import copy
@@ -26,7 +26,7 @@ from amesh.geometry import affine, roi
 from amesh.geometry.coordinates import denormalise, pixel_centres
 
 PICTURE, ROIS = "picture", "rois"
-# Turning a crop needs these two beside what the networks do.
+# Rotating a crop needs these two operators besides those of the networks.
 ROTATION = frozenset(("Cos", "Sin"))
 
 
@@ -38,7 +38,7 @@ class PictureNetwork(nn.Module):
 
         Args:
             network: From crops to landmarks, of `input_size`.
-            samples: Samples along each side of a crop pixel, whose mean it takes.
+            samples: Samples along each side of a crop pixel, which are averaged.
         """
         super().__init__()
         self.network, self.size, self.samples = network, network.input_size, samples
@@ -46,7 +46,7 @@ class PictureNetwork(nn.Module):
     def forward(
         self, picture: UInt8[Tensor, "h w 3"], rois: Float[Tensor, "b 4"]
     ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
-        """Landmarks [picture px], z in the same unit, and the face flags' logits.
+        """Predicts landmarks [picture px], z in the same unit, and the face flags' logits.
 
         Args:
             picture: RGB.
@@ -66,11 +66,11 @@ def cut(
     size: int,
     samples: int,
 ) -> Float32[Tensor, "b 3 k k"]:
-    """Crops in [0, 1], bilinear; pixels outside the picture are black.
+    """Cuts bilinear crops in [0, 1]; pixels outside the picture are black.
 
     Args:
-        picture: To cut from.
-        image_from_crop: Where to cut.
+        picture: The picture to crop.
+        image_from_crop: Placement of the crops.
         size: Side of a crop [px].
         samples: Samples along each side of a crop pixel.
     """
@@ -87,7 +87,8 @@ def cut(
         for right in (0, 1):
             x, y = corner[..., 0] + right, corner[..., 1] + down
             inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
-            # Clamped by comparison: a far ROI would overflow the integers, and reads black anyway.
+            # Clamped before conversion: a distant ROI would overflow the integers; it is black
+            # anyway.
             index = torch.where(inside, y, 0).int() * w + torch.where(inside, x, 0).int()
             along = share[..., 0] if right else 1 - share[..., 0]
             across = share[..., 1] if down else 1 - share[..., 1]
@@ -107,18 +108,18 @@ def export_onnx_picture(
     *,
     verify: bool = True,
 ) -> bytes:
-    """A network as an ONNX file that cuts its own crops.
+    """Exports a network as an ONNX file that cuts its own crops.
 
     Inputs: `picture` (h w 3) uint8 RGB of any size, `rois` (b 4): centre x and y, side [px], angle
     [radians, clockwise on the screen]. Outputs: `landmarks` (b n 3) [picture px], `face_flag` (b).
 
     Args:
         net: A network of the family.
-        precision: Of the network; the crop is cut in single precision.
-        samples: Samples along each side of a crop pixel; as many as the crop shrinks the picture
-            avoid aliasing.
+        precision: Precision of the network; crops are cut in single precision.
+        samples: Samples along each side of a crop pixel. To avoid aliasing, use at least the factor
+            by which crops shrink the picture.
         target: As for `export_onnx`.
-        verify: Compare the file with PyTorch; without it, the caller has to.
+        verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
         UserError: As for `export_onnx`; or `samples` is out of range.
@@ -155,14 +156,14 @@ def export_onnx_picture(
 
 @torch.inference_mode()
 def _verify(content: bytes, net: Network, precision: Precision, samples: int) -> None:
-    """Compares the file with PyTorch: each parity crop is an image, with a turned face in it.
+    """Compares the file with PyTorch, using parity crops as pictures with a rotated face.
 
     Raises:
-        UserError: The file computes something else.
+        UserError: The file's outputs differ from PyTorch's.
     """
     size = net.config.input_size
     images = (parity_crops(size).images * 255).round().astype(np.uint8)
-    # As large as a crop, so that a pixel of the image is one of the crop; partly outside.
+    # As large as a crop, so that picture and crop pixels have the same size; partly outside.
     square = np.array([[size * 0.52, size * 0.47, size, 0.3]], np.float32)
     plain = PictureNetwork(AsIs(copy.deepcopy(net).cpu().float().eval()), samples)
     file, rois = OnnxFile(content), torch.from_numpy(square)

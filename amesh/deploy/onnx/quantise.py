@@ -1,9 +1,9 @@
-"""int8 for TensorRT: explicit Q/DQ on a half-precision ONNX graph. Experimental: gate it on px.
+"""int8 for TensorRT: explicit Q/DQ on a half-precision ONNX graph. Experimental: check its error.
 
-Only convolutions that gain are quantised: those of 128 input channels (of a group) or more, in
-multiples of 32. Depthwise convolutions, heads and the path of the coordinates stay as they are.
-Everything is symmetric, scales are half precision: per tensor for what flows, per output channel
-for weights.
+Only convolutions that benefit are quantised: those with 128 or more input channels per group, in
+multiples of 32. Depthwise convolutions, heads and the path of the coordinates stay unchanged.
+Quantisation is symmetric with half-precision scales: per tensor for activations, per output
+channel for weights.
 Before that, channels between a depthwise convolution and the pointwise one behind it are brought to
 one range, which changes nothing but how well they quantise.
 """
@@ -33,7 +33,7 @@ from amesh.errors import UserError
 
 OPERATORS = frozenset(("QuantizeLinear", "DequantizeLinear"))
 _LEVELS = 127
-# Crops that go through the graph together in calibration.
+# Batch size of calibration [crops].
 _BATCH = 16
 # A smaller scale would round to zero in half precision.
 _SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
@@ -46,17 +46,17 @@ def export_int8(
     *,
     verify: bool = True,
 ) -> bytes:
-    """A network as an ONNX file with Q/DQ, for TensorRT; ONNX Runtime computes it, too.
+    """Exports an ONNX file with Q/DQ for TensorRT; ONNX Runtime can run it too.
 
     Args:
         net: As for `amesh.deploy.onnx.export.export_onnx`.
-        crops: RGB in [0, 1] to take the ranges from: faces as the network will see them.
+        crops: RGB crops in [0, 1] that set the ranges: faces as the network will see them.
         batch: Faces per run; any number by default.
-        verify: Compare the file with PyTorch; without it, the caller has to.
+        verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
-        UserError: There is no crop, or they are of another size; nothing can be quantised; or the
-            file computes something else.
+        UserError: There are no crops, or they have another size; nothing can be quantised; or the
+            file's outputs differ from PyTorch's by more than the tolerance.
     """
     half = onnx.load_from_string(export_onnx(net, "fp16", batch, target="gpu", verify=False))
     size = half.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
@@ -66,7 +66,7 @@ def export_int8(
         )
     step = batch or _BATCH
     starts = range(0, len(crops), step)
-    # A graph of fixed batch takes no less: the last batch is filled up with the first crops.
+    # A graph with a fixed batch needs full batches: the last one is filled up with the first crops.
     fill = np.arange(len(starts) * step if batch else len(crops)) % len(crops)
     quantised = quantise(half, [crops[fill[start : start + step]] for start in starts])
     content = finish(quantised, about(half) | {"precision": "int8"}, OPERATORS)
@@ -78,10 +78,11 @@ def export_int8(
 def equalise(
     model: onnx.ModelProto, crops: Iterable[Float32[np.ndarray, "_ s s 3"]]
 ) -> onnx.ModelProto:
-    """The same function, with channels of like range where a depthwise feeds a quantised one.
+    """Equalises channel ranges where a depthwise convolution feeds a quantised one.
 
-    Nothing stands between the two, so a factor per channel moves from one's weights to the other's:
-    each channel's activations and weights get the same range, sqrt(activations x weights).
+    Nothing comes between the two, so a factor per channel can move from one's weights to the
+    other's without changing the function. Each channel's activations and weights get the same
+    range, sqrt(activations x weights).
     """
     equal = onnx.ModelProto()
     equal.CopyFrom(model)
@@ -94,7 +95,7 @@ def equalise(
         source = made_by.get(target.activation)
         if source is None or source.op_type != "Conv":
             continue
-        # Whatever else reads the channels or the weights would see the factors, too.
+        # Other readers of the channels or weights would be affected by the factors too.
         moved = [target.activation, target.weight, *source.input[1:]]
         if any(readers[name] > 1 for name in moved) or not weights.keys() >= set(moved[1:]):
             continue
@@ -128,21 +129,21 @@ def _replace(weight: onnx.TensorProto, values: np.ndarray) -> None:
 
 
 def insert(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
-    """The graph with Q/DQ in front of the targets; the original stays as it was.
+    """Inserts Q/DQ before the targets; the original graph is not modified.
 
     Args:
         model: The half-precision graph.
         ranges: Magnitude of each quantised tensor; see `calibrate`.
 
     Raises:
-        UserError: A tensor was never seen in calibration, or was not finite there.
+        UserError: A tensor was not seen in calibration, or was not finite there.
     """
     quantised = onnx.ModelProto()
     quantised.CopyFrom(model)
     graph = quantised.graph
     weights = {weight.name: weight for weight in graph.initializer}
     chosen = {target.node: target for target in targets(model)}
-    # A zero point of its type says int8; without one, ONNX would take uint8.
+    # The type of the zero point selects int8; without one, ONNX would use uint8.
     graph.initializer.append(numpy_helper.from_array(np.zeros((), np.int8), "int8.zero"))
     nodes: list[onnx.NodeProto] = []
     done: set[str] = set()
@@ -177,7 +178,7 @@ def quantise(
     """Equalises, calibrates on crops and inserts Q/DQ.
 
     Raises:
-        UserError: There is no crop, or nothing to quantise.
+        UserError: There are no crops, or nothing can be quantised.
     """
     batches = list(crops)
     if not batches:
@@ -187,7 +188,7 @@ def quantise(
 
 
 def _around(graph: onnx.GraphProto, name: str, ranges: Ranges) -> list[onnx.NodeProto]:
-    """Q and DQ of a tensor that flows."""
+    """Makes Q and DQ for an activation."""
     top = ranges.get(name, float("nan"))
     if not np.isfinite(top):
         raise UserError(f"int8: no finite range for {name}; calibrate on this very graph")
@@ -203,11 +204,11 @@ def _around(graph: onnx.GraphProto, name: str, ranges: Ranges) -> list[onnx.Node
 
 
 def _weight(graph: onnx.GraphProto, weight: onnx.TensorProto) -> onnx.NodeProto:
-    """Replaces a weight by int8 numbers and their DQ, one scale per output channel."""
+    """Replaces a weight by int8 values and their DQ, with one scale per output channel."""
     values = numpy_helper.to_array(weight).astype(np.float32)
     axes = tuple(range(1, values.ndim))
     scale = np.maximum(np.abs(values).max(axes) / _LEVELS, _SMALLEST).astype(np.float16)
-    # Divided by the scale as it is stored, so that its own rounding costs nothing.
+    # Divided by the scale as stored, so that rounding the scale adds no error.
     steps = values / scale.astype(np.float32).reshape(-1, *(1 for _ in axes))
     numbers = np.clip(np.rint(steps), -_LEVELS, _LEVELS).astype(np.int8)
     zeros = np.zeros(len(scale), np.int8)

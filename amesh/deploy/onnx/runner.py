@@ -23,16 +23,16 @@ class OnnxFile(ExportedFile):
     def __init__(
         self, source: str | Path | bytes, threads: int = 1, device: Device = "cpu"
     ) -> None:
-        """Loads a file; a sidecar beside it has to match.
+        """Loads a file; if it has a sidecar, the two must match.
 
         Args:
             source: Path or content.
-            threads: Threads of one run; 0 takes as many as the machine has.
-            device: Where it runs.
+            threads: Threads per run; 0 uses as many as the machine has.
+            device: Device to run on.
 
         Raises:
             UserError: The file is missing or damaged or does not match its sidecar, or ONNX Runtime
-                has no such device here.
+                does not support the device here.
         """
         import onnxruntime
 
@@ -44,7 +44,7 @@ class OnnxFile(ExportedFile):
         if provider not in there:
             raise UserError(
                 f"ONNX Runtime has no {provider} here (it has: {', '.join(there)}); "
-                "`pip install onnxruntime-gpu` in place of onnxruntime brings CUDA"
+                "for CUDA, install onnxruntime-gpu in place of onnxruntime"
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -62,7 +62,7 @@ class OnnxFile(ExportedFile):
         self.about = json.loads(properties.get(METADATA, "{}"))
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs it once."""
+        """Runs the file once."""
         return dict(zip(self.outputs, self.session.run(None, arrays), strict=True))
 
 
@@ -82,10 +82,10 @@ class OnnxRunner(FileRunner):
 
         Args:
             source: Path or content of the file.
-            name: What to call the network; by default, what the file says.
-            topology: Its landmark scheme; by default, what the file says.
-            threads: Threads of one run; 0 takes as many as the machine has.
-            device: Where it runs.
+            name: Name of the network; by default the one in the file.
+            topology: Landmark scheme; by default the one in the file.
+            threads: Threads per run; 0 uses as many as the machine has.
+            device: Device to run on.
 
         Raises:
             UserError: As for `OnnxFile` and `amesh.deploy.exported_file.FileRunner`.

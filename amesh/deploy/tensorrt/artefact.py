@@ -1,4 +1,4 @@
-"""A network as a TensorRT engine, by way of an ONNX file of the same precision."""
+"""Exports a network as a TensorRT engine, via an ONNX file of the same precision."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from amesh.deploy.tensorrt.plan import BuildOptions
 
 
 def tensorrt_artefact(request: Request) -> Artefact:
-    """An engine for the GPU in this machine.
+    """Builds an engine for the GPU in this machine.
 
     Raises:
         UserError: See `amesh.deploy.onnx.export.export_onnx`,

@@ -1,7 +1,7 @@
-"""TensorRT engines: build from ONNX, open, inspect. Nothing reaches the disk before it is checked.
+"""Builds TensorRT engines from ONNX, opens and inspects them. Files are checked before writing.
 
-An engine belongs to a version of TensorRT and to a GPU. Its sidecar, `ENGINE.json`, says which,
-and what goes in and comes out; opening compares it with what is there.
+An engine is tied to a TensorRT version and a GPU. Its sidecar, `ENGINE.json`, records both, along
+with inputs and outputs; opening an engine compares them with the installed version and GPU.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,12 +41,12 @@ Verify = Callable[[Run], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Origin:
-    """What an engine is an engine of.
+    """The network in an engine.
 
     Attributes:
-        name: What the network is called.
+        name: Name of the network.
         topology: Name of its landmark scheme.
-        outputs: What it gives; a part of a cascade has others than landmarks.
+        outputs: Names of its outputs; those of a part of a cascade are not landmarks.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Origin:
 
     @classmethod
     def of(cls, model: onnx.ModelProto, path: Path) -> "Origin":
-        """What the facts in an ONNX file say; the file's name where it carries none."""
+        """Reads the facts in an ONNX file; without any, the file's name is used."""
         facts = onnx_file.about(model)
         outputs = tuple(value.name for value in model.graph.output)
         return cls(
@@ -66,12 +66,12 @@ class Origin:
 
 
 def against_onnx(model: bytes, origin: Origin, precision: Precision) -> Verify:
-    """Compares an engine with ONNX Runtime on the crops that come with the package.
+    """Makes a function that compares an engine with ONNX Runtime on the package's crops.
 
     Args:
-        model: The ONNX file that it was built from.
-        origin: What the network is.
-        precision: Whose tolerance holds.
+        model: The ONNX file that the engine was built from.
+        origin: The network.
+        precision: Precision that sets the tolerance.
     """
 
     def verify(run: Run) -> dict[str, Any]:
@@ -89,24 +89,24 @@ def against_onnx(model: bytes, origin: Origin, precision: Precision) -> Verify:
 def engine_artefact(
     content: bytes, model: Path, engine: Path, origin: Origin, options: BuildOptions
 ) -> Artefact:
-    """Builds an engine and checks that its precision is the one asked for.
+    """Builds an engine and checks that it has the requested precision.
 
     Args:
-        content: The ONNX file, in the precision that the engine shall have.
-        model: What the ONNX file is called.
-        engine: What the engine will be called.
-        origin: What the network is.
+        content: The ONNX file, in the precision of the engine.
+        model: Path of the ONNX file.
+        engine: Path of the engine.
+        origin: The network.
         options: How to build.
 
     Raises:
         UserError: The graph is not ready, TensorRT or a GPU is missing, the build fails, or the
-            engine is not what was asked for.
+            engine is not as requested.
     """
     graph = readiness.require(onnx.load_from_string(content), model, origin.outputs)
     if graph.precision != options.precision:
         raise UserError(
             f"{model}: asked for {options.precision}, but the graph is {graph.precision}; TensorRT "
-            f"builds what the graph says: `amesh export onnx --precision {options.precision}` first"
+            f"follows the graph: run `amesh export onnx --precision {options.precision}` first"
         )
     outputs = {name: graph.shapes[name] for name in origin.outputs}
     check_points(model, outputs, origin.topology)
@@ -149,25 +149,25 @@ def build(
     """Builds an engine from an ONNX file, checks its numbers, and writes it with its sidecar.
 
     Args:
-        model: The ONNX file, in the precision that the engine shall have.
+        model: The ONNX file, in the precision of the engine.
         engine: The file to write, `.engine` or `.plan`.
-        origin: What the network is; by default, what the ONNX file says of itself.
+        origin: The network; by default as stated in the ONNX file.
         options: How to build.
-        verify: Compares the running engine with a reference; returns the figures for the sidecar,
+        verify: Compares the running engine with a reference. Returns the figures for the sidecar,
             and raises UserError if they are out of tolerance. By default `against_onnx`.
 
     Returns:
         The sidecar.
 
     Raises:
-        UserError: As for `engine_artefact`, or the ONNX file is missing or damaged. No file is left
-            then; an earlier one stays.
+        UserError: As for `engine_artefact`, or the ONNX file is missing or damaged. In that case
+            nothing is written, and an earlier file stays.
     """
     options = options or BuildOptions()
     parsed = readiness.read(model)
     content = model.read_bytes()
     described = sidecar.sidecar_file(model).is_file()
-    source = sidecar.read(model) if described else None  # damaged or replaced files are refused
+    source = sidecar.read(model) if described else None  # rejects damaged or replaced files
     origin = origin or Origin.of(parsed, model)
     made = engine_artefact(content, model, engine, origin, options)
     figures = (verify or against_onnx(content, origin, options.precision))(made.run)
@@ -191,15 +191,16 @@ def build(
 def open_engine(
     engine: Path, model: Path | None = None, cuda_graphs: bool = True
 ) -> TensorRTRunner:
-    """Opens an engine for running, once everything about it fits.
+    """Opens an engine for running, after checking it, its sidecar and the machine.
 
     Args:
-        engine: The engine, with its sidecar beside it.
-        model: The ONNX file it was built from; only a stripped engine needs it.
+        engine: The engine, next to its sidecar.
+        model: The ONNX file it was built from; needed only for a stripped engine.
         cuda_graphs: Replay a captured launch instead of launching each kernel.
 
     Raises:
-        UserError: It is missing or damaged, belongs to another GPU or TensorRT, or lacks weights.
+        UserError: The engine is missing or damaged, was built for another GPU or TensorRT, or lacks
+            its weights.
     """
     description = read_sidecar(engine)
     content = engine.read_bytes()
@@ -213,7 +214,7 @@ def open_engine(
 
 
 def inspect(engine: Path) -> dict[str, Any]:
-    """The sidecar, and what the engine itself says: layers, types, memory.
+    """Returns the sidecar and the engine's own report: layers, types and memory.
 
     Raises:
         UserError: The engine cannot be opened; see `open_engine`.

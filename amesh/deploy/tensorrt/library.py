@@ -1,4 +1,4 @@
-"""What surrounds an engine: library, GPU, log, loading, and what the inspector says was built."""
+"""TensorRT itself: version, GPU, log, loading engines, and the inspector's report."""
 
 import json
 import re
@@ -15,16 +15,16 @@ from amesh.errors import UserError
 if TYPE_CHECKING:
     import tensorrt as trt
 
-# Strongly typed networks are one code path from here on.
+# From this version on, strongly typed networks need only one code path.
 _OLDEST = (10, 12)
 _INSTALL = 'pip install "amesh[tensorrt]"'
 
 
 class Gpu(NamedTuple):
-    """What an engine is tied to.
+    """A GPU that an engine is tied to.
 
     Attributes:
-        name: As the driver calls it.
+        name: Its name in the driver.
         capability: Compute capability, `9.0`.
     """
 
@@ -36,9 +36,9 @@ class Batches(NamedTuple):
     """One optimisation profile.
 
     Attributes:
-        smallest: Fewest crops at once.
-        typical: What it is tuned for.
-        largest: Most crops at once.
+        smallest: Smallest batch [crops].
+        typical: Batch that it is tuned for [crops].
+        largest: Largest batch [crops].
     """
 
     smallest: int
@@ -50,7 +50,7 @@ def version() -> str:
     """Version of the installed TensorRT.
 
     Raises:
-        UserError: It is not installed, cannot be loaded, or is too old.
+        UserError: TensorRT is not installed, cannot be loaded, or is too old.
     """
     try:
         import tensorrt as trt
@@ -61,7 +61,7 @@ def version() -> str:
     found = str(trt.__version__)
     if release(found) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
-        raise UserError(f"TensorRT {found} is too old, {oldest} is the oldest; {_INSTALL}")
+        raise UserError(f"TensorRT {found} is too old, need {oldest} or newer; {_INSTALL}")
     return found
 
 
@@ -86,10 +86,10 @@ def gpu() -> Gpu:
 
 
 def check_machine() -> None:
-    """Makes sure that engines can be built and run here.
+    """Checks that engines can be built and run on this machine.
 
     Raises:
-        UserError: TensorRT is too old or cannot be loaded, or there is no GPU that it can use.
+        UserError: TensorRT is too old or cannot be loaded, or there is no usable GPU.
     """
     version()
     gpu()
@@ -99,13 +99,13 @@ class Log:
     """Collects TensorRT's warnings and errors instead of printing them.
 
     Attributes:
-        sink: What TensorRT takes as its logger.
-        errors: What went wrong, in order.
-        warnings: What it found odd.
+        sink: The logger object for TensorRT.
+        errors: Errors, in order.
+        warnings: Warnings, in order.
     """
 
     def __init__(self) -> None:
-        """Makes the logger, a class of TensorRT's own kind."""
+        """Creates the logger, a subclass of TensorRT's own."""
         import tensorrt as trt
 
         errors: list[str] = []
@@ -126,15 +126,15 @@ class Log:
 
 
 def deserialise(plan: bytes, log: Log, host_code: bool = False) -> "trt.ICudaEngine":
-    """The engine in a plan.
+    """Loads the engine in a plan.
 
     Args:
-        plan: What the builder wrote.
+        plan: Output of the builder.
         log: Collects the reasons of a failure.
-        host_code: Whether the plan may bring its own runtime: version-compatible ones do.
+        host_code: Allow the plan to include its own runtime, as version-compatible ones do.
 
     Raises:
-        UserError: TensorRT cannot take it.
+        UserError: TensorRT cannot load it.
     """
     import tensorrt as trt
 
@@ -147,10 +147,10 @@ def deserialise(plan: bytes, log: Log, host_code: bool = False) -> "trt.ICudaEng
 
 
 def refit(engine: "trt.ICudaEngine", model: bytes, log: Log) -> None:
-    """Puts the weights of the ONNX file it was built from back into a stripped engine.
+    """Restores a stripped engine's weights from the ONNX file it was built from.
 
     Raises:
-        UserError: They do not fit.
+        UserError: The weights do not fit.
     """
     import tensorrt as trt
 
@@ -173,7 +173,7 @@ def profiles(engine: "trt.ICudaEngine") -> tuple[Batches, ...]:
 
 
 def layers(engine: "trt.ICudaEngine") -> dict[str, Any]:
-    """The inspector's report, with types: those are known only once the shapes are."""
+    """The inspector's report, including types, which are known only once the shapes are."""
     import tensorrt as trt
 
     context = engine.create_execution_context()
@@ -188,10 +188,10 @@ def layers(engine: "trt.ICudaEngine") -> dict[str, Any]:
 
 
 def census(report: Mapping[str, Any]) -> Counter[str]:
-    """Numbers that flow out of the layers, and weights, counted by type: fp32, fp16, int8, other.
+    """Counts the layers' output values and weights by type: fp32, fp16, int8, other.
 
     Args:
-        report: The inspector's, of either major version.
+        report: The inspector's report, of either major version.
     """
     counts: Counter[str] = Counter()
     for layer in report.get("Layers", ()):
@@ -209,7 +209,7 @@ def census(report: Mapping[str, Any]) -> Counter[str]:
 
 
 def _type(tensor: Mapping[str, Any]) -> str:
-    """One word for a type, from `Format/Datatype` (10) or `Format` and `Datatype` (11)."""
+    """Short name of a type, from `Format/Datatype` (10) or `Format` and `Datatype` (11)."""
     keys = ("Datatype", "DataType", "Format/Datatype", "Format")
     text = next((str(tensor[key]) for key in keys if tensor.get(key)), "").lower()
     if re.search(r"bf16|bfloat16|fp8|float8|fp4|int4|int32|int64|bool", text):
@@ -222,14 +222,14 @@ def _type(tensor: Mapping[str, Any]) -> str:
 
 
 def assert_precision(counts: Mapping[str, int], wanted: Precision) -> None:
-    """Refuses an engine that was built in another precision than asked for.
+    """Rejects an engine that was built in another precision than requested.
 
     Args:
         counts: See `census`.
-        wanted: The precision asked for.
+        wanted: The requested precision.
 
     Raises:
-        UserError: It was, or the inspector does not tell.
+        UserError: The precision differs, or the inspector does not report it.
     """
     single, half, quarter = (counts.get(name, 0) for name in ("fp32", "fp16", "int8"))
     if not single + half + quarter:

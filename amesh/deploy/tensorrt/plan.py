@@ -1,4 +1,4 @@
-"""From an ONNX graph to a TensorRT plan: strongly typed, no precision flag, 10.12+ and 11 alike."""
+"""Builds TensorRT plans from ONNX graphs: strongly typed, no precision flag, for 10.12+ and 11."""
 
 import re
 import shlex
@@ -26,17 +26,17 @@ class BuildOptions:
     """How an engine is built.
 
     Attributes:
-        precision: What the ONNX file is in; checked against the file and against the engine.
-        batches: The dynamic profile; ignored where the graph's batch is fixed.
+        precision: Precision of the ONNX file; checked against the file and the engine.
+        batches: The dynamic profile; ignored if the graph's batch is fixed.
         hardware: `this` GPU only, every GPU of its compute `capability`, or `ampere` and newer.
         version_compatible: Also runs in later minor versions of TensorRT.
-        strip_weights: Leaves weights out of the engine; it is refitted from its ONNX file.
+        strip_weights: Leaves weights out of the engine; they are restored from its ONNX file.
         optimisation_level: 0 builds fastest, 5 searches longest.
-        workspace: Most scratch memory of a layer [MiB].
-        timing_cache: Folder of timing caches, one per TensorRT version and GPU; none without.
+        workspace: Maximum scratch memory of a layer [MiB].
+        timing_cache: Folder of timing caches, one per TensorRT version and GPU; None for no cache.
 
     Raises:
-        UserError: The batches are not in order, or the level does not exist.
+        UserError: The batches are not in ascending order, or the level does not exist.
     """
 
     precision: Precision = "fp16"
@@ -49,7 +49,7 @@ class BuildOptions:
     timing_cache: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what TensorRT would refuse later and less clearly."""
+        """Rejects what TensorRT would reject later and less clearly."""
         smallest, typical, largest = self.batches
         if not 1 <= smallest <= typical <= largest:
             raise UserError(
@@ -61,7 +61,7 @@ class BuildOptions:
 
 
 def wanted_profiles(graph: Readiness, options: BuildOptions) -> tuple[Batches, ...]:
-    """The dynamic profile, then one for batch 1 alone; just the one that a fixed batch allows."""
+    """The dynamic profile and one for batch 1; for a fixed batch, only that batch's profile."""
     if graph.batch is not None:
         return (Batches(graph.batch, graph.batch, graph.batch),)
     alone = Batches(1, 1, 1)
@@ -69,7 +69,7 @@ def wanted_profiles(graph: Readiness, options: BuildOptions) -> tuple[Batches, .
 
 
 def build_plan(model: bytes, graph: Readiness, options: BuildOptions) -> bytes:
-    """Builds the plan; minutes at high levels without a timing cache.
+    """Builds the plan; takes minutes at high levels without a timing cache.
 
     Args:
         model: The ONNX file.
@@ -77,8 +77,8 @@ def build_plan(model: bytes, graph: Readiness, options: BuildOptions) -> bytes:
         options: How to build.
 
     Raises:
-        UserError: No TensorRT, no GPU, a graph that cannot be parsed (every reason is listed), or
-            no kernel that fits.
+        UserError: TensorRT or a GPU is missing, the graph cannot be parsed (the message lists all
+            reasons), or no kernel fits.
     """
     found = version()
     device = gpu()
@@ -111,7 +111,7 @@ def parse(network: "trt.INetworkDefinition", model: bytes, log: Log) -> None:
     """Fills the network from an ONNX file.
 
     Raises:
-        UserError: It cannot be; the message holds every error of the parser, nodes named.
+        UserError: The file cannot be parsed; the message lists every error with its node.
     """
     import tensorrt as trt
 
@@ -126,15 +126,15 @@ def parse(network: "trt.INetworkDefinition", model: bytes, log: Log) -> None:
 
 
 def configure(builder: "trt.Builder", options: BuildOptions) -> "trt.IBuilderConfig":
-    """Everything but the profiles. There is no precision here: the graph holds it."""
+    """Sets everything but the profiles. There is no precision here: it is in the graph."""
     import tensorrt as trt
 
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace * _MIB)
     config.builder_optimization_level = options.optimisation_level
-    # Types in the engine, for the check of its precision.
+    # Keeps types in the engine, to check its precision.
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    # On by default; its 10-bit mantissas would put single-precision coordinates 0.1 px off.
+    # On by default; its 10-bit mantissas would shift single-precision coordinates by 0.1 px.
     config.clear_flag(trt.BuilderFlag.TF32)
     if options.hardware == "capability":
         config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY
@@ -144,13 +144,14 @@ def configure(builder: "trt.Builder", options: BuildOptions) -> "trt.IBuilderCon
         config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
     if options.strip_weights:
         config.set_flag(trt.BuilderFlag.STRIP_PLAN)
-        # Identical weights come back, so nothing may depend on others: REFIT of 11.3 drops a bias.
+        # The same weights are restored, so the engine need not allow others: REFIT in 11.3 drops a
+        # bias.
         config.set_flag(trt.BuilderFlag.REFIT_IDENTICAL)
     return config
 
 
 def cache_file(folder: Path | None, found: str, device: Gpu) -> Path | None:
-    """Where the timings of this version on this GPU are kept."""
+    """Path of the timing cache for this version and GPU."""
     if folder is None:
         return None
     name = re.sub(r"[^a-z0-9.]+", "-", f"{device.name}-sm{device.capability}".lower())
@@ -158,7 +159,7 @@ def cache_file(folder: Path | None, found: str, device: Gpu) -> Path | None:
 
 
 def attach_cache(config: "trt.IBuilderConfig", store: Path | None) -> "trt.ITimingCache | None":
-    """Takes earlier timings along; damaged or foreign ones are started afresh."""
+    """Attaches earlier timings; replaces damaged or incompatible ones by an empty cache."""
     if store is None:
         return None
     content = store.read_bytes() if store.is_file() else b""
@@ -172,9 +173,9 @@ def attach_cache(config: "trt.IBuilderConfig", store: Path | None) -> "trt.ITimi
 
 
 def trtexec(model: Path, engine: Path, graph: Readiness, options: BuildOptions) -> str:
-    """The line that builds the same engine where NVIDIA's tool is installed; no precision flag.
+    """The command that builds the same engine with NVIDIA's `trtexec`; no precision flag.
 
-    The pip packages do not carry it. `--stronglyTyped` is what 10 needs and 11 ignores.
+    The pip packages do not include the tool. Version 10 needs `--stronglyTyped`; 11 ignores it.
     """
     inner = "x".join(str(n) for n in graph.shapes[INPUT][1:])
     words = ["trtexec", f"--onnx={model}", f"--saveEngine={engine}", "--stronglyTyped", "--noTF32"]

@@ -1,7 +1,7 @@
-"""Whether an ONNX graph can become a TensorRT engine, told from the graph alone: no GPU needed.
+"""Checks from the graph alone, without a GPU, whether ONNX can be built into a TensorRT engine.
 
-TensorRT types a network by its ONNX file only, so what is wrong here would be wrong in the engine,
-and some of it silently: a GridSample of opset 20 is parsed as nearest instead of linear.
+TensorRT takes all types from the ONNX file, so problems here would be problems of the engine, some
+of them silent: a GridSample of opset 20 is parsed as nearest instead of linear.
 """
 
 from collections import Counter
@@ -18,10 +18,10 @@ from amesh.deploy.formats import Precision
 from amesh.deploy.signature import INPUT, OUTPUTS
 from amesh.errors import UserError
 
-# The only opset with half-precision scales for Q/DQ and without the GridSample that is misread.
+# The only opset with half-precision Q/DQ scales and without the GridSample that is misread.
 OPSET = 19
 
-# What our networks are made of; each is parsed by TensorRT 10.12 and 11 without a plugin.
+# The operators of our networks; TensorRT 10.12 and 11 parse all of them without a plugin.
 OPERATORS = frozenset(
     (
         *("Add", "And", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv"),
@@ -35,21 +35,21 @@ OPERATORS = frozenset(
     )
 )
 
-# Operators whose operands TensorRT wants in one type; ONNX itself lets Pow mix them.
+# Operators whose operands must share a type in TensorRT; ONNX itself lets Pow mix them.
 _UNIFORM = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Conv", "MatMul"))
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """What a graph is made of, and what stands in its way.
+    """The contents of a graph, and the obstacles to building it.
 
     Attributes:
         opset: Version of the default operator set.
         operators: Number of nodes by operator.
-        dtypes: Number of tensors by type: inputs, weights and everything computed.
-        precision: What its convolutions compute in; int8 where any is quantised.
+        dtypes: Number of tensors by type: inputs, weights and computed tensors.
+        precision: Precision of its convolutions; int8 if any is quantised.
         shapes: Shapes of inputs and outputs; a name stands for a dynamic axis.
-        problems: One line per obstacle, nodes named; empty: ready.
+        problems: One line per obstacle, with its nodes; empty if the graph is ready.
     """
 
     opset: int
@@ -61,16 +61,16 @@ class Readiness:
 
     @property
     def batch(self) -> int | None:
-        """Fixed batch of the graph, or None where it is dynamic."""
+        """Fixed batch of the graph, or None if it is dynamic."""
         first = self.shapes[INPUT][0]
         return first if isinstance(first, int) else None
 
 
 def read(path: Path) -> onnx.ModelProto:
-    """An ONNX file, weights that lie outside it left where they are.
+    """Reads an ONNX file without loading external weights.
 
     Raises:
-        UserError: There is no such file, or it is not ONNX.
+        UserError: There is no such file, or it is not an ONNX file.
     """
     try:
         model = onnx.load(path, load_external_data=False)
@@ -84,15 +84,15 @@ def read(path: Path) -> onnx.ModelProto:
 
 
 def require(model: onnx.ModelProto, where: Path, outputs: tuple[str, ...] = OUTPUTS) -> Readiness:
-    """The census of a graph that is ready.
+    """Returns the census of a graph, which must be ready.
 
     Args:
         model: The graph.
         where: Its file, for the message.
-        outputs: What it has to give; a part of a cascade has others.
+        outputs: Outputs that it must have; those of a part of a cascade differ.
 
     Raises:
-        UserError: It is not; the message holds every problem.
+        UserError: The graph is not ready; the message lists every problem.
     """
     found = check(model, outputs)
     if found.problems:
@@ -136,7 +136,7 @@ def tensor_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def precision(model: onnx.ModelProto, types: dict[str, int]) -> Precision:
-    """What most convolutions of a graph compute in; int8 where any input is quantised."""
+    """Precision of most convolutions of a graph; int8 if any input is quantised."""
     made_by = {output: node.op_type for node in model.graph.node for output in node.output}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     if any(made_by.get(node.input[1]) == "DequantizeLinear" for node in convolutions):

@@ -23,19 +23,19 @@ from amesh.topology import load
 if TYPE_CHECKING:
     import tensorrt as trt
 
-# Batches that keep their context, buffers and graph; the one used longest ago makes room.
+# Number of batch sizes whose context, buffers and graph are kept; the least recently used goes.
 _KEPT = 8
 
 
 @dataclass
 class Prepared:
-    """Everything that one batch size needs, at addresses that stay.
+    """Everything that one batch size needs, at fixed addresses.
 
     Attributes:
-        context: Its own, because a captured graph is tied to its context's shapes.
+        context: Separate for each batch size, because a captured graph is tied to its shapes.
         image: Input on the GPU.
         outputs: Outputs on the GPU by name.
-        graph: The captured launch, where graphs are on.
+        graph: The captured launch, if graphs are enabled.
     """
 
     context: "trt.IExecutionContext"
@@ -45,10 +45,10 @@ class Prepared:
 
 
 def choose_profile(batch: int, ranges: Sequence[Batches]) -> int:
-    """The profile for a batch: the narrowest that holds it, so that batch 1 gets its own.
+    """Chooses the narrowest profile that contains a batch, so that batch 1 gets its own.
 
     Raises:
-        UserError: None does.
+        UserError: No profile contains the batch.
     """
     fitting = [
         (r.largest - r.smallest, i)
@@ -68,10 +68,10 @@ def choose_profile(batch: int, ranges: Sequence[Batches]) -> int:
 
 
 class TensorRTRunner:
-    """An engine behind the contract of `amesh.runner.Runner`, on the current GPU.
+    """An engine as an `amesh.runner.Runner`, on the current GPU.
 
-    Calls from several threads take turns: a batch size has one set of buffers, and there is one
-    stream. An engine belongs to the process that opened it; others open their own.
+    Calls from several threads take turns: there is one stream, and one set of buffers per batch
+    size. An engine belongs to the process that opened it; other processes must open their own.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class TensorRTRunner:
         cuda_graphs: bool = True,
         device: torch.device | None = None,
     ) -> None:
-        """Takes over an engine; `amesh.deploy.tensorrt.export.open_engine` loads one from disk.
+        """Wraps an engine; `amesh.deploy.tensorrt.export.open_engine` loads one from disk.
 
         Args:
-            engine: Deserialised, weights in it.
-            name: What the network is called.
+            engine: The deserialised engine, with its weights.
+            name: Name of the network.
             topology: Name of its landmark scheme.
             cuda_graphs: Replay a captured launch instead of launching each kernel.
-            device: Where the buffers lie; the current GPU.
+            device: Device of the buffers; the current GPU.
         """
         self.engine = engine
         self.name = name
@@ -110,20 +110,20 @@ class TensorRTRunner:
         )
 
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Landmarks of RGB crops in [0, 1].
+        """Predicts the landmarks of RGB crops in [0, 1].
 
         Raises:
-            UserError: The batch is outside the profiles, or TensorRT gives up.
+            UserError: The batch is outside the profiles, or TensorRT fails.
         """
         found = self.run(crops)
         return RunnerOutput(*(found[name] for name in OUTPUTS))
 
     @torch.inference_mode()
     def run(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
-        """All outputs by name; those of a part of a cascade are no landmarks.
+        """Computes all outputs by name; those of a part of a cascade are not landmarks.
 
         Raises:
-            UserError: The batch is outside the profiles, TensorRT gives up, or as for
+            UserError: The batch is outside the profiles, TensorRT fails, or as for
                 `amesh.runner.check_crops`.
         """
         check_crops(crops, self.input_size, self.name)
@@ -132,26 +132,26 @@ class TensorRTRunner:
             pixels = torch.from_numpy(crops).to(self.device)
             prepared.image.copy_(pixels.permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
             self.launch(prepared)
-            # The copy waits for this stream, and the buffers are free for the next batch.
+            # The copy waits for this stream, after which the buffers are free for the next batch.
             return {
                 name: tensor.to("cpu", copy=True).numpy()
                 for name, tensor in prepared.outputs.items()
             }
 
     def run_any(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
-        """All outputs of any number of crops, in runs of a batch that the engine takes.
+        """Computes all outputs of any number of crops, in batches that the engine supports.
 
         Raises:
-            UserError: TensorRT gives up.
+            UserError: TensorRT fails.
         """
         smallest = min(one.smallest for one in self.profiles)
         return in_batches(self.run, crops, smallest, self.profiles[0].largest, outputs={})
 
     def prepare(self, batch: int) -> Prepared:
-        """Context, buffers and graph for a batch; made once, then kept.
+        """Prepares context, buffers and graph for a batch size once, and keeps them.
 
         Raises:
-            UserError: The batch is outside the profiles, or TensorRT gives up.
+            UserError: The batch is outside the profiles, or TensorRT fails.
         """
         if batch in self._prepared:
             self._prepared.move_to_end(batch)
@@ -185,16 +185,16 @@ class TensorRTRunner:
         self.launch(prepared)  # the first run allocates, which a capture must not
         self.stream.synchronize()
         graph = torch.cuda.CUDAGraph()
-        # Other threads of the program go on using the GPU, which would spoil a global capture.
+        # Other threads may keep using the GPU, which would break a global capture.
         with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
             self.launch(prepared)
         return graph
 
     def launch(self, prepared: Prepared) -> None:
-        """Runs what lies in the buffers, on the runner's stream, without waiting.
+        """Runs the engine on the buffers, in the runner's stream, without waiting.
 
         Raises:
-            UserError: TensorRT gives up.
+            UserError: TensorRT fails.
         """
         if prepared.graph is not None:
             prepared.graph.replay()
@@ -204,14 +204,14 @@ class TensorRTRunner:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a batch takes.
+    """Duration of a batch.
 
     Attributes:
-        batch: Crops at once.
-        median: The engine alone, by CUDA events [ms].
+        batch: Batch size [crops].
+        median: Median of the engine alone, by CUDA events [ms].
         low: 10th percentile [ms].
         high: 90th percentile [ms].
-        with_copies: Median with crops from and landmarks to the host, by the clock [ms].
+        with_copies: Median including copies from and to the host, by the clock [ms].
         crops_per_second: From the median of the engine alone.
     """
 
@@ -226,13 +226,13 @@ class Timing:
 def benchmark(
     runner: TensorRTRunner, batches: Sequence[int], repeats: int = 200, warm_up: int = 50
 ) -> list[Timing]:
-    """Times an engine for several batches.
+    """Times an engine for several batch sizes.
 
     Args:
         runner: The engine.
-        batches: Crops at once; each within the profiles.
-        repeats: Timed runs per batch.
-        warm_up: Runs before them: clocks rise, caches fill.
+        batches: Batch sizes [crops]; each must be within the profiles.
+        repeats: Timed runs per batch size.
+        warm_up: Untimed runs before them, for clocks and caches.
     """
     timings = []
     rng = np.random.default_rng(0)
@@ -260,7 +260,7 @@ def benchmark(
 
 
 def summarise(batch: int, alone: Sequence[float], whole: Sequence[float]) -> Timing:
-    """Median and spread of runs [ms]."""
+    """Computes median and spread of the runs [ms]."""
     median = statistics.median(alone)
     tenths = statistics.quantiles(alone, n=10, method="inclusive")
     return Timing(

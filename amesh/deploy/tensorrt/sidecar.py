@@ -1,4 +1,4 @@
-"""The sidecar of an engine, and whether engine, machine and sidecar belong together."""
+"""The sidecar of an engine, and checks that engine, machine and sidecar match."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +12,16 @@ from amesh.errors import UserError
 
 
 def read_sidecar(engine: Path) -> dict[str, Any]:
-    """An engine's description.
+    """Reads an engine's sidecar.
 
     Raises:
-        UserError: The engine or its sidecar is missing, or the sidecar is not one of ours.
+        UserError: The engine or its sidecar is missing, or amesh did not write the sidecar.
     """
     if not engine.is_file():
         raise UserError(f"no engine {engine}; `amesh export tensorrt` builds one")
     found = sidecar_file.read_unchecked(engine)
     if found.kind != "tensorrt":
-        raise UserError(f"{engine}: its sidecar is that of a file for {found.kind}")
+        raise UserError(f"{engine}: its sidecar belongs to a file for {found.kind}")
     return found.to_dict()
 
 
@@ -37,16 +37,16 @@ def check(sidecar: Mapping[str, Any], content: bytes, engine: Path) -> None:
 
 
 def check_place(sidecar: Mapping[str, Any], engine: Path, here: str, device: Gpu) -> None:
-    """Compares where an engine was built for with where it is.
+    """Compares the version and GPU that an engine was built for with those present.
 
     Args:
-        sidecar: The engine's.
-        engine: Its file, for the message.
-        here: The version of TensorRT that is installed.
-        device: The GPU that is present.
+        sidecar: The engine's sidecar.
+        engine: The engine, for the message.
+        here: The installed version of TensorRT.
+        device: The GPU in this machine.
 
     Raises:
-        UserError: Version or GPU do not fit.
+        UserError: The version or the GPU does not match.
     """
     built = sidecar["tensorrt"]
     later = release(here)[0] == release(built)[0] and release(here) >= release(built)
@@ -66,20 +66,20 @@ def check_place(sidecar: Mapping[str, Any], engine: Path, here: str, device: Gpu
 
 
 def weights_for(sidecar: Mapping[str, Any], engine: Path, model: Path | None) -> bytes:
-    """The ONNX file that a stripped engine takes its weights from.
+    """Reads the ONNX file that provides a stripped engine's weights.
 
     Args:
-        sidecar: The engine's.
-        engine: Its file.
-        model: The ONNX file; by default the one of the old name beside the engine.
+        sidecar: The engine's sidecar.
+        engine: The engine.
+        model: The ONNX file; by default the one with the original name next to the engine.
 
     Raises:
-        UserError: It is missing, or another one.
+        UserError: The file is missing, or is another one.
     """
     wanted = sidecar["onnx"]
     path = model or engine.with_name(wanted["file"])
     if not path.is_file():
-        raise UserError(f"{engine}: stripped of weights; needs {wanted['file']}, found none")
+        raise UserError(f"{engine}: stripped of weights; needs {wanted['file']}, not found")
     content = path.read_bytes()
     if sha256(content) != wanted["sha256"]:
         raise UserError(f"{engine}: stripped of weights; {path} is not the file it was built from")

@@ -1,4 +1,4 @@
-"""A model repository for NVIDIA's Triton server, made from engines and their sidecars."""
+"""Builds model repositories for NVIDIA's Triton server from engines and their sidecars."""
 
 import json
 import re
@@ -20,12 +20,12 @@ def write_model(
     instances: int = 1,
     queue_delay: int = 500,
 ) -> Path:
-    """Puts an engine into a repository: `NAME/config.pbtxt` and `NAME/1/model.plan`.
+    """Adds an engine to a repository: `NAME/config.pbtxt` and `NAME/1/model.plan`.
 
     Args:
-        engine: The engine, its sidecar beside it.
-        repository: The folder that Triton is started on.
-        name: What clients ask for; the engine's file name without its suffix.
+        engine: The engine, next to its sidecar.
+        repository: Triton's model repository.
+        name: Name for clients; by default the engine's file name without its suffix.
         instances: Execution instances per GPU.
         queue_delay: How long a request may wait for others to share its batch [us].
 
@@ -34,7 +34,7 @@ def write_model(
 
     Raises:
         UserError: The engine is missing or damaged, is stripped of weights (Triton does not
-            refit), or the name cannot be one.
+            refit), or the name is invalid.
     """
     sidecar = read_sidecar(engine)
     content = engine.read_bytes()
@@ -54,11 +54,11 @@ def write_model(
 
 
 def config(sidecar: Mapping[str, Any], name: str, instances: int, queue_delay: int) -> str:
-    """The text of `config.pbtxt`.
+    """Writes the text of `config.pbtxt`.
 
     Args:
-        sidecar: The engine's.
-        name: The model's.
+        sidecar: The engine's sidecar.
+        name: Name of the model.
         instances: Execution instances per GPU.
         queue_delay: Longest wait for a fuller batch [us].
     """
@@ -108,7 +108,7 @@ def config(sidecar: Mapping[str, Any], name: str, instances: int, queue_delay: i
 
 def _tensor(kind: str, name: str, shape: list[int | None], dynamic: bool) -> list[str]:
     inner = shape[1:] if dynamic else shape
-    # Triton knows no tensors without axes: one number per crop travels as a list of one.
+    # Triton does not support scalars: a single number per crop is sent as a list of one.
     dims = f"dims: [ {', '.join(str(length) for length in inner) or '1'} ]"
     reshape = "" if inner else " reshape: { shape: [ ] }"
     return [f'{kind} [ {{ name: "{name}" data_type: TYPE_FP32 {dims}{reshape} }} ]']
