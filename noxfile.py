@@ -1,9 +1,9 @@
-"""The tasks of this project.
+"""The project's tasks.
 
-`nox --list` shows them, `nox -s NAME` runs one, `nox -s NAME -- ARGS` passes arguments on.
+`nox --list` lists them, `nox -s NAME` runs one, and `nox -s NAME -- ARGS` passes arguments to it.
 
-`demo`, `tests` and `types` share the environment `.nox/develop`, because PyTorch is large and one
-copy is enough; delete that folder to start afresh. The other sessions have their own.
+`demo`, `tests`, `types` and others share the environment `.nox/develop`, because PyTorch is large;
+delete that folder to start afresh. Sessions that need other packages have their own environment.
 """
 
 import csv
@@ -24,21 +24,21 @@ nox.options.sessions = ["lint", "types", "tests"]
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
 PINNED = ("-c", str(HERE / "constraints.txt"))
-# The newest bindings of either major that were tried; the libraries behind them are not needed.
+# The newest tested bindings of each major version; the libraries behind them are not needed.
 TENSORRT = ("tensorrt-cu12-bindings==10.13.3.9.post1", "tensorrt-cu13-bindings==11.4.0.106")
-# The package of Debian's Chromium with SwiftShader in it: Vulkan without a GPU.
+# Debian's Chromium package, which contains SwiftShader: Vulkan without a GPU.
 SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
-# The newest release of MediaPipe Tasks that was tried.
+# The newest tested release of MediaPipe Tasks.
 TASKS = "mediapipe==1.2.2"
-# What `quick` has to reach on its validation faces [%]: 7.5 is usual, the mean face has 20.
+# Largest validation error allowed for `quick` [%]: 7.5 is usual, the mean face has 20.
 QUICK_ERROR = 10.0
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
 
 @nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
-    """Install amesh, bring the released weights, and find the face in a real picture."""
+    """Install amesh, download the released weights, and find the face in a photograph."""
     amesh = develop(session, "-e", ".") / "amesh"
     session.run(str(amesh), "weights", "import", external=True)
     picture = astronaut(session)
@@ -56,7 +56,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run the tests, parity with the released network included; arguments go to pytest."""
+    """Run all tests, including parity with the released network; arguments go to pytest."""
     programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     session.run(str(programs / "python"), "-m", "pytest", *session.posargs, external=True)
@@ -64,7 +64,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def quick(session: nox.Session) -> None:
-    """Train conf/quick.yaml as a newcomer does: synthetic faces, a small network, minutes."""
+    """Train conf/quick.yaml like a new user: synthetic faces, a small network, a few minutes."""
     amesh = develop(session, "-e", ".[dev,litert,train]") / "amesh"
     runs = BUILD / "quick"
     shutil.rmtree(runs, ignore_errors=True)
@@ -75,7 +75,7 @@ def quick(session: nox.Session) -> None:
     )
     with (runs / "logs" / "version_0" / "metrics.csv").open(newline="") as log:
         errors = [float(row["val/nme"]) for row in csv.DictReader(log) if row["val/nme"]]
-    session.log(f"Error on faces it never saw: {errors[0]:.1f} % at first, {errors[-1]:.1f} % now")
+    session.log(f"Error on held-out faces: {errors[0]:.1f} % at first, {errors[-1]:.1f} % now")
     if errors[-1] > QUICK_ERROR:
         session.error(f"it should be below {QUICK_ERROR} %")
 
@@ -97,7 +97,7 @@ def kills(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def face_model(session: nox.Session) -> None:
-    """Measure the statistics of synthetic faces again: `nox -s face_model -- SHARDS`."""
+    """Measure the statistics for synthetic faces again: `nox -s face_model -- SHARDS`."""
     if len(session.posargs) != 1:
         session.error("which labelled shards? nox -s face_model -- FOLDER")
     python = str(develop(session, "-e", ".") / "python")
@@ -108,7 +108,7 @@ def face_model(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def notebooks(session: nox.Session) -> None:
-    """Run the notebooks with small settings; what they show goes to build/notebooks."""
+    """Run the notebooks with small settings; the results go to build/notebooks."""
     programs = develop(session, "-e", ".[litert,train,notebooks]", "scikit-image")
     folder = BUILD / "notebooks"
     shutil.rmtree(folder, ignore_errors=True)
@@ -125,7 +125,7 @@ def notebooks(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting and the layers of imports; reads the code only: no PyTorch."""
+    """Check style, formatting and import layers; only reads the code, so needs no PyTorch."""
     session.install(*PINNED, "ruff", "import-linter")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -141,9 +141,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation site into build/docs; warnings are errors, nothing is fetched.
+    """Build the documentation site into build/docs; warnings are errors, and pages load offline.
 
-    Reads the code only: no PyTorch. To look at it: `python -m http.server -d build/docs`.
+    Only reads the code, so needs no PyTorch. To view it: `python -m http.server -d build/docs`.
     """
     session.install(*PINNED, *nox.project.dependency_groups(PYPROJECT, "docs"))
     session.run("python", "docs/site.py", "build/docs-pages")
@@ -151,18 +151,18 @@ def docs(session: nox.Session) -> None:
     remote = re.compile(r'<(?:script|img|iframe)[^>]* src="https?:|<link[^>]* href="https?:')
     for page in sorted((BUILD / "docs").rglob("*.html")):
         if found := remote.search(page.read_text(encoding="utf-8")):
-            session.error(f"{page.relative_to(HERE)} loads from elsewhere: {found.group()}...")
+            session.error(f"{page.relative_to(HERE)} loads a remote file: {found.group()}...")
 
 
 @nox.session
 def golden(session: nox.Session) -> None:
-    """Record the golden files again, from the released network in its own runtime."""
+    """Record the golden files again from the released networks in their own runtime."""
     oracle(session, "record", *session.posargs)
 
 
 @nox.session
 def parity(session: nox.Session) -> None:
-    """Compare network and oracle on faces of one's own: `nox -s parity -- FOLDER`."""
+    """Compare our network with Google's on your own pictures: `nox -s parity -- FOLDER`."""
     if len(session.posargs) != 1:
         session.error("which pictures? nox -s parity -- FOLDER")
     folder = Path(session.posargs[0]).resolve()
@@ -179,16 +179,16 @@ def parity(session: nox.Session) -> None:
 
 @nox.session
 def peer(session: nox.Session) -> None:
-    """Score our pipeline and MediaPipe's on labelled pictures; writes docs/accuracy.
+    """Score our pipeline and MediaPipe's on annotated pictures; writes docs/accuracy.
 
-    `nox -s peer -- MANIFEST.jsonl`, a label manifest as `amesh evaluate` takes it; further
-    arguments go to that command.
+    `nox -s peer -- MANIFEST.jsonl` takes a manifest as for `amesh evaluate`; further arguments go
+    to that command.
     """
     if not session.posargs:
         session.error("which labels? nox -s peer -- MANIFEST.jsonl")
     manifest, options = Path(session.posargs[0]).resolve(), session.posargs[1:]
     lines = manifest.read_text().splitlines()
-    # Each once: a picture may show several labelled faces.
+    # Each picture once, even if it shows several annotated faces.
     images = dict.fromkeys(json.loads(line)["image"] for line in lines if line.strip())
     pictures = [str(manifest.parent / image) for image in images]
     theirs = BUILD / "peer" / "mediapipe.jsonl"
@@ -206,11 +206,11 @@ def peer(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def litert_gpu(session: nox.Session) -> None:
-    """Run the exported TFLite files on LiteRT's GPU accelerator, over SwiftShader."""
+    """Run the exported TFLite files on LiteRT's GPU accelerator, using SwiftShader."""
     programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     tests = ("-m", "pytest", "tests/integration/test_litert_gpu.py", *session.posargs)
-    if "VK_ICD_FILENAMES" in os.environ:  # somebody's own driver
+    if "VK_ICD_FILENAMES" in os.environ:  # the user's own driver
         session.run(str(programs / "python"), *tests, external=True)
         return
     driver = swiftshader(session)
@@ -229,7 +229,7 @@ def litert_gpu(session: nox.Session) -> None:
 
 @nox.session
 def peer_speed(session: nox.Session) -> None:
-    """Time the released weights in LiteRT and in MediaPipe's own runtime, one thread, in turn."""
+    """Time the released weights in LiteRT and in MediaPipe's runtime, on one thread, in turn."""
     if sys.version_info >= (3, 13):
         session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
     session.install("-r", str(HERE / "tests" / "golden" / "requirements-oracle.txt"))
@@ -246,12 +246,13 @@ def peer_speed(session: nox.Session) -> None:
 
 @nox.session
 def tasks(session: nox.Session) -> None:
-    """Run our .task bundles inside MediaPipe Tasks, in an environment of its own, and compare.
+    """Run our .task bundles in MediaPipe Tasks, in a separate environment, and compare.
 
-    With our pipeline; or `nox -s tasks -- MANIFEST.jsonl`: with people's labels, MediaPipe's older
-    face mesh beside it; writes docs/accuracy/tasks. Further arguments go to `amesh evaluate`.
+    The reference is our pipeline. `nox -s tasks -- MANIFEST.jsonl` instead scores the bundles and
+    MediaPipe's older face mesh on annotations and writes docs/accuracy/tasks; further arguments go
+    to `amesh evaluate`.
     """
-    session.log(f"Installing {TASKS} into {session.virtualenv.location}; it stays out of ours")
+    session.log(f"Installing {TASKS} into {session.virtualenv.location}, away from ours")
     session.install(TASKS)
     programs = develop(session, "-e", ".[dev,litert,train]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
@@ -273,9 +274,9 @@ def tasks(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tensorrt_api(session: nox.Session) -> None:
-    """Check each use of TensorRT's names against the real bindings of both majors; no GPU.
+    """Check our uses of TensorRT's names against the bindings of both major versions; no GPU.
 
-    Needs gcc: the libraries behind the bindings are large, so stand-ins are compiled.
+    Needs gcc to compile stand-ins for the libraries behind the bindings, which are large.
     """
     python = str(develop(session, "-e", ".[dev,litert,train]") / "python")
     pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps")
@@ -293,7 +294,7 @@ def minimums(session: nox.Session) -> None:
     """Run the unit tests with the lowest versions that pyproject allows.
 
     PyTorch is the exception: it stays at the version of constraints.txt, because older ones are not
-    to be had everywhere without several gigabytes of CUDA.
+    available everywhere without several gigabytes of CUDA.
     """
     torch = next(pin for pin in pins() if pin.startswith("torch=="))
     wanted = [Requirement(entry) for entry in PYPROJECT["project"]["dependencies"]]
@@ -306,9 +307,9 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session
 def bare(session: nox.Session) -> None:
-    """Check that the base dependencies are enough for the import, the help and a picture."""
+    """Check that the base dependencies are enough to import, show the help and run a picture."""
     session.install(*PINNED, ".")
-    # Away from the checkout, so that the installed package is the one that runs.
+    # Outside the checkout, so that the installed package runs.
     session.chdir(session.create_tmp())
     session.run("python", "-c", "import amesh; print(amesh.__version__, amesh.__file__)")
     session.run("amesh", "--help", silent=True)
@@ -321,7 +322,7 @@ def bare(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build sdist and wheel into dist, check what the wheel carries, install it, ask for help."""
+    """Build sdist and wheel into dist, check the wheel's contents, install it and show its help."""
     shutil.rmtree(HERE / "dist", ignore_errors=True)
     session.install(*PINNED, "build")
     session.run("python", "-m", "build", env={"PIP_CONSTRAINT": PINNED[1]})
@@ -337,14 +338,14 @@ def build(session: nox.Session) -> None:
     if missing := sorted(shipped - names):
         session.error(f"{wheel.name} lacks {', '.join(missing)}")
     if strays := sorted(n for n in names if not n.startswith(("amesh/", "amesh-"))):
-        session.error(f"{wheel.name} also carries {', '.join(strays)}")
+        session.error(f"{wheel.name} also contains {', '.join(strays)}")
     session.install(*PINNED, str(wheel))
     session.chdir(session.create_tmp())
     session.run("amesh", "--help")
 
 
 def develop(session: nox.Session, *what: str) -> Path:
-    """Install into the shared environment, created where it is missing.
+    """Install into the shared environment, which is created if it is missing.
 
     Returns:
         The folder with its programs.
@@ -359,7 +360,7 @@ def develop(session: nox.Session, *what: str) -> Path:
 
 
 def swiftshader(session: nox.Session) -> Path:
-    """Unpack SwiftShader out of Debian's package under build; nothing is installed.
+    """Unpack SwiftShader from Debian's package into the build folder, without installing it.
 
     Returns:
         The folder with its files.
@@ -376,7 +377,7 @@ def swiftshader(session: nox.Session) -> Path:
         fetch = ("apt-get", "download", "-q", SWIFTSHADER)
         session.run(*fetch, external=True, success_codes=[0, 100])
         if not list(home.glob("*.deb")):
-            # Containers come without the lists of packages; refreshing them takes root.
+            # Containers have no package lists; refreshing them requires root.
             if os.geteuid():
                 session.error("run `apt-get update` as root, then this again")
             session.run("apt-get", "update", "-qq", external=True)
@@ -391,7 +392,7 @@ def swiftshader(session: nox.Session) -> Path:
 
 
 def oracle(session: nox.Session, *args: str) -> None:
-    """Run the script that asks MediaPipe, away from our environments: its pins clash with ours."""
+    """Run the script that uses MediaPipe, in a separate environment: its pins clash with ours."""
     if sys.version_info >= (3, 13):
         session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
     folder = HERE / "tests" / "golden"
@@ -400,9 +401,10 @@ def oracle(session: nox.Session, *args: str) -> None:
 
 
 def astronaut(session: nox.Session) -> Path:
-    """Save NASA's portrait of Eileen Collins, which is in the public domain, under build.
+    """Save NASA's portrait of Eileen Collins, which is in the public domain, in the build folder.
 
-    The picture is read out of scikit-image's wheel: an installation would bring SciPy and more.
+    The picture is read from scikit-image's wheel, because installing it would pull in SciPy and
+    more.
     """
     picture = BUILD / "demo" / "astronaut.png"
     if not picture.exists():

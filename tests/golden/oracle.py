@@ -1,16 +1,16 @@
-"""Record what Google's released networks answer in their own runtime.
+"""Record the outputs of Google's released networks in their own runtime.
 
-Runs in an environment of its own (`tests/golden/requirements-oracle.txt`), because `mediapipe` pins
-`numpy<2` and `protobuf<5`. Imports neither amesh nor torch: what it writes is evidence from
-outside.
+Runs in a separate environment (`tests/golden/requirements-oracle.txt`), because `mediapipe` pins
+`numpy<2` and `protobuf<5`. Imports neither amesh nor torch, so its results are independent
+evidence.
 
-    python tests/golden/oracle.py record  # the two golden files beside this script
+    python tests/golden/oracle.py record  # the two golden files next to this script
     python tests/golden/oracle.py crops --output crops.npz
     python tests/golden/oracle.py network --crops IN.npz --output OUT.npz --taps 4
     python tests/golden/oracle.py detector --inputs IN.npz --model short --output OUT.npz
     python tests/golden/oracle.py pipeline pictures/ --output faces.jsonl --max-faces 10
 
-Naming. `left_eye` and `left_iris` carry the file's own names: the eye at the image's left
+Naming. `left_eye` and `left_iris` keep the file's own names: the eye on the left of the image
 (landmarks 33 and 133), which is the subject's right eye.
 
 Units. Landmarks of `network` are crop pixels in [0, 192], those of `pipeline` pixels of the source
@@ -74,7 +74,7 @@ def frame_packet(image: np.ndarray, time: int) -> Any:
 
 
 class Flatbuffer:
-    """The few reads of a .tflite file that finding and exposing inner tensors takes.
+    """Reads as much of a .tflite file as is needed to find and expose inner tensors.
 
     Field numbers are those of the TensorFlow Lite schema: Model.operator_codes 1 and subgraphs 2;
     SubGraph.tensors 0, outputs 2 and operators 3; Operator.opcode_index 0, inputs 1 and outputs 2;
@@ -89,7 +89,7 @@ class Flatbuffer:
         return int(struct.unpack_from("<I", self.data, at)[0])
 
     def field(self, table: int, number: int) -> int:
-        """Address of a field of a table; 0 when the field is absent."""
+        """Address of a field of a table; 0 if the field is absent."""
         vtable = table - struct.unpack_from("<i", self.data, table)[0]
         if 4 + 2 * number >= struct.unpack_from("<H", self.data, vtable)[0]:
             return 0
@@ -138,8 +138,8 @@ class Flatbuffer:
     def with_outputs(self, tensors: list[int]) -> bytes:
         """The same model with these tensors as its outputs.
 
-        The new list is appended and the one offset that led to the old list is led to it: offsets
-        are relative and unsigned, and nothing else of the file moves.
+        The new list is appended, and the single offset that pointed to the old list is changed to
+        point to it. Offsets are relative and unsigned, and nothing else in the file moves.
         """
         data = bytearray(self.data)
         data += bytes(-len(data) % 16)
@@ -152,8 +152,8 @@ class Network:
     """One .tflite file in MediaPipe's inference calculator (XNNPACK, one thread), fed with whole
     pictures.
 
-    ImageToTensorCalculator without a rectangle and with the input's own size maps every pixel to
-    itself; each run checks that the tensor it made is the picture, scaled.
+    ImageToTensorCalculator without a rectangle, at the input's own size, maps every pixel to
+    itself; each run checks that the resulting tensor is the scaled picture.
     """
 
     def __init__(self, model: bytes, side: int, low: float, extra: list[int] | None = None) -> None:
@@ -227,13 +227,13 @@ class Network:
 
 
 class FaceMesh:
-    """MediaPipe's own static-image face mesh, with what its inner streams say of each face.
+    """MediaPipe's own static-image face mesh, with its inner streams for each face.
 
     The graph of `mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True,
-    refine_landmarks=True)` with its default thresholds, and more streams made visible. Rectangles,
-    scores and landmarks of one face come out of the graph's loop over faces under one timestamp, by
-    which they are joined: a face that the network's flag refuses has a rectangle and a score but no
-    landmarks.
+    refine_landmarks=True)` with its default thresholds and additional output streams. Rectangle,
+    score and landmarks of a face leave the graph's loop over faces with the same timestamp, by
+    which they are joined. A face rejected by the network's flag has a rectangle and a score, but
+    no landmarks.
     """
 
     STREAMS = (
@@ -308,9 +308,9 @@ class FaceMesh:
 def run_network(crops: np.ndarray, taps: int) -> dict[str, np.ndarray]:
     """Outputs of the landmark network for uint8 crops (n 192 192 3), and the first crops' taps.
 
-    Taps are inner tensors made outputs of the file. Those crops also run through the file as it is,
-    and both answers must be the same bits; region crops must be what NumPy samples from the shared
-    map.
+    Taps are inner tensors turned into outputs of the file. Those crops also run through the
+    original file, and both results must be identical bit for bit; region crops must equal NumPy's
+    samples of the shared map.
     """
     model = LANDMARK_MODEL.read_bytes()
     file = Flatbuffer(model)
@@ -347,9 +347,9 @@ def run_network(crops: np.ndarray, taps: int) -> dict[str, np.ndarray]:
 
 
 def sample_points(theta: np.ndarray) -> np.ndarray:
-    """Map positions (16 16 2), x first, that a 4 x 4 matrix of the file gives a region's cells.
+    """Map positions (16 16 2), x first, of a region's cells by a 4 x 4 matrix of the file.
 
-    Counted in cells from the centre of the map's first cell.
+    They are in cells from the centre of the map's first cell.
     """
     u, v = np.meshgrid(np.arange(REGION) + 0.5, np.arange(REGION) + 0.5)
     cells = np.stack([u, v, np.zeros_like(u), np.ones_like(u)], axis=-1)
@@ -357,7 +357,7 @@ def sample_points(theta: np.ndarray) -> np.ndarray:
 
 
 def outside(theta: np.ndarray) -> np.ndarray:
-    """Which samples lie beyond the centres of the map's outermost cells: there the file says 0."""
+    """Flags samples beyond the centres of the map's outermost cells, where the file gives 0."""
     points = sample_points(theta)
     return np.asarray(((points < 0) | (points > MAP - 1)).any(axis=-1))
 
@@ -400,7 +400,7 @@ def run_detector(inputs: np.ndarray, model: str) -> dict[str, np.ndarray]:
 
 
 def astronaut() -> np.ndarray:
-    """The picture that golden inputs are made of: NASA, public domain; uint8 RGB (512 512 3)."""
+    """The picture that golden inputs are made from: NASA, public domain; uint8 RGB (512 512 3)."""
     import skimage.data
 
     image = np.asarray(skimage.data.astronaut())
@@ -410,7 +410,7 @@ def astronaut() -> np.ndarray:
 
 
 def coarse(image: np.ndarray) -> np.ndarray:
-    """32 grey levels instead of 256: a third of the size in the golden files, and the same face."""
+    """Reduces 256 grey levels to 32: a third of the size in the golden files, for the same face."""
     return np.asarray(image // 8 * 8, np.uint8)
 
 
@@ -422,9 +422,9 @@ def cut(
     mirror: bool = False,
     side: int = CROP,
 ) -> np.ndarray:
-    """A turned rectangle of the picture, bilinearly, as a square crop; black outside the picture.
+    """Cuts a rotated rectangle as a square crop: bilinear, black outside the picture.
 
-    `centre` and `size` are pixels between corners of the picture; `degrees` turns from x to y.
+    `centre` and `size` are pixels between corners of the picture; `degrees` rotates from x to y.
     """
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     scale = np.array([size[0] * (-1 if mirror else 1), size[1]]) / side
@@ -438,9 +438,9 @@ def cut(
 def golden_crops() -> tuple[np.ndarray, list[str], list[int]]:
     """Crops (n 192 192 3), their names, and which of them have region samples beyond the map.
 
-    The border crops come first (their taps are kept). They were found by trying some 5,000 cuts at
-    random and are rounded; `record` asserts that they still cross the border. The network keeps its
-    mesh inside the crop: only eyes cut by the crop's left or right edge, at a high zoom, get there.
+    The border crops come first (their taps are kept). They were found among some 5,000 random cuts
+    and are rounded; `record` asserts that they still cross the border. The network keeps its mesh
+    inside the crop, so only eyes cut by the crop's left or right edge, at high zoom, get there.
     """
     image = astronaut()
     crops: dict[str, np.ndarray] = {}
@@ -500,7 +500,7 @@ def golden_crops() -> tuple[np.ndarray, list[str], list[int]]:
 
 
 def golden_inputs(side: int) -> tuple[np.ndarray, list[str]]:
-    """Detector inputs (n side side 3): the whole picture, the face close and turned, and noise."""
+    """Detector inputs (n side side 3): the whole picture, the face close and rotated, and noise."""
     image = astronaut()
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     inputs = {
@@ -557,7 +557,7 @@ def record(folder: Path) -> None:
 
 
 def pictures(paths: list[Path]) -> Iterator[tuple[str, Path]]:
-    """(source, path) of each picture: files as given, those of a folder relative to it, sorted."""
+    """(source, path) of each picture: files as given, those in a folder relative to it, sorted."""
     for path in paths:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
@@ -568,7 +568,7 @@ def pictures(paths: list[Path]) -> Iterator[tuple[str, Path]]:
 
 
 def run_pipeline(paths: list[Path], output: Path, max_faces: int, detections: bool) -> None:
-    """One JSON object a line for each picture, read as it is displayed (cv2 applies EXIF)."""
+    """Writes one JSON object per line and picture, read as displayed (cv2 applies EXIF)."""
     mesh = FaceMesh(max_faces)
     with output.open("w") as file:
         for source, path in pictures(paths):
@@ -585,7 +585,7 @@ def run_pipeline(paths: list[Path], output: Path, max_faces: int, detections: bo
 
 
 def rounded(value: Any) -> Any:
-    """The same JSON value with five decimals: enough for pixels, short enough to read."""
+    """Rounds a JSON value to five decimals: enough for pixels, short enough to read."""
     if isinstance(value, float):
         return round(value, 5)
     if isinstance(value, dict):
@@ -596,7 +596,7 @@ def rounded(value: Any) -> Any:
 def main(args: list[str] | None = None) -> int:
     """Run one subcommand."""
     parser = argparse.ArgumentParser(
-        description="Record what Google's released face networks answer in their own runtime."
+        description="Record the outputs of Google's released face networks in their own runtime."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(

@@ -1,7 +1,8 @@
-"""Parity on pictures of one's own: `nox -s parity -- FOLDER`.
+"""Parity on your own pictures: `nox -s parity -- FOLDER`.
 
-`cut` makes crops of the faces in a folder, plain, turned, mirrored and shifted; the oracle answers
-them in an environment of its own; `compare` prints the worst distance of each output.
+`cut` makes plain, rotated, mirrored and shifted crops of the faces in a folder; the oracle runs
+Google's network on them in a separate environment; `compare` prints the worst distance of each
+output.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from amesh.weights import store
 
 SIZE = 192
 TOLERANCE = 1e-3  # [px of the crop]
-# The released file names the eyes by their side in the picture; we name them by the subject's.
+# The released file names the eyes by their side in the picture; we use the subject's side.
 OUTPUTS = {
     "lips": "lips",
     "left_eye": "right_eye",
@@ -60,7 +61,7 @@ def cut(folder: Path, output: Path, most: int) -> None:
 
 
 def compare(crops: Path, answers: Path) -> int:
-    """Prints the worst distance of each output [px]; 1 where one exceeds the tolerance."""
+    """Prints the worst distance of each output [px]; returns 1 if one exceeds the tolerance."""
     net = store.load("released-192")
     assert isinstance(net, AttentionMesh)
     released = np.load(answers)
@@ -91,7 +92,7 @@ def main() -> int:
     first.add_argument("folder", type=Path)
     first.add_argument("output", type=Path)
     first.add_argument("--most", type=int, default=300, help="pictures, evenly chosen")
-    second = commands.add_parser("compare", help="our answers beside the oracle's")
+    second = commands.add_parser("compare", help="compare our outputs with the oracle's")
     second.add_argument("crops", type=Path)
     second.add_argument("answers", type=Path)
     options = parser.parse_args()

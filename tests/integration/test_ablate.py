@@ -1,4 +1,4 @@
-"""`amesh ablate` with real training: a process trains, and its network is scored."""
+"""`amesh ablate` with real training in a separate process, and evaluation of its network."""
 
 import json
 from functools import partial

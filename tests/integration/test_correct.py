@@ -1,4 +1,4 @@
-"""`amesh correct`, and `amesh label` with what it wrote, on a real picture."""
+"""`amesh correct`, and `amesh label` with its correction, on a real picture."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from amesh.weights import store
 pytestmark = pytest.mark.weights
 
 
-def test_labels_move_to_where_people_put_their_points(astronaut: np.ndarray, tmp_path: Path):
+def test_corrected_labels_move_to_the_manual_annotations(astronaut: np.ndarray, tmp_path: Path):
     topology = load()
     picture = tmp_path / "photo.png"
     Image.fromarray(astronaut).save(picture)
@@ -50,7 +50,7 @@ def test_labels_move_to_where_people_put_their_points(astronaut: np.ndarray, tmp
     expected = found(before.astype(np.float64), topology)
     np.testing.assert_allclose(after, expected, atol=0.01)  # [px]
     assert np.abs(after - before).max() > 1
-    assert main([*label, str(plain), "--correction", str(written)]) == 2  # not gone on with
+    assert main([*label, str(plain), "--correction", str(written)]) == 2  # not continued
 
 
 def test_formats_other_networks_and_pictures_that_cannot_be_read(

@@ -1,4 +1,4 @@
-"""The detectors with the released weights against the released files in their own runtime."""
+"""The detectors with the released weights, compared with the released files in their runtime."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.weights
 def test_raw_outputs(name: str):
     """Within 1e-4 of each value, absolute below 1.
 
-    Boxes are pixels of the input and logits reach 260 on noise; there single precision itself ends:
-    both runtimes lie 0.6e-4 to 2.8e-4 from the same network in double precision.
+    Boxes are in pixels of the input, and logits reach 260 on noise. That is the limit of single
+    precision: both runtimes are 0.6e-4 to 2.8e-4 away from the network in double precision.
     """
     net = store.load(f"detector-{name}")
     pixels = torch.from_numpy(GOLDEN[f"{name}_inputs"]).permute(0, 3, 1, 2).float()

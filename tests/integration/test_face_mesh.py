@@ -22,7 +22,7 @@ def eye_distance(landmarks: np.ndarray) -> float:
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean distance, share of the outer eye distance."""
+    """Mean distance as a fraction of the outer eye distance."""
     distance = np.linalg.norm(one[:, :2] - other[:, :2], axis=1).mean()
     return float(distance) / eye_distance(one)
 
@@ -31,7 +31,7 @@ def test_the_astronaut_has_one_face_where_it_is(face_mesh, astronaut: np.ndarray
     [face] = face_mesh(astronaut)
     assert face.score > 0.9
     assert face.landmarks.shape == (478, 3)
-    # By hand on the enlarged picture: pupils at (204, 101) and (247, 103), mouth at (224, 141).
+    # Measured by hand on the enlarged picture: pupils at (204, 101), (247, 103), mouth (224, 141).
     np.testing.assert_allclose(face.landmarks[468, :2], [204, 101], atol=2)
     np.testing.assert_allclose(face.landmarks[473, :2], [247, 103], atol=2)
     np.testing.assert_allclose(face.landmarks[[61, 291], :2].mean(0), [224, 141], atol=4)
@@ -79,7 +79,7 @@ def test_every_kind_of_picture_gives_the_face(face_mesh, astronaut, tmp_path: Pa
 def test_the_result_is_in_the_displayed_orientation(face_mesh, astronaut, tmp_path: Path):
     picture = Image.fromarray(astronaut).transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
-    exif[0x0112] = 6  # display it turned clockwise by 90 degrees
+    exif[0x0112] = 6  # display it rotated clockwise by 90 degrees
     path = tmp_path / "turned.jpg"
     picture.save(path, exif=exif, quality=95)
     [face] = face_mesh(amesh.read_image(path))

@@ -1,4 +1,4 @@
-"""`amesh run` ended at any moment keeps every finished picture, and can be resumed."""
+"""`amesh run` keeps every finished picture when interrupted at any time, and can be resumed."""
 
 import json
 import os

@@ -29,7 +29,7 @@ options = command_parser("label").parse_args(sys.argv[2:])
 sys.exit(options.call(options))
 """
 
-# Dies when the first shard is whole and the next file is about to take its name.
+# Dies when the first shard is finished and the next file is about to be renamed.
 KILLED = """
 import os, signal, sys
 def die(event, words):
@@ -64,7 +64,7 @@ def keys(folder: Path) -> list[str]:
 ALL = [f"photos/{i}.jpg#0:0" for i in range(6)]
 
 
-def test_labels_lie_where_the_network_says_and_follow_the_picture(folder: Path, tmp_path: Path):
+def test_labels_equal_the_networks_prediction_and_follow_the_cut(folder: Path, tmp_path: Path):
     assert run(folder, "--output", tmp_path / "out") == 0
     assert keys(tmp_path / "out") == ALL
     source = ShardSource(tmp_path / "out", Problems())
@@ -72,7 +72,7 @@ def test_labels_lie_where_the_network_says_and_follow_the_picture(folder: Path, 
     box = np.ptp(expected.landmarks[:, :2], axis=0).max()
     whole = make_sample(source[0], load(), 192, 2.3)
     assert whole.face
-    # The picture is cut around the face: by whole pixels, which the landmarks tell.
+    # The picture is cut around the face by whole pixels, as the landmarks show.
     left, top = np.round((expected.landmarks - source[0].points)[:, :2].mean(0)).astype(int)
     away = source[0].points[:, :2] + (left, top) - expected.landmarks[:, :2]
     assert np.linalg.norm(away, axis=1).mean() < 0.01 * box
@@ -98,7 +98,7 @@ def test_a_killed_run_that_is_restarted_has_every_face_once(folder: Path, tmp_pa
     assert json.loads((out / "labels.json").read_text())["faces"] == 6
 
 
-def test_ranks_at_the_same_time_share_the_work(folder: Path, tmp_path: Path):
+def test_concurrent_ranks_share_the_work(folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     words = [sys.executable, "-c", CALL, "label", str(folder), "--output", str(out)]
     environments = [os.environ | {"RANK": str(i), "WORLD_SIZE": "2"} for i in range(2)]
@@ -127,7 +127,7 @@ def test_exit_codes(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "no face: 1 picture" in capsys.readouterr().err
 
 
-def test_another_teacher_does_not_mix_its_labels_in(folder: Path, tmp_path: Path):
+def test_labels_of_different_teachers_do_not_mix(folder: Path, tmp_path: Path):
     words = (folder / "0.jpg", "--output", tmp_path / "out")
     assert run(*words) == 0
     with pytest.raises(UserError, match="labelled by a teacher with views"):

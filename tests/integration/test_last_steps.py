@@ -1,4 +1,4 @@
-"""The end of a training: its last step is validated, and the best network is known as such."""
+"""The end of training: the last step is validated, and the best network is marked as such."""
 
 import signal
 from pathlib import Path
@@ -10,7 +10,7 @@ from training_runs import assert_same, data, fit, last, logged
 
 pytest.importorskip("pytorch_lightning")
 
-# Lightning's own: a deprecated call of torch, advice about workers and about where to log.
+# Lightning's own warnings: a deprecated torch call, advice about workers and logging.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -36,7 +36,7 @@ def test_the_last_step_is_validated_whatever_the_interval(tmp_path: Path):
     saved = torch.load(first / "checkpoints" / "best.ckpt", weights_only=True)
     assert saved["global_step"] == best + 1
 
-    # Resumed into another folder, where nothing is as good as what was found before.
+    # Resumed into another folder, where no network is as good as the earlier best.
     checkpoint = torch.load(first / "checkpoints" / "last.ckpt", weights_only=True)
     [state] = [one for key, one in checkpoint["callbacks"].items() if "BestCheckpoint" in key]
     small = torch.tensor(0.01)

@@ -1,6 +1,6 @@
-"""Exported TFLite files on LiteRT's GPU accelerator: every operator there, and the same numbers.
+"""Exported TFLite files run entirely on LiteRT's GPU accelerator, with the same results.
 
-`nox -s litert_gpu` runs these over SwiftShader, on machines without a GPU; see
+`nox -s litert_gpu` runs these tests with SwiftShader on machines without a GPU; see
 `tests/support/litert_gpu.py`.
 """
 
@@ -50,7 +50,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_family_runs_whole(name: str):
+def test_the_family_runs_entirely_on_the_gpu(name: str):
     net = NETWORKS[name]().eval()
     crops = parity_crops(net.config.input_size).images[:1]
     outputs = on_gpu(export_litert(net), crops)
@@ -60,7 +60,7 @@ def test_the_family_runs_whole(name: str):
 
 @pytest.mark.weights
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_the_released_network_runs_whole(released: AttentionMesh, precision: str):
+def test_the_released_network_runs_entirely_on_the_gpu(released: AttentionMesh, precision: str):
     crops = parity_crops(192).images[:3]
     content = export_litert(released, precision, batch=len(crops))  # type: ignore[arg-type]
     compared = parity.measure(lambda _: on_gpu(content, crops), released, crops)
@@ -68,7 +68,7 @@ def test_the_released_network_runs_whole(released: AttentionMesh, precision: str
 
 
 @pytest.mark.parametrize("part", ["mesh", "lips", "right_eye", "left_eye"])
-def test_the_parts_of_a_cascade_run_whole(part: str):
+def test_the_parts_of_a_cascade_run_entirely_on_the_gpu(part: str):
     net = Cascade(RELEASED).eval()
     target = take_part(net, part)
     crops = parity_crops(target.input_size).images[:1]
@@ -76,12 +76,12 @@ def test_the_parts_of_a_cascade_run_whole(part: str):
     assert parity.measure(lambda _: outputs, target, crops).problem("fp32") is None
 
 
-def test_the_contract_of_face_landmarker_runs_whole():
+def test_the_network_of_a_task_bundle_runs_entirely_on_the_gpu():
     content = export_for_task(AttentionMesh(RELEASED).eval())
     assert on_gpu(content, parity_crops(256).images[:1])["landmarks"].shape == (1, 1, 1, 1434)
 
 
-def test_operators_that_it_refuses_are_named():
+def test_rejected_operators_are_named():
     graph = OperatorGraph()
     image = graph.input("image", (1, 8, 8, 3))
     indices = graph.constant(np.zeros((5, 2), np.int32))

@@ -1,4 +1,4 @@
-"""Exported TFLite files in LiteRT's stock interpreter against the same networks in PyTorch."""
+"""Exported TFLite files in LiteRT's stock interpreter, compared with the networks in PyTorch."""
 
 import json
 from collections.abc import Callable
@@ -30,9 +30,9 @@ TINY, PAPER, RELEASED = NAMED["tiny-128"], NAMED["paper-256"], NAMED["released-1
 
 
 def lively(net: Network) -> Network:
-    """Fresh networks predict the mean face whatever they see; here the picture counts too.
+    """Makes a fresh network, which would always predict the mean face, depend on its input.
 
-    BatchNorms get statistics of their own, so that folding them shows.
+    BatchNorms get non-trivial statistics, so that folding them matters.
     """
     generator = torch.Generator().manual_seed(0)
     for module in net.modules():
@@ -75,7 +75,7 @@ def test_parity_of_the_family(name: str, precision: Precision):
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("batch", [1, 5])
 def test_parity_of_the_released_network(released: AttentionMesh, precision: Precision, batch: int):
-    """Measured: 0.0003 px in single precision, 0.003 px in half: its weights come from half."""
+    """Measured: 0.0003 px in single precision, 0.003 px in half; its weights were half already."""
     crops = np.load(GOLDEN)["crops"].astype(np.float32) / 255
     runner = LitertRunner(export_litert(released, precision, batch, verify=False))
     assert (runner.name, runner.input_size) == ("released-192", 192)
@@ -87,7 +87,7 @@ def test_parity_of_the_released_network(released: AttentionMesh, precision: Prec
 
 @pytest.mark.weights
 def test_parity_on_the_crops_that_cross_the_border(released: AttentionMesh):
-    """Samples beyond the map are zero, as hard as in PyTorch: see the sampler's convention."""
+    """Samples beyond the map are exactly zero, as in PyTorch; see the sampler's convention."""
     golden = np.load(GOLDEN)
     crops = golden["crops"][golden["border_crops"]].astype(np.float32) / 255
     compared = parity.measure(LitertRunner(export_litert(released)), released, crops)
@@ -106,7 +106,7 @@ def test_parity_of_the_parts_of_a_cascade(part: str):
 
 @pytest.mark.weights
 def test_the_contract_of_face_landmarker(released: AttentionMesh):
-    """A 192-px network sees the picture that a half-pixel bilinear resize makes of 256 px."""
+    """A 192-px network gets 256-px pictures, resized bilinearly with half-pixel centres."""
     crop = np.load(GOLDEN)["crops"][:1].astype(np.float32) / 255
     picture = torch.from_numpy(crop).permute(0, 3, 1, 2)
     large = torch.nn.functional.interpolate(picture, 256, mode="bilinear")

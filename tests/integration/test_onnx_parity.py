@@ -1,4 +1,4 @@
-"""The released network in ONNX Runtime: against PyTorch and its own runtime, and in pictures."""
+"""The released network in ONNX Runtime, compared with PyTorch and its own runtime."""
 
 import os
 import subprocess
@@ -41,9 +41,9 @@ export("released-192", "onnx", folder / "fp32.onnx", "fp32", 1)
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All files, and what was said: exports take long, and the first in a process the longest.
+    """Exports all files once, because exports are slow, especially the first in a process.
 
-    Without the jaxtyping hook, which gets in the way of torch's export.
+    Runs without the jaxtyping hook, which interferes with torch's export.
     """
     folder = tmp_path_factory.mktemp("onnx")
     done = subprocess.run(
@@ -74,14 +74,14 @@ def test_onnx_agrees_with_the_released_runtime(exported: Path):
     lips = next(region for region in scheme.regions if region.name == "lips")
     difference = landmarks[:, list(lips.indices), :2] - GOLDEN["lips"]
     assert np.abs(difference).max() < 2e-3
-    # z is the mesh's alone.
+    # z comes from the mesh alone.
     assert np.abs(landmarks[:, :468, 2] - GOLDEN["mesh"][..., 2]).max() < 2e-3
 
 
 def test_a_picture_file_agrees_with_the_pipeline(
     exported: Path, released: AttentionMesh, astronaut: np.ndarray
 ):
-    # Sides above the crop's: without shrinking, the pipeline does not antialias either.
+    # Regions smaller than the crop: without shrinking, the pipeline does not antialias either.
     square = roi.Roi(
         torch.tensor([[225.1, 127.9], [222.0, 133.0]]),
         torch.tensor([141.1, 170.0]),
@@ -109,7 +109,7 @@ def test_int8_stays_within_tolerance(exported: Path, released: AttentionMesh):
     assert readiness.check(quantised).problems == ()
     compared = parity.measure(OnnxFile(quantised.SerializeToString()).run_crops, released)
     assert compared.problem("int8") is None
-    assert 0.05 < compared.all.p999 < 1.0  # quantised it is, and 0.71 px when this was written
+    assert 0.05 < compared.all.p999 < 1.0  # above 0: it is quantised; measured: 0.71 px
 
 
 def test_the_command_writes_and_compares_a_file_of_fixed_batch(exported: Path):

@@ -1,4 +1,4 @@
-"""A region added by configuration alone: from YAML to a trained network and exported files."""
+"""A region added by configuration alone, from YAML to a trained network and exported files."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ TRAINING = [
 
 
 def amesh(folder: Path, *words: str) -> str:
-    """Runs a command as users do, in a process of its own."""
+    """Runs a command in a separate process, as users do."""
     done = subprocess.run(
         [sys.executable, "-m", "amesh", *words],
         capture_output=True,
@@ -66,7 +66,7 @@ def test_a_nose_region_is_a_few_lines_of_yaml(tmp_path: Path):
     crops = np.load(ROOT / "tests/golden/released_192.npz")["crops"][:8].astype(np.float32) / 255
     expected = reference(crops)
     released = TorchRunner.open("released-192")(crops)
-    # Ten small steps later it still says much the same of everything.
+    # After ten small steps the predictions have hardly changed.
     assert np.abs(expected.landmarks - released.landmarks).mean() < 3.0
     runners: dict[str, Runner] = {}
     for kind, name in (("onnx", "nose.onnx"), ("litert", "nose.tflite")):

@@ -1,4 +1,4 @@
-"""Our network with the released weights against the released network in its own runtime.
+"""Our network with the released weights, compared with the released network in its own runtime.
 
 `tests/golden/oracle.py` recorded the golden file; see `tests/golden/README.md`.
 """
@@ -16,7 +16,7 @@ from amesh.weights import store
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "released_192.npz")
 TOLERANCE = 1e-3  # [px of the 192-px crop]
-# The released file names the eyes by their side in the picture; we name them by the subject's.
+# The released file names the eyes by their side in the picture; we use the subject's side.
 OUTPUTS = {
     "lips": "lips",
     "left_eye": "right_eye",
@@ -75,7 +75,7 @@ def test_shared_map(net: AttentionMesh, images: torch.Tensor):
 
 
 def test_thetas(output: MeshOutput):
-    """The released matrices take crop pixels (0 to 16) to map pixels (0 to 48)."""
+    """The released matrices map crop pixels (0 to 16) to map pixels (0 to 48)."""
     corners = torch.tensor([[0.0, 0.0], [16.0, 0.0], [0.0, 16.0], [16.0, 16.0]])
     n = len(output.thetas)
     corners = corners.expand(n, 3, 4, 2)
@@ -96,7 +96,7 @@ def test_region_crops(net: AttentionMesh, images: torch.Tensor, sampler: str):
         crops = torch.stack([read(shared, thetas[:, r], 16) for r in range(3)], dim=1)
     crops = crops.permute(0, 1, 3, 4, 2)  # b r c k k -> b r k k c
     assert worst(crops, GOLDEN["region"]) <= 1e-3
-    # Zeros lie at the same places: the border rule is the released one.
+    # Zeros are in the same places, so the border rule is the released one.
     outside = (GOLDEN["region"] == 0).all(-1)
     assert outside.any()
     assert np.array_equal((crops.numpy() == 0).all(-1), outside)

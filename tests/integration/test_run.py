@@ -1,4 +1,4 @@
-"""`amesh run` on a real picture, by the released weights."""
+"""`amesh run` on a real picture, with the released weights."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_a_bad_picture_among_good_ones_is_reported_and_the_others_done(
     assert "Traceback" not in errors
 
 
-def test_when_nothing_could_be_done_the_exit_code_is_two(tmp_path: Path, capsys):
+def test_the_exit_code_is_two_if_nothing_could_be_processed(tmp_path: Path, capsys):
     path = tmp_path / "text.jpg"
     path.write_text("no picture")
     assert main(["run", str(path)]) == 2
@@ -103,7 +103,7 @@ def test_a_read_only_folder(portrait: Path, tmp_path: Path, capsys):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
-def test_a_folder_that_may_not_be_entered(tmp_path: Path, capsys):
+def test_a_folder_without_permission(tmp_path: Path, capsys):
     (tmp_path / "locked").mkdir(mode=0)
     assert main(["run", str(tmp_path / "locked" / "a.png")]) == 2
     assert "Permission denied" in capsys.readouterr().err
@@ -116,7 +116,7 @@ def test_a_folder_that_may_not_be_entered(tmp_path: Path, capsys):
         ["{portrait}", "--output", "{link}"],
     ],
 )
-def test_a_source_is_never_written_over(words: list[str], portrait: Path, capsys):
+def test_a_source_is_never_overwritten(words: list[str], portrait: Path, capsys):
     before = portrait.read_bytes()
     link = portrait.with_suffix(".jsonl")  # another name for the picture
     link.symlink_to(portrait)

@@ -1,4 +1,4 @@
-"""Training proved by behaviour: it overfits, repeats itself, survives, and splits over ranks."""
+"""Tests training by its behaviour: overfitting, reproducibility, resuming, several ranks."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from training_runs import CONFIG, assert_same, data, fit, last, logged, start
 
 pytest.importorskip("pytorch_lightning")
 
-# Lightning's own: a deprecated call of torch, advice about workers and about where to log.
+# Lightning's own warnings: a deprecated torch call, advice about workers and logging.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -25,13 +25,13 @@ Train = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Options for eight drawn faces, two of them none, to train and to validate on."""
+    """Options to train and validate on eight drawn samples, two of them without a face."""
     return data(write_faces(tmp_path_factory.mktemp("eight"), 8, negatives=4))
 
 
 @pytest.fixture(scope="module")
 def train(tmp_path_factory: pytest.TempPathFactory, faces: list[str]) -> Train:
-    """Runs `amesh fit` here on drawn faces and returns the folder of the run."""
+    """Runs `amesh fit` on drawn faces in this process and returns the run's folder."""
     return lambda *options, verb="fit": fit(
         tmp_path_factory.mktemp("run"), *faces, *options, verb=verb
     )
@@ -40,7 +40,7 @@ def train(tmp_path_factory: pytest.TempPathFactory, faces: list[str]) -> Train:
 def test_four_faces_are_overfitted(train, tmp_path):
     four = write_faces(tmp_path / "four", 4)
     run = train(
-        # Twelve epochs of ten steps: 120 of one step take half as long again.
+        # Twelve epochs of ten steps: 120 epochs of one step would take 50 % longer.
         *(f"--data.train=[{{path: {four}, repeat: 10}}]", f"--data.val=[{{path: {four}}}]"),
         *("--data.batch_size=4", "--data.augment.rotation=0", "--data.augment.mirror=0"),
         *("--trainer.max_epochs=12", "--trainer.check_val_every_n_epoch=12"),
@@ -48,7 +48,7 @@ def test_four_faces_are_overfitted(train, tmp_path):
         *("--last.every_n_steps=1000", "--model.schedule.ideal=0.3"),
     )
     errors = logged(run, "val/nme")
-    # The mean face, where it starts, is 13 % off; on tiny-128 and 250 steps 0.25 % remain.
+    # It starts at the mean face, with an error of 13 %; tiny-128 reaches 0.25 % in 250 steps.
     assert errors[119] < 3.0
     assert ">nme: val " in (run / "report.html").read_text()
     phases = logged(run, "train/phase")
@@ -61,7 +61,7 @@ def test_a_seed_gives_the_same_losses_and_weights(train):
     assert losses[0] == losses[1]
     assert len(losses[0]) == 4
     assert_same(*(last(run) for run in runs))
-    # The weights of a checkpoint are the average; those to go on from lie beside them.
+    # A checkpoint's weights are the average; those to resume from are stored separately.
     checkpoint = last(runs[0])
     average, current = checkpoint["state_dict"], checkpoint["current_model_state"]
     assert any(not torch.equal(average[name], current[name]) for name in average)
@@ -69,14 +69,14 @@ def test_a_seed_gives_the_same_losses_and_weights(train):
 
 
 def test_resume_after_kill_9_is_bit_identical(train, faces, tmp_path):
-    """After SIGTERM, too: see `test_training_results`, in this very process."""
+    """For SIGTERM see `test_training_results`, which resumes within the process."""
     undisturbed = train("--last.every_n_steps=3")
     kill = ["--trainer.callbacks+=training_callbacks.KillAt", "--trainer.callbacks.step=7"]
     kill.append(f"--trainer.callbacks.signal={int(signal.SIGKILL)}")
     done = start(tmp_path / "killed", *faces, "--last.every_n_steps=3", *kill)
     assert done.returncode == -signal.SIGKILL, done.stderr
     checkpoint = tmp_path / "killed" / "logs" / "version_0" / "checkpoints" / "last.ckpt"
-    # In the middle of an epoch of four steps, at the last of every third step.
+    # In the middle of an epoch of four steps; a checkpoint is written at every third.
     assert torch.load(checkpoint, weights_only=True)["global_step"] == 6
 
     resumed = train("--last.every_n_steps=3", f"--ckpt_path={checkpoint}")

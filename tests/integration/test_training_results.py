@@ -1,4 +1,4 @@
-"""What training leaves behind is true: the best weights, figures of all ranks, exact resumes."""
+"""The results of training: the best weights, figures over all ranks, exact resuming."""
 
 import signal
 from pathlib import Path
@@ -10,7 +10,7 @@ from training_runs import assert_same, data, fit, last, logged, start
 
 pytest.importorskip("pytorch_lightning")
 
-# Lightning's own: a deprecated call of torch, advice about workers and about where to log.
+# Lightning's own warnings: a deprecated torch call, advice about workers and logging.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -25,7 +25,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_faces(tmp_path_factory.mktemp("five"), 5, negatives=5)
 
 
-def test_the_network_that_is_written_is_the_best_one_and_not_the_last(five, tmp_path):
+def test_the_best_network_is_written_and_not_the_last(five, tmp_path):
     from amesh.weights import store
 
     spoil = ["--trainer.callbacks+=training_callbacks.SpoilAt", "--trainer.callbacks.step=4"]
@@ -44,7 +44,7 @@ def test_the_network_that_is_written_is_the_best_one_and_not_the_last(five, tmp_
     assert origin["licences"] == {"CC0": 5}
     assert "warm_start" not in origin
 
-    # Fine-tuned, it says what it started from; resumed from a checkpoint, too.
+    # Fine-tuned weights record what they started from, even after resuming a checkpoint.
     tuned = fit(
         tmp_path / "tuned", *data(five), f"--model.warm_start={path}", "--trainer.max_epochs=1"
     )
@@ -56,7 +56,7 @@ def test_the_network_that_is_written_is_the_best_one_and_not_the_last(five, tmp_
 
 
 def test_two_ranks_with_fillers_validate_as_one_and_draw_the_worst(five, tmp_path):
-    # Of the second step's four places one holds a face: the second rank's are all fillers.
+    # The second step has one face in four places; the second rank has only fillers.
     options = [*data(five), "--data.batch_size=2", "--worst.count=2"]
     one = fit(tmp_path / "one", *options, verb="validate")
     ddp = ["--trainer.strategy=ddp", "--trainer.devices=2"]
@@ -82,7 +82,7 @@ def test_overfitting_sees_the_same_pictures_in_every_epoch(tmp_path):
 
 @pytest.fixture
 def own_sigterm():
-    """As in a fresh process: other verbs, run here before, leave their own handler."""
+    """Restores the handler of a fresh process: earlier verbs in this process leave their own."""
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -99,7 +99,7 @@ def test_resume_is_bit_identical_with_repeated_and_fresh_faces(five, tmp_path):
     kill = ["--trainer.callbacks+=training_callbacks.KillAt", "--trainer.callbacks.step=4"]
     kill.append(f"--trainer.callbacks.signal={int(signal.SIGTERM)}")
     killed = fit(tmp_path / "killed", *options, *kill, code=128 + signal.SIGTERM)
-    assert last(killed)["global_step"] == 4  # an epoch has 3 steps: in the middle of the second
+    assert last(killed)["global_step"] == 4  # in the middle of the second epoch of 3 steps
     resumed = fit(tmp_path / "on", *options, f"--ckpt_path={killed / 'checkpoints' / 'last.ckpt'}")
     expected = logged(undisturbed, "train/loss")
     assert sorted(expected) == list(range(6))

@@ -1,14 +1,14 @@
-"""LiteRT with our export beside MediaPipe with Google's file: same weights, one thread, in turn.
+"""Compares LiteRT with our export to MediaPipe with Google's file: same weights, one thread.
 
-Bursts alternate, so that whatever else the machine does meets both. Of ours, everything from the
-picture's floats to the outputs' arrays is timed; of MediaPipe the InferenceCalculator alone, see
-`mediapipe_worker.py`. A burst's time is its median; reported are quartiles over the bursts, and the
-median of the ratios of neighbours.
+Bursts alternate, so that other load on the machine affects both. On our side, everything from the
+picture's floats to the output arrays is timed; on MediaPipe's, only the InferenceCalculator (see
+`mediapipe_worker.py`). A burst's time is its median; the report has quartiles over the bursts, and
+the median of the ratios of neighbouring bursts.
 
     python tests/peer_speed/compare.py PEER_PYTHON [--rounds 60] [--output build/peer_speed.json]
 
 PEER_PYTHON is the interpreter of an environment with tests/golden/requirements-oracle.txt;
-`nox -s peer_speed` makes one.
+`nox -s peer_speed` creates one.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     net = store.load("released-192")
     file = LitertFile(export_litert(net, options.precision))  # type: ignore[arg-type]
-    file._run = None  # the signature's runner keeps views that the calls here would trip over
+    file._run = None  # the signature's runner keeps views that would break the calls here
     crop = np.random.default_rng(0).random((1, 192, 192, 3), np.float32)
     command = [options.peer, str(WORKER)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}

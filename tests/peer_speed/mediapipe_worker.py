@@ -1,9 +1,9 @@
-"""Times the released network in MediaPipe's own runtime; runs in the environment of the oracle.
+"""Times the released network in MediaPipe's own runtime; runs in the oracle's environment.
 
-Reads a line, runs a burst, writes the time of one inference [ms], and so on: whoever drives it can
-take turns with another runtime. Two graphs alternate inside a burst: picture to tensor alone, and
-the same followed by the InferenceCalculator (XNNPACK, one thread). Their difference is inference;
-Python, packets, the scheduler and the conversion of the picture cancel.
+For each line read, it runs a burst and writes the time of one inference [ms], so the caller can
+alternate with another runtime. Two graphs alternate within a burst: picture to tensor only, and the
+same followed by the InferenceCalculator (XNNPACK, one thread). The difference is inference; Python,
+packets, the scheduler and the picture's conversion cancel out.
 
     python tests/peer_speed/mediapipe_worker.py [MODEL.tflite] [SIDE]
 """
@@ -38,7 +38,7 @@ INFERENCE = """
 
 
 class Timed:
-    """A graph whose runs are timed, from the picture going in until nothing is left to do."""
+    """A graph whose runs are timed, from the picture's input until the graph is idle."""
 
     def __init__(self, model: Path | None, side: int) -> None:
         self.graph = calculator_graph.CalculatorGraph(
@@ -72,7 +72,7 @@ class Timed:
 
 
 def main() -> None:
-    """Serves bursts until the input ends."""
+    """Runs bursts until the input ends."""
     model = Path(sys.argv[1]) if len(sys.argv) > 1 else MODEL
     side = int(sys.argv[2]) if len(sys.argv) > 2 else 192
     whole, picture_only = Timed(model, side), Timed(None, side)

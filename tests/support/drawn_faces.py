@@ -1,4 +1,4 @@
-"""Drawn faces: enough for a network to learn from, and nothing to download."""
+"""Drawn faces: simple enough for a network to learn, with nothing to download."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from amesh.nn.template import template_in_crop
 
 
 def draw(index: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    """The mean face at a random place, drawn from its contours: picture (h w 3), landmarks."""
+    """Draws the mean face's contours at a random position: picture (h w 3), landmarks."""
     random = np.random.default_rng(index)
     config = MeshConfig(input_size=size, crop_size=8)
     points = template_in_crop(config)[0].numpy().astype(np.float64)
@@ -37,7 +37,7 @@ def draw(index: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_faces(folder: Path, length: int, size: int = 64, negatives: int = 0) -> Path:
-    """Shards of drawn faces; of every `negatives` one is noise instead, and no face."""
+    """Writes shards of drawn faces; one in every `negatives` is noise without a face."""
     with ShardWriter(folder) as writer:
         for index in range(length):
             face = not (negatives and index % negatives == negatives - 1)

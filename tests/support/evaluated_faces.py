@@ -1,4 +1,4 @@
-"""Synthetic faces: the mean face turned, scaled and moved, and labels read off it."""
+"""Synthetic faces: the mean face rotated, scaled and shifted, with labels taken from it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +14,9 @@ from amesh.topology.scheme import Topology, load
 
 
 class Finder:
-    """A network that knows where the face is, off by so many pixels to the right.
+    """A network that knows where the face is, but is `off` pixels too far to the right.
 
-    The red of the top-left pixel is how far down the face lies; blue pictures show nobody.
+    The red value of the top-left pixel says how far down the face lies; blue pictures have none.
     """
 
     def __init__(self, face: np.ndarray, off: float) -> None:
@@ -28,7 +28,7 @@ class Finder:
         found = (self.face + np.array([0, red, 0])).astype(np.float32)
         if rois is not None:
             self.rois.append(rois)
-            # Each region gives another face, so that none is taken for another.
+            # Each region gives a different face, so that they cannot be confused.
             down = np.array([0, 1, 0], dtype=np.float32)
             score = 1.0 - blue / 255
             return [Face(i, score, found + i * down, rois) for i in range(len(rois.size))]
@@ -36,7 +36,7 @@ class Finder:
 
 
 def scores_of(*errors: float) -> Scores:
-    """Scores of faces by one measure, `lips`; each prediction lies right of and above its label."""
+    """Scores of faces by one measure, `lips`; predictions lie right of and above their labels."""
     found = np.array(errors)
     labelled = {"lips": np.ones(len(found), dtype=bool)}
     offsets = np.stack([found, -2 * found], axis=-1)
@@ -77,7 +77,7 @@ def pose(topology: Topology) -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def label(topology: Topology) -> Callable[..., LabelledFace]:
-    """A label in the 68-point scheme, read off a face without error."""
+    """A label in the 68-point scheme, taken from a face without error."""
 
     def make(face: np.ndarray, image: str = "a.jpg", **changes: object) -> LabelledFace:
         known = {

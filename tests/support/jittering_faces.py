@@ -1,4 +1,4 @@
-"""A network whose landmarks jitter by a known amount, and frames to run it on."""
+"""A network whose landmarks jitter by a known amount, and frames for it."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from amesh.pipeline.face_pipeline import Face
 
 
 class Jittering:
-    """Predicts a face with noise on it; loses it in frames of a single colour."""
+    """Predicts a face with added noise; loses it in frames of a single colour."""
 
     def __init__(self, face: np.ndarray, noise: float, seed: int = 0) -> None:
         self.face, self.noise = face, noise
@@ -31,7 +31,7 @@ class Jittering:
 
 
 def frames(count: int, blank: int | None = None) -> Iterator[np.ndarray]:
-    """Frames with a face, but for one."""
+    """Frames with a face, except for number `blank`."""
     for i in range(count):
         frame = np.zeros((8, 8, 3), np.uint8)
         frame[0] = 0 if i == blank else 255

@@ -1,4 +1,4 @@
-"""Faces on disk: the mean face posed over a smooth picture, labels read off it."""
+"""Faces on disk: the mean face posed over a smooth picture, with labels taken from it."""
 
 import io
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def pose(topology: Topology) -> Pose:
 
 
 def photo(width: int = 120, height: int = 110, seed: int = 0) -> np.ndarray:
-    """A smooth picture, of which every place looks different."""
+    """A smooth picture that looks different everywhere."""
     y, x = np.mgrid[:height, :width]
     waves = [np.sin(x / (9.0 + 3 * c) + seed) + np.cos(y / (8.0 + 2 * c) - seed) for c in range(3)]
     return (127.5 + 60 * np.stack(waves, axis=2)).clip(0, 255).astype(np.uint8)

@@ -1,12 +1,12 @@
-"""Runs a TFLite file on LiteRT's GPU accelerator, either all of it or none.
+"""Runs a TFLite file on LiteRT's GPU accelerator, entirely or not at all.
 
-The accelerator in the `ai-edge-litert` wheel is the one for phones (ML Drift), over WebGPU. It
-works with any Vulkan driver, so on a machine without a GPU Chromium's SwiftShader shows that a file
-compiles and computes; `nox -s litert_gpu` installs it. SwiftShader has no half precision, so it
-does not show the rounding of a phone's half-precision shaders.
+The accelerator in the `ai-edge-litert` wheel is the one for phones (ML Drift), using WebGPU. It
+works with any Vulkan driver, so without a GPU, Chromium's SwiftShader can show that a file compiles
+and computes; `nox -s litert_gpu` unpacks it. SwiftShader has no half precision, so it does not
+reproduce the rounding of a phone's half-precision shaders.
 
-Each run has its own process, because the accelerator kills the process over some graphs that it
-cannot compile, such as a grouped convolution whose groups are not multiples of four channels.
+Each run has its own process, because the accelerator crashes on some graphs that it cannot compile,
+such as a grouped convolution whose groups are not multiples of four channels.
 
     python tests/support/litert_gpu.py MODEL.tflite INPUTS.npz OUTPUTS.npz
 """
@@ -27,11 +27,11 @@ _ADAPTER = "Selected adapter: "
 
 
 class GpuRun(NamedTuple):
-    """What came back.
+    """Result of a run.
 
     Attributes:
-        outputs: By name.
-        adapter: What computed it, in the runtime's words.
+        outputs: Outputs by name.
+        adapter: The device that computed them, as the runtime describes it.
     """
 
     outputs: dict[str, np.ndarray]
@@ -46,8 +46,8 @@ def run_on_gpu(model: str | Path | bytes, inputs: Mapping[str, np.ndarray]) -> G
         inputs: float32 arrays by name.
 
     Raises:
-        UserError: There is no GPU that LiteRT can use, or it does not take the file whole; the
-            message names the operators that it refused.
+        UserError: There is no GPU that LiteRT can use, or it cannot run the whole file; the message
+            names the operators that it rejected.
     """
     with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
         given, found, file = (Path(folder) / name for name in ("in.npz", "out.npz", "model.tflite"))
@@ -76,9 +76,9 @@ def _reason(log: str, code: int) -> str:
             names.append(name)
         return f"not on LiteRT's GPU accelerator: {', '.join(names)}"
     if "No adapters found" in log:
-        return "LiteRT found no GPU; without one, `nox -s litert_gpu` brings SwiftShader"
+        return "LiteRT found no GPU; without one, `nox -s litert_gpu` uses SwiftShader"
     if code < 0:
-        return f"LiteRT's GPU accelerator ended over it (signal {-code})"
+        return f"LiteRT's GPU accelerator crashed (signal {-code})"
     return lines[-1] if lines else f"LiteRT's GPU accelerator failed ({code})"
 
 

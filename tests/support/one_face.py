@@ -16,14 +16,14 @@ from amesh.topology import load
 
 
 class OneFace(FacePipeline):
-    """Finds the template of all faces, in the middle of the picture."""
+    """Finds the mean face in the middle of every picture."""
 
     def __init__(self, pictures: int | None = None, seconds: float = 0.0) -> None:
-        """Prepares.
+        """Prepares the pipeline.
 
         Args:
-            pictures: After so many, Ctrl-C is pressed.
-            seconds: A picture takes.
+            pictures: Raise KeyboardInterrupt after this many pictures.
+            seconds: Time to spend on each picture [s].
         """
         self.runner = SimpleNamespace(topology=load(), name="one-face")  # type: ignore[assignment]
         self.left, self.seconds = pictures, seconds

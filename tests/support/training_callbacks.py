@@ -1,4 +1,4 @@
-"""Callbacks that disturb a training, or look into it."""
+"""Callbacks that disturb or observe training."""
 
 import os
 from typing import Any
@@ -8,9 +8,9 @@ import torch
 
 
 class KillAt(pl.Callback):
-    """Sends this process a signal after so many steps, as a scheduler or a crash would.
+    """Sends this process a signal after `step` steps, like a scheduler or a crash.
 
-    Of several processes, `rank` alone gets it.
+    With several processes, only `rank` gets it.
     """
 
     def __init__(self, step: int, signal: int, rank: int = 0) -> None:
@@ -22,7 +22,7 @@ class KillAt(pl.Callback):
 
 
 class SpoilAt(pl.Callback):
-    """Moves all weights far away before a step: from then on each validation is worse."""
+    """Moves all weights far away before a step, so that every later validation is worse."""
 
     def __init__(self, step: int) -> None:
         self.step = step

@@ -12,7 +12,7 @@ from amesh.training.data_module import FaceData
 def prepared(
     rank: int = 0, world: int = 1, folder: Path | None = None, overfit: float = 0, **settings
 ) -> FaceData:
-    """Ready to fit; nothing is written where there is no folder of the run."""
+    """Prepares a data module for fitting; without a run folder, nothing is written."""
     data = FaceData(**{"workers": 0, "batch_size": 4} | settings)
     data.trainer = SimpleNamespace(
         lightning_module=SimpleNamespace(network=NAMED["tiny-128"]),

@@ -1,4 +1,4 @@
-"""Runs of `amesh fit` with the smallest network, and what they left behind."""
+"""Runs `amesh fit` with the smallest network, and reads the results."""
 
 import csv
 import os
@@ -17,7 +17,7 @@ def data(folder: Path) -> list[str]:
 
 
 def fit(root: Path, *options: str, verb: str = "fit", code: int = 0) -> Path:
-    """Runs a verb here and returns the folder of the run."""
+    """Runs a verb in this process and returns the folder of the run."""
     from amesh.training.cli import main
 
     torch.set_num_threads(1)
@@ -29,7 +29,7 @@ def fit(root: Path, *options: str, verb: str = "fit", code: int = 0) -> Path:
 def start(
     folder: Path, *options: str, ranks: int = 1, verb: str = "fit"
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a verb in a process of its own, as many of them as ranks."""
+    """Runs a verb in separate processes, one per rank."""
     code = "import sys; from amesh.training.cli import main; sys.exit(main(sys.argv[1:]))"
     words = [verb, "--config", CONFIG, "--trainer.default_root_dir", str(folder), *options]
     command = [sys.executable, "-c", code, *words]
@@ -47,7 +47,7 @@ def start(
 
 
 def logged(run: Path, column: str) -> dict[int, float]:
-    """A column of the CSV log by step, where it has a value."""
+    """The values in a column of the CSV log, by step."""
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     return {int(row["step"]): float(row[column]) for row in rows if row.get(column)}
@@ -58,7 +58,7 @@ def last(run: Path) -> dict:
 
 
 def assert_same(one: dict, other: dict) -> None:
-    """Weights, their average and the optimiser's state, bit by bit."""
+    """Compares weights, their average and the optimiser's state bit for bit."""
     for key in ("state_dict", "current_model_state"):
         assert one[key].keys() == other[key].keys()
         for name, tensor in one[key].items():

@@ -1,13 +1,13 @@
-"""Our bundles inside MediaPipe Tasks, and Google's own face mesh, scored on labelled pictures.
+"""Scores our bundles in MediaPipe Tasks, and Google's own face mesh, on annotated pictures.
 
     python tests/tasks/accuracy.py TASKS_PYTHON FACE_MESH_PYTHON MANIFEST.jsonl [WORD ...]
 
-The two environments hold the MediaPipe of the noxfile and that of
+The two environments have the MediaPipe of the noxfile and that of
 `tests/golden/requirements-oracle.txt`. Further words go to `amesh evaluate`; its report goes to
-docs/accuracy/tasks unless they say `--output`.
+docs/accuracy/tasks unless `--output` is given.
 
-No wheel of MediaPipe brings Google's own bundle. What stands for it is the face mesh graph of an
-older release, with the released network in it: Google's weights in Google's runtime.
+No MediaPipe wheel contains Google's own bundle. The face mesh graph of an older release, which has
+the released network, takes its place: Google's weights in Google's runtime.
 """
 
 import argparse
@@ -28,11 +28,11 @@ MAX_FACES = "10"  # as pictures.py
 
 
 def main() -> int:
-    """Writes the records of each, then the report; returns what `amesh evaluate` does."""
+    """Writes the records of each, then the report; returns the exit code of `amesh evaluate`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", help="Python of an environment with MediaPipe Tasks")
     parser.add_argument("face_mesh", help="Python of the environment of tests/golden/oracle.py")
-    parser.add_argument("manifest", type=Path, help="labelled faces as JSON Lines")
+    parser.add_argument("manifest", type=Path, help="annotated faces as JSON Lines")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="for `amesh evaluate`")
     parser.add_argument(
         "--records", type=Path, default=ROOT / "build" / "tasks", help="folder; comes first"
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def labelled_pictures(manifest: Path) -> list[str]:
-    """The pictures of a manifest, each once: a picture may show several labelled faces."""
+    """The pictures of a manifest, each once even if it shows several annotated faces."""
     lines = manifest.read_text().splitlines()
     images = [json.loads(line)["image"] for line in lines if line.strip()]
     return [str(manifest.resolve().parent / image) for image in dict.fromkeys(images)]

@@ -1,15 +1,15 @@
-"""Whether our bundles run inside MediaPipe Tasks, and answer as we do.
+"""Checks that our bundles run in MediaPipe Tasks and give the same landmarks as our pipeline.
 
     python tests/tasks/check.py PYTHON_WITH_MEDIAPIPE [--output FIGURES.json]
 
-The frames are the astronaut's portrait and shifted cuts of it. Compared, in pixels of the crop
-(256 px):
+The frames are the astronaut's portrait and shifted cuts of it. In pixels of the crop (256 px),
+Tasks is compared with our own pipeline (MediaPipe's short-range detector, ROI and cropping, and the
+network in PyTorch in single precision):
 
-* picture mode with our own pipeline (MediaPipe's short-range detector and its ROI, its way of
-  cutting crops) and the network in PyTorch, single precision;
-* video mode with the same: its first frame, and its last ones, each ROI taken from the landmarks in
-  the frame before. Tasks filters the landmarks of a video over time, so those frames stand still;
-  and each side follows its own landmarks, which adds up what they differ by.
+* in picture mode;
+* in video mode, on the first frame and on the last ones, where each ROI comes from the landmarks of
+  the previous frame. Tasks filters a video's landmarks over time, so the last frames are still; and
+  each side follows its own landmarks, so differences accumulate.
 """
 
 import argparse
@@ -42,16 +42,16 @@ CASES: list[tuple[str, Precision]] = [
 WORKER = Path(__file__).with_name("landmarker.py")
 SIDE = 512  # of a frame, and of the portrait [px]
 CORNERS = [(0, 0), (8, 4), (16, 8), (24, 12), (32, 16), (40, 12), (48, 8), (48, 4)] + [(48, 0)] * 8
-STILL = 4  # frames at the end by which the filter has settled
+STILL = 4  # still frames at the end, for the filter to settle
 ANCHORS = [33, 263]  # landmarks that give the roll of the next ROI
 LIMITS = {"picture_max": 0.5, "video_first": 0.5, "video_max": 2.0}  # [crop px]
 
 
 def main() -> None:
-    """Prints the figures; ends with an error where one is out of bounds."""
+    """Prints the figures; exits with an error if one exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("python", type=Path, help="of an environment with mediapipe")
-    parser.add_argument("--output", type=Path, help="the figures as JSON")
+    parser.add_argument("python", type=Path, help="Python of an environment with MediaPipe Tasks")
+    parser.add_argument("--output", type=Path, help="write the figures to this file as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     picture = np.pad(data.astronaut(), ((0, 48), (0, 48), (0, 0)), mode="edge")
@@ -66,7 +66,7 @@ def main() -> None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(figures, indent=2) + "\n")
     for name, found in figures.items():
-        # Written so that NaN, which is no face, fails.
+        # Written so that NaN, which means no face, fails.
         for key, limit in LIMITS.items():
             if not found[key] <= limit:
                 raise SystemExit(f"{name}: {key} is {found[key]} px from ours, allowed {limit}")
@@ -108,7 +108,7 @@ def compare(net: nn.Module, bundle: bytes, frames: np.ndarray, python: Path) -> 
 
 
 def distances(theirs: np.ndarray, ours: list[np.ndarray], rois: list[Roi]) -> np.ndarray:
-    """Per frame and landmark, in three dimensions [crop px]."""
+    """3-D distances per frame and landmark [crop px]."""
     per_crop = TASK_SIZE / np.array([float(one.size) for one in rois])
     return np.asarray(np.linalg.norm(theirs - np.stack(ours), axis=-1) * per_crop[:, None])
 
@@ -124,7 +124,7 @@ def detected(frames: np.ndarray) -> list[Roi]:
 
 @torch.inference_mode()
 def predict(net: nn.Module, frame: np.ndarray, where: Roi) -> np.ndarray:
-    """Our landmarks [image px], with a crop of 256 px as MediaPipe cuts it."""
+    """Our landmarks [image px], from a 256-px crop cut like MediaPipe's."""
     image_from_crop = roi.image_from_crop(where, TASK_SIZE)
     cut = as_mediapipe_cuts(image_from_crop[0].numpy())
     crop = crop_image(frame, cut, TASK_SIZE, border="replicate", antialias=False)

@@ -1,9 +1,9 @@
-"""Runs Face Landmarker of MediaPipe Tasks, in an environment of its own; imports no amesh.
+"""Runs MediaPipe Tasks' Face Landmarker in a separate environment; does not import amesh.
 
     python tests/tasks/landmarker.py BUNDLE.task FRAMES.npz ANSWERS.npz
 
-FRAMES holds `frames` (n h w 3), uint8 RGB. ANSWERS: `image` and `video` (n 478 3), each frame on
-its own and all of them as a video, in Tasks' normalised coordinates; NaN where no face was found.
+FRAMES has `frames` (n h w 3), uint8 RGB. ANSWERS gets `image` and `video` (n 478 3): each frame on
+its own, and all of them as a video, in Tasks' normalised coordinates; NaN if no face was found.
 """
 
 import sys
@@ -18,7 +18,7 @@ INTERVAL = 33  # of the video [ms]
 
 
 def landmarker(bundle: bytes, mode: vision.RunningMode) -> vision.FaceLandmarker:
-    """The task on the CPU with its own thresholds: the network has to call the crop a face."""
+    """The task on the CPU with its default thresholds: the network must call the crop a face."""
     return vision.FaceLandmarker.create_from_options(
         vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=bundle),

@@ -1,11 +1,10 @@
-"""Runs a .task bundle on pictures in MediaPipe Tasks, in an environment of its own; imports no
-amesh.
+"""Runs a .task bundle on pictures in MediaPipe Tasks, in a separate environment without amesh.
 
     python tests/tasks/pictures.py BUNDLE.task RECORDS.jsonl PICTURE...
 
-Picture mode, up to 10 faces a picture, Face Landmarker's own thresholds. RECORDS gets one JSON
-object a line for each picture, as `amesh run --output` writes them. Face Landmarker does not say
-how sure it is of a face: `score` is the threshold that the face has passed, the least it can be.
+Picture mode, up to 10 faces per picture, Face Landmarker's default thresholds. RECORDS gets one
+JSON object per line for each picture, like the output of `amesh run --output`. Face Landmarker does
+not report its confidence: `score` is the threshold that the face passed, so a lower bound.
 """
 
 import argparse
@@ -52,7 +51,7 @@ def record(task: vision.FaceLandmarker, path: Path) -> dict[str, Any]:
     answer = task.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels))
     faces = []
     for number, face in enumerate(answer.face_landmarks):
-        # z is counted in widths of the picture, like x.
+        # z is in units of the picture's width, like x.
         points = np.array([(p.x, p.y, p.z) for p in face]) * (width, height, width)
         faces.append({"id": number, "score": CONFIDENCE, "landmarks": points.round(3).tolist()})
     return line | {"size": [width, height], "faces": faces}

@@ -1,4 +1,4 @@
-"""Runs, on the real bindings, those parts of our code that need no library behind them."""
+"""Runs the parts of our code that need only the real bindings, not the libraries behind them."""
 
 import importlib
 import sys
@@ -25,7 +25,7 @@ assert tuple(shape) == (8, 3, 256, 256)
 assert shape[0] == 8
 print("alive on", trt.__version__)
 
-# The stand-in of the unit tests has nothing that TensorRT has not.
+# The unit tests' stand-in has nothing that TensorRT lacks.
 sys.path.insert(0, str(Path("tests/unit/deploy").resolve()))
 fake = importlib.import_module("fake_tensorrt")
 for kind in vars(fake).values():

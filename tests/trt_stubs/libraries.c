@@ -1,6 +1,6 @@
 /* Stands in for libnvinfer, libnvonnxparser and libnvinfer_plugin, so that the real Python bindings
- * can be imported where the libraries are not: every class, signature and enumeration is there, and
- * nothing can be created. */
+ * can be imported without the libraries: every class, signature and enumeration exists, but nothing
+ * can be created. */
 
 #define NOTHING(name) \
     void *name(void)  \

@@ -1,9 +1,9 @@
-"""Resolves what amesh uses of TensorRT against the real bindings of one major version. No GPU.
+"""Checks amesh's uses of TensorRT against the real bindings of one major version, without a GPU.
 
-`python resolve.py SITE WORK`: SITE is a folder that the bindings' wheel and pybind11-stubgen were
-installed into, WORK one for what is made here. Steps: compile the stand-ins of the libraries,
-generate type stubs from the signatures that the bindings carry, check our modules against these
-with mypy, prove by renaming that each use of a name is checked, and run what needs no library.
+`python resolve.py SITE WORK`: SITE is a folder with the installed bindings and pybind11-stubgen,
+WORK a folder for the results. Steps: compile stand-ins for the libraries, generate type stubs from
+the bindings' signatures, check our modules against them with mypy, prove by renaming that each use
+of a name is checked, and run the code that needs no library.
 """
 
 import ast
@@ -26,7 +26,7 @@ OTHERS = {"name", "errors", "flags", "log"}
 
 
 def main(site: Path, work: Path) -> None:
-    """Checks everything, or exits with what does not fit."""
+    """Checks everything; exits with a message if something does not match."""
     major = next(site.glob("tensorrt_cu*_bindings-*.dist-info")).name.split("-")[1].split(".")[0]
     libraries = build_libraries(work / "lib", major)
     shim(site)
@@ -42,7 +42,7 @@ def main(site: Path, work: Path) -> None:
 
 
 def build_libraries(folder: Path, major: str) -> Path:
-    """Compiles the stand-ins under the names that this major version asks for."""
+    """Compiles the stand-ins under the names that this major version loads."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in LIBRARIES:
         file = f"lib{name}.so.{major}"
@@ -52,7 +52,7 @@ def build_libraries(folder: Path, major: str) -> Path:
 
 
 def shim(site: Path) -> None:
-    """The package `tensorrt`, which NVIDIA ships in another wheel, together with the libraries."""
+    """Writes the package `tensorrt`, which NVIDIA ships in another wheel, with the libraries."""
     folder = site / "tensorrt"
     folder.mkdir(exist_ok=True)
     text = "from tensorrt_bindings import *\nfrom tensorrt_bindings import __version__\n"
@@ -60,7 +60,7 @@ def shim(site: Path) -> None:
 
 
 def in_place(site: Path, libraries: Path, code: str) -> None:
-    """Runs code where the bindings can be imported."""
+    """Runs code with the bindings importable."""
     environment = {
         **os.environ,
         "LD_LIBRARY_PATH": str(libraries),
@@ -70,7 +70,7 @@ def in_place(site: Path, libraries: Path, code: str) -> None:
 
 
 def type_stubs(site: Path, libraries: Path, work: Path) -> Path:
-    """Type stubs of `tensorrt`, read off the signatures that the bindings carry."""
+    """Generates type stubs of `tensorrt` from the bindings' signatures."""
     raw, stubs = work / "raw", work / "stubs"
     for folder in (raw, stubs):
         shutil.rmtree(folder, ignore_errors=True)
@@ -86,10 +86,10 @@ def type_stubs(site: Path, libraries: Path, work: Path) -> Path:
 
 
 def repaired(text: str) -> str:
-    """Makes the generated stubs mean what the bindings do.
+    """Corrects the generated stubs where they differ from the bindings.
 
-    `tensorrt.bool` hides Python's; C++ types without a name are unknown; the buffer protocol that
-    IHostMemory documents has no signature; and signatures that NVIDIA wrote in prose take anything.
+    `tensorrt.bool` hides Python's; unnamed C++ types are unknown; the buffer protocol documented
+    for IHostMemory has no signature; and signatures that NVIDIA wrote in prose accept anything.
     """
     text = re.sub(r"(?<=-> )bool\b|(?<=: )bool\b", "builtins.bool", text)
     text = re.sub(r"-> \.\.\.", "-> typing.Any", text)
@@ -112,7 +112,7 @@ def repaired(text: str) -> str:
 
 
 def run_mypy(files: list[Path], stubs: Path) -> list[str]:
-    """Errors in these files; what the stubs themselves lack is not ours."""
+    """mypy's errors in these files; errors in the stubs themselves are ignored."""
     command = [sys.executable, "-m", "mypy", "--config-file=", "--ignore-missing-imports"]
     command += ["--follow-imports=silent", "--check-untyped-defs", "--no-error-summary"]
     command += [f"--cache-dir={stubs.parent / 'cache'}", "--hide-error-context", *map(str, files)]
@@ -128,7 +128,7 @@ def run_mypy(files: list[Path], stubs: Path) -> list[str]:
 
 
 def mutate(stubs: Path, work: Path) -> list[str]:
-    """Renames one use of TensorRT's names after the other; what mypy misses was never checked."""
+    """Renames each use of TensorRT's names in turn; if mypy misses one, it was never checked."""
     text = _stub_text(stubs)
     names = set(re.findall(r"def (\w+)\(|^ +(\w+):", text, re.MULTILINE))
     known = {name for pair in names for name in pair if name} - OTHERS
@@ -152,7 +152,7 @@ def mutate(stubs: Path, work: Path) -> list[str]:
 
 
 def _attributes(module: Path, names: set[str]) -> set[tuple[int, int, str]]:
-    """Line, column and name of attributes that TensorRT has too, on TensorRT's objects."""
+    """Line, column and name of attributes of TensorRT's objects that are TensorRT's own."""
     tree = ast.parse(module.read_text())
     owned = {"self", "torch", "np", "config.options", "options", "readiness", "json", "runner"}
     found = set()
