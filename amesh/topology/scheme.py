@@ -19,7 +19,7 @@ from amesh.errors import UserError
 from amesh.topology import roi
 from amesh.topology.roi import RoiRule, RoiRules
 
-# Farther than this from the middle of the mean face, a landmark has a partner on the other side.
+# A landmark farther than this from the middle of the mean face has a partner on the other side.
 _MIDLINE = 0.05
 # The scheme whose landmarks cover the whole face, as a detector's box does.
 _FACE = "face478"
@@ -110,19 +110,19 @@ class Topology:
 
     @property
     def landmark_rule(self) -> RoiRule:
-        """How the crop follows from landmarks; files that do not say so were trained on 1.5."""
+        """The rule for the crop from landmarks; by default, 1.5 times their box."""
         return self.roi.from_landmarks if self.roi else RoiRule()
 
     def require_roi(self) -> RoiRules:
-        """How the crop follows from landmarks and from a detected face.
+        """Returns the rules for the crop from landmarks and from a detected face.
 
         Raises:
-            UserError: The file does not say so; the message has the line to add.
+            UserError: The file has none; the message contains the line to add.
         """
         if self.roi is None:
             raise UserError(
-                f"topology {self.name} does not say how a crop follows from its landmarks and from "
-                "a detected face (docs/topology.md); for 1.5 times the box of its landmarks, add "
+                f"topology {self.name} does not say how a crop is determined from landmarks and "
+                "from a detected face (docs/topology.md); for 1.5 times the box of landmarks, add "
                 + roi.suggested(self.template, load(_FACE).template)
             )
         return self.roi

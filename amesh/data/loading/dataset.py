@@ -55,7 +55,7 @@ class FaceDataset(Dataset[Sample]):
         """
         if not sum(map(len, sources)):
             raise UserError("no labelled face to train on: every source is empty")
-        topology.require_roi()  # or it would be trained on crops that no detection leads to
+        topology.require_roi()  # without it, running may use other crops than training
         for source in sources:
             for scheme in sorted(source.schemes):
                 try:

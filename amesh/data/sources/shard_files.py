@@ -4,9 +4,8 @@ A shard is a plain tar file. Each face has three members with one name: the enco
 (`.jpg`, `.png`, ...), `.json` (scheme, source, licence, key, ...) and `.npy` (float32, a row for
 each point: x, y, z, weight of x and y, weight of z, visibility; corner coordinates). The index
 `NAME.tar.index.json` beside it has the tar's size and the positions of the members, for random
-access. An interruption never leaves a partial tar or index. The index has the
-CRC-32 of each member and, at its end, its own; shards of earlier versions have none and are read
-unchecked.
+access, and the CRC-32 of each member and of itself; shards of earlier versions have no CRC-32 and
+are read unchecked. An interruption never leaves a partial tar or index.
 """
 
 import io
@@ -54,9 +53,9 @@ class IndexEntry(msgspec.Struct, kw_only=True):
 
     Attributes:
         picture: Position of the picture: first byte and number of bytes.
-        json: Position of the facts.
+        json: Position of the metadata.
         npy: Position of the points.
-        crc32: Of the three; None in shards of earlier versions.
+        crc32: CRC-32 of the three; None in shards of earlier versions.
     """
 
     key: str
@@ -219,7 +218,7 @@ def read_index(path: Path) -> Index:
 
 
 def _sealed(index: dict[str, Any]) -> bytes:
-    """An index as JSON, whose last entry is the CRC-32 of what the JSON is without it."""
+    """Returns an index as JSON whose last entry is the CRC-32 of the JSON without that entry."""
     body = json.dumps(index).encode()
     return body.removesuffix(b"}") + _SEAL + b"%d}" % zlib.crc32(body)
 
@@ -227,7 +226,7 @@ def _sealed(index: dict[str, Any]) -> bytes:
 def _check_seal(content: bytes, path: Path) -> None:
     body, found, seal = content.rpartition(_SEAL)
     if not found and b'"crc32": [' not in content:
-        return  # of an earlier version
+        return  # written by an earlier version
     if seal != b"%d}" % zlib.crc32(body + b"}"):
         raise UserError(
             f"{path}: a damaged index: its CRC-32 does not match; copy or write the shard again"
