@@ -65,6 +65,7 @@ def _data_check(options: argparse.Namespace) -> int:
                 images=options.images,
                 scheme=options.scheme,
                 coordinates=options.coordinates,
+                outside=options.outside,
             ),
             problems,
         )

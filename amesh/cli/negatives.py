@@ -9,7 +9,8 @@ from amesh.cli.parsing import DONE, count, positive
 
 DETAILS = """
 Writes a manifest of regions, to train on together with shards, or to pass to `amesh evaluate
---data`. A network trained on faces alone takes everything for a face.
+--data`. A network trained on faces alone takes everything for a face. Where the pictures are not in
+the manifest's folder or below, reading it takes --outside (`outside: true` in a config).
 """
 
 

@@ -148,7 +148,7 @@ def add_sets(parser: argparse.ArgumentParser, required: bool = False) -> None:
     )
 
 
-_FORMATS = ("format", "images", "scheme", "coordinates")
+_FORMATS = ("format", "images", "scheme", "coordinates", "outside")
 
 
 def add_formats(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ class LabelledData:
         only: Take only the faces listed in this text file, one key per line, such as the
             held_out.txt that `amesh fit` writes.
         without: Leave out the faces listed in this text file, in the same form.
+        outside: Read pictures that a manifest names outside its own folder, too.
     """
 
     paths: tuple[Path, ...] = ()
@@ -33,6 +34,7 @@ class LabelledData:
     coordinates: Coordinates | None = None
     only: Path | None = None
     without: Path | None = None
+    outside: bool = False
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def evaluate(
     coordinates: Coordinates | None = None,
     only: PathLike | None = None,
     without: PathLike | None = None,
+    outside: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Scores networks, or the predictions of another program, on annotated pictures.
@@ -60,6 +61,7 @@ def evaluate(
             `index`.
         only: A list of keys: no other face is scored.
         without: A list of keys: these faces are left out.
+        outside: Read pictures that a manifest names outside its own folder, too.
         **options: Any other field of `amesh.evaluation.options.Evaluation`, such as
             `robustness=True`, `limit=100` or `reference="released-192"`.
 
@@ -83,6 +85,7 @@ def evaluate(
             coordinates=coordinates,
             only=None if only is None else Path(only),
             without=None if without is None else Path(without),
+            outside=outside,
         ),
         models=tuple(str(model) for model in _several(models)),
         predictions=tuple(str(file) for file in _several(predictions)),

@@ -28,8 +28,8 @@ class Output:
     """A rank's part of the output folder; a context manager.
 
     A picture counts as done once one of its faces is in a finished shard, so all of its faces must
-    be in the same shard: shards end between pictures. Ctrl-C finishes the current shard; any other
-    exception discards it, and only it.
+    be in the same shard: shards end between pictures. Ctrl-C and errors finish the current shard,
+    unless they strike while a picture is added: that discards it, and only it.
     """
 
     def __init__(self, folder: Path, share: Share, faces: int = 1000) -> None:
@@ -69,8 +69,7 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
-        if kind is None or (interrupted and not self._adding):
+        if not self._adding:
             with self._stack:
                 self.flush()
         else:

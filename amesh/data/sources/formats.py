@@ -44,7 +44,9 @@ class Format:
 
 # In the order in which a folder is searched for them.
 FORMATS: dict[FormatName, Format] = {
-    "jsonl": Format("manifests (.jsonl)", "manifest:read_manifest", ("coordinates",), ".jsonl"),
+    "jsonl": Format(
+        "manifests (.jsonl)", "manifest:read_manifest", ("coordinates", "outside"), ".jsonl"
+    ),
     "shards": Format(
         "folders of shards (written by `amesh label` or `amesh synth`)",
         "shards:ShardSource",

@@ -78,7 +78,10 @@ class FaceLine(PictureLine, kw_only=True):
 
 
 def read_manifest(
-    path: Path, problems: Problems, coordinates: Coordinates | None = None
+    path: Path,
+    problems: Problems,
+    coordinates: Coordinates | None = None,
+    outside: bool = False,
 ) -> ListSource:
     """Reads a manifest of labelled faces.
 
@@ -86,6 +89,7 @@ def read_manifest(
         path: The JSONL file; names of pictures are relative to its folder.
         problems: Handles invalid lines.
         coordinates: The convention of lines without a `coordinates` key.
+        outside: Lines may name pictures outside the manifest's folder.
 
     Raises:
         UserError: The file is missing, has no usable line, or has an invalid one, which is named.
@@ -95,7 +99,7 @@ def read_manifest(
     faces = []
     for number, text in lines(path):
         with problems.guard():
-            faces.append(_face(text, path, number, coordinates))
+            faces.append(_face(text, path, number, coordinates, outside))
     return finish(str(path), faces, problems)
 
 
@@ -113,20 +117,26 @@ def read_pictures(path: Path, licence: str | None = None) -> list[LabelledFace]:
     found = []
     for number, text in lines(path):
         line = parse(text, PictureLine, f"{path}, line {number}")
-        one = _picture(line, path, number)
+        one = _picture(line, path, number, outside=True)  # names it, and does not read it
         found.append(replace(one, licence=one.licence or licence))
     return found
 
 
-def _picture(line: PictureLine, manifest: Path, number: int) -> LabelledFace:
+def _picture(line: PictureLine, manifest: Path, number: int, outside: bool) -> LabelledFace:
     where = f"{manifest}, line {number}"
     picture = manifest.parent / line.image
+    inside = os.path.relpath(picture, manifest.parent)
+    if not outside and Path(inside).parts[:1] == (os.pardir,):
+        raise UserError(
+            f"{where}: picture {line.image} lies outside the manifest's folder; add --outside, or "
+            "`outside: true` in a config, to read it"
+        )
     if "\\" in line.image and not picture.exists():
         raise UserError(f"{where}: no picture {line.image}; write paths with / instead of \\")
     return LabelledFace(
         picture=picture,
         source=line.source or Path(os.path.abspath(manifest)).parent.name,  # noqa: PTH100 - links
-        key=face_key(os.path.relpath(picture, manifest.parent), number),
+        key=face_key(inside, number),
         where=where,
         licence=line.licence,
         group=_group(line.group),
@@ -137,7 +147,7 @@ def _picture(line: PictureLine, manifest: Path, number: int) -> LabelledFace:
 
 
 def _face(
-    text: bytes, manifest: Path, number: int, coordinates: Coordinates | None
+    text: bytes, manifest: Path, number: int, coordinates: Coordinates | None, outside: bool
 ) -> LabelledFace:
     where = f"{manifest}, line {number}"
     line = parse(text, FaceLine, where)
@@ -150,7 +160,7 @@ def _face(
     size = None if line.width is None or line.height is None else (line.width, line.height)
     shift = _offset(line, where, coordinates) if count or line.box is not None else 0.0
     face = replace(
-        _picture(line, manifest, number),
+        _picture(line, manifest, number, outside),
         scheme=line.scheme,
         points=points,
         face=line.face is not False,

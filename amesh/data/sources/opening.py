@@ -27,6 +27,7 @@ class SourceConfig:
             different ones in each epoch.
         only: List of keys, one per line; only these faces are used.
         without: List of keys of faces that are left out.
+        outside: A manifest may name pictures outside its folder.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class SourceConfig:
     repeat: float = 1.0
     only: Path | None = None
     without: Path | None = None
+    outside: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.repeat <= 1000:
@@ -65,8 +67,9 @@ def open_labels(config: SourceConfig, problems: Problems) -> Source:
     """
     name = config.format if config.format != "auto" else detect(config.path)
     known = FORMATS[name]
-    fields = ("images", "scheme", "coordinates", "licence")
-    given = {field: value for field in fields if (value := getattr(config, field)) is not None}
+    fields = ("images", "scheme", "coordinates", "licence", "outside")
+    values = {field: getattr(config, field) for field in fields}
+    given = {field: value for field, value in values.items() if value not in (None, False)}
     for field in given:
         if field not in known.takes:
             raise UserError(f"{config.path}: {name} sources take no {field!r}; remove it")

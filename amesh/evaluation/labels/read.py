@@ -53,7 +53,9 @@ def read_data(data: LabelledData) -> tuple[list[LabelledFace], Pictures]:
     sources = []
     for path in data.paths:
         kind = detect(path) if data.format == "auto" else data.format
-        config = SourceConfig(path, kind, data.images, data.scheme, data.coordinates)
+        config = SourceConfig(
+            path, kind, data.images, data.scheme, data.coordinates, outside=data.outside
+        )
         if kind == "shards":  # nothing is left open there: the options are for the other sets
             config = SourceConfig(path, kind)
         sources.append(open_labels(config, Problems()))

@@ -206,3 +206,17 @@ def test_a_picture_that_is_no_file_is_refused_and_not_waited_for(tmp_path: Path,
     [picture] = read_pictures(write(tmp_path, BARE | {"image": name}))
     with pytest.raises(UserError, match=f"{name}: (not a regular|no such) file"):
         picture.read_picture()
+
+
+@pytest.mark.parametrize("name", ["../b.jpg", "/data/b.jpg", "deep/../../b.jpg"])
+def test_a_picture_outside_the_folder_is_read_only_where_asked(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, GOOD | {"image": name})
+    with pytest.raises(UserError, match=r"line 1: picture .*b\.jpg lies outside"):
+        read_manifest(path, Problems())
+    assert read_manifest(path, Problems(), outside=True)[0].image == tmp_path / name
+    assert read_pictures(path)[0].image == tmp_path / name  # describes it, and reads nothing
+
+
+def test_an_absolute_path_in_the_folder_is_inside(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD | {"image": str(tmp_path / "deep" / "b.jpg")})
+    assert read_manifest(path, Problems())[0].image == tmp_path / "deep" / "b.jpg"
