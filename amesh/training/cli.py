@@ -1,5 +1,6 @@
 """`amesh fit`, `validate` and `test`: LightningCLI over `conf/`, with guards around its traps."""
 
+import errno
 import json
 import logging
 import os
@@ -28,6 +29,8 @@ from amesh.training.report import Report
 from amesh.training.resuming import ExactResume
 from amesh.training.stopping import StopTogether
 from amesh.training.tracking import Tracker
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -58,6 +61,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except (UserError, MisconfigurationException) as error:
         print(f"amesh: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        print(f"amesh: the disk is full ({error}); {_kept(built)}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -68,14 +76,17 @@ def _farewell(number: int, built: "TrainingCLI | None") -> int:
         What a shell reports for a process that the signal ended.
     """
     by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    print(f"amesh: stopped by {by}; {_kept(built)}", file=sys.stderr)
+    return 128 + number
+
+
+def _kept(built: "TrainingCLI | None") -> str:
+    """What training can be resumed from."""
     callbacks = built.trainer.callbacks if built else []  # type: ignore[attr-defined]
     path = next((one.path for one in callbacks if isinstance(one, LastCheckpoint)), None)
     if path:
-        text = f"stopped by {by}; resume with --ckpt_path={path}"
-    else:
-        text = f"stopped by {by} before the first step was saved; there is nothing to resume from"
-    print(f"amesh: {text}", file=sys.stderr)
-    return 128 + number
+        return f"resume with --ckpt_path={path}"
+    return "no step was saved yet: there is nothing to resume from"
 
 
 def quieten() -> None:

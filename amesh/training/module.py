@@ -1,5 +1,6 @@
 """The LightningModule: thin steps around a pure network of `amesh.nn`. No maths here."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +32,10 @@ from amesh.training.tracking import Tracker
 from amesh.training.warm_start import warm_start as fill
 from amesh.weights import store
 from amesh.weights.architectures import ARCHITECTURES, LandmarkArchitecture
+
+# Settings that are restored with the optimiser's state.
+_OF_THE_OPTIMISER = ("learning_rate", "weight_decay", "betas")
+_log = logging.getLogger("pytorch_lightning.amesh")
 
 
 class LandmarkTraining(pl.LightningModule):
@@ -96,6 +101,7 @@ class LandmarkTraining(pl.LightningModule):
             # The network, not this module: compiling that breaks Lightning's hooks.
             self.net.compile()
         self.steps = 0
+        self._plan_before: dict[str, Any] | None = None
         self._sums: dict[str, Tensor] = {}
 
     def train(self, mode: bool = True) -> "LandmarkTraining":
@@ -118,6 +124,8 @@ class LandmarkTraining(pl.LightningModule):
         """Notes the terms of the pictures that it is about to see."""
         data = getattr(self.trainer, "datamodule", None)
         self.licences = self.licences | dict(getattr(data, "licences", {}))
+        for line in changes(self._plan_before or self._plan(), self._plan()):
+            _log.warning(line)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step of the phase that the number of steps so far belongs to."""
@@ -165,6 +173,7 @@ class LandmarkTraining(pl.LightningModule):
             "wandb": next(iter(ids), None),
             "warm_start": self.started_from,
             "licences": self.licences,
+            "plan": self._plan(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -177,6 +186,11 @@ class LandmarkTraining(pl.LightningModule):
         about = checkpoint["amesh"]
         self.started_from = about.get("warm_start")
         self.licences = dict(about.get("licences", {}))
+        self._plan_before = about.get("plan")
+
+    def _plan(self) -> dict[str, Any]:
+        """What the learning rate and the phase of a step depend on."""
+        return {"steps": self.steps, **asdict(self.optimiser), **asdict(self.schedule)}
 
     def _losses(self, batch: Batch, ideal: bool) -> tuple[Tensor, Mapping[str, Tensor], MeshOutput]:
         """The loss, its parts as means over all ranks, and the output that they judge."""
@@ -230,6 +244,31 @@ class LandmarkTraining(pl.LightningModule):
             # The ranks agree already; sync_dist only keeps Lightning from advising it.
             self.log(f"{split}/{name}", mean, prog_bar=name == "nme", sync_dist=True)
         self._sums = {}
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What a resumed run has to say about settings of its schedule that are no longer the same.
+
+    Args:
+        before: The settings in the checkpoint.
+        now: Those of this run.
+    """
+    differ = {
+        name: f"{name} {value} (before: {before[name]})"
+        for name, value in now.items()
+        if name in before and before[name] != value
+    }
+    kept = [text for name, text in differ.items() if name in _OF_THE_OPTIMISER]
+    moved = [text for name, text in differ.items() if name not in _OF_THE_OPTIMISER]
+    lines = []
+    if moved:
+        lines.append(
+            f"resumed with {', '.join(moved)}: from here on the learning rate and the phase are "
+            "those of the new schedule, not those that the run was going to have"
+        )
+    if kept:
+        lines.append(f"resumed with {', '.join(kept)}: ignored, the checkpoint's optimiser goes on")
+    return lines
 
 
 def network_of(path: Path) -> nn.Module:

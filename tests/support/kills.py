@@ -116,9 +116,7 @@ def kill_and_resume(
     assert "Traceback" not in said, said[-2000:]
     checkpoint = newest(root)
     if code == 128 + number:  # it could still speak
-        assert (
-            f"--ckpt_path={checkpoint}" if checkpoint else "before the first step was saved"
-        ) in said
+        assert (f"--ckpt_path={checkpoint}" if checkpoint else "nothing to resume from") in said
     code = finish(fork(root, [*words, *([f"--ckpt_path={checkpoint}"] if checkpoint else [])]))
     assert code == 0, (root / "output.txt").read_text()[-2000:]
     return "resumed" if checkpoint else "anew"

@@ -1,3 +1,4 @@
+import errno
 import warnings
 
 import pytest
@@ -211,3 +212,14 @@ def test_each_verb_has_the_arguments_of_its_own(capsys):
         with pytest.raises(SystemExit, match="0"):
             parse(verb, "--help")
         assert ("--verbose" in capsys.readouterr().out) == has
+
+
+def test_a_disk_that_fills_up_is_one_line(monkeypatch, capsys):
+    def run(built):
+        raise OSError(errno.ENOSPC, "No space left on device", "metrics.csv")
+
+    monkeypatch.setattr(cli.TrainingCLI, "run", run)
+    assert cli.main(["fit", "--config", "quick"]) == 2
+    said = capsys.readouterr().err
+    assert "amesh: the disk is full ([Errno 28] No space left on device: 'metrics.csv')" in said
+    assert "nothing to resume from" in said

@@ -8,7 +8,7 @@ from amesh.losses.config import LossConfig
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED, RegionConfig
 from amesh.training import cli, parts
-from amesh.training.module import LandmarkTraining
+from amesh.training.module import LandmarkTraining, changes
 from amesh.training.optimiser import OptimiserConfig, build
 from amesh.training.parser import parsed
 
@@ -115,3 +115,11 @@ def test_a_weight_for_an_output_that_is_not_there_is_refused():
     LandmarkTraining(network=network, losses=LossConfig(regions={"nose": 2.0}))
     with pytest.raises(UserError, match="no region output 'nose'"):
         LandmarkTraining(network=TINY, losses=LossConfig(regions={"nose": 2.0}))
+
+
+def test_a_resumed_run_names_what_moves_its_schedule_and_what_is_ignored():
+    before = {"steps": 24, "warm_up": 0.03, "learning_rate": 0.002, "betas": (0.9, 0.999)}
+    assert changes(before, before) == []
+    moved, ignored = changes(before, before | {"steps": 600, "learning_rate": 0.1})
+    assert moved.startswith("resumed with steps 600 (before: 24): from here on")
+    assert ignored.startswith("resumed with learning_rate 0.1 (before: 0.002): ignored")
