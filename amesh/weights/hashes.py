@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 
 def weights_hash(net: nn.Module) -> str:
-    """SHA-256 of a network's weights: names, shapes and values, whatever file they were in."""
+    """SHA-256 of a network's weights: names, shapes and values, independent of their file."""
     return tensors_hash(net.state_dict())
 
 
 def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
-    """The same hash of tensors by name, as `amesh.weights.store.tensors` reads them from a file."""
+    """The same hash for tensors by name, as `amesh.weights.store.tensors` reads them."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         values = np.ascontiguousarray(tensor.detach().cpu().numpy())
