@@ -65,12 +65,12 @@ def test_a_test_set_is_the_validation_set_where_there_is_none(shards):
 def test_nothing_to_validate_on_is_no_error_but_nothing_to_test_on_is(shards):
     data = prepared(train=[shards])
     assert data.val_dataloader() == []
-    with pytest.raises(UserError, match=r"no face to test on: set data\.test"):
+    with pytest.raises(UserError, match=r"no faces to test on: set data\.test"):
         data.test_dataloader()
 
 
 def test_nothing_to_train_on_is_refused():
-    with pytest.raises(UserError, match=r"no face to train on.*data\.train"):
+    with pytest.raises(UserError, match=r"no faces to train on.*data\.train"):
         prepared().train_dataloader()
 
 
@@ -112,7 +112,7 @@ def test_damaged_records_are_counted_named_and_skipped(damaged):
     assert len(data.skipped) == 1
     assert "byte" in data.skipped[0]
     stop = prepared(train=[source], batch_size=3, on_bad="stop")
-    with pytest.raises(UserError, match="not a picture that can be read"):
+    with pytest.raises(UserError, match="damaged at byte"):
         batches(stop, stop.train_dataloader())
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_record_is_not_validated_on_and_no_other_one_twice(damaged):
     assert found[0].landmarks.isfinite().all()
     assert len(data.skipped) == 1
     stop = prepared(val=[damaged], batch_size=3, on_bad="stop")
-    with pytest.raises(UserError, match="not a picture that can be read"):
+    with pytest.raises(UserError, match="damaged at byte"):
         batches(stop, stop.val_dataloader())
 
 
