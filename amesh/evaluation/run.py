@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,7 @@ def _evaluated(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
     if not wanted.model_names and (wanted.robustness or wanted.videos or wanted.still):
         raise UserError("robustness and jitter need a network to run: give --model")
     models = _open(wanted, open_model)
+    _check_schemes(models, topology)
     names = [*models, *(prediction.name for prediction in given)]
     _check_names(names)
     if wanted.reference is not None and wanted.reference not in names:
@@ -205,6 +206,15 @@ def _open(wanted: Evaluation, open_model: OpenModel) -> dict[str, FaceFinder]:
         if wanted.mediapipe_crop:
             models[name + _MEDIAPIPE] = open_model(file, wanted.runtime, True)
     return models
+
+
+def _check_schemes(models: Mapping[str, FaceFinder], topology: Topology) -> None:
+    for name, model in models.items():
+        if isinstance(model, FacePipeline) and model.runner.topology.name != topology.name:
+            raise UserError(
+                f"{name} predicts the scheme {model.runner.topology.name}; only networks of "
+                f"{topology.name} can be evaluated"
+            )
 
 
 def _check_names(names: Sequence[str]) -> None:

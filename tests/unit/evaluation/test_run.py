@@ -24,8 +24,10 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, MeshConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.images import crop_image
-from amesh.topology.scheme import Topology
+from amesh.runner import RunnerOutput
+from amesh.topology.scheme import Topology, load
 from amesh.weights import store
 
 Pose = Callable[..., np.ndarray]
@@ -443,3 +445,17 @@ def test_an_unknown_option_names_the_known_ones(asked: list[Evaluation]) -> None
     with pytest.raises(UserError, match=r"no option 'worse'; it has: .*worst"):
         evaluate("labels.jsonl", worse=3)
     assert not asked
+
+
+def test_a_network_of_another_scheme_is_refused(tmp_path: Path, manifest: Path) -> None:
+    class Foreign:
+        name, input_size, topology = "mine", 64, load("ibug68")
+
+        def __call__(self, crops: np.ndarray) -> RunnerOutput:
+            raise AssertionError("nothing is to be run")
+
+    def opened(name: str, runtime: str, mediapipe_crop: bool) -> FacePipeline:
+        return FacePipeline(Foreign(), lambda _: [])
+
+    with pytest.raises(UserError, match=r"predicts the scheme ibug68"):
+        run(_one(manifest, tmp_path), opened)
