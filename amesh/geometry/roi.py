@@ -69,14 +69,25 @@ def from_detection(
         Roi(centre=tensor([[120., 120.]]), size=tensor([210.]), angle=tensor([0.]))
     """
     low, high = box[:, :2], box[:, 2:]
-    scale, (right, down) = rule
-    side, angle = (high - low).amax(1), _angle(eyes)
-    centre = (low + high) / 2
-    if right or down:
-        cos, sin = angle.cos(), angle.sin()
-        shift = torch.stack([right * cos - down * sin, right * sin + down * cos], dim=-1)
-        centre = centre + side[:, None] * shift
-    return Roi(centre, side * scale, angle)
+    angle, size = _angle(eyes), (high - low).amax(1) * rule[0]
+    return Roi((low + high) / 2 + _shift(size, angle, rule), size, angle)
+
+
+def turned(roi: Roi, by: float, rule: Rule = WHOLE_FACE) -> Roi:
+    """ROI around the same box for a face that is turned further.
+
+    Args:
+        roi: By the rule, from a box.
+        by: Angle, clockwise on the screen [radians].
+        rule: How the ROI follows from the box.
+
+    Examples:
+        >>> turned(Roi.at(120, 120, size=210), by=1.5).angle
+        tensor([1.5000], dtype=torch.float64)
+    """
+    angle = roi.angle + by
+    shift = _shift(roi.size, angle, rule) - _shift(roi.size, roi.angle, rule)
+    return Roi(roi.centre + shift, roi.size, angle)
 
 
 def from_landmarks(
@@ -112,6 +123,14 @@ def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:
     centred = similarity(roi.centre, direction, scale)  # crop centre at the origin
     corner = centred[..., :2] @ centred.new_full((2, 1), crop_size / 2)
     return torch.cat([centred[..., :2], centred[..., 2:] - corner], dim=-1)
+
+
+def _shift(size: Float[Tensor, " b"], angle: Float[Tensor, " b"], rule: Rule) -> Tensor:
+    """From the centre of the box to that of the ROI [image px]."""
+    scale, (right, down) = rule
+    cos, sin = angle.cos(), angle.sin()
+    turned = torch.stack([right * cos - down * sin, right * sin + down * cos], dim=-1)
+    return turned * (size / scale)[:, None]
 
 
 def _angle(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, " b"]:

@@ -65,3 +65,13 @@ def test_a_shift_goes_right_and_down_in_the_turned_square():
     down = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])  # x points down, so y points left
     turned = roi.from_detection(box, down, (2.0, (0.25, 0.5)))
     torch.testing.assert_close(turned.centre, torch.tensor([[0.0, 2.0]]))
+
+
+@pytest.mark.parametrize("rule", [roi.WHOLE_FACE, (2.0, (0.25, 0.5))])
+def test_a_turned_roi_is_that_of_the_same_box_with_turned_eyes(rule: roi.Rule):
+    box = torch.tensor([[0.0, 0.0, 4.0, 2.0]])
+    level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
+    down = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])
+    found = roi.turned(roi.from_detection(box, level, rule), math.pi / 2, rule)
+    for part, expected in zip(found, roi.from_detection(box, down, rule), strict=True):
+        torch.testing.assert_close(part, expected)
