@@ -41,6 +41,7 @@ class FaceMesh(FacePipeline):
         max_faces: int | None = None,
         min_score: float = 0.5,
         mediapipe_crop: bool = False,
+        look_again: bool = True,
     ) -> None:
         """Loads the landmark network and the detector.
 
@@ -52,7 +53,10 @@ class FaceMesh(FacePipeline):
                 `both`; `crowd` also searches tiles of the picture.
             max_faces: Maximum number of faces to return; all by default.
             min_score: Faces below this confidence are dropped.
-            mediapipe_crop: Crop exactly as MediaPipe does, half-pixel error included.
+            mediapipe_crop: Crop exactly as MediaPipe does, half-pixel error included, and look once
+                at each face.
+            look_again: Look again at faces that the network is not sure of, up to eight times. This
+                finds faces that are upside down or on their side.
 
         Raises:
             UserError: The weights are missing or damaged, or an option is wrong.
@@ -64,6 +68,7 @@ class FaceMesh(FacePipeline):
             max_faces,
             min_score,
             mediapipe_crop,
+            look_again,
         )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import compress
 
 import numpy as np
 import torch
@@ -13,6 +15,8 @@ from amesh.geometry.roi import Roi
 from amesh.pipeline.arguments import BoxesLike, ImageLike, as_image, as_rois, rois_of_boxes
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
+from amesh.pipeline.looks import Looks, look_again
+from amesh.pipeline.repeats import repeats
 from amesh.runner import Runner
 from amesh.topology import Topology, load
 
@@ -68,6 +72,7 @@ class FacePipeline:
         max_faces: int | None = None,
         min_score: float = 0.5,
         mediapipe_crop: bool = False,
+        look_again: bool = True,
     ) -> None:
         """Combines the parts.
 
@@ -77,7 +82,9 @@ class FacePipeline:
             max_faces: Maximum number of faces to return; all by default.
             min_score: Faces below this confidence are dropped.
             mediapipe_crop: Crop as MediaPipe's CPU path does: half a pixel off, border replicated,
-                no antialiasing. Only for comparisons with it.
+                no antialiasing, and look once at each face. Only for comparisons with it.
+            look_again: Look again at faces that the network is not sure of, up to eight times. This
+                finds faces that are upside down or on their side.
 
         Raises:
             UserError: A number is out of range.
@@ -91,6 +98,7 @@ class FacePipeline:
         self.max_faces = max_faces
         self.min_score = min_score
         self.mediapipe_crop = mediapipe_crop
+        self.look_again = look_again and not mediapipe_crop
 
     def __call__(
         self,
@@ -121,25 +129,30 @@ class FacePipeline:
         if rois is not None and boxes is not None:
             raise UserError("both rois and boxes are given; give one of them")
         if boxes is not None:
-            return self._predict(
-                image, rois_of_boxes(boxes, self.runner.topology.require_roi().from_detection)
-            )
+            rois = rois_of_boxes(boxes, self.runner.topology.require_roi().from_detection)
         if rois is not None:
-            return self._predict(image, as_rois(rois))
+            rois = as_rois(rois)
+            return self._faces(self._look(image, rois)) if len(rois.size) else []
         rule = self.runner.topology.require_roi().from_detection
         detections = self.detector(image)
         if not detections:
             return []
         found = torch.from_numpy(np.stack([each.box for each in detections])).double()
         eyes = torch.from_numpy(np.stack([each.keypoints[:2] for each in detections])).double()
-        faces = self._predict(image, as_rois(roi.from_detection(found, eyes, rule)))
+        look = partial(self._look, image)
+        looks = look(as_rois(roi.from_detection(found, eyes, rule)))
+        if self.look_again:
+            looks = look_again(looks, look, self.runner.topology)
+        repeated = repeats(looks.landmarks.numpy(), looks.logits.numpy())
+        faces = compress(self._faces(looks), ~repeated)
         kept = [face for face in faces if face.score >= self.min_score]
         return [replace(face, id=i) for i, face in enumerate(kept[: self.max_faces])]
 
-    def _predict(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> list[Face]:
+    def _look(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> Looks:
+        """Landmarks and face flags in regions of a picture, whatever these show."""
         size = self.runner.input_size
         image_from_crop = roi.image_from_crop(rois, size)
-        faces: list[Face] = []
+        landmarks, logits = [], []
         for start in range(0, len(rois.size), _BATCH):
             batch = slice(start, start + _BATCH)
             crops = np.stack([self.cut(image, each.numpy()) for each in image_from_crop[batch]])
@@ -147,12 +160,17 @@ class FacePipeline:
             points = torch.from_numpy(output.landmarks).double()
             xy = affine.apply(image_from_crop[batch], points[..., :2])
             z = points[..., 2:] * (rois.size[batch] / size)[:, None, None]
-            landmarks = torch.cat([xy, z], dim=-1).float().numpy()
-            scores = torch.from_numpy(output.face_flag).sigmoid().tolist()
-            for i, (score, face) in enumerate(zip(scores, landmarks, strict=True), start):
-                region = Roi(*(part[i : i + 1] for part in rois))
-                faces.append(Face(i, score, face, region, self.runner.topology))
-        return faces
+            landmarks.append(torch.cat([xy, z], dim=-1))
+            logits.append(torch.from_numpy(output.face_flag).double())
+        return Looks(rois, torch.cat(landmarks), torch.cat(logits))
+
+    def _faces(self, looks: Looks) -> list[Face]:
+        landmarks = looks.landmarks.float().numpy()
+        scores = looks.logits.sigmoid().tolist()
+        regions = [Roi(*(part[i : i + 1] for part in looks.rois)) for i in range(len(scores))]
+        topology = self.runner.topology
+        parts = enumerate(zip(scores, landmarks, regions, strict=True))
+        return [Face(i, score, points, region, topology) for i, (score, points, region) in parts]
 
     def cut(
         self, image: UInt8[np.ndarray, "h w 3"], image_from_crop: Float64[np.ndarray, "2 3"]

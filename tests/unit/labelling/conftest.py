@@ -91,7 +91,7 @@ def make_teacher() -> Callable[..., Teacher]:
         def detector(image: np.ndarray) -> list[Detection]:
             return [detect(one) for one in network.faces] if image[..., 2].any() else []
 
-        return Teacher(FacePipeline(network, detector), views)
+        return Teacher(FacePipeline(network, detector, look_again=False), views)
 
     return make
 

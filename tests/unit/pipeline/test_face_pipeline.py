@@ -8,10 +8,11 @@ import torch
 from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
+from amesh.nn.names import DEFAULT
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
-from amesh.runner import RunnerOutput
+from amesh.runner import RunnerOutput, TorchRunner
 from amesh.topology import load
 from amesh.topology.roi import RoiRule, RoiRules
 
@@ -32,7 +33,7 @@ class Probe:
         self.batches.append(crops)
         points = np.zeros((len(crops), 68, 3), np.float32)
         points[:, :5] = [(0, 0, 0), (64, 0, 1), (0, 64, 2), (64, 64, 3), (32, 32, 4)]
-        flags = self.flags[start : start + len(crops)] if self.flags else [9.0] * len(crops)
+        flags = self.flags[start : start + len(crops)] if self.flags else [20.0] * len(crops)
         return RunnerOutput(points, np.array(flags, np.float32))
 
 
@@ -93,16 +94,20 @@ def test_no_detection_is_no_face():
 
 def test_unsure_faces_are_dropped_and_the_others_renumbered():
     found = [detection(10, 10, 50), detection(100, 10, 50), detection(200, 100, 50)]
-    faces = FacePipeline(Probe([3.0, -3.0, 1.0]), lambda _: found)(IMAGE)
+    faces = FacePipeline(Probe([3.0, -3.0, 1.0]), lambda _: found, look_again=False)(IMAGE)
     assert [face.id for face in faces] == [0, 1]
     assert faces[1].score == pytest.approx(1 / (1 + np.exp(-1.0)))
     np.testing.assert_allclose(faces[1].landmarks[4, :2], [225, 125], atol=1e-3)
 
 
 def test_at_most_max_faces_come_back_and_no_false_detection_takes_their_place():
-    found = [detection(10 * i, 10, 50) for i in range(5)]
-    faces = FacePipeline(Probe([-3.0, 1, 2, 3, 4]), lambda _: found, max_faces=2)(IMAGE)
-    np.testing.assert_allclose([face.landmarks[4, 0] for face in faces], [35, 45], atol=1e-3)
+    found = [detection(50 * i, 10, 30) for i in range(5)]
+    pipeline = FacePipeline(
+        Probe([-3.0, 1, 2, 3, 4]), lambda _: found, max_faces=2, look_again=False
+    )
+    np.testing.assert_allclose(
+        [face.landmarks[4, 0] for face in pipeline(IMAGE)], [65, 115], atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("options", [{"max_faces": 0}, {"max_faces": -1}, {"min_score": 1.0}])
@@ -157,12 +162,10 @@ for bad in (np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4),
 
 def test_a_crowd_goes_through_in_batches():
     probe = Probe()
-    found = [detection(5 * i, 10, 50) for i in range(37)]
+    found = [detection(7 * i, 10, 4) for i in range(37)]
     faces = FacePipeline(probe, lambda _: found)(IMAGE)
     assert [len(batch) for batch in probe.batches] == [16, 16, 5]
-    np.testing.assert_allclose(
-        [f.landmarks[4, 0] for f in faces], 25 + 5 * np.arange(37), atol=1e-3
-    )
+    np.testing.assert_allclose([f.landmarks[4, 0] for f in faces], 2 + 7 * np.arange(37), atol=1e-3)
 
 
 def test_given_rois_are_used_whatever_the_score():
@@ -186,6 +189,72 @@ def test_own_boxes_are_upright_faces():
     faces = FacePipeline(Probe([-5.0, 2.0]), lambda _: [])(IMAGE, boxes=boxes)
     assert [face.roi.size.item() for face in faces] == [120, 45]
     np.testing.assert_allclose(faces[0].landmarks[:2, :2], [[30, 20], [150, 20]], atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> TorchRunner:
+    """The default network, which comes with the package."""
+    return TorchRunner.open(DEFAULT)
+
+
+def upright_detection(box: np.ndarray) -> Detection:
+    """What a detector says of a face that it takes for an upright one."""
+    left, top, right, bottom = box
+    y, width = 0.6 * top + 0.4 * bottom, right - left
+    keypoints = np.full((6, 2), (left + width / 2, y), np.float32)
+    keypoints[0, 0], keypoints[1, 0] = left + 0.3 * width, left + 0.7 * width
+    return Detection(np.array(box, np.float32), keypoints, 0.9)
+
+
+ASTRONAUT = np.array([170.0, 63, 276, 169])  # box of the face [px]
+
+
+def turned(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarray]:
+    """The picture turned clockwise, and the affine from the upright picture to it."""
+    height, width = image.shape[:2]
+    affines = [
+        [[1, 0, 0], [0, 1, 0]],
+        [[0, -1, height], [1, 0, 0]],
+        [[-1, 0, width], [0, -1, height]],
+        [[0, 1, 0], [-1, 0, width]],
+    ]
+    return np.ascontiguousarray(np.rot90(image, -quarters)), np.array(affines[quarters], float)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_face_that_is_not_upright_comes_back_as_it_is(
+    shipped: TorchRunner, astronaut: np.ndarray, quarters: int
+):
+    [expected] = FacePipeline(shipped, lambda _: [upright_detection(ASTRONAUT)])(astronaut)
+    image, turn = turned(astronaut, quarters)
+    corners = np.stack([ASTRONAUT[:2], ASTRONAUT[2:]]) @ turn[:, :2].T + turn[:, 2]
+    box = np.concatenate([corners.min(0), corners.max(0)])
+    [face] = FacePipeline(shipped, lambda _: [upright_detection(box)])(image)
+    truth = expected.landmarks[:, :2] @ turn[:, :2].T + turn[:, 2]
+    size = np.ptp(truth, axis=0).max()
+    assert np.linalg.norm(face.landmarks[:, :2] - truth, axis=1).mean() < 0.02 * size
+    [once] = FacePipeline(shipped, lambda _: [upright_detection(box)], look_again=False)(image)
+    assert np.linalg.norm(once.landmarks[:, :2] - truth, axis=1).mean() > 0.1 * size
+
+
+def test_an_upright_face_is_looked_at_once(shipped: TorchRunner, astronaut: np.ndarray):
+    one = upright_detection(ASTRONAUT)
+    [face] = FacePipeline(shipped, lambda _: [one])(astronaut)
+    [once] = FacePipeline(shipped, lambda _: [one], look_again=False)(astronaut)
+    np.testing.assert_array_equal(face.landmarks, once.landmarks)
+
+
+def test_a_face_detected_twice_is_one_face(shipped: TorchRunner, astronaut: np.ndarray):
+    """The second detection is so wide that it does not overlap the first by much."""
+    both = np.concatenate([astronaut, astronaut], axis=1)
+    good = upright_detection(ASTRONAUT)
+    wide = upright_detection(ASTRONAUT + np.array([-60, -40, 60, 80]))
+    neighbour = upright_detection(ASTRONAUT + np.array([512, 0, 512, 0]))
+    faces = FacePipeline(shipped, lambda _: [wide, good, neighbour])(both)
+    assert [face.id for face in faces] == [0, 1]
+    np.testing.assert_allclose(
+        faces[1].landmarks[:, 0] - 512, faces[0].landmarks[:, 0], atol=0.02 * 106
+    )
 
 
 def test_mediapipes_cut_is_reproduced():

@@ -1,0 +1,139 @@
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from amesh.geometry.roi import Roi
+from amesh.pipeline.looks import Looks, look_again
+from amesh.topology import load
+
+TOPOLOGY = load()
+# The mean face, about as large as its region is when it comes from a detection.
+FACE = 53 * torch.tensor(TOPOLOGY.template[:, :2])
+
+Confidence = Callable[[float], float]
+
+
+def turn(points: torch.Tensor, degrees: float) -> torch.Tensor:
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return points @ torch.tensor([[c, s], [-s, c]], dtype=torch.float64)
+
+
+class Scene:
+    """Faces side by side, 300 px apart, and a network that takes each for an upright one.
+
+    It is as wrong about the roll as it is far from the nearest quarter turn of the crop.
+    """
+
+    def __init__(
+        self, rolls: list[float], confidence: Confidence, face: torch.Tensor = FACE
+    ) -> None:
+        self.rolls, self.confidence, self.face = rolls, confidence, face
+        self.regions: list[Roi] = []
+
+    def __call__(self, rois: Roi) -> Looks:
+        self.regions.append(rois)
+        landmarks, logits = [], []
+        for centre, angle in zip(rois.centre, rois.angle, strict=True):
+            number = round(centre[0].item() / 300)
+            off = (self.rolls[number] - math.degrees(angle) + 180) % 360 - 180
+            quarters = round(off / 90) * 90
+            points = turn(self.face, self.rolls[number] - quarters)
+            points = points + torch.tensor([300.0 * number, 0.0])
+            landmarks.append(torch.cat([points, torch.zeros(len(points), 1)], dim=1))
+            logits.append(self.confidence(off))
+        return Looks(rois, torch.stack(landmarks), torch.tensor(logits, dtype=torch.float64))
+
+    def first(self, angles: list[float] | None = None) -> Looks:
+        count = len(self.rolls)
+        centres = torch.tensor([[300.0 * i, 0.0] for i in range(count)], dtype=torch.float64)
+        sizes = torch.full((count,), 150.0, dtype=torch.float64)
+        degrees = torch.tensor(angles or [0.0] * count, dtype=torch.float64)
+        looks = self(Roi(centres, sizes, degrees.deg2rad()))
+        self.regions.clear()
+        return looks
+
+    def truth(self, number: int) -> torch.Tensor:
+        return turn(self.face, self.rolls[number]) + torch.tensor([300.0 * number, 0.0])
+
+    @property
+    def looked(self) -> list[int]:
+        return [len(rois.size) for rois in self.regions]
+
+
+def upright(off: float) -> float:
+    """As the default network: sure of upright faces, and rather sure of others."""
+    return 22.0 if abs(off) < 45 else 12.0 if abs(off) > 135 else -3.0
+
+
+def test_a_sure_face_is_looked_at_once():
+    scene = Scene([0.0, 15.0], upright)
+    first = scene.first()
+    assert look_again(first, scene, TOPOLOGY) is first
+    assert scene.looked == []
+
+
+@pytest.mark.parametrize("roll", [90.0, 180.0, 270.0])
+def test_a_turned_face_is_the_right_way_up(roll: float):
+    scene = Scene([0.0, roll, 10.0], upright)
+    first = scene.first()
+    best = look_again(first, scene, TOPOLOGY)
+    assert scene.looked == [1, 3, 3]
+    np.testing.assert_allclose(best.landmarks[1, :, :2], scene.truth(1), atol=1e-9)
+    assert best.logits.tolist() == [22.0, 22.0, 22.0]
+    assert (best.rois.angle[1].item() - math.radians(roll)) % math.tau == pytest.approx(0)
+    for row in (0, 2):
+        np.testing.assert_array_equal(best.landmarks[row], first.landmarks[row])
+
+
+def test_a_rolled_face_is_looked_at_straight():
+    scene = Scene([30.0], upright)
+    best = look_again(scene.first(), scene, TOPOLOGY)
+    assert scene.looked == [1]
+    assert math.degrees(best.rois.angle.item()) == pytest.approx(30)
+
+
+def test_a_little_more_confidence_does_not_turn_a_face():
+    scene = Scene([0.0], lambda off: 10.0 if abs(off) < 45 else 12.0)
+    best = look_again(scene.first(), scene, TOPOLOGY)
+    np.testing.assert_allclose(best.landmarks[0, :, :2], scene.truth(0), atol=1e-9)
+
+
+def test_a_profile_is_not_turned():
+    profile = FACE * torch.tensor([0.7, 1.0])
+    scene = Scene([0.0], lambda off: 10.0 if abs(off) < 45 else 20.0, profile)
+    best = look_again(scene.first(), scene, TOPOLOGY)
+    assert scene.looked == [1, 3, 3, 1]
+    np.testing.assert_allclose(best.landmarks[0, :, :2], scene.truth(0), atol=1e-9)
+
+
+def test_the_second_look_denies_what_is_no_face():
+    answers = iter([3.0, -2.0, *[5.0] * 6])
+    scene = Scene([0.0], lambda _: next(answers))
+    best = look_again(scene.first(), scene, TOPOLOGY)
+    assert best.logits.item() == -2.0  # nor do turned looks of little confidence save it
+
+
+def test_a_denied_face_comes_back_only_if_a_look_is_confident():
+    for confident, kept in ((7.0, -4.0), (20.0, 20.0)):
+        scene = Scene([180.0], lambda off: -4.0 if abs(off) > 45 else confident)  # noqa: B023
+        assert look_again(scene.first(), scene, TOPOLOGY).logits.item() == kept
+
+
+def test_the_region_is_followed_once_more_while_confidence_grows():
+    answers = iter([7.0, 10.0, *[-5.0] * 6, 19.0])
+    scene = Scene([0.0], lambda _: next(answers))
+    assert look_again(scene.first(), scene, TOPOLOGY).logits.item() == 19.0
+    assert scene.looked == [1, 3, 3, 1]
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.01, 100.0, float("nan")])
+def test_nonsense_is_not_followed(scale: float):
+    scene = Scene([0.0], lambda _: 1.0)
+    first = scene.first()
+    first = first._replace(landmarks=first.landmarks * scale)
+    look_again(first, scene, TOPOLOGY)
+    np.testing.assert_array_equal(scene.regions[0].size, [150.0])
+    np.testing.assert_array_equal(scene.regions[0].centre, [[0.0, 0.0]])
