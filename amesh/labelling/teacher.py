@@ -19,9 +19,6 @@ from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.images import crop_image
 from amesh.runner import Runner
 
-# A face whose box lies inside another's by this share is a duplicate detection, or a fold of skin
-# taken for a small face.
-_PART = 0.6
 # For faces that fill the picture: search margin relative to the longer side, and that side [px].
 _MARGIN, _SEARCHED = 0.25, 1024
 
@@ -103,9 +100,7 @@ class Teacher:
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[TeacherFace]:
         """Labels the faces of an RGB picture, in the detector's order, best first."""
         faces = self.pipeline(image) or self._search_with_margin(image)
-        found = [self._label(image, face) for face in faces]
-        boxes = [_box(face.landmarks) for face in found]
-        return [face for i, face in enumerate(found) if not _is_part(i, boxes)]
+        return [self._label(image, face) for face in faces]
 
     def _search_with_margin(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
         """Searches with a black margin for faces that fill the picture, which detectors miss."""
@@ -162,19 +157,3 @@ class Teacher:
         output = runner(crops.astype(np.float32) / np.float32(255.0))
         points = to_picture(torch.from_numpy(output.landmarks), views, self.mirror)
         return points, torch.from_numpy(output.face_flag)
-
-
-def _box(landmarks: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "2 2"]:
-    return np.stack([landmarks[:, :2].min(0), landmarks[:, :2].max(0)])
-
-
-def _is_part(number: int, boxes: list[Float32[np.ndarray, "2 2"]]) -> bool:
-    """Whether a box lies mostly in a larger one, or in an earlier one of the same size."""
-    own = boxes[number]
-    area = float((own[1] - own[0]).prod())
-    for i, other in enumerate(boxes):
-        larger = (float((other[1] - other[0]).prod()), -i) > (area, -number)
-        sides = np.minimum(own[1], other[1]) - np.maximum(own[0], other[0])
-        if larger and float(sides.clip(min=0).prod()) > _PART * area:
-            return True
-    return False

@@ -93,13 +93,6 @@ def test_faces_come_in_the_detectors_order_and_each_once(make_teacher: Make):
     assert len(teacher(coloured())) == 2
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_a_small_face_inside_a_large_one_is_dropped(make_teacher: Make, order: int):
-    whole, fold, neighbour = face((100, 128), 80.0), face((105, 140), 25.0), face((180, 128), 50.0)
-    found = make_teacher(ColourReader([whole, fold, neighbour][::order]))(coloured())
-    assert [round(one.size) for one in found] == [80, 50][::order]
-
-
 def test_the_same_picture_gives_the_same_labels(network: ColourReader, make_teacher: Make):
     teacher = make_teacher(network)
     [one], [two] = teacher(coloured()), teacher(coloured())
