@@ -257,6 +257,7 @@ def test_a_face_detected_twice_is_one_face(shipped: TorchRunner, astronaut: np.n
     )
 
 
+@pytest.mark.skipif(cv2.__version__ < "5", reason="OpenCV 4 rounds coordinates to 1/32 px")
 def test_mediapipes_cut_is_reproduced():
     """Its converter by another road: `warpPerspective` from the corners of the turned square."""
     square = Roi(torch.tensor([[140.0, 90.0]]), torch.tensor([150.0]), torch.tensor([0.4]))

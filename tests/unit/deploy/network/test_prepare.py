@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -19,6 +20,8 @@ from amesh.nn.config import NAMED
 from amesh.nn.mesh_only import MeshOnly
 
 TINY = NAMED["tiny-128"]
+# The exporters of TFLite files compare them: without LiteRT they refuse before they look.
+needs_litert = pytest.mark.skipif(find_spec("ai_edge_litert") is None, reason="needs LiteRT")
 
 
 class Doubled(nn.PReLU):
@@ -88,6 +91,7 @@ PLACES = {
 }
 
 
+@needs_litert
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("change", CHANGES)
 def test_exporters_refuse_what_the_config_does_not_describe(change: str, place: str):
@@ -100,6 +104,7 @@ def test_exporters_refuse_what_the_config_does_not_describe(change: str, place: 
             export(net)
 
 
+@needs_litert
 @pytest.mark.parametrize("part", ["mesh", "lips"])
 def test_exporters_refuse_changed_parts_of_a_cascade(part: str):
     net = Cascade(TINY).eval()
@@ -113,6 +118,7 @@ def test_exporters_refuse_changed_parts_of_a_cascade(part: str):
         export_parts(net)
 
 
+@needs_litert
 @pytest.mark.parametrize("export", [export_for_task, export_onnx_picture])
 def test_other_exporters_refuse_them_too(export: Callable[[Network], bytes]):
     net = MeshOnly(TINY).eval()
@@ -121,6 +127,7 @@ def test_other_exporters_refuse_them_too(export: Callable[[Network], bytes]):
         export(net)
 
 
+@needs_litert
 @pytest.mark.parametrize("export", [export_litert, export_onnx])
 def test_a_subclass_is_refused(export: Callable[[Network], object]):
     class Louder(MeshOnly):

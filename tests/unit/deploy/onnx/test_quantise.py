@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import numpy_helper
+from packaging.version import Version
 
 from amesh.deploy.onnx import calibration, quantise
 from amesh.deploy.onnx.export import about
@@ -14,6 +15,10 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 
 GraphMaker = Callable[..., onnx.ModelProto]
+# Older versions round twice where the scales of Q/DQ are in half precision.
+needs_exact_int8 = pytest.mark.skipif(
+    Version(onnxruntime.__version__) < Version("1.30"), reason="needs ONNX Runtime 1.30"
+)
 
 
 @pytest.fixture
@@ -40,6 +45,7 @@ def test_only_wide_ordinary_convolutions_of_the_trunk(small_graph: GraphMaker):
     assert found == ["blocks.0.pointwise", "blocks.1.pointwise"]
 
 
+@needs_exact_int8
 def test_the_quantised_graph_is_ready_and_close(small_graph: GraphMaker, crops: list[np.ndarray]):
     model = small_graph()
     before = model.SerializeToString()
@@ -89,6 +95,7 @@ def test_equalising_leaves_alone_what_others_read(small_graph: GraphMaker, crops
     assert weights_of(quantise.equalise(seen, crops)) == weights_of(seen)
 
 
+@needs_exact_int8
 def test_two_convolutions_may_share_a_weight(small_graph: GraphMaker, crops: list[np.ndarray]):
     model = small_graph()
     first = next(node for node in model.graph.node if node.name == "blocks.0.pointwise")
