@@ -227,6 +227,17 @@ def litert_gpu(session: nox.Session) -> None:
     )
 
 
+@nox.session(venv_backend="none")
+def damage(session: nox.Session) -> None:
+    """Damage files of every kind and read them: no traceback, no hang, nothing wrong accepted.
+
+    `nox -s damage -- --files 1000 weights` takes more files of one kind.
+    """
+    programs = develop(session, "-e", ".[dev,litert,train]")
+    script = str(HERE / "tests" / "damage" / "check.py")
+    session.run(str(programs / "python"), script, *session.posargs, external=True)
+
+
 @nox.session
 def peer_speed(session: nox.Session) -> None:
     """Time the released weights in LiteRT and in MediaPipe's runtime, on one thread, in turn."""

@@ -7,6 +7,7 @@ Convention:
 """
 
 import codecs
+import dataclasses
 import functools
 import json
 from collections.abc import Hashable, Iterator, Mapping
@@ -71,7 +72,8 @@ def convert(value: Any, kind: type[_T], where: str) -> _T:
 
     Args:
         value: Of plain types; tuples may stand for lists.
-        kind: A dataclass, a `msgspec.Struct`, or any other type that msgspec knows.
+        kind: A dataclass, a `msgspec.Struct`, which decides itself about fields that it does not
+            have, or any other type that msgspec knows.
         where: What messages call the value.
 
     Raises:
@@ -84,12 +86,13 @@ def convert(value: Any, kind: type[_T], where: str) -> _T:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise _wrong(error, where) from None
-    _check_known(value, msgspec.to_builtins(found), where)
+    if dataclasses.is_dataclass(kind):
+        _check_known(value, dataclasses.asdict(found), where)
     return found
 
 
 def _check_known(given: Any, known: Any, where: str) -> None:
-    """Refuses fields that were dropped; msgspec itself ignores those of dataclasses."""
+    """Refuses fields that a dataclass does not have; msgspec drops them."""
     if isinstance(given, Mapping) and isinstance(known, Mapping):
         for name, value in given.items():
             if name not in known:

@@ -9,11 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from amesh.errors import UserError
 from amesh.files import write_atomically
+from amesh.json_lines import convert
 from amesh.nn.config import MeshConfig
 from amesh.topology import portable
 
@@ -23,6 +25,11 @@ _TO_RESUME = ("optimizer_states", "lr_schedulers", "loops")
 # What two networks may differ in and still have the same weights in the same places; regions are
 # compared by what they refine.
 _FREE = ("name", "sampler", "detach_theta", "theta_rule", "regions")
+
+
+class _Held(msgspec.Struct):
+    architecture: str
+    network: dict[str, Any]
 
 
 def describe(architecture: str, network: MeshConfig) -> dict[str, Any]:
@@ -141,6 +148,9 @@ def checked(checkpoint: Mapping[str, Any], path: Path, resumes: bool) -> dict[st
             f"{path}: incomplete, without {', '.join(missing)}; take another checkpoint"
             + (" or start from exported weights with --model.warm_start" if resumes else "")
         )
+    convert(checkpoint[_KEY], _Held, f"{path}: what it says of its network")
+    if not isinstance(checkpoint["state_dict"], Mapping):
+        raise UserError(f"{path}: damaged: its state_dict is not one")
     held: dict[str, Any] = checkpoint[_KEY]
     return held
 

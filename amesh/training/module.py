@@ -285,5 +285,9 @@ def network_of(path: Path) -> nn.Module:
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith("net.")
     }
-    module.net.load_state_dict(state)
+    try:
+        module.net.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise UserError(f"{path}: weights do not fit their own config: {first}") from error
     return module.net.eval()

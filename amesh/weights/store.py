@@ -15,6 +15,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import platformdirs
 import safetensors
 from safetensors.torch import save as to_bytes
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from amesh.blazeface import DetectorConfig
 from amesh.errors import UserError
 from amesh.files import write_atomically
+from amesh.json_lines import parse
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.nn.names import DEFAULT
@@ -33,6 +35,12 @@ from amesh.weights.architectures import ARCHITECTURES
 _KEY = "amesh"
 _CHECKSUM = "checksum"
 _SHIPPED = Path(__file__).parent / "shipped"
+
+
+class _Header(msgspec.Struct):
+    architecture: str
+    config: dict[str, Any]
+    origin: dict[str, Any]
 
 
 def cache_folder() -> Path:
@@ -116,16 +124,7 @@ def header(path: Path) -> dict[str, Any]:
         metadata = file.metadata() or {}
     if _KEY not in metadata:
         raise UserError(f"{path}: not written by amesh (no {_KEY!r} in its metadata)")
-    try:
-        found = json.loads(metadata[_KEY])
-    except json.JSONDecodeError:
-        found = None
-    kinds = {"architecture": str, "config": dict, "origin": dict}
-    if not isinstance(found, dict) or any(
-        not isinstance(found.get(key), kind) for key, kind in kinds.items()
-    ):
-        raise UserError(f"{path}: its header is damaged (expected {', '.join(kinds)})")
-    return found
+    return msgspec.structs.asdict(parse(metadata[_KEY].encode(), _Header, f"{path}: header"))
 
 
 def load(name_or_path: str | Path = DEFAULT) -> nn.Module:

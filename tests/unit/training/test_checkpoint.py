@@ -11,7 +11,8 @@ import torch
 
 from amesh.errors import UserError
 from amesh.nn.config import NAMED, MeshConfig, RegionConfig
-from amesh.training.checkpoint import AtomicCheckpointIO, check_fits, describe, read
+from amesh.training.checkpoint import AtomicCheckpointIO, check_fits, checked, describe, read
+from amesh.training.module import network_of
 
 TINY = NAMED["tiny-128"]
 
@@ -96,6 +97,27 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     path.write_bytes(pickle.dumps(Path("x")))
     with pytest.raises(UserError, match=r"evil\.ckpt: damaged or not"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"amesh": {"architecture": "AttentionMesh"}}, "missing required field `network`"),
+        ({"amesh": {"architecture": 3, "network": {}}}, "architecture: expected `str`"),
+        ({"state_dict": [1]}, "its state_dict is not one"),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_says_something_else_is_refused(tmp_path, change, message):
+    with pytest.raises(UserError, match=message):
+        checked({"state_dict": {}, **held(), **change}, tmp_path / "last.ckpt", resumes=False)
+
+
+def test_weights_that_do_not_fit_their_own_config_are_refused(tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {"net.a": torch.zeros(1)}, **held()}, path)
+    with pytest.raises(UserError, match=r"last\.ckpt: weights do not fit their own config"):
+        network_of(path)
 
 
 def test_a_flipped_bit_in_the_weights_is_noticed(tmp_path):
