@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Float, Int
+from msgspec import Meta
 
+from amesh import json_lines
 from amesh.errors import UserError
 from amesh.topology import roi
 from amesh.topology.roi import RoiRule, RoiRules
@@ -246,10 +249,9 @@ def load(name_or_path: str = "face478") -> Topology:
             text = name_or_path
         else:
             text = shipped.get(name_or_path, Path(name_or_path)).read_text(encoding="utf-8")
-        return parse(json.loads(text))
-    except (KeyError, TypeError, ValueError) as error:
-        detail = f"missing key {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"topology {where}: {detail}") from error
+        return parse(json_lines.parse(text.encode(), dict, ""))
+    except (OSError, ValueError) as error:
+        raise UserError(f"topology {where}: {error}") from error
 
 
 def portable(name_or_path: str) -> str:
@@ -264,11 +266,12 @@ def parse(data: Mapping[str, Any]) -> Topology:
     """Builds a topology from parsed JSON and checks that it is consistent.
 
     Raises:
-        KeyError: A key is missing.
-        ValueError: A list refers to a landmark that does not exist, `mirror` is not its own
-            inverse, or training and running would use different crops.
+        ValueError: A key is missing or its value is of another type, a list refers to a landmark
+            that does not exist, `mirror` is not its own inverse, or training and running would use
+            different crops.
     """
-    n = int(data["points"])
+    json_lines.convert(data, _File, "")
+    n = data["points"]
     mirror = np.array(data["mirror"], dtype=np.int64)
     template = np.array(data["template"], dtype=np.float64).reshape(-1, 3)
     if len(mirror) != n or sorted(mirror) != list(range(n)) or (mirror[mirror] != range(n)).any():
@@ -301,6 +304,44 @@ def parse(data: Mapping[str, Any]) -> Topology:
     _check(topology)
     _check_crops(topology)
     return topology
+
+
+_Whole = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
+_Pair = tuple[_Whole, _Whole]
+
+
+class _IrisEntry(msgspec.Struct):
+    name: str
+    indices: list[_Whole]
+    z_from: list[_Whole]
+
+
+class _RegionEntry(msgspec.Struct):
+    name: str
+    indices: list[_Whole]
+    anchors: _Pair
+    iris: _IrisEntry | None = None
+
+
+class _RoiEntry(msgspec.Struct):
+    scale: float
+    shift: tuple[float, float] = (0.0, 0.0)
+
+
+class _File(msgspec.Struct):
+    """The keys of a topology file and their types."""
+
+    name: str
+    points: Annotated[int, Meta(ge=1, le=100_000)]
+    mirror: list[_Whole]
+    template: list[tuple[float, float, float]]
+    regions: list[_RegionEntry]
+    anchors: _Pair
+    contours: dict[str, list[list[_Whole]]]
+    normalisers: dict[str, _Pair]
+    maps: dict[str, list[_Whole | list[_Whole]]] = {}
+    triangles: list[tuple[_Whole, _Whole, _Whole]] = []
+    roi: dict[str, _RoiEntry] = {}
 
 
 def _region(entry: Mapping[str, Any]) -> Region:

@@ -184,6 +184,12 @@ def test_unknown_map_lists_the_known_ones():
         ({"template": [[0, 0, 0]]}, "template has 1 points, expected 3"),
         ({"normalisers": {"eye": [0, -1]}}, "normaliser eye refers to landmark -1"),
         ({"triangles": []}, "triangles is empty"),
+        ({"mirror": [0, 1, 10**20]}, "expected `int` <= 2147483647"),
+        ({"mirror": [0, 1, None]}, r"mirror\[2\]: expected `int`"),
+        ({"points": 10**9}, "points: expected `int` <= 100000"),
+        ({"points": "3"}, "points: expected `int`"),
+        ({"regions": [{"name": "eye"}]}, "regions.*`indices`"),
+        ({"maps": {"other": [["a"]]}}, "maps.*expected `int`"),
         ({"triangles": [[0, 1, 7]]}, "triangles refers to landmark 7"),
     ],
 )
@@ -220,12 +226,19 @@ def test_two_regions_with_one_name_are_refused():
         parse(data)
 
 
+def test_a_deeply_nested_file_is_refused(tmp_path):
+    path = tmp_path / "odd.json"
+    path.write_text('{"name": ' + "[" * 5000)
+    with pytest.raises(UserError, match=r"odd\.json: .*JSON"):
+        load(str(path))
+
+
 def test_a_missing_key_is_named(tmp_path):
     data = minimal()
     del data["mirror"]
     path = tmp_path / "own.json"
     path.write_text(json.dumps(data))
-    with pytest.raises(UserError, match=r"own\.json: missing key 'mirror'"):
+    with pytest.raises(UserError, match=r"own\.json: .*`mirror`"):
         load(str(path))
 
 
