@@ -87,7 +87,7 @@ def convert(value: Any, kind: type[_T], where: str) -> _T:
             raise error.__cause__ from None
         raise _wrong(error, where) from None
     if dataclasses.is_dataclass(kind):
-        _check_known(value, dataclasses.asdict(found), where)
+        _check_known(value, dataclasses.asdict(cast(Any, found)), where)
     return found
 
 

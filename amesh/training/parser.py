@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,16 @@ def parse(parser: LightningArgumentParser, args: Sequence[str]) -> Namespace:
         config: Namespace = parser.parse_args(named_configs(args))
     except ArgumentError as error:
         raise UserError(complaint(str(error), parser.get_defaults().keys())) from None
+    except UnicodeDecodeError:
+        files = ", ".join(_configs(args))
+        raise UserError(f"{files}: not UTF-8 text") from None
     return config
+
+
+def _configs(args: Sequence[str]) -> list[str]:
+    """The configurations that arguments name."""
+    named = [after for word, after in pairwise(args) if word in ("--config", "-c")]
+    return named + [word.partition("=")[2] for word in args if word.startswith("--config=")]
 
 
 def check(config: Namespace, verb: str) -> None:

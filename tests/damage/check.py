@@ -47,7 +47,8 @@ def main() -> int:
         counts, notes = examine(kind, options.files)
         print(f"{kind:<26}" + "".join(f"{counts[name]:>11}" for name in OUTCOMES), flush=True)
         details += [f"{kind}: {note}" for note in notes]
-    print("\n".join(details))
+    for line in details:
+        print(line)
     return 1 if details else 0
 
 

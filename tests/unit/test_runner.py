@@ -135,3 +135,13 @@ def test_a_copy_opens_the_same_file_from_another_folder(
     np.testing.assert_array_equal(again(crops[:1]).landmarks, runner(crops[:1]).landmarks)
     from_bytes = copy.deepcopy(open_file((files / name).read_bytes()))
     np.testing.assert_array_equal(from_bytes(crops[:1]).landmarks, runner(crops[:1]).landmarks)
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.tflite"])
+def test_a_runtime_that_fails_says_so_in_one_line(files: Path, name: str):
+    if name == "net.tflite":
+        pytest.importorskip("ai_edge_litert")
+    open_file = OnnxRunner if name == "net.onnx" else LitertRunner
+    with pytest.raises(UserError, match=rf"{name}: .* cannot run it \(") as caught:
+        open_file(files / name).file(picture=np.zeros((1, 2), np.float32))
+    assert "\n" not in str(caught.value)

@@ -42,17 +42,23 @@ class LitertFile(ExportedFile):
             self.interpreter = open_interpreter(content, threads)
             self._run = self.interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{self.source}: LiteRT cannot load it ({reason})") from error
+            raise UserError(f"{self.source}: LiteRT cannot load it ({_reason(error)})") from error
         self._turn = threading.Lock()
         self.inputs = _shapes(self._run.get_input_details())
         self.outputs = _shapes(self._run.get_output_details())
         self.about = json.loads(read_metadata(content, METADATA) or b"{}")
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs the file once."""
-        with self._turn:
-            results: dict[str, np.ndarray] = self._run(**arrays)
+        """Runs the file once.
+
+        Raises:
+            UserError: LiteRT fails.
+        """
+        try:
+            with self._turn:
+                results: dict[str, np.ndarray] = self._run(**arrays)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"{self.source}: LiteRT cannot run it ({_reason(error)})") from error
         return results
 
     def operators(self) -> list[str]:
@@ -106,3 +112,7 @@ def timed_call(content: bytes, threads: int) -> Callable[[], None]:
 
 def _shapes(details: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(int(n) for n in one["shape"]) for name, one in details.items()}
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

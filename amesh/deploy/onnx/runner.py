@@ -52,8 +52,9 @@ class OnnxFile(ExportedFile):
         try:
             self.session = onnxruntime.InferenceSession(content, options, providers=[provider])
         except Exception as error:  # its exceptions have no common class of their own
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{self.source}: ONNX Runtime cannot load it ({reason})") from error
+            raise UserError(
+                f"{self.source}: ONNX Runtime cannot load it ({_reason(error)})"
+            ) from error
         if provider not in self.session.get_providers():
             raise UserError(f"{self.source}: ONNX Runtime could not start {provider}")
         self.inputs = {one.name: tuple(one.shape) for one in self.session.get_inputs()}
@@ -62,8 +63,18 @@ class OnnxFile(ExportedFile):
         self.about = json.loads(properties.get(METADATA, "{}"))
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs the file once."""
-        return dict(zip(self.outputs, self.session.run(None, arrays), strict=True))
+        """Runs the file once.
+
+        Raises:
+            UserError: ONNX Runtime fails.
+        """
+        try:
+            results = self.session.run(None, arrays)
+        except Exception as error:  # its exceptions have no common class of their own
+            raise UserError(
+                f"{self.source}: ONNX Runtime cannot run it ({_reason(error)})"
+            ) from error
+        return dict(zip(self.outputs, results, strict=True))
 
 
 class OnnxRunner(FileRunner):
@@ -91,3 +102,7 @@ class OnnxRunner(FileRunner):
             UserError: As for `OnnxFile` and `amesh.deploy.exported_file.FileRunner`.
         """
         super().__init__(OnnxFile(source, threads, device), name, topology)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -223,3 +223,11 @@ def test_a_disk_that_fills_up_is_one_line(monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "amesh: the disk is full ([Errno 28] No space left on device: 'metrics.csv')" in said
     assert "nothing to resume from" in said
+
+
+def test_a_configuration_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_bytes(b"seed_everything: \xff\xfe\n")
+    for words in (["--config", str(path)], [f"--config={path}"]):
+        with pytest.raises(UserError, match=r"own\.yaml: not UTF-8 text"):
+            parse("fit", *words)
