@@ -15,7 +15,8 @@ from PIL import Image
 
 from amesh.growing import part_of
 
-PICTURES = 60
+# Far more than are read before the last kill, so that a late signal still finds the run at work.
+PICTURES = 200
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
@@ -43,7 +44,7 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> N
         (folder / f"{i:03}.png").symlink_to(tmp_path / "a.png")
     part, moments, kept = part_of(output), random.Random(0), 0
     for number in moments.sample(SIGNALS * 2, 6):
-        process = start(folder, output, 0.02, "--resume")
+        process = start(folder, output, 0.05, "--resume")
         wanted = kept + moments.randint(1, 8)
         while len(records(part)) < wanted:
             assert process.poll() is None

@@ -97,7 +97,8 @@ def test_an_unknown_configuration_is_refused_with_those_there_are():
         (
             "--data.train=[{pth: x}]",
             "data.train: expected a path, or a list of paths and of mappings with the keys path, "
-            "format, images, scheme, coordinates, licence, repeat, only, without; got [{pth: x}]",
+            "format, images, scheme, coordinates, licence, repeat, only, without, outside; "
+            "got [{pth: x}]",
         ),
         ("--trainer.logger=no.Logger", "trainer.logger: No module named 'no', got no.Logger"),
         (

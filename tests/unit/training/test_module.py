@@ -8,6 +8,7 @@ from amesh.losses.config import LossConfig
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED, RegionConfig
 from amesh.training import cli, parts
+from amesh.training.checkpoint import describe
 from amesh.training.module import LandmarkTraining, changes
 from amesh.training.optimiser import OptimiserConfig, build
 from amesh.training.parser import parsed
@@ -93,7 +94,8 @@ def test_a_missing_checkpoint_is_one_line(capsys):
 def test_a_checkpoint_does_not_override_what_was_asked_for(tmp_path):
     path = tmp_path / "last.ckpt"
     whole = {"state_dict": {}, "optimizer_states": [], "lr_schedulers": [], "loops": {}}
-    torch.save(whole | {"hyper_parameters": {"seed": 99}, "amesh": {"wandb": "abc"}}, path)
+    about = describe("AttentionMesh", TINY) | {"wandb": "abc"}
+    torch.save(whole | {"hyper_parameters": {"seed": 99}, "amesh": about}, path)
     words = ["fit", "--config", "fine_tune", "--config", "logger/wandb"]
     config = parsed([*words, "--model.seed=5", f"--ckpt_path={path}"])
     assert config.model.seed == 5
