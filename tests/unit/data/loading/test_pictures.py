@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled_pictures import encode, photo
-from PIL import Image, features
+from PIL import Image
 
 from amesh.data.loading.pictures import decode
 from amesh.pipeline.images import read_image
@@ -54,8 +54,9 @@ def test_16_bit_values_are_scaled() -> None:
 
 @pytest.mark.parametrize("kind", ["BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "WEBP", "AVIF"])
 def test_training_reads_every_picture_format_that_run_reads(kind: str, tmp_path: Path) -> None:
-    if kind == "AVIF" and not features.check("avif"):
-        pytest.skip("this Pillow has no AVIF")
+    Image.init()
+    if kind not in Image.SAVE:
+        pytest.skip("older Pillow cannot write it")
     path = tmp_path / "picture"
     path.write_bytes(encode(photo(), kind))
     decoded = decode(path.read_bytes(), "here").pixels
