@@ -6,6 +6,7 @@ from pathlib import Path
 from amesh.deploy import formats, sidecar
 from amesh.deploy.export import export, open_network
 from amesh.deploy.formats import Format
+from amesh.deploy.sidecar import EXPORTERS, Sidecar
 from amesh.errors import UserError
 from amesh.weights import hashes, store
 
@@ -18,13 +19,17 @@ def exported(name: str, format: Format) -> Path:
 def is_current(name: str, format: Format) -> bool:
     """Whether the cached file was made from the weights that currently have this name.
 
-    An update of the package may bring new weights under the same name.
+    An update of the package may bring new weights under the same name, or better exporters.
 
     Raises:
         UserError: The file, its sidecar or the weights are missing or damaged.
     """
-    made_from = sidecar.read_unchecked(exported(name, format)).weights_sha256
-    return made_from == hashes.tensors_hash(store.tensors(store.find(name)))
+    made = sidecar.read_unchecked(exported(name, format))
+    return _is_made_from(made, hashes.tensors_hash(store.tensors(store.find(name))))
+
+
+def _is_made_from(made: Sidecar, weights_sha256: str) -> bool:
+    return (made.weights_sha256, made.versions.get("exporters")) == (weights_sha256, EXPORTERS)
 
 
 def is_ready(name: str, format: Format) -> bool:
@@ -51,7 +56,8 @@ def current(name: str, format: Format) -> Path:
         )
     if not is_current(name, format):
         raise UserError(
-            f"{path} was made from other weights than {name} has now; export it again: "
+            f"{path} was made from other weights than {name} has now, or by an older exporter; "
+            f"export it again: "
             f"`amesh export {format.name} --model {name} --output {path}`"
         )
     return path
@@ -66,7 +72,7 @@ def keep(name: str, format: Format, say: Callable[[str], None] = print) -> Path:
     path = exported(name, format)
     net, _ = open_network(name)
     try:
-        done = sidecar.read(path).weights_sha256 == hashes.weights_hash(net)
+        done = _is_made_from(sidecar.read(path), hashes.weights_hash(net))
     except UserError:
         done = False  # missing, or damaged
     return path if done else export(name, format.name, path, say=say)

@@ -39,6 +39,11 @@ def tensor_specs(shapes: Shapes) -> dict[str, TensorSpec]:
     }
 
 
+# Counts changes of the exporters after which cached files have to be made again.
+# 2: a crop that is not a number no longer fails the others in its batch.
+EXPORTERS = "2"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sidecar:
     """Description of an exported file.
@@ -184,8 +189,8 @@ def topology_hash(topology: Topology) -> str:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of this package, of Python, and of the given packages if installed."""
-    found = {"amesh": __version__, "python": platform.python_version()}
+    """Versions of this package, its exporters, Python, and the given packages if installed."""
+    found = {"amesh": __version__, "exporters": EXPORTERS, "python": platform.python_version()}
     for package in packages:
         try:
             found[package] = metadata.version(package)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from amesh.deploy import cache, formats, sidecar
-from amesh.deploy.sidecar import Sidecar
+from amesh.deploy.sidecar import EXPORTERS, Sidecar
 from amesh.errors import UserError
 from amesh.face_mesh import open_runner
 from amesh.nn.attention_mesh import AttentionMesh
@@ -22,7 +22,7 @@ def mine(empty_cache: Path) -> Path:
     return path
 
 
-def _export(name: str, runtime: str) -> Path:
+def _export(name: str, runtime: str, exporters: str = EXPORTERS) -> Path:
     """A file of the cache, of which only the description is real."""
     path = cache.exported(name, formats.format_named(runtime))
     path.parent.mkdir(parents=True)
@@ -42,6 +42,7 @@ def _export(name: str, runtime: str) -> Path:
         outputs={},
         weights_sha256=hashes.weights_hash(net),
         parity={},
+        versions={"exporters": exporters},
     )
     sidecar.write(path, described)
     return path
@@ -74,6 +75,14 @@ def test_new_weights_of_the_same_name_invalidate_the_exported_file(mine: Path, r
     store.save(AttentionMesh(NAMED["tiny-128"]), mine, {})
     assert not cache.is_current("mine", row)
     assert isinstance(open_runner("mine"), TorchRunner)
-    message = f"than mine has now; export it again: `amesh export {runtime} --model mine "
+    message = f"than mine has now, .*; export it again: `amesh export {runtime} --model mine "
     with pytest.raises(UserError, match=message):
         open_runner("mine", runtime)
+
+
+def test_a_file_of_older_exporters_is_not_current(mine: Path) -> None:
+    _export("mine", "onnx", exporters="1")
+    assert not cache.is_current("mine", formats.format_named("onnx"))
+    assert isinstance(open_runner("mine"), TorchRunner)
+    with pytest.raises(UserError, match="by an older exporter"):
+        open_runner("mine", "onnx")

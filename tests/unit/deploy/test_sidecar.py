@@ -42,7 +42,7 @@ def described() -> Sidecar:
 def test_what_was_written_is_read(artefact: Path):
     assert sidecar.sidecar_file(artefact).name == "net.onnx.json"
     assert sidecar.read(artefact) == described()
-    assert set(described().versions) == {"amesh", "python", "torch"}
+    assert set(described().versions) == {"amesh", "exporters", "python", "torch"}
 
 
 def test_another_hash_is_refused(artefact: Path):
