@@ -71,7 +71,8 @@ def theta_from_box(
     turned = points @ frame  # b k 2, coordinates along the axes
     low, high = turned.amin(1), turned.amax(1)
     centre = (frame @ ((low + high) / 2)[..., None])[..., 0]
-    return similarity(centre, x_axis, (high - low) * (BOX_SCALE / 2))
+    theta: Float[Tensor, "b 2 3"] = similarity(centre, x_axis, (high - low) * (BOX_SCALE / 2))
+    return theta
 
 
 def theta_from_corners(
@@ -89,7 +90,8 @@ def theta_from_corners(
     along, below = frame.centre
     centre = anchors.mean(1) + distance * (along * x_axis + below * normal)
     half = distance * (frame.side / 2)
-    return similarity(centre, x_axis, half.expand(-1, 2))
+    theta: Float[Tensor, "b 2 3"] = similarity(centre, x_axis, half.expand(-1, 2))
+    return theta
 
 
 def corner_frame(

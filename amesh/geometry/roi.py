@@ -1,4 +1,4 @@
-"""The square region of interest from which the network's input is cut.
+"""The square region of interest from which the network's input is cut, in NumPy or PyTorch.
 
 Convention:
     - a ROI is a square: centre and side [image px], and the angle of its x axis relative to the
@@ -8,11 +8,11 @@ Convention:
 
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from amesh.geometry.affine import similarity
+from amesh.geometry.arrays import Array, namespace
 
 # Ratio of the ROI's side to the longer side of a box, and offset of its centre from the box's,
 # right and down in the ROI [longer sides]. Landmark schemes have their own rule; this is that of
@@ -22,7 +22,7 @@ WHOLE_FACE: Rule = (1.5, (0.0, 0.0))
 
 
 class Roi(NamedTuple):
-    """A batch of square regions of interest.
+    """A batch of square regions of interest, as arrays of one library.
 
     Attributes:
         centre: (b, 2) [image px].
@@ -31,16 +31,16 @@ class Roi(NamedTuple):
 
     Examples:
         >>> Roi.at(320, 240, size=200).size
-        tensor([200.], dtype=torch.float64)
+        array([200.])
     """
 
-    centre: Float[Tensor, "b 2"]
-    size: Float[Tensor, " b"]
-    angle: Float[Tensor, " b"]
+    centre: Float[Array, "b 2"]
+    size: Float[Array, " b"]
+    angle: Float[Array, " b"]
 
     @classmethod
     def at(cls, x: float, y: float, size: float, angle: float = 0.0) -> "Roi":
-        """Makes a batch of one region of interest from plain numbers.
+        """Makes a batch of one region of interest from plain numbers, in NumPy.
 
         Args:
             x: x of the centre [image px].
@@ -48,12 +48,12 @@ class Roi(NamedTuple):
             size: Side of the square [image px].
             angle: Rotation, clockwise on the screen [radians].
         """
-        numbers = torch.tensor([[x, y, size, angle]], dtype=torch.float64)
+        numbers = np.array([[x, y, size, angle]], np.float64)
         return cls(numbers[:, :2], numbers[:, 2], numbers[:, 3])
 
 
 def from_detection(
-    box: Float[Tensor, "b 4"], eyes: Float[Tensor, "b 2 2"], rule: Rule = WHOLE_FACE
+    box: Float[Array, "b 4"], eyes: Float[Array, "b 2 2"], rule: Rule = WHOLE_FACE
 ) -> Roi:
     """Returns the ROI around a detected face that makes its eyes horizontal.
 
@@ -63,18 +63,18 @@ def from_detection(
         rule: Size and position of the ROI relative to the box; see `amesh.topology.roi`.
 
     Examples:
-        >>> box = torch.tensor([[60.0, 50.0, 180.0, 190.0]])
-        >>> eyes = torch.tensor([[[90.0, 100.0], [150.0, 100.0]]])
+        >>> box = np.array([[60.0, 50.0, 180.0, 190.0]])
+        >>> eyes = np.array([[[90.0, 100.0], [150.0, 100.0]]])
         >>> from_detection(box, eyes)
-        Roi(centre=tensor([[120., 120.]]), size=tensor([210.]), angle=tensor([0.]))
+        Roi(centre=array([[120., 120.]]), size=array([210.]), angle=array([0.]))
     """
     low, high = box[:, :2], box[:, 2:]
-    angle, size = _angle(eyes), (high - low).amax(1) * rule[0]
+    angle, size = _angle(eyes), namespace(box).amax(high - low, 1) * rule[0]
     return Roi((low + high) / 2 + _shift(size, angle, rule), size, angle)
 
 
 def turned(roi: Roi, by: float, rule: Rule = WHOLE_FACE) -> Roi:
-    """ROI around the same box for a face that is turned further.
+    """Returns the ROI around the same box for a face that is turned further.
 
     Args:
         roi: By the rule, from a box.
@@ -83,7 +83,7 @@ def turned(roi: Roi, by: float, rule: Rule = WHOLE_FACE) -> Roi:
 
     Examples:
         >>> turned(Roi.at(120, 120, size=210), by=1.5).angle
-        tensor([1.5000], dtype=torch.float64)
+        array([1.5])
     """
     angle = roi.angle + by
     shift = _shift(roi.size, angle, rule) - _shift(roi.size, roi.angle, rule)
@@ -91,7 +91,7 @@ def turned(roi: Roi, by: float, rule: Rule = WHOLE_FACE) -> Roi:
 
 
 def from_landmarks(
-    points: Float[Tensor, "b n 2"], anchors: Float[Tensor, "b 2 2"], rule: Rule = WHOLE_FACE
+    points: Float[Array, "b n 2"], anchors: Float[Array, "b 2 2"], rule: Rule = WHOLE_FACE
 ) -> Roi:
     """Returns the ROI around a face with known landmarks that makes its anchors horizontal.
 
@@ -103,11 +103,12 @@ def from_landmarks(
         anchors: Two landmarks that define the roll, image-left one first [image px].
         rule: Size and position of the ROI relative to the box around the landmarks.
     """
-    box = torch.cat([points.amin(1), points.amax(1)], dim=1)
+    xp = namespace(points)
+    box = xp.concatenate([xp.amin(points, 1), xp.amax(points, 1)], 1)
     return from_detection(box, anchors, rule)
 
 
-def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:
+def image_from_crop(roi: Roi, crop_size: int) -> Float[Array, "b 2 3"]:
     """Returns the affine from crop coordinates to image coordinates.
 
     Args:
@@ -118,21 +119,23 @@ def image_from_crop(roi: Roi, crop_size: int) -> Float[Tensor, "b 2 3"]:
         >>> image_from_crop(Roi.at(300, 200, size=384), crop_size=192).tolist()
         [[[2.0, -0.0, 108.0], [0.0, 2.0, 8.0]]]
     """
-    direction = torch.stack([roi.angle.cos(), roi.angle.sin()], dim=-1)
-    scale = (roi.size / crop_size)[:, None].expand(-1, 2)
+    xp = namespace(roi.centre)
+    direction = xp.stack([xp.cos(roi.angle), xp.sin(roi.angle)], -1)
+    scale = xp.stack([roi.size, roi.size], -1) / crop_size
     centred = similarity(roi.centre, direction, scale)  # crop centre at the origin
-    corner = centred[..., :2] @ centred.new_full((2, 1), crop_size / 2)
-    return torch.cat([centred[..., :2], centred[..., 2:] - corner], dim=-1)
+    corner = (centred[..., 0] + centred[..., 1]) * (crop_size / 2)
+    return xp.concatenate([centred[..., :2], (centred[..., 2] - corner)[..., None]], -1)
 
 
-def _shift(size: Float[Tensor, " b"], angle: Float[Tensor, " b"], rule: Rule) -> Tensor:
+def _shift(size: Float[Array, " b"], angle: Float[Array, " b"], rule: Rule) -> Float[Array, "b 2"]:
     """From the centre of the box to that of the ROI [image px]."""
+    xp = namespace(size)
     scale, (right, down) = rule
-    cos, sin = angle.cos(), angle.sin()
-    turned = torch.stack([right * cos - down * sin, right * sin + down * cos], dim=-1)
+    cos, sin = xp.cos(angle), xp.sin(angle)
+    turned = xp.stack([right * cos - down * sin, right * sin + down * cos], -1)
     return turned * (size / scale)[:, None]
 
 
-def _angle(anchors: Float[Tensor, "b 2 2"]) -> Float[Tensor, " b"]:
+def _angle(anchors: Float[Array, "b 2 2"]) -> Float[Array, " b"]:
     line = anchors[:, 1] - anchors[:, 0]
-    return torch.atan2(line[:, 1], line[:, 0])
+    return namespace(line).arctan2(line[:, 1], line[:, 0])

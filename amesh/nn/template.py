@@ -15,7 +15,7 @@ def template_in_crop(config: MeshConfig) -> Float[Tensor, "1 n 3"]:
     level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
     region = roi.from_landmarks(template[None, :, :2], level, topology.landmark_rule)
     scale = config.input_size / region.size
-    placed = template * scale
+    placed: Tensor = template * scale
     placed[:, :2] += config.input_size / 2 - scale * region.centre
     return placed[None]
 

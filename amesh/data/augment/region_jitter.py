@@ -32,4 +32,5 @@ def jitter_thetas(
         return thetas
     noise = normal(key, "region jitter", thetas.shape[1:]).to(thetas.dtype)
     identity = torch.eye(2, 3, dtype=thetas.dtype, device=thetas.device)
-    return compose(thetas, identity + amount * noise)
+    jittered: Float[Tensor, "b r 2 3"] = compose(thetas, identity + amount * noise)
+    return jittered
