@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from torch import nn
 
 from amesh.errors import UserError
@@ -24,6 +24,11 @@ class RunnerOutput(NamedTuple):
 
     landmarks: Float32[np.ndarray, "b n 3"]
     face_flag: Float32[np.ndarray, " b"]
+
+
+def confidence(face_flag: Float[np.ndarray, " b"]) -> Float[np.ndarray, " b"]:
+    """Confidence that crops show a face, from 0 to 1: the sigmoid of the face flags' logits."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * face_flag)))  # this form cannot overflow
 
 
 @runtime_checkable

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
@@ -66,7 +65,7 @@ def measure_still(
         for look in range(LOOKS):
             # Every network sees the same shifts and the same noise.
             random = np.random.default_rng([seed, number, look])
-            step = torch.from_numpy(random.uniform(-SHIFT, SHIFT, 2) / 100)
+            step = random.uniform(-SHIFT, SHIFT, 2) / 100
             moved = Roi(region.centre + step * region.size, region.size, region.angle)
             noisy = image + random.normal(0.0, NOISE, image.shape)
             frame = np.rint(noisy.clip(0, 255)).astype(np.uint8)
@@ -82,12 +81,12 @@ def _around(
     image: UInt8[np.ndarray, "h w 3"], region: Roi
 ) -> tuple[UInt8[np.ndarray, "part_h part_w 3"], Roi]:
     """The part of a picture that the region can show at any rotation, and the region in it."""
-    centre, reach = region.centre[0].numpy(), float(region.size[0]) * 0.75
+    centre, reach = region.centre[0], float(region.size[0]) * 0.75
     limit = np.array([image.shape[1], image.shape[0]])
     low = np.floor(centre - reach).astype(int).clip(0, limit - 1)
     high = np.ceil(centre + reach).astype(int).clip(low + 1, limit)
     part = image[low[1] : high[1], low[0] : high[0]]
-    return part, Roi(region.centre - torch.from_numpy(low), region.size, region.angle)
+    return part, Roi(region.centre - low, region.size, region.angle)
 
 
 def _scatter(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from amesh.geometry.roi import Roi
 
@@ -54,9 +53,9 @@ def perturbations() -> list[Perturbation]:
 
 def perturb(roi: Roi, grid: Sequence[Perturbation]) -> Roi:
     """A region, a batch of one, perturbed in every way of the grid."""
-    angle = roi.angle.new_tensor([one.roll for one in grid]) + roi.angle
-    size = roi.size.new_tensor([one.scale for one in grid]) * roi.size
-    steps = roi.centre.new_tensor([(one.right, one.down) for one in grid]) * roi.size
-    cos, sin = roi.angle.cos(), roi.angle.sin()
-    turn = torch.stack([torch.cat([cos, -sin]), torch.cat([sin, cos])])
+    angle = np.array([one.roll for one in grid]) + roi.angle
+    size = np.array([one.scale for one in grid]) * roi.size
+    steps = np.array([(one.right, one.down) for one in grid]) * roi.size
+    [cos], [sin] = np.cos(roi.angle), np.sin(roi.angle)
+    turn = np.array([[cos, -sin], [sin, cos]])
     return Roi(roi.centre + steps @ turn.T, size, angle)

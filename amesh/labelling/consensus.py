@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 # Share of the predictions trimmed at either end, for each coordinate: a single outlier, or two on
 # opposite sides, has no effect.
@@ -24,33 +24,32 @@ class Consensus(NamedTuple):
         size: Longer side of the landmarks' bounding box [picture px].
     """
 
-    landmarks: Float[Tensor, "n 3"]
-    spread_xy: Float[Tensor, " n"]
-    spread_z: Float[Tensor, " n"]
+    landmarks: Float[np.ndarray, "n 3"]
+    spread_xy: Float[np.ndarray, " n"]
+    spread_z: Float[np.ndarray, " n"]
     size: float
 
 
-def consensus(answers: Float[Tensor, "v n 3"]) -> Consensus:
+def consensus(answers: Float[np.ndarray, "v n 3"]) -> Consensus:
     """Computes the trimmed mean of several predictions, and their spread around it.
 
     Args:
         answers: Predictions for the same face [picture px].
     """
     left_out = int(len(answers) * _TRIM)
-    kept = answers.sort(dim=0).values[left_out : len(answers) - left_out]
+    kept = np.sort(answers, axis=0)[left_out : len(answers) - left_out]
     landmarks = kept.mean(0)
     size = box_size(landmarks)
-    squared = (answers - landmarks).square().mean(0) / size**2  # n 3
-    return Consensus(landmarks, squared[:, :2].sum(1).sqrt(), squared[:, 2].sqrt(), size)
+    squared = ((answers - landmarks) ** 2).mean(0) / size**2  # n 3
+    return Consensus(landmarks, np.sqrt(squared[:, :2].sum(1)), np.sqrt(squared[:, 2]), size)
 
 
-def box_size(landmarks: Float[Tensor, "n 3"]) -> float:
+def box_size(landmarks: Float[np.ndarray, "n 3"]) -> float:
     """Longer side of the axis-aligned box around a face, used as the face's size [px]."""
-    xy = landmarks[:, :2]
-    return max(float((xy.amax(0) - xy.amin(0)).amax()), 1e-6)
+    return max(float(np.ptp(landmarks[:, :2], axis=0).max()), 1e-6)
 
 
-def weight(spread: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def weight(spread: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Weight of a label: 1 if all views agree, 0.5 at a spread of `HALF`.
 
     This weighting is optimal if the variance of the labels' error is proportional to
@@ -59,4 +58,4 @@ def weight(spread: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     Args:
         spread: Spread of x and y, or of z [face sizes].
     """
-    return 1.0 / (1.0 + (spread / HALF).square())
+    return np.asarray(1.0 / (1.0 + (spread / HALF) ** 2))

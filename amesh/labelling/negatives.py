@@ -14,13 +14,11 @@ from jaxtyping import Bool, Float, UInt8
 
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.geometry.roi import image_from_crop
 from amesh.labelling.manifest import Manifest
 from amesh.labelling.output import open_picture
 from amesh.labelling.sources import Input
 from amesh.pipeline.arguments import rois_of_boxes
 from amesh.pipeline.face_pipeline import FacePipeline
-from amesh.pipeline.images import crop_image
 
 Box = tuple[float, float, float, float]
 # Side of a region relative to the picture's shorter side.
@@ -114,11 +112,7 @@ def _called_faces(
     """Flags the regions that the network takes for a face."""
     # Cropped as in training: with the margin that a face's box gets.
     regions = rois_of_boxes(boxes, pipeline.runner.topology.require_roi().from_detection)
-    size = pipeline.runner.input_size
-    cuts = image_from_crop(regions, size).numpy()
-    crops = np.stack([crop_image(image, cut, size) for cut in cuts]).astype(np.float32)
-    logits = pipeline.runner(crops / np.float32(255.0)).face_flag
-    called: Bool[np.ndarray, " b"] = 1 / (1 + np.exp(-logits)) >= _FACE
+    called: Bool[np.ndarray, " b"] = pipeline.look(image, regions).scores >= _FACE
     return called
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Float, Float32, UInt8
-from torch import Tensor
 
 from amesh.data.correction import Correction
 from amesh.errors import UserError
@@ -17,7 +15,7 @@ from amesh.labelling.consensus import consensus, weight
 from amesh.labelling.views import ViewConfig, make_views, to_picture
 from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.images import crop_image
-from amesh.runner import Runner
+from amesh.runner import Runner, confidence
 
 # For faces that fill the picture: search margin relative to the longer side, and that side [px].
 _MARGIN, _SEARCHED = 0.25, 1024
@@ -90,9 +88,9 @@ class Teacher:
             if member.correction is not None:
                 member.correction.check(topology)
         self.topology, self.scheme = topology, topology.name
-        self.mirror = torch.tensor(topology.mirror)
+        self.mirror = np.array(topology.mirror)
         self.anchors = list(topology.anchors)
-        self.eyes = torch.zeros(topology.points, dtype=torch.bool)
+        self.eyes = np.zeros(topology.points, bool)
         for region in topology.regions:
             if region.iris is not None:
                 self.eyes[[*region.indices, *region.iris.indices]] = True
@@ -116,44 +114,42 @@ class Teacher:
         return [replace(face, landmarks=(face.landmarks - shift) * whole) for face in found]
 
     def _label(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> TeacherFace:
-        points = torch.from_numpy(face.landmarks).double()[None, :, :2]
+        points = face.landmarks[None, :, :2].astype(np.float64)
         region = roi.from_landmarks(points, points[:, self.anchors], self.topology.landmark_rule)
         looks = [self._answers(image, region, member) for member in self.members]
-        logits = torch.cat([logits for _, logits in looks])
-        agreed = consensus(torch.cat([answers for answers, _ in looks]))
+        logits = np.concatenate([logits for _, logits in looks])
+        agreed = consensus(np.concatenate([answers for answers, _ in looks]))
         return TeacherFace(
-            landmarks=agreed.landmarks.float().numpy(),
-            weight_xy=weight(agreed.spread_xy).float().numpy(),
-            weight_z=weight(agreed.spread_z).float().numpy(),
-            score=float(logits.sigmoid().mean()),
+            landmarks=agreed.landmarks.astype(np.float32),
+            weight_xy=weight(agreed.spread_xy).astype(np.float32),
+            weight_z=weight(agreed.spread_z).astype(np.float32),
+            score=float(confidence(logits).mean()),
             disagreement=float(agreed.spread_xy.mean()),
             size=agreed.size,
         )
 
     def _answers(
         self, image: UInt8[np.ndarray, "h w 3"], region: Roi, member: Member
-    ) -> tuple[Float[Tensor, "v n 3"], Float[Tensor, " f"]]:
+    ) -> tuple[Float[np.ndarray, "v n 3"], Float[np.ndarray, " f"]]:
         """A member's corrected landmarks in all views, and its face flags."""
         answers, logits = self._look(image, region, member.runner, 1.0)
         if self.eyes.any():
             # Depth stays that of the whole face: closer views imply another distance.
             closer, more = self._look(image, region, member.runner, self.views.eyes)
             answers[:, self.eyes, :2] = closer[:, self.eyes, :2]
-            logits = torch.cat([logits, more])
+            logits = np.concatenate([logits, more])
         if member.correction is not None:
             # One shift for all views: a single view may get the face's axes wrong.
-            seen = consensus(answers).landmarks.numpy()
-            answers += torch.from_numpy(member.correction(seen, self.topology) - seen)
+            seen = consensus(answers).landmarks
+            answers += member.correction(seen, self.topology) - seen
         return answers, logits
 
     def _look(
         self, image: UInt8[np.ndarray, "h w 3"], region: Roi, runner: Runner, closer: float
-    ) -> tuple[Float[Tensor, "v n 3"], Float[Tensor, " v"]]:
+    ) -> tuple[Float[np.ndarray, "v n 3"], Float[np.ndarray, " v"]]:
         """Predicts landmarks in the picture, and face flags, of all views in one batch."""
         size = runner.input_size
         views = make_views(region, self.views, size, closer)
-        cuts = views.image_from_crop.numpy()
-        crops = np.stack([crop_image(image, cut, size) for cut in cuts])
+        crops = np.stack([crop_image(image, cut, size) for cut in views.image_from_crop])
         output = runner(crops.astype(np.float32) / np.float32(255.0))
-        points = to_picture(torch.from_numpy(output.landmarks), views, self.mirror)
-        return points, torch.from_numpy(output.face_flag)
+        return to_picture(output.landmarks, views, self.mirror), output.face_flag

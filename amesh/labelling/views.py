@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int64
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
 
 from amesh.errors import UserError
 from amesh.geometry import affine
@@ -70,24 +68,24 @@ class Views(NamedTuple):
         mirrored: (v,) whether a view is mirrored.
     """
 
-    image_from_crop: Float[Tensor, "v 2 3"]
-    scale: Float[Tensor, " v"]
-    mirrored: Bool[Tensor, " v"]
+    image_from_crop: Float[np.ndarray, "v 2 3"]
+    scale: Float[np.ndarray, " v"]
+    mirrored: Bool[np.ndarray, " v"]
 
 
-def design(count: int) -> Float[Tensor, "v 5"]:
+def design(count: int) -> Float[np.ndarray, "v 5"]:
     """-1 or 1 for x shift, y shift, scale, rotation and mirroring of each view."""
     full = np.array(list(itertools.product((-1.0, 1.0), repeat=5)))
     for factors in _FRACTIONS[count]:
         full = full[full[:, list(factors)].prod(1) > 0]
-    return torch.from_numpy(full)
+    return full
 
 
 def make_views(roi: Roi, config: ViewConfig, crop_size: int, closer: float = 1.0) -> Views:
     """Makes the views of one face.
 
     Args:
-        roi: The face's region, a batch of one, double precision.
+        roi: The face's region, a batch of one, in NumPy.
         config: How far the views differ.
         crop_size: Side of the network's input [px].
         closer: Factor for the region's side.
@@ -95,20 +93,21 @@ def make_views(roi: Roi, config: ViewConfig, crop_size: int, closer: float = 1.0
     signs = design(config.count)
     mirrored = signs[:, 4] > 0
     size = roi.size * closer
-    cos, sin = roi.angle.cos(), roi.angle.sin()
-    axes = torch.cat([torch.stack([cos, sin], dim=1), torch.stack([-sin, cos], dim=1)])
+    [cos], [sin] = np.cos(roi.angle), np.sin(roi.angle)
+    axes = np.array([[cos, sin], [-sin, cos]])
     centre = roi.centre + (signs[:, :2] * (config.shift * size)) @ axes
-    side = size * (signs[:, 2] * config.scale).exp()
+    side = size * np.exp(signs[:, 2] * config.scale)
     angle = roi.angle + signs[:, 3] * math.radians(config.rotation)
     plain = image_from_crop(Roi(centre, side, angle), crop_size)
-    flip = plain.new_tensor([[-1.0, 0.0, crop_size], [0.0, 1.0, 0.0]]).expand_as(plain)
-    chosen = torch.where(mirrored[:, None, None], affine.compose(plain, flip), plain)
+    flip = np.broadcast_to([[-1.0, 0.0, crop_size], [0.0, 1.0, 0.0]], plain.shape)
+    mirror_image: np.ndarray = affine.compose(plain, flip)
+    chosen = np.where(mirrored[:, None, None], mirror_image, plain)
     return Views(chosen, side / crop_size, mirrored)
 
 
 def to_picture(
-    landmarks: Float[Tensor, "v n 3"], views: Views, mirror: Int64[Tensor, " n"]
-) -> Float[Tensor, "v n 3"]:
+    landmarks: Float[np.ndarray, "v n 3"], views: Views, mirror: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "v n 3"]:
     """Maps the landmarks predicted in each view to the picture, and undoes the mirroring.
 
     Args:
@@ -116,7 +115,7 @@ def to_picture(
         views: The views.
         mirror: For each landmark, the one that it becomes in a mirrored picture.
     """
-    xy = affine.apply(views.image_from_crop, landmarks[..., :2].double())
-    z = landmarks[..., 2:].double() * views.scale[:, None, None]
-    points = torch.cat([xy, z], dim=-1)
-    return torch.where(views.mirrored[:, None, None], points[:, mirror], points)
+    xy = affine.apply(views.image_from_crop, landmarks[..., :2])
+    z = landmarks[..., 2:] * views.scale[:, None, None]
+    points = np.concatenate([xy, z], axis=-1)
+    return np.where(views.mirrored[:, None, None], points[:, mirror], points)

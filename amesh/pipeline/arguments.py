@@ -9,19 +9,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float64, UInt8
 from PIL import Image
-from torch import Tensor
 
 from amesh.data.loading.pixels import upright_rgb
 from amesh.errors import UserError
 from amesh.geometry import roi
+from amesh.geometry.arrays import Array
 from amesh.geometry.roi import Roi
 from amesh.pipeline.images import read_image
 
 ImageLike = np.ndarray | str | os.PathLike[str] | Image.Image
-BoxesLike = np.ndarray | Tensor | Sequence[Any]
+BoxesLike = Array | Sequence[Any]
 
 _IMAGE = "expected uint8 (height, width, 3), RGB, as read_image returns it"
 _BOXES = "expected left, top, right, bottom [px] for each face"
@@ -58,10 +57,10 @@ def as_image(value: object) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def as_rois(value: object) -> Roi:
-    """Regions of interest as one batch.
+    """Regions of interest as one batch of float64 NumPy arrays.
 
     Args:
-        value: A `Roi`, whose fields may be tensors or plain numbers, or a list of them.
+        value: A `Roi`, whose fields may be arrays, tensors or plain numbers, or a list of them.
 
     Raises:
         UserError: It is none, its fields do not belong together, or a region is empty or not
@@ -70,29 +69,28 @@ def as_rois(value: object) -> Roi:
     if isinstance(value, list | tuple) and not isinstance(value, Roi):
         parts = [as_rois(each) for each in value]
         if not parts:
-            return Roi(torch.zeros(0, 2).double(), torch.zeros(0).double(), torch.zeros(0).double())
-        return Roi(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+            return Roi(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+        return Roi(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
     if not isinstance(value, Roi):
         raise UserError(
             f"rois is a {type(value).__name__}; give an amesh.Roi, such as Roi.at(x, y, size)"
         )
     try:
-        centre, size, angle = (torch.as_tensor(field).detach().cpu().double() for field in value)
+        centre, size, angle = map(_numbers, value)
         centre, size, angle = centre.reshape(-1, 2), size.reshape(-1), angle.reshape(-1)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"a Roi holds no numbers ({_first_line(error)}); see Roi.at") from None
     if not len(centre) == len(size) == len(angle):
         raise UserError(
             f"a Roi has {len(centre)} centres, {len(size)} sizes and {len(angle)} angles; "
             "give one of each for every face"
         )
-    good = centre.isfinite().all(1) & size.isfinite() & angle.isfinite() & (size > 0)
+    good = np.isfinite(centre).all(1) & np.isfinite(size) & np.isfinite(angle) & (size > 0)
     if not good.all():
-        number = int((~good).nonzero()[0, 0])
+        number = int(np.flatnonzero(~good)[0])
         raise UserError(
             f"region of interest {number} has centre {centre[number].tolist()}, size "
-            f"{size[number].item():g}, angle {angle[number].item():g}; expected finite numbers and "
-            "a size above 0"
+            f"{size[number]:g}, angle {angle[number]:g}; expected finite numbers and a size above 0"
         )
     return Roi(centre, size, angle)
 
@@ -108,16 +106,27 @@ def rois_of_boxes(value: object, rule: roi.Rule = roi.WHOLE_FACE) -> Roi:
     Raises:
         UserError: These are not numbers of that shape, or a box has no area.
     """
-    boxes = torch.from_numpy(_as_boxes(value))
-    level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64).expand(len(boxes), 2, 2)
+    boxes = _as_boxes(value)
+    level = np.broadcast_to([[0.0, 0.0], [1.0, 0.0]], (len(boxes), 2, 2))
     return roi.from_detection(boxes, level, rule)
 
 
+def _numbers(value: Any) -> Float64[np.ndarray, "..."]:
+    """What holds numbers as an array, a tensor on any device included, without importing PyTorch.
+
+    Raises:
+        TypeError: It holds something else, text for example.
+        ValueError: Its rows have different lengths.
+    """
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"it holds {array.dtype}")
+    return array.astype(np.float64)
+
+
 def _as_boxes(value: object) -> Float64[np.ndarray, "n 4"]:
-    if isinstance(value, Tensor):
-        value = value.detach().cpu().numpy()
     try:
-        boxes = np.array(value, dtype=np.float64)  # a copy: PyTorch cannot take reversed views
+        boxes = _numbers(value)
     except (TypeError, ValueError):
         raise UserError(f"boxes are not numbers in rows of equal length; {_BOXES}") from None
     if boxes.ndim == 1 and boxes.size in (4, 5):
@@ -135,7 +144,7 @@ def _as_boxes(value: object) -> Float64[np.ndarray, "n 4"]:
             f"box {bad[0]} is ({found}); {_BOXES}, with right > left and bottom > top "
             "(not width and height)"
         )
-    return np.ascontiguousarray(boxes)
+    return boxes
 
 
 def _checked(image: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

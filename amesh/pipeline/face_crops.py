@@ -39,7 +39,7 @@ def face_crops(
             continue
         for face in face_mesh(image):
             [image_from_crop] = roi.image_from_crop(face.roi, face_mesh.runner.input_size)
-            crops.append(face_mesh.cut(image, image_from_crop.numpy()))
+            crops.append(face_mesh.cut(image, image_from_crop))
     if not crops:
         raise UserError(f"no face in the {looked} pictures that were looked into")
     return np.stack(crops[:most])

@@ -6,7 +6,6 @@ from functools import partial
 from itertools import compress
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Float64, UInt8
 
 from amesh.errors import UserError
@@ -37,7 +36,7 @@ class Face:
         id: Its number in the picture; in a video, the number of its track.
         score: Confidence that the crop shows a face, from 0 to 1.
         landmarks: (n, 3) x and y [image px]; z in the same unit, smaller is nearer.
-        roi: The square that the network looked at, a batch of one.
+        roi: The square that the network looked at, a batch of one, in NumPy.
         topology: The scheme of the landmarks.
 
     Examples:
@@ -131,42 +130,57 @@ class FacePipeline:
         if boxes is not None:
             rois = rois_of_boxes(boxes, self.runner.topology.require_roi().from_detection)
         if rois is not None:
-            rois = as_rois(rois)
-            return self._faces(self._look(image, rois)) if len(rois.size) else []
-        rule = self.runner.topology.require_roi().from_detection
-        detections = self.detector(image)
-        if not detections:
-            return []
-        found = torch.from_numpy(np.stack([each.box for each in detections])).double()
-        eyes = torch.from_numpy(np.stack([each.keypoints[:2] for each in detections])).double()
-        look = partial(self._look, image)
-        looks = look(as_rois(roi.from_detection(found, eyes, rule)))
+            return self._faces(self.look(image, as_rois(rois)))
+        look = partial(self.look, image)
+        looks = look(self.detect(image))
         if self.look_again:
             looks = look_again(looks, look, self.runner.topology)
-        repeated = repeats(looks.landmarks.numpy(), looks.logits.numpy())
+        repeated = repeats(looks.landmarks, looks.logits)
         faces = compress(self._faces(looks), ~repeated)
         kept = [face for face in faces if face.score >= self.min_score]
         return [replace(face, id=i) for i, face in enumerate(kept[: self.max_faces])]
 
-    def _look(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> Looks:
-        """Landmarks and face flags in regions of a picture, whatever these show."""
+    def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> Roi:
+        """Finds faces in an RGB picture.
+
+        Returns:
+            Squares around them, best first; a batch of none if there is no face.
+
+        Raises:
+            UserError: The network's topology does not say how a crop follows from a face's box.
+        """
+        rule = self.runner.topology.require_roi().from_detection
+        found = self.detector(image)
+        boxes = np.array([face.box for face in found], np.float64).reshape(-1, 4)
+        eyes = np.array([face.keypoints[:2] for face in found], np.float64).reshape(-1, 2, 2)
+        return as_rois(roi.from_detection(boxes, eyes, rule))
+
+    def look(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> Looks:
+        """Looks once at each square of an RGB picture, whatever it shows.
+
+        Args:
+            image: The picture.
+            rois: Any number of squares, in NumPy; they go through the network in batches.
+        """
         size = self.runner.input_size
         image_from_crop = roi.image_from_crop(rois, size)
-        landmarks, logits = [], []
+        landmarks = np.empty((len(rois.size), self.runner.topology.points, 3))
+        logits = np.empty(len(rois.size))
         for start in range(0, len(rois.size), _BATCH):
             batch = slice(start, start + _BATCH)
-            crops = np.stack([self.cut(image, each.numpy()) for each in image_from_crop[batch]])
+            crops = np.stack([self.cut(image, each) for each in image_from_crop[batch]])
             output = self.runner(crops)
-            points = torch.from_numpy(output.landmarks).double()
-            xy = affine.apply(image_from_crop[batch], points[..., :2])
-            z = points[..., 2:] * (rois.size[batch] / size)[:, None, None]
-            landmarks.append(torch.cat([xy, z], dim=-1))
-            logits.append(torch.from_numpy(output.face_flag).double())
-        return Looks(rois, torch.cat(landmarks), torch.cat(logits))
+            landmarks[batch, :, :2] = affine.apply(
+                image_from_crop[batch], output.landmarks[..., :2]
+            )
+            scale = (rois.size[batch] / size)[:, None]
+            landmarks[batch, :, 2] = output.landmarks[..., 2] * scale
+            logits[batch] = output.face_flag
+        return Looks(rois, landmarks, logits)
 
     def _faces(self, looks: Looks) -> list[Face]:
-        landmarks = looks.landmarks.float().numpy()
-        scores = looks.logits.sigmoid().tolist()
+        landmarks = looks.landmarks.astype(np.float32)
+        scores = looks.scores.tolist()
         regions = [Roi(*(part[i : i + 1] for part in looks.rois)) for i in range(len(scores))]
         topology = self.runner.topology
         parts = enumerate(zip(scores, landmarks, regions, strict=True))

@@ -13,12 +13,12 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from torch import Tensor
 
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
+from amesh.runner import confidence
 from amesh.topology import Topology
 
 # Logit of the face flag from which one look is enough. Most upright faces have more than 20, most
@@ -48,10 +48,15 @@ class Looks(NamedTuple):
     """
 
     rois: Roi
-    landmarks: Float64[Tensor, "b n 3"]
-    logits: Float64[Tensor, " b"]
+    landmarks: Float64[np.ndarray, "b n 3"]
+    logits: Float64[np.ndarray, " b"]
 
-    def at(self, rows: Int64[Tensor, " k"]) -> "Looks":
+    @property
+    def scores(self) -> Float64[np.ndarray, " b"]:
+        """Confidence that each region shows a face, from 0 to 1."""
+        return confidence(self.logits)
+
+    def at(self, rows: Int64[np.ndarray, " k"]) -> "Looks":
         """Some of the looks."""
         rois = Roi(*(part[rows] for part in self.rois))
         return Looks(rois, self.landmarks[rows], self.logits[rows])
@@ -65,7 +70,7 @@ def look_again(first: Looks, look: Callable[[Roi], Looks], topology: Topology) -
         look: Looks at regions of the same picture.
         topology: Of the landmarks.
     """
-    doubtful = _rows((first.logits < _SURE) | (_roll(first, topology).abs() > _ROLL))
+    doubtful = np.flatnonzero((first.logits < _SURE) | (abs(_roll(first, topology)) > _ROLL))
     if not len(doubtful):
         return first
     # The straight look counts even if it is less confident: it denies what is not a face.
@@ -73,34 +78,30 @@ def look_again(first: Looks, look: Callable[[Roi], Looks], topology: Topology) -
     accepted = first.logits[doubtful] > 0
     best = _replace(first, doubtful, straight, accepted | (straight.logits > _LIKELY))
 
-    doubtful = _rows(best.logits < _SURE)
+    doubtful = np.flatnonzero(best.logits < _SURE)
     if not len(doubtful):
         return best
     # Landmarks of a face seen upside down say nothing of its roll: try all turns.
     turned = look(_quarter_turns(first.at(doubtful).rois, topology))
     turned = look(_region(turned, topology))  # a turned region is rarely centred on the face
-    surest = turned.logits.view(3, -1).argmax(0) * len(doubtful) + torch.arange(len(doubtful))
+    surest = turned.logits.reshape(3, -1).argmax(0) * len(doubtful) + np.arange(len(doubtful))
     turned = turned.at(surest)
     so_far = best.at(doubtful)
     frontal = _apart(so_far.landmarks, topology) > _APART[0]
     frontal &= _apart(turned.landmarks, topology) > _APART[1]
     best = _replace(best, doubtful, turned, frontal & _surer(turned, so_far, _MARGIN))
 
-    doubtful = _rows((best.logits < _SURE) & (best.logits > 0))
+    doubtful = np.flatnonzero((best.logits < _SURE) & (best.logits > 0))
     if not len(doubtful):
         return best
     followed = look(_region(best.at(doubtful), topology))
     return _replace(best, doubtful, followed, _surer(followed, best.at(doubtful)))
 
 
-def _rows(chosen: Bool[Tensor, " b"]) -> Int64[Tensor, " k"]:
-    return chosen.nonzero()[:, 0]
-
-
-def _roll(looks: Looks, topology: Topology) -> Float64[Tensor, " b"]:
+def _roll(looks: Looks, topology: Topology) -> Float64[np.ndarray, " b"]:
     """Angle of the landmarks in their crop, from -pi to pi [radians]."""
     angle = _region(looks, topology).angle - looks.rois.angle
-    return torch.atan2(angle.sin(), angle.cos())
+    return np.asarray(np.arctan2(np.sin(angle), np.cos(angle)))
 
 
 def _region(looks: Looks, topology: Topology) -> Roi:
@@ -111,9 +112,9 @@ def _region(looks: Looks, topology: Topology) -> Roi:
     ratio = own.size / looks.rois.size
     sane = (ratio > 1 / _FAR) & (ratio < _FAR)  # false for NaN
     return Roi(
-        torch.where(sane[:, None], own.centre, looks.rois.centre),
-        torch.where(sane, own.size, looks.rois.size),
-        torch.where(sane, own.angle, looks.rois.angle),
+        np.where(sane[:, None], own.centre, looks.rois.centre),
+        np.where(sane, own.size, looks.rois.size),
+        np.where(sane, own.angle, looks.rois.angle),
     )
 
 
@@ -121,32 +122,35 @@ def _quarter_turns(rois: Roi, topology: Topology) -> Roi:
     """All regions turned by 90, then all by 180, then all by 270 degrees."""
     rule = topology.require_roi().from_detection
     turns = [roi.turned(rois, by * math.pi / 2, rule) for by in (1, 2, 3)]
-    return Roi(*(torch.cat(parts) for parts in zip(*turns, strict=True)))
+    return Roi(*(np.concatenate(parts) for parts in zip(*turns, strict=True)))
 
 
-def _apart(landmarks: Float64[Tensor, "b n 3"], topology: Topology) -> Float64[Tensor, " b"]:
+def _apart(
+    landmarks: Float64[np.ndarray, "b n 3"], topology: Topology
+) -> Float64[np.ndarray, " b"]:
     """Distance of the anchors over the face's size, relative to the mean face."""
-    mean = torch.tensor(topology.template, dtype=torch.float64)[None]
-    points = torch.cat([mean, landmarks])[..., :2]
-    first, second = points[:, list(topology.anchors)].unbind(1)
-    shares = (second - first).norm(dim=1) / (points.amax(1) - points.amin(1)).amax(1)
-    relative: Float64[Tensor, " b"] = shares[1:] / shares[0]
-    return relative
+    points = np.concatenate([topology.template[None], landmarks])[..., :2]
+    first, second = points[:, list(topology.anchors)].swapaxes(0, 1)
+    across, size = np.linalg.norm(second - first, axis=1), np.ptp(points, axis=1).max(1)
+    shares = across / size
+    return np.asarray(shares[1:] / shares[0])
 
 
-def _surer(looks: Looks, others: Looks, margin: float = 0.0) -> Bool[Tensor, " b"]:
+def _surer(looks: Looks, others: Looks, margin: float = 0.0) -> Bool[np.ndarray, " b"]:
     """Where looks are more confident than others by a margin, and confident at all."""
-    return looks.logits > (others.logits + margin).clamp(min=_LIKELY)
+    return looks.logits > np.maximum(others.logits + margin, _LIKELY)
 
 
 def _replace(
-    best: Looks, rows: Int64[Tensor, " k"], others: Looks, where: Bool[Tensor, " k"]
+    best: Looks, rows: Int64[np.ndarray, " k"], others: Looks, where: Bool[np.ndarray, " k"]
 ) -> Looks:
     """The looks with those in `rows` replaced by the others, where these are chosen."""
-    into, new = rows[where], others.at(_rows(where))
+    into, new = rows[where], others.at(np.flatnonzero(where))
 
-    def put(old: Tensor, values: Tensor) -> Tensor:
-        return old.index_copy(0, into, values)
+    def put(old: np.ndarray, values: np.ndarray) -> np.ndarray:
+        changed = old.copy()
+        changed[into] = values
+        return changed
 
     rois = Roi(*(put(old, values) for old, values in zip(best.rois, new.rois, strict=True)))
     return Looks(rois, put(best.landmarks, new.landmarks), put(best.logits, new.logits))

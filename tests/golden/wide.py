@@ -46,15 +46,14 @@ def cut(folder: Path, output: Path, most: int) -> None:
             for turned in (0.0, float(random.uniform(-np.pi, np.pi))):
                 square = (
                     face.roi._replace(
-                        centre=face.roi.centre
-                        + torch.from_numpy(random.uniform(-0.2, 0.2, (1, 2))) * face.roi.size,
+                        centre=face.roi.centre + random.uniform(-0.2, 0.2, (1, 2)) * face.roi.size,
                         size=face.roi.size * float(random.uniform(0.7, 1.4)),
                         angle=face.roi.angle + turned,
                     )
                     if turned
                     else face.roi
                 )
-                crop = crop_image(image, roi.image_from_crop(square, SIZE)[0].numpy(), SIZE)
+                crop = crop_image(image, roi.image_from_crop(square, SIZE)[0], SIZE)
                 crops.append(crop[:, ::-1] if turned and random.random() < 0.5 else crop)
     np.savez(output, crops=np.stack(crops))
     print(f"{len(crops)} crops of {folder.name}")

@@ -90,7 +90,7 @@ def compare(net: nn.Module, bundle: bytes, frames: np.ndarray, python: Path) -> 
     ours = []
     for frame in frames:
         ours.append(predict(net, frame, followed[-1]))
-        points = torch.from_numpy(ours[-1][None, :, :2])
+        points = ours[-1][None, :, :2]
         followed.append(roi.from_landmarks(points, points[:, ANCHORS]))
     follow = distances(video, ours, followed[:-1])
     late = follow[-STILL:]
@@ -117,8 +117,8 @@ def detected(frames: np.ndarray) -> list[Roi]:
     """The ROI of each frame's face."""
     detector = Detector.open("short", mediapipe_crop=True)
     faces = [detector(frame)[0] for frame in frames]
-    boxes = [torch.from_numpy(face.box).double()[None] for face in faces]
-    eyes = [torch.from_numpy(face.keypoints[:2]).double()[None] for face in faces]
+    boxes = [face.box[None].astype(np.float64) for face in faces]
+    eyes = [face.keypoints[None, :2].astype(np.float64) for face in faces]
     return [roi.from_detection(*one) for one in zip(boxes, eyes, strict=True)]
 
 
@@ -126,16 +126,16 @@ def detected(frames: np.ndarray) -> list[Roi]:
 def predict(net: nn.Module, frame: np.ndarray, where: Roi) -> np.ndarray:
     """Our landmarks [image px], from a 256-px crop cut like MediaPipe's."""
     image_from_crop = roi.image_from_crop(where, TASK_SIZE)
-    cut = as_mediapipe_cuts(image_from_crop[0].numpy())
+    cut = as_mediapipe_cuts(image_from_crop[0])
     crop = crop_image(frame, cut, TASK_SIZE, border="replicate", antialias=False)
     picture = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
     size = net.config.input_size
     if size != TASK_SIZE:
         picture = nn.functional.interpolate(picture, (size, size), mode="bilinear")
-    points = net(picture).landmarks.double() * (TASK_SIZE / size)
+    points = net(picture).landmarks.double().numpy() * (TASK_SIZE / size)
     xy = affine.apply(image_from_crop, points[..., :2])
     z = points[..., 2:] * (where.size / TASK_SIZE)
-    return torch.cat([xy, z], dim=-1)[0].numpy()
+    return np.concatenate([xy, z], axis=-1)[0]
 
 
 if __name__ == "__main__":

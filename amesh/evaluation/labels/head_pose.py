@@ -12,7 +12,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from amesh.data.sources.labelled_face import LabelledFace
@@ -87,8 +86,8 @@ def label_roi(label: LabelledFace, topology: Topology) -> Roi | None:
         UserError: The topology has no mean face.
     """
     if not label.face and label.box is not None:
-        level = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]], dtype=torch.float64)
-        box = torch.tensor([label.box], dtype=torch.float64)
+        level = np.array([[[0.0, 0.0], [1.0, 0.0]]])
+        box = np.array([label.box], np.float64)
         return roi.from_detection(box, level, topology.require_roi().from_detection)
     if label.scheme == topology.name and np.isfinite(label.points[:, :2]).all():
         return face_roi(label.points[:, :2], topology)
@@ -98,12 +97,12 @@ def label_roi(label: LabelledFace, topology: Topology) -> Roi | None:
     region = face_roi(posed.face, topology)
     if posed.yaw <= _PROFILE:
         return region
-    return region._replace(angle=torch.full_like(region.angle, posed.roll))
+    return region._replace(angle=np.array([posed.roll]))
 
 
 def face_roi(points: Float[np.ndarray, "n 2"], topology: Topology) -> Roi:
     """The region of interest of a face with all its landmarks [image px], a batch of one."""
-    face = torch.from_numpy(points[None].astype(np.float64))
+    face = points[None].astype(np.float64)
     return roi.from_landmarks(face, face[:, list(topology.anchors)], topology.landmark_rule)
 
 

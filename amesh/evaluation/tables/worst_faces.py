@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 
 from amesh.data.sources.labelled_face import LabelledFace
@@ -78,14 +77,13 @@ def _tile(
     region = label_roi(label, topology)
     assert region is not None
     side = 2 * _CELL
-    image_from_crop = roi.image_from_crop(roi.Roi(*(part.double() for part in region)), side)
+    image_from_crop = roi.image_from_crop(region, side)
     crop_from_image = affine.invert(image_from_crop)
 
     def inside(points: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k 2"]:
-        xy = torch.from_numpy(points[None, :, :2].astype(np.float64))
-        return np.asarray(affine.apply(crop_from_image, xy)[0].numpy())
+        return np.asarray(affine.apply(crop_from_image[0], points[:, :2]))
 
-    tile = crop_image(read(label.image), image_from_crop[0].numpy(), side)
+    tile = crop_image(read(label.image), image_from_crop[0], side)
     tile = draw_faces(tile, [inside(face)], topology, Style(mesh=False, line=0.004))
     for x, y in inside(label.points[np.isfinite(label.points[:, :2]).all(1)]).tolist():
         at = (round(16 * (x - 0.5)), round(16 * (y - 0.5)))

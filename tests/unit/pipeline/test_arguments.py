@@ -107,6 +107,13 @@ def test_a_region_comes_from_four_numbers() -> None:
     assert Roi.at(225, 140, 240).angle.tolist() == [0]
 
 
+def test_a_region_of_tensors_becomes_one_of_arrays() -> None:
+    weight = torch.tensor([240.0], requires_grad=True)
+    region = as_rois(Roi(torch.tensor([[225, 140]]), weight, 0.5))
+    assert [part.tolist() for part in region] == [[[225, 140]], [240], [0.5]]
+    assert {type(part) for part in region} == {np.ndarray}
+
+
 def test_regions_of_several_faces_are_joined() -> None:
     region = as_rois([Roi.at(1, 2, 3), Roi.at(4, 5, 6, 0.1)])
     assert region.centre.tolist() == [[1, 2], [4, 5]]
@@ -119,11 +126,12 @@ def test_regions_of_several_faces_are_joined() -> None:
     [
         ((225, 140, 240, 0), "rois is a int; give an amesh.Roi"),
         (np.zeros((1, 4)), "rois is a ndarray"),
+        (Roi(np.zeros((1, 2)), "240", 0.0), "a Roi holds no numbers"),
         (Roi.at(225, 140, 0), "region of interest 0 .*above 0"),
         (Roi.at(225, np.nan, 3), "region of interest 0 .*finite"),
         ([Roi.at(1, 2, 3), Roi.at(1, 2, -3)], "region of interest 0 has .*size -3"),
         (
-            Roi(torch.zeros(2, 2), torch.ones(1), torch.zeros(1)),
+            Roi(np.zeros((2, 2)), np.ones(1), np.zeros(1)),
             "2 centres, 1 sizes and 1 angles",
         ),
     ],

@@ -3,7 +3,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from amesh.errors import UserError
 from amesh.geometry import roi
@@ -81,15 +80,30 @@ def test_the_network_sees_the_crop_as_floats_from_zero_to_one():
     probe = Probe()
     FacePipeline(probe, lambda _: [detection(50, 40, 80)])(IMAGE)
     [crops] = probe.batches
-    square = Roi(torch.tensor([[90.0, 80]]), torch.tensor([120.0]), torch.tensor([0.0]))
-    image_from_crop = roi.image_from_crop(square, 64)[0].double().numpy()
+    image_from_crop = roi.image_from_crop(Roi.at(90, 80, 120), 64)[0]
     expected = crop_image(IMAGE, image_from_crop, 64).astype(np.float32) / 255
     assert crops.dtype == np.float32
     np.testing.assert_allclose(crops[0], expected, atol=1.1 / 255)
 
 
 def test_no_detection_is_no_face():
-    assert FacePipeline(Probe(), lambda _: [])(IMAGE) == []
+    pipeline = FacePipeline(Probe(), lambda _: [])
+    assert pipeline(IMAGE) == []
+    assert pipeline.detect(IMAGE).centre.shape == (0, 2)
+    assert pipeline.look(IMAGE, pipeline.detect(IMAGE)).landmarks.shape == (0, 68, 3)
+
+
+def test_the_steps_of_a_pipeline_can_be_taken_one_by_one():
+    """As a tracker takes them: it detects now and then, and looks at each frame."""
+    found = [detection(50, 40, 80), detection(200, 90, 40)]
+    pipeline = FacePipeline(Probe([3.0, -3.0]), lambda _: found)
+    rois = pipeline.detect(IMAGE)
+    np.testing.assert_allclose(rois.size, [120, 60])
+    looks = pipeline.look(IMAGE, rois)
+    assert looks.rois is rois
+    assert {part.dtype for part in (*rois, looks.landmarks, looks.logits)} == {np.dtype(float)}
+    np.testing.assert_allclose(looks.landmarks[:, 4, :2], [[90, 80], [220, 110]], atol=1e-4)
+    np.testing.assert_allclose(looks.scores, 1 / (1 + np.exp([-3.0, 3.0])))
 
 
 def test_unsure_faces_are_dropped_and_the_others_renumbered():
@@ -117,7 +131,7 @@ def test_options_out_of_range_are_refused(options: dict):
 
 
 def test_rois_must_be_finite():
-    rois = Roi(torch.tensor([[np.nan, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]))
+    rois = Roi.at(np.nan, 1, 2)
     with pytest.raises(UserError, match=r"region of interest 0 .* expected"):
         FacePipeline(Probe(), lambda _: [])(IMAGE, rois)
 
@@ -172,11 +186,7 @@ def test_given_rois_are_used_whatever_the_score():
     def refuse(_: np.ndarray) -> list[Detection]:
         raise AssertionError("the detector is not asked")
 
-    rois = Roi(
-        torch.tensor([[100.0, 100.0], [50.0, 60.0]]),
-        torch.tensor([64.0, 32.0]),
-        torch.tensor([np.pi / 2, 0.0]),
-    )
+    rois = [Roi.at(100, 100, 64, np.pi / 2), Roi.at(50, 60, 32)]
     faces = FacePipeline(Probe([-5.0, -6.0]), refuse)(IMAGE, rois)
     assert [face.id for face in faces] == [0, 1]
     # Turned clockwise by 90 degrees, the crop's top edge runs down the right side of the square.
@@ -260,9 +270,8 @@ def test_a_face_detected_twice_is_one_face(shipped: TorchRunner, astronaut: np.n
 @pytest.mark.skipif(cv2.__version__ < "5", reason="OpenCV 4 rounds coordinates to 1/32 px")
 def test_mediapipes_cut_is_reproduced():
     """Its converter by another road: `warpPerspective` from the corners of the turned square."""
-    square = Roi(torch.tensor([[140.0, 90.0]]), torch.tensor([150.0]), torch.tensor([0.4]))
     size = 96
-    image_from_crop = roi.image_from_crop(square, size)[0].double().numpy()
+    image_from_crop = roi.image_from_crop(Roi.at(140, 90, 150, 0.4), size)[0]
     box = cv2.boxPoints(((140.0, 90.0), (150.0, 150.0), np.degrees(0.4)))
     corners = np.array([[0, size], [0, 0], [size, 0], [size, size]], np.float32)
     matrix = cv2.getPerspectiveTransform(box, corners)

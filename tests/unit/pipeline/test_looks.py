@@ -3,7 +3,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 
 from amesh.geometry.roi import Roi
 from amesh.pipeline.looks import Looks, look_again
@@ -11,14 +10,14 @@ from amesh.topology import load
 
 TOPOLOGY = load()
 # The mean face, about as large as its region is when it comes from a detection.
-FACE = 53 * torch.tensor(TOPOLOGY.template[:, :2])
+FACE = 53 * TOPOLOGY.template[:, :2]
 
 Confidence = Callable[[float], float]
 
 
-def turn(points: torch.Tensor, degrees: float) -> torch.Tensor:
+def turn(points: np.ndarray, degrees: float) -> np.ndarray:
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return points @ torch.tensor([[c, s], [-s, c]], dtype=torch.float64)
+    return points @ np.array([[c, s], [-s, c]])
 
 
 class Scene:
@@ -27,9 +26,7 @@ class Scene:
     It is as wrong about the roll as it is far from the nearest quarter turn of the crop.
     """
 
-    def __init__(
-        self, rolls: list[float], confidence: Confidence, face: torch.Tensor = FACE
-    ) -> None:
+    def __init__(self, rolls: list[float], confidence: Confidence, face: np.ndarray = FACE) -> None:
         self.rolls, self.confidence, self.face = rolls, confidence, face
         self.regions: list[Roi] = []
 
@@ -41,22 +38,21 @@ class Scene:
             off = (self.rolls[number] - math.degrees(angle) + 180) % 360 - 180
             quarters = round(off / 90) * 90
             points = turn(self.face, self.rolls[number] - quarters)
-            points = points + torch.tensor([300.0 * number, 0.0])
-            landmarks.append(torch.cat([points, torch.zeros(len(points), 1)], dim=1))
+            points = points + np.array([300.0 * number, 0.0])
+            landmarks.append(np.pad(points, ((0, 0), (0, 1))))
             logits.append(self.confidence(off))
-        return Looks(rois, torch.stack(landmarks), torch.tensor(logits, dtype=torch.float64))
+        return Looks(rois, np.stack(landmarks), np.array(logits, np.float64))
 
     def first(self, angles: list[float] | None = None) -> Looks:
         count = len(self.rolls)
-        centres = torch.tensor([[300.0 * i, 0.0] for i in range(count)], dtype=torch.float64)
-        sizes = torch.full((count,), 150.0, dtype=torch.float64)
-        degrees = torch.tensor(angles or [0.0] * count, dtype=torch.float64)
-        looks = self(Roi(centres, sizes, degrees.deg2rad()))
+        centres = np.array([[300.0 * i, 0.0] for i in range(count)])
+        degrees = np.array(angles or [0.0] * count)
+        looks = self(Roi(centres, np.full(count, 150.0), np.deg2rad(degrees)))
         self.regions.clear()
         return looks
 
-    def truth(self, number: int) -> torch.Tensor:
-        return turn(self.face, self.rolls[number]) + torch.tensor([300.0 * number, 0.0])
+    def truth(self, number: int) -> np.ndarray:
+        return turn(self.face, self.rolls[number]) + np.array([300.0 * number, 0.0])
 
     @property
     def looked(self) -> list[int]:
@@ -102,7 +98,7 @@ def test_a_little_more_confidence_does_not_turn_a_face():
 
 
 def test_a_profile_is_not_turned():
-    profile = FACE * torch.tensor([0.7, 1.0])
+    profile = FACE * np.array([0.7, 1.0])
     scene = Scene([0.0], lambda off: 10.0 if abs(off) < 45 else 20.0, profile)
     best = look_again(scene.first(), scene, TOPOLOGY)
     assert scene.looked == [1, 3, 3, 1]
