@@ -57,7 +57,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run all tests, including parity with the released network; arguments go to pytest."""
-    programs = develop(session, "-e", ".[dev,litert,train]")
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     session.run(str(programs / "python"), "-m", "pytest", *session.posargs, external=True)
 
@@ -65,7 +65,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def quick(session: nox.Session) -> None:
     """Train conf/quick.yaml like a new user: synthetic faces, a small network, a few minutes."""
-    amesh = develop(session, "-e", ".[dev,litert,train]") / "amesh"
+    amesh = develop(session, "-e", ".[dev,litert,train,video]") / "amesh"
     runs = BUILD / "quick"
     shutil.rmtree(runs, ignore_errors=True)
     session.run(
@@ -86,7 +86,7 @@ def kills(session: nox.Session) -> None:
 
     `nox -s kills -- --moments 20 --seed 0`: random moments, beside the end of each epoch.
     """
-    programs = develop(session, "-e", ".[dev,litert,train]")
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
     folder = HERE / "tests" / "support"
     session.run(
         *(str(programs / "python"), "-W", "ignore", str(folder / "kills.py"), *session.posargs),
@@ -135,7 +135,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Check types with mypy in strict mode."""
-    programs = develop(session, "-e", ".[dev,litert,train]")
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "python"), "-m", "mypy", *session.posargs, external=True)
 
 
@@ -207,7 +207,7 @@ def peer(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def litert_gpu(session: nox.Session) -> None:
     """Run the exported TFLite files on LiteRT's GPU accelerator, using SwiftShader."""
-    programs = develop(session, "-e", ".[dev,litert,train]")
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     tests = ("-m", "pytest", "tests/integration/test_litert_gpu.py", *session.posargs)
     if "VK_ICD_FILENAMES" in os.environ:  # the user's own driver
@@ -233,7 +233,7 @@ def damage(session: nox.Session) -> None:
 
     `nox -s damage -- --files 1000 weights` takes more files of one kind.
     """
-    programs = develop(session, "-e", ".[dev,litert,train]")
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
     script = str(HERE / "tests" / "damage" / "check.py")
     session.run(str(programs / "python"), script, *session.posargs, external=True)
 
@@ -265,7 +265,7 @@ def tasks(session: nox.Session) -> None:
     """
     session.log(f"Installing {TASKS} into {session.virtualenv.location}, away from ours")
     session.install(TASKS)
-    programs = develop(session, "-e", ".[dev,litert,train]")
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     peer = shutil.which("python", path=session.bin)
     folder = HERE / "tests" / "tasks"
@@ -289,7 +289,7 @@ def tensorrt_api(session: nox.Session) -> None:
 
     Needs gcc to compile stand-ins for the libraries behind the bindings, which are large.
     """
-    python = str(develop(session, "-e", ".[dev,litert,train]") / "python")
+    python = str(develop(session, "-e", ".[dev,litert,train,video]") / "python")
     pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps")
     for bindings in TENSORRT:
         site = BUILD / "tensorrt_api" / bindings.partition("==")[2]

@@ -12,16 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from amesh.errors import UserError
 from amesh.evaluation.labels.head_pose import face_roi
 from amesh.evaluation.models import FaceFinder
 from amesh.geometry.roi import Roi
 from amesh.metrics.shaking import face_jitter, landmark_jitter
+from amesh.pipeline.video import open_source
 from amesh.topology.scheme import Topology
 
 Track = Float[np.ndarray, "t n 3"]
@@ -46,23 +45,16 @@ class ClipJitter(NamedTuple):
 
 
 def read_frames(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """Yields the frames of a video, RGB.
+    """Yields the frames of a video, upright, RGB.
 
     Raises:
         UserError: The file is missing, or is not a video that can be read.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a video")
-    capture = cv2.VideoCapture(str(path))
-    try:
-        number = 0
-        while (found := capture.read())[0]:
-            number += 1
-            yield cv2.cvtColor(found[1], cv2.COLOR_BGR2RGB)
-        if not number:
-            raise UserError(f"{path}: not a video that can be read")
-    finally:
-        capture.release()
+    with open_source(path) as source:
+        for frame in source:
+            yield frame.image
+    if source.problem:
+        tqdm.write(f"amesh: {source.problem}", file=sys.stderr)
 
 
 def measure_clips(

@@ -23,6 +23,7 @@ from amesh.evaluation.scores import score, score_matched
 from amesh.face_mesh import FaceMesh, open_runner
 from amesh.files import as_user_error
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.pipeline.video_file import pyav
 from amesh.topology.scheme import Topology
 from amesh.topology.scheme import load as load_topology
 
@@ -121,6 +122,8 @@ def run(wanted: Evaluation, open_model: OpenModel | None = None) -> Report:
 def _evaluated(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
     """Reads labels and predictions, checks what can be checked, and runs the networks."""
     formats.require_runtime(wanted.runtime)
+    if wanted.videos:
+        pyav()  # before the long work
     topology = load_topology()
     regions, read = _read(wanted.data, topology, wanted.limit)
     labels = [label for label in regions if label.face]

@@ -17,6 +17,7 @@ from amesh.labelling.output import Output, store
 from amesh.labelling.sources import Input, Share
 from amesh.labelling.teacher import Teacher, TeacherFace
 from amesh.labelling.work import Item, Work
+from amesh.pipeline.video_file import pyav
 
 # Training rejects labels that lie farther than this outside their picture [face sizes].
 _OUTSIDE = 1.0
@@ -61,11 +62,14 @@ def label(
         folder: Output folder for the shards.
         share: This rank's share.
         config: Which faces to keep, and how to store them.
-        say: Receives a message for each input that cannot be read.
+        say: Receives a message for each input that cannot be read, or only in part.
 
     Raises:
-        UserError: The folder cannot be written to, or another process runs as this rank.
+        UserError: The folder cannot be written to, another process runs as this rank, or
+            there are clips and PyAV is not installed.
     """
+    if any(one.video for one in inputs):
+        pyav()  # not installed, it would be noted of each clip
     counts = Counts()
     with Output(folder, share, config.faces_per_shard) as output:
 
@@ -73,7 +77,7 @@ def label(
             output.skipped.add(key, reason, detail)
             counts.skipped[reason] += 1
 
-        work = Work(inputs, share, config.every, folder, config.retry)
+        work = Work(inputs, share, config.every, folder, config.retry, say)
         for item in work:
             if item.picture is None:
                 say(item.problem)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from amesh.errors import UserError
 from amesh.pipeline.images import IMAGE_SUFFIXES, list_files
+from amesh.pipeline.video import VIDEO_SUFFIXES
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 # Environment variables set by launchers: the process's rank, and the number of processes. Slurm
 # sets SLURM_PROCID and SLURM_NTASKS even for the single process of a batch script; only steps
 # started by srun have SLURM_STEP_NUM_TASKS (its src/common/env.c, env_array_for_step).

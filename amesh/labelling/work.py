@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from amesh.errors import UserError
 from amesh.labelling.ledger import finished, input_key
 from amesh.labelling.output import Opened, open_picture
 from amesh.labelling.sources import Input, Share
-from amesh.pipeline.video import count_frames, read_frames
+from amesh.pipeline.video import open_source
 
 
 class Item(NamedTuple):
@@ -42,7 +42,13 @@ class Work:
     """
 
     def __init__(
-        self, inputs: Sequence[Input], share: Share, every: int, folder: Path, retry: bool
+        self,
+        inputs: Sequence[Input],
+        share: Share,
+        every: int,
+        folder: Path,
+        retry: bool,
+        say: Callable[[str], None],
     ) -> None:
         """Reads what earlier runs did.
 
@@ -52,11 +58,12 @@ class Work:
             every: Label every N-th frame of a clip.
             folder: Folder of the shards.
             retry: Also retry inputs that gave no face before.
+            say: Receives a message for each clip that could only be read in part.
 
         Raises:
             UserError: An index in the folder is damaged.
         """
-        self.inputs, self.share, self.every = inputs, share, every
+        self.inputs, self.share, self.every, self.say = inputs, share, every, say
         self.before = self.elsewhere = 0
         self.skipped: Counter[str] = Counter()
         self._done = finished(folder)
@@ -85,6 +92,8 @@ class Work:
 
     def _frames(self, one: Input, bar: tqdm) -> Iterator[Item]:
         def wanted(frame: int) -> bool:
+            if frame % self.every:
+                return False
             key = input_key(one.name, frame)
             if not self.share.has(key):
                 return False
@@ -96,8 +105,11 @@ class Work:
             self.skipped["unreadable"] += mine
             return
         try:
-            for frame, pixels in read_frames(one.path, self.every, wanted):
-                yield Item(input_key(one.name, frame), one, Opened(pixels))
+            with open_source(one.path, wanted) as clip:
+                for frame in clip:
+                    yield Item(input_key(one.name, frame.index), one, Opened(frame.image))
+            if clip.problem and mine:
+                self.say(clip.problem)
         except UserError as error:
             if mine:
                 yield Item(one.name, one, None, str(error))
@@ -112,6 +124,15 @@ class Work:
         return False
 
     def _total(self) -> int:
-        frames = sum(-(-count_frames(one.path) // self.every) for one in self.inputs if one.video)
+        frames = sum(-(-_frames(one.path) // self.every) for one in self.inputs if one.video)
         keys = (input_key(one.name, 0) for one in self.inputs if not one.video)
         return frames // self.share.ranks + sum(map(self.share.has, keys))
+
+
+def _frames(clip: Path) -> int:
+    """How many frames a clip states; 0 if it states none or cannot be read."""
+    try:
+        with open_source(clip) as source:
+            return source.frames or 0
+    except UserError:
+        return 0

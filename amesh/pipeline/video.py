@@ -1,66 +1,71 @@
-"""Every N-th frame of clips."""
+"""Opens a source of video by what the user calls it: a file, an address, a camera."""
 
+import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import cv2
-import numpy as np
-from jaxtyping import UInt8
 
 from amesh.errors import UserError
 from amesh.files import check_readable
+from amesh.pipeline.camera import Camera
+from amesh.pipeline.frames import Source
+from amesh.pipeline.live import Newest
+from amesh.pipeline.video_file import VideoFile
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"),
+    *(".3gp", ".flv", ".m2ts", ".mts", ".ogv", ".ts"),
+)
+
+_CAMERA = re.compile(r"cam:(\d{1,4})")
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+# Others, such as http, serve files as well as live streams.
+_LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt")
 
 
-def count_frames(path: Path) -> int:
-    """Number of frames that a clip states; 0 if it states none or cannot be read."""
-    try:
-        capture = _open(path)
-    except UserError:
-        return 0
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    return max(count, 0)
+def is_video(source: str) -> bool:
+    """Whether the name of a source is that of a camera, an address or a video file."""
+    return is_camera_or_address(source) or Path(source).suffix.lower() in VIDEO_SUFFIXES
 
 
-def read_frames(
-    path: Path, every: int, wanted: Callable[[int], bool]
-) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
-    """Frames 0, `every`, 2 `every`, ... of a clip, upright, RGB.
+def is_camera_or_address(source: str) -> bool:
+    """Whether the name of a source is that of a camera or an address."""
+    return bool(_CAMERA.fullmatch(source) or _ADDRESS.match(source))
+
+
+def open_source(
+    source: str | int | os.PathLike[str], wanted: Callable[[int], bool] = lambda _: True
+) -> Source:
+    """Opens a source of video.
+
+    Frames are upright and RGB, whatever their pixel format, with the source's own times. Each has a
+    size of its own, which may change in the middle. Of a live source (a camera, or a stream without
+    an end), the newest frame is taken; those that the consumer was too slow for are counted in
+    `skipped`.
 
     Args:
-        path: The clip.
-        every: Step from one frame to the next.
-        wanted: Says whether a frame is needed; others are skipped without being converted.
+        source: A file, an address such as `rtsp://host/stream`, or a camera: `cam:0` or 0.
+        wanted: Whether a frame of a file is needed, by its index: the others are left out.
 
-    Yields:
-        Number and pixels.
+    Examples:
+        >>> with open_source("clip.mp4") as source:
+        ...     times = [frame.time for frame in source]
 
     Raises:
-        UserError: It is no video, or no frame of it can be decoded.
+        UserError: There is no such source, it holds no video, or a package is missing.
     """
-    capture = _open(path)
-    try:
-        number = 0
-        while capture.grab():
-            if number % every == 0 and wanted(number):
-                good, frame = capture.retrieve()
-                if good and frame is not None:
-                    yield number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            number += 1
-        if not number:
-            raise UserError(f"{path}: no frame in this video can be read")
-    finally:
-        capture.release()
-
-
-def _open(path: Path) -> cv2.VideoCapture:
-    check_readable(path, limit=sys.maxsize)  # OpenCV would wait for a pipe
-    try:
-        name = str(path).encode()
-    except UnicodeEncodeError:  # OpenCV crashes
-        raise UserError(f"{path}: the name of a video must be UTF-8; rename it") from None
-    capture = cv2.VideoCapture(name.decode())
-    if not capture.isOpened():
-        raise UserError(f"{path}: not a video that can be read")
-    return capture
+    if isinstance(source, int):
+        return Newest(Camera(source))
+    name = os.fspath(source)
+    if camera := _CAMERA.fullmatch(name):
+        return Newest(Camera(int(camera[1])))
+    if name.startswith("cam:") and not Path(name).exists():
+        raise UserError(f"{name}: no such camera; give cam:0 for the first one")
+    if address := _ADDRESS.match(name):
+        video = VideoFile(name, name, wanted, remote=True)
+        live = address[1].lower() in _LIVE or video.endless
+        return Newest(video) if live else video
+    check_readable(Path(name), limit=sys.maxsize)  # FFmpeg would wait for a pipe
+    # A prefix, because FFmpeg takes everything before a colon for a protocol.
+    return VideoFile(name, f"file:{name}", wanted)

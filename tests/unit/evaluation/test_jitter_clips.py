@@ -25,6 +25,7 @@ def test_a_face_is_followed_by_its_own_landmarks_until_it_is_lost(
 
 
 def test_frames_of_a_video_are_rgb(tmp_path: Path) -> None:
+    pytest.importorskip("av")
     path = tmp_path / "a.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (32, 16))
     for _ in range(4):
@@ -37,7 +38,8 @@ def test_frames_of_a_video_are_rgb(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_videos_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.mp4: no such file; give a video"):
+    pytest.importorskip("av")
+    with pytest.raises(UserError, match=r"none\.mp4: no such file"):
         next(read_frames(tmp_path / "none.mp4"))
     (tmp_path / "a.mp4").write_bytes(b"text")
     with pytest.raises(UserError, match=r"a\.mp4: not a video that can be read"):

@@ -1,10 +1,12 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from clips import write_clip
 from PIL import Image
 
 from amesh.data.correction import Correction
@@ -205,6 +207,7 @@ def test_a_cut_moves_the_labels_with_the_picture(folder: Path, tmp_path: Path, m
 
 
 def test_labelling_of_a_clip_can_be_resumed(folder: Path, tmp_path: Path, make_teacher: Make):
+    pytest.importorskip("av")
     path = tmp_path / "clips" / "clip.avi"
     path.parent.mkdir()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (256, 256))
@@ -260,3 +263,42 @@ def test_the_summary_says_what_lies_there_and_who_made_it(run, tmp_path: Path):
         (out / "labels.json").write_text(text)
         with pytest.raises(UserError, match=r"labels\.json: damaged"):
             claim(out, teacher, CONFIG.rules)
+
+
+def test_a_clip_cut_short_is_labelled_as_far_as_it_goes(tmp_path: Path, make_teacher: Make):
+    pytest.importorskip("av")
+    path = tmp_path / "clips" / "clip.mkv"
+    write_clip(path, [coloured()] * 80, "mjpeg", "yuvj444p")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    said: list[str] = []
+    counts = label(
+        find_inputs([str(path)]),
+        Manifest(),
+        make_teacher(ColourReader([face(size=100)])),
+        tmp_path / "out",
+        Share(),
+        LabelConfig(every=10, max_disagreement=1),
+        said.append,
+    )
+    assert 3 <= counts.faces <= 5
+    [line] = said
+    assert line.startswith(f"{path}: ends after")
+
+
+def test_clips_without_pyav_stop_the_work_before_it_begins(
+    tmp_path: Path, make_teacher: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "av", None)
+    (tmp_path / "clip.mp4").write_text("x")
+    out = tmp_path / "out"
+    with pytest.raises(UserError, match=r"pip install 'amesh\[video\]'"):
+        label(
+            find_inputs([str(tmp_path / "clip.mp4")]),
+            Manifest(),
+            make_teacher(ColourReader([])),
+            out,
+            Share(),
+            LabelConfig(),
+        )
+    assert not out.exists()
