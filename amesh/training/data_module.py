@@ -26,8 +26,8 @@ from amesh.files import write_atomically
 from amesh.nn.config import MeshConfig
 from amesh.synth.faces import SyntheticFaces
 from amesh.synth.write import LICENCE
+from amesh.training.lightning import place
 from amesh.training.memory import keep_memory
-from amesh.training.resuming import place
 from amesh.training.stopping import ignore_signals
 from amesh.training.synthetic import TRAIN_SEED, VAL_SEED, SyntheticData, maker, pool
 

@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from amesh.training.lightning import forget_sigterm
 from amesh.training.resuming import between_steps
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -92,7 +93,7 @@ class StopTogether(Callback):
             return
         if trainer.received_sigterm:  # just before we began to listen
             self.asked = signal.SIGTERM
-            trainer._signal_connector.received_sigterm = False
+            forget_sigterm(trainer)
         for number in _SIGNALS:
             signal.signal(number, self._ask)
 
