@@ -95,12 +95,16 @@ def target(path: Path) -> Path:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
 
 
-def remove_leftovers(path: Path) -> None:
-    """Removes temporary files of `path` that writers left when they were killed.
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Removes temporary files that writers left in a folder when they were killed.
 
-    Nobody else may be writing it.
+    Nobody else may be writing there.
+
+    Args:
+        folder: Where they are; it may be missing.
+        name: Of the file that they were to become; any by default.
     """
-    for entry in path.parent.glob(f".{path.name}.*"):
+    for entry in folder.glob(f".{name}.*"):
         if re.fullmatch(r"[0-9a-f]{8}", entry.suffix[1:]):
             entry.unlink(missing_ok=True)
 

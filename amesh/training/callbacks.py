@@ -22,6 +22,7 @@ from amesh.nn.config import NAMED
 from amesh.training.checkpoint import read
 from amesh.training.module import LandmarkTraining, network_of
 from amesh.training.resuming import between_steps
+from amesh.training.run_log import RunLog
 from amesh.training.stopping import Stopped
 from amesh.training.tracking import Tracker
 from amesh.version import __version__
@@ -124,12 +125,16 @@ class LastCheckpoint(Checkpoint):
         self._saved_at = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Removes what a killed run left half-written; until a step is done nothing is new."""
+        """Removes what a killed run left behind; until a step is done nothing is new."""
         self._saved_at = trainer.global_step
         self.path = Path(trainer.ckpt_path) if trainer.ckpt_path else None
-        path = run_folder(trainer, self.folder) / "last.ckpt"
+        own = run_folder(trainer, None)
         if trainer.is_global_zero and not is_trial(trainer):
-            remove_leftovers(path)
+            remove_leftovers(own)
+            remove_leftovers(Path(self.folder or own), "last.ckpt")
+        for logger in trainer.loggers:
+            if isinstance(logger, RunLog):
+                logger.cut(trainer.global_step)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,9 +17,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities import rank_zero_info
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from amesh.errors import UserError
+from amesh.files import write_atomically
 from amesh.training.callbacks import LastCheckpoint, Progress
 from amesh.training.checkpoint import AtomicCheckpointIO
 from amesh.training.data_module import FaceData
@@ -27,6 +30,7 @@ from amesh.training.module import LandmarkTraining
 from amesh.training.parser import check, entries, make_parser, parse
 from amesh.training.report import Report
 from amesh.training.resuming import ExactResume
+from amesh.training.run_log import RunLog, folder_to_resume
 from amesh.training.stopping import StopTogether
 from amesh.training.tracking import Tracker
 
@@ -99,6 +103,8 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     # Nothing to validate on is what the user asked for.
     warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")
+    # A resumed run goes on in its own folder.
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
         logging.getLogger(f"pytorch_lightning.{name}").addFilter(_is_news)
 
@@ -108,11 +114,18 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not ("Tip:" in text or text.startswith("`weights_only` was not set"))
 
 
-class ConfigToLoggers(SaveConfigCallback):
-    """Also sends the whole configuration to W&B, which gets none of it by itself."""
+class SaveConfig(SaveConfigCallback):
+    """Saves the whole configuration, and sends it to W&B, which gets none of it by itself."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Asks for the run's folder, on all ranks: they agree on it."""
+        self._path = Path(trainer.log_dir or ".") / self.config_filename
+        super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Runs on the first rank, when the configuration is saved beside the logs."""
+        """Runs on the first rank. A resumed run has a file that must not be lost half-way."""
+        text = self.parser.dump(self.config, skip_none=False)
+        write_atomically(self._path, text.encode())
         config = json.loads(self.parser.dump(self.config, skip_none=False, format="json"))
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
@@ -133,11 +146,13 @@ class TrainingCLI(LightningCLI):
             UserError: There is no such configuration, or a setting is refused.
         """
         self.verb = verb
+        self._log: RunLog | None = None
+        self._resumed: dict[str, Any] = {}
         super().__init__(
             LandmarkTraining,
             FaceData,
-            save_config_callback=ConfigToLoggers,
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=SaveConfig,
+            save_config_kwargs={"save_to_log_dir": False},
             trainer_defaults={"callbacks": [ExactResume(), StopTogether(), Report()]},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # the checkpoint says itself what it holds
@@ -148,7 +163,13 @@ class TrainingCLI(LightningCLI):
     def run(self) -> None:
         """Trains, validates or tests."""
         given = {name: self.config_init[name] for name in self.arguments}
-        getattr(self.trainer, self.verb)(self.model, datamodule=self.datamodule, **given)
+        failed = True
+        try:
+            getattr(self.trainer, self.verb)(self.model, datamodule=self.datamodule, **given)
+            failed = False
+        finally:
+            if self._log is not None:
+                self._log.release(failed)
 
     def setup_parser(self, *_: Any) -> None:
         """Makes our parser instead of Lightning's."""
@@ -160,7 +181,7 @@ class TrainingCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Refuses what could only be found out much later."""
-        check(self.config, self.verb)
+        self._resumed = check(self.config, self.verb)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Adds the CSV log, whole checkpoints and a progress bar to what was asked for."""
@@ -172,10 +193,25 @@ class TrainingCLI(LightningCLI):
         if (loggers := config.get("logger")) is not False:
             loggers = entries(loggers)
             if not any(isinstance(logger, CSVLogger) for logger in loggers):
-                # First, because its folder is the run's.
-                loggers.insert(0, CSVLogger(config.get("default_root_dir") or ".", name="logs"))
+                root = config.get("default_root_dir")
+                self._log = RunLog(Path(root or "."), self._folder(root and Path(root)))
+                loggers.insert(0, self._log)  # first, because its folder is the run's
         plugins = [*entries(config.get("plugins")), AtomicCheckpointIO()]
         trainer: pl.Trainer = super().instantiate_trainer(
             callbacks=callbacks, logger=loggers, plugins=plugins, **kwargs
         )
         return trainer
+
+    def _folder(self, root: Path | None) -> Path | None:
+        """The folder of the run that training resumes; None if it starts a new one."""
+        if self.verb != "fit" or not self._resumed:
+            return None
+        last, run = self.config["last"]["folder"], self._resumed.get("folder")
+        elsewhere = (Path(last), Path(run)) if last and run else None
+        try:
+            folder = folder_to_resume(Path(self.config["ckpt_path"]), root, elsewhere)
+        except UserError as reason:
+            rank_zero_info(f"resumes in a new folder: {reason}")
+            return None
+        rank_zero_info(f"resumes in {folder}")
+        return folder

@@ -28,6 +28,7 @@ from amesh.training.checkpoint import check_fits, checked, describe, read
 from amesh.training.data_module import data_epoch
 from amesh.training.optimiser import OptimiserConfig, build
 from amesh.training.origin import started_from
+from amesh.training.run_log import RunLog
 from amesh.training.tracking import Tracker
 from amesh.training.warm_start import warm_start as fill
 from amesh.weights import store
@@ -168,9 +169,11 @@ class LandmarkTraining(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Says in the checkpoint which network it holds."""
         ids = [one.run_id for one in self.trainer.loggers if isinstance(one, Tracker)]
+        logs = [one.log_dir for one in self.trainer.loggers if isinstance(one, RunLog)]
         checkpoint["amesh"] = describe(self.architecture, self.network) | {
             "losses": asdict(self.losses),
             "wandb": next(iter(ids), None),
+            "folder": str(Path(logs[0]).absolute()) if logs else None,
             "warm_start": self.started_from,
             "licences": self.licences,
             "plan": self._plan(),

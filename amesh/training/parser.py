@@ -100,12 +100,15 @@ def _configs(args: Sequence[str]) -> list[str]:
     return named + [word.partition("=")[2] for word in args if word.startswith("--config=")]
 
 
-def check(config: Namespace, verb: str) -> None:
+def check(config: Namespace, verb: str) -> dict[str, Any]:
     """Lets one seed govern, and refuses settings that would quietly train something worse.
 
     Args:
         config: As parsed; changed in place.
         verb: What it is for.
+
+    Returns:
+        What the checkpoint that `ckpt_path` names says about its network and its run.
 
     Raises:
         UserError: Naming the setting to use instead; or the checkpoint cannot be read, or lacks
@@ -129,13 +132,14 @@ def check(config: Namespace, verb: str) -> None:
         )
     path = config.get("ckpt_path")
     if not path or path in _KEYWORDS:
-        return
+        return {}
     about = checked(read(Path(path)), Path(path), verb == "fit")
     config["model"]["warm_start"] = None  # the checkpoint's weights come instead
     for entry in entries(trainer.get("logger")):
         is_ours = str(entry.get("class_path", "")).endswith("tracking.Tracker")
         if is_ours and entry["init_args"].get("id") is None:
             entry["init_args"]["id"] = about.get("wandb")
+    return about
 
 
 def parsed(args: Sequence[str]) -> Namespace:

@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.warnings.PossibleUserWarning"),
     pytest.mark.filterwarnings("ignore:The dirpath has changed:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* not empty:UserWarning"),
 ]
 Train = Callable[..., Path]
 
@@ -75,17 +76,33 @@ def test_resume_after_kill_9_is_bit_identical(train, faces, tmp_path):
     kill.append(f"--trainer.callbacks.signal={int(signal.SIGKILL)}")
     done = start(tmp_path / "killed", *faces, "--last.every_n_steps=3", *kill)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    checkpoint = tmp_path / "killed" / "logs" / "version_0" / "checkpoints" / "last.ckpt"
+    killed = tmp_path / "killed" / "logs" / "version_0"
+    checkpoint = killed / "checkpoints" / "last.ckpt"
     # In the middle of an epoch of four steps; a checkpoint is written at every third.
-    assert torch.load(checkpoint, weights_only=True)["global_step"] == 6
+    assert last(killed)["global_step"] == 6
+    (checkpoint.parent / ".best.ckpt.0a1b2c3d").touch()  # as if the kill came while it was written
 
-    resumed = train("--last.every_n_steps=3", f"--ckpt_path={checkpoint}")
-
+    resume = [*faces, "--last.every_n_steps=3", f"--ckpt_path={checkpoint}"]
+    elsewhere = fit(tmp_path / "elsewhere", *resume)
     expected = logged(undisturbed, "train/loss")
     assert sorted(expected) == list(range(12))
-    assert logged(resumed, "train/loss") == {s: loss for s, loss in expected.items() if s >= 6}
-    assert logged(resumed, "val/nme")[11] == logged(undisturbed, "val/nme")[11]
-    assert_same(last(undisturbed), last(resumed))
+    assert logged(elsewhere, "train/loss") == {s: loss for s, loss in expected.items() if s >= 6}
+
+    assert fit(tmp_path / "killed", *resume) == killed
+    assert list(killed.parent.iterdir()) == [killed]
+    assert not list(killed.rglob(".*"))
+    assert (killed / "metrics.csv").read_text() == (undisturbed / "metrics.csv").read_text()
+    assert logged(elsewhere, "val/nme")[11] == logged(undisturbed, "val/nme")[11]
+    for resumed in (elsewhere, killed):
+        assert_same(last(undisturbed), last(resumed))
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(faces, tmp_path):
+    fit(tmp_path / "data", "--data.train=nowhere", code=2)
+    whole = fit(tmp_path / "whole", *faces, "--trainer.max_epochs=1")
+    other = [f"--ckpt_path={whole / 'checkpoints' / 'last.ckpt'}", "--model.network.depth=2"]
+    fit(tmp_path / "network", *faces, *other, code=2)
+    assert list(tmp_path.iterdir()) == [tmp_path / "whole"]
 
 
 def test_two_ranks_equal_one_with_the_doubled_batch(train, faces, tmp_path):

@@ -91,6 +91,9 @@ def compare(whole: Path, root: Path) -> None:
     assert_same(ours, theirs)
     for name, tensor in networks[0].items():
         assert torch.equal(tensor, networks[1][name]), f"network {name}"
+    curves = [newest(one, "metrics.csv") for one in (whole, root)]
+    first, second = (path.read_text() for path in curves if path is not None)
+    assert first == second, "the curves differ"
 
 
 def kill_and_resume(
@@ -121,7 +124,12 @@ def kill_and_resume(
         assert (f"--ckpt_path={checkpoint}" if checkpoint else "nothing to resume from") in said
     code = finish(fork(root, [*words, *([f"--ckpt_path={checkpoint}"] if checkpoint else [])]))
     assert code == 0, (root / "output.txt").read_text()[-2000:]
-    return "resumed" if checkpoint else "anew"
+    if checkpoint is None:
+        return "anew"
+    left = [path.name for path in root.rglob(".*")]
+    assert newest(root) == checkpoint, "it went on in another folder"
+    assert not left, f"the kill left {left}"
+    return "resumed"
 
 
 def check(

@@ -159,6 +159,9 @@ def test_only_files_that_end_are_read(tmp_path: Path) -> None:
 def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path: Path) -> None:
     for name in (".last.ckpt.0a1b2c3d", "last.ckpt", ".last.ckpt.backup", ".best.ckpt.0a1b2c3d"):
         (tmp_path / name).touch()
-    remove_leftovers(tmp_path / "last.ckpt")
+    remove_leftovers(tmp_path, "last.ckpt")
     left = {entry.name for entry in tmp_path.iterdir()}
     assert left == {"last.ckpt", ".last.ckpt.backup", ".best.ckpt.0a1b2c3d"}
+    remove_leftovers(tmp_path)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"last.ckpt", ".last.ckpt.backup"}
+    remove_leftovers(tmp_path / "gone")

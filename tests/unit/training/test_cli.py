@@ -146,11 +146,12 @@ def test_help_tells_every_setting(capsys):
         assert setting in text
 
 
-def test_nothing_to_validate_on_is_not_warned_of():
+def test_what_users_asked_for_is_not_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         cli.quieten()
         warnings.warn("Total length of `list` across ranks is zero. Please", stacklevel=1)
+        warnings.warn("Checkpoint directory a exists and is not empty.", stacklevel=1)
 
 
 @pytest.mark.parametrize("under", ["paper", "quick", "fine_tune"])
