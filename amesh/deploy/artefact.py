@@ -46,7 +46,7 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
         artefact: The file's content and description.
         path: Where to write it.
         kind: Its format; see `amesh.deploy.formats`.
-        topology: Name of its landmark scheme.
+        topology: Name of its landmark scheme; empty for a face detector.
         facts: The sidecar's other fields.
 
     Raises:
@@ -57,7 +57,7 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
         sha256=sidecar.sha256(artefact.content),
         bytes=len(artefact.content),
         topology=topology,
-        topology_sha256=sidecar.topology_hash(load(topology)),
+        topology_sha256=sidecar.topology_hash(load(topology)) if topology else "",
         layout=artefact.layout,
         inputs=tensor_specs(artefact.inputs),
         outputs=tensor_specs(artefact.outputs),

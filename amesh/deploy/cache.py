@@ -79,5 +79,7 @@ def keep(name: str, format: Format, say: Callable[[str], None] = print) -> Path:
 
 
 def keep_all(name: str, say: Callable[[str], None] = print) -> list[Path]:
-    """Exports a network into the cache for every installed runtime."""
-    return [keep(name, row, say) for row in formats.cached() if row.is_installed]
+    """Exports a network into the cache for every installed runtime that runs its kind."""
+    is_detector = store.header(store.find(name))["architecture"] == "Detector"
+    rows = [row for row in formats.cached() if row.detector or not is_detector]
+    return [keep(name, row, say) for row in rows if row.is_installed]

@@ -7,9 +7,10 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy import artefact, formats, parity, sidecar
 from amesh.deploy.artefact import Artefact
-from amesh.deploy.formats import Batch, Precision
+from amesh.deploy.formats import Batch, Format, Precision
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.request import Request
 from amesh.errors import UserError
@@ -33,7 +34,8 @@ def export(
     """Exports a network, compares the file with PyTorch, and writes it with its sidecar.
 
     Args:
-        model: Installed weights by name, a weights file, or a network.
+        model: Installed weights by name, a weights file, or a network: of the family, or a face
+            detector.
         format: A name in `amesh.deploy.formats`: `onnx`, `litert`, ...
         output: The file to write; by default named after the network, in the current folder.
         precision: Precision of the file; see the format's exporter.
@@ -67,9 +69,10 @@ def export(
         raise UserError(f"{output}: a folder; name a file to write to")
     row.require()
     net, origin = open_network(model, untrained)
+    model_name, topology = _described(net, row, precision)
     request = Request(net, part, precision, batch_size, calibration)
-    target = request.target
-    name = "-".join((net.config.name, *([part] if part else []), precision))
+    target = net if isinstance(net, DetectorNetwork) and not part else request.target
+    name = "-".join((model_name, *([part] if part else []), precision))
     output = output or Path(f"{name}{row.suffix}")
     say(f"exporting {name} for {row.name}")
     if precision == "int8":
@@ -80,8 +83,8 @@ def export(
         made,
         output,
         row.name,
-        net.config.topology,
-        model=net.config.name,
+        topology,
+        model=model_name,
         architecture=type(net).__name__,
         part=part or "",
         precision=precision,
@@ -95,15 +98,15 @@ def export(
 
 def open_network(
     model: str | Path | nn.Module, untrained: str | None = None
-) -> tuple[Network, dict[str, Any]]:
-    """Opens a network of the family, and says where its weights come from.
+) -> tuple[Network | DetectorNetwork, dict[str, Any]]:
+    """Opens a network of the family or a face detector, and says where its weights come from.
 
     Args:
         model: Installed weights by name, a weights file, or a network.
         untrained: As for `export`.
 
     Raises:
-        UserError: There is no such network, or it predicts no landmarks.
+        UserError: There is no such network, or it is another kind of network.
     """
     origin: dict[str, Any]
     if isinstance(model, nn.Module):
@@ -112,9 +115,28 @@ def open_network(
         net, origin = _fresh(str(model), untrained), {"source": "untrained"}
     else:
         net, origin = store.load(model), store.header(store.find(model))["origin"]
-    if not isinstance(net, Network):
-        raise UserError(f"{model}: a {type(net).__name__} predicts no landmarks to export")
+    if not isinstance(net, Network | DetectorNetwork):
+        raise UserError(f"{model}: a {type(net).__name__} cannot be exported")
     return net.eval(), dict(origin)
+
+
+def _described(
+    net: Network | DetectorNetwork, row: Format, precision: Precision
+) -> tuple[str, str]:
+    """Name of the network, and of its landmark scheme; a face detector has none.
+
+    Raises:
+        UserError: It is a detector, and the format has no such file.
+    """
+    if not isinstance(net, DetectorNetwork):
+        return net.config.name, net.config.topology
+    name = net.config.model
+    if not row.detector:
+        known = ", ".join(formats.names(formats.with_detectors()))
+        raise UserError(f"{name}: {row.name} has no face detectors; these formats have: {known}")
+    if precision != "fp32":
+        raise UserError(f"{name}: face detectors are exported in fp32, not in {precision}")
+    return name, ""
 
 
 def _fresh(name: str, option: str) -> Network:

@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from amesh.deploy import sidecar
 from amesh.deploy.signature import (
+    DETECTOR_OUTPUTS,
     INPUT,
     OUTPUTS,
     Layout,
     Shapes,
+    check_detector,
     check_landmark_network,
     check_points,
 )
+from amesh.detector_runner import DetectorAnswer
 from amesh.errors import UserError
 from amesh.runner import RunnerOutput, check_crops
 
@@ -108,6 +111,24 @@ class FileRunner:
         """
         found = self.file.run_crops(crops)
         return RunnerOutput(*(found[name] for name in OUTPUTS))
+
+
+class FileDetector:
+    """An exported face detector as `amesh.detector_runner.DetectorRunner`."""
+
+    def __init__(self, file: ExportedFile) -> None:
+        """Wraps an open file.
+
+        Raises:
+            UserError: The file is not a face detector of this package.
+        """
+        self.file = file
+        self.config = check_detector(file.source, file.inputs, file.outputs, file.layout)
+
+    def __call__(self, square: UInt8[np.ndarray, "s s 3"]) -> DetectorAnswer:
+        """Searches an RGB picture of the network's input size."""
+        found = self.file.run_crops(np.multiply(square[None], 1 / 255, dtype=np.float32))
+        return DetectorAnswer(*(found[name][0] for name in DETECTOR_OUTPUTS))
 
 
 def reopened(source: str | Path | bytes) -> Path | bytes:

@@ -34,6 +34,8 @@ class Format:
         exporter: Function from `amesh.deploy.request.Request` to `amesh.deploy.artefact.Artefact`;
             empty if the runtime runs weights files themselves.
         runner: Opens a file as `amesh.runner.Runner`; empty if amesh only writes such files.
+        detector: Opens a face detector's file as `amesh.detector_runner.DetectorRunner`; empty if
+            it runs none.
         timer: Function (request, threads) that returns one call for `amesh benchmark` to time;
             empty if it is not timed there.
         check: Function that raises `UserError` if the machine lacks something else, such as a GPU.
@@ -50,6 +52,7 @@ class Format:
     extra: str = ""
     exporter: str = ""
     runner: str = ""
+    detector: str = ""
     timer: str = ""
     check: str = ""
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
@@ -79,9 +82,13 @@ class Format:
         """Exports a `Request` to an `Artefact`."""
         return resolve(self.exporter)(request)
 
-    def open(self, file: str | Path) -> Any:
+    def open(self, file: str | Path, threads: int = 1) -> Any:
         """Opens a file as an `amesh.runner.Runner`."""
-        return resolve(self.runner)(file)
+        return resolve(self.runner)(file, threads=threads)
+
+    def open_detector(self, file: str | Path, threads: int = 1) -> Any:
+        """Opens a file as an `amesh.detector_runner.DetectorRunner`."""
+        return resolve(self.detector)(file, threads=threads)
 
     def time(self, request: Any, threads: int) -> Any:
         """Returns a function without arguments that runs the network of a `Request` once."""
@@ -126,6 +133,7 @@ FORMATS: tuple[Format, ...] = (
         extra="litert",
         exporter="amesh.deploy.litert.artefact:litert_artefact",
         runner="amesh.deploy.litert.runner:LitertRunner",
+        detector="amesh.deploy.litert.runner:open_detector",
         timer="amesh.deploy.litert.artefact:timed_call",
         batches="fixed",
         auto=True,
@@ -137,6 +145,7 @@ FORMATS: tuple[Format, ...] = (
         package="onnxruntime",
         exporter="amesh.deploy.onnx.artefact:onnx_artefact",
         runner="amesh.deploy.onnx.runner:OnnxRunner",
+        detector="amesh.deploy.onnx.runner:open_detector",
         timer="amesh.deploy.onnx.artefact:timed_call",
         precisions=("fp32", "fp16", "int8"),
         auto=True,
@@ -147,6 +156,7 @@ FORMATS: tuple[Format, ...] = (
         suffix=".safetensors",
         package="torch",
         runner="amesh.runner:TorchRunner.open",
+        detector="amesh.detector_runner:TorchDetector.open",
         timer="amesh.deploy.network.timing:timed_call",
         precisions=("fp32",),
         auto=True,
@@ -182,6 +192,16 @@ def exported() -> tuple[Format, ...]:
 def runtimes() -> tuple[Format, ...]:
     """The runtimes that run landmark networks."""
     return tuple(row for row in FORMATS if row.runner)
+
+
+def with_detectors() -> tuple[Format, ...]:
+    """The formats that `amesh export` writes for face detectors."""
+    return tuple(row for row in exported() if row.detector)
+
+
+def detecting() -> tuple[Format, ...]:
+    """The runtimes that run face detectors."""
+    return tuple(row for row in FORMATS if row.detector)
 
 
 def timed() -> tuple[Format, ...]:

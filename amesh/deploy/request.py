@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy import parity
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.formats import Precision
@@ -22,7 +23,7 @@ class Request:
         calibration: Crops that set the ranges of int8; by default the package's.
     """
 
-    net: Network
+    net: Network | DetectorNetwork
     part: str | None
     precision: Precision
     batch: int | None
@@ -30,8 +31,11 @@ class Request:
 
     @property
     def target(self) -> Network | Part:
-        """The network, or the part of it, to export."""
-        return take_part(self.net, self.part) if self.part else self.net
+        """The landmark network, or the part of it, to export."""
+        if self.part:
+            return take_part(self.net, self.part)
+        assert not isinstance(self.net, DetectorNetwork)  # exporters have turned to those before
+        return self.net
 
     @property
     def calibrated_on(self) -> Images:

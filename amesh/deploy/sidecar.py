@@ -55,7 +55,7 @@ class Sidecar:
         model: Name of the network.
         architecture: Class of the network; empty if the source file does not state it.
         part: Name of a cascade's network; empty for a whole network.
-        topology: Name of its landmark scheme.
+        topology: Name of its landmark scheme; empty for a face detector.
         topology_sha256: Hash of everything that gives outputs their meaning; see `topology_hash`.
         precision: Precision of its arithmetic, or of its weights (LiteRT).
         layout: Order of the image's axes.
@@ -165,7 +165,7 @@ def check(sidecar: Sidecar, content: bytes, artefact: Path) -> None:
             f"{artefact}: SHA-256 {found[:12]}, but its sidecar says {sidecar.sha256[:12]}; "
             "damaged or replaced: export it again"
         )
-    here = topology_hash(load(sidecar.topology))
+    here = topology_hash(load(sidecar.topology)) if sidecar.topology else ""
     if here != sidecar.topology_sha256:
         raise UserError(
             f"{artefact}: made for another version of topology {sidecar.topology} "

@@ -1,18 +1,24 @@
-"""Inputs and outputs of every exported landmark network, the same for all runtimes.
+"""Inputs and outputs of every exported network, the same for all runtimes.
 
-`image` holds RGB crops in [0, 1], (b 3 s s) in ONNX and TensorRT, (b s s 3) in LiteRT. `landmarks`
-(b n 3) are in pixels of the crop, z in the same unit; `face_flag` (b) is a logit. All tensors are
-float32. Outputs are named after the fields of `amesh.nn.output.MeshOutput`.
+`image` holds RGB pictures in [0, 1], (b 3 s s) in ONNX and TensorRT, (b s s 3) in LiteRT. All
+tensors are float32. Outputs are named after the fields of what the network returns in PyTorch:
+
+- a landmark network: `landmarks` (b n 3) in pixels of the crop, z in the same unit; `face_flag`
+  (b) is a logit;
+- a face detector: `boxes` (b anchors 16) in pixels of the input, `scores` (b anchors), logits; see
+  `amesh.pipeline.decoding`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from amesh.blazeface.config import BOX_VALUES, FULL, SHORT, DetectorConfig
 from amesh.errors import UserError
 from amesh.topology import Topology, load
 
 INPUT = "image"
 OUTPUTS = ("landmarks", "face_flag")
+DETECTOR_OUTPUTS = ("boxes", "scores")
 # Key of the exporter's JSON in a file's metadata.
 METADATA = "amesh"
 
@@ -35,17 +41,50 @@ def check_landmark_network(source: str, inputs: Shapes, outputs: Shapes, layout:
     Raises:
         UserError: The file is not such a network.
     """
-    image = inputs.get(INPUT, ())
-    channels, side = (1, 2) if layout == "nchw" else (3, 1)
-    if len(image) != 4 or image[channels] != 3 or set(outputs) != set(OUTPUTS):
-        raise UserError(
-            f"{source}: not an exported landmark network (inputs {', '.join(inputs)}; "
-            f"outputs {', '.join(outputs)})"
-        )
-    size = image[side]
+    size = _side(inputs, layout)
+    if size is None or set(outputs) != set(OUTPUTS):
+        raise _not_a("landmark network", source, inputs, outputs)
     if not isinstance(size, int):
         raise UserError(f"{source}: the size of its input is not fixed")
     return size
+
+
+def check_detector(source: str, inputs: Shapes, outputs: Shapes, layout: Layout) -> DetectorConfig:
+    """Checks that a file is one of the face detectors, as described above.
+
+    Args:
+        source: Name of the file in error messages.
+        inputs: Shapes by name.
+        outputs: Shapes by name.
+        layout: Order of the image's axes.
+
+    Returns:
+        Which of the detectors it is.
+
+    Raises:
+        UserError: The file is not such a network.
+    """
+    size = _side(inputs, layout)
+    found = {name: tuple(shape[1:]) for name, shape in outputs.items()}
+    for config in (SHORT, FULL):
+        shapes = ((config.anchors, BOX_VALUES), (config.anchors,))
+        if size == config.input_size and found == dict(zip(DETECTOR_OUTPUTS, shapes, strict=True)):
+            return config
+    raise _not_a("face detector", source, inputs, outputs)
+
+
+def _side(inputs: Shapes, layout: Layout) -> Any:
+    """Side of the picture that goes in; None if none does."""
+    image = inputs.get(INPUT, ())
+    channels, side = (1, 2) if layout == "nchw" else (3, 1)
+    return image[side] if len(image) == 4 and image[channels] == 3 else None
+
+
+def _not_a(what: str, source: str, inputs: Shapes, outputs: Shapes) -> UserError:
+    return UserError(
+        f"{source}: not an exported {what} (inputs {', '.join(inputs)}; "
+        f"outputs {', '.join(outputs)})"
+    )
 
 
 def check_points(source: object, outputs: Shapes, scheme: str) -> Topology:
@@ -70,3 +109,8 @@ def check_points(source: object, outputs: Shapes, scheme: str) -> Topology:
             f"{source}: landmarks are {found}, but topology {scheme} has {topology.points} x 3"
         )
     return topology
+
+
+def about_detector(config: DetectorConfig) -> dict[str, str]:
+    """Metadata of a detector's file."""
+    return {"model": config.model, "architecture": "Detector", "precision": "fp32"}

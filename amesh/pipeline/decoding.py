@@ -5,22 +5,23 @@ Convention:
       square input [px]: x0, y0, x1, y1, then x and y of each keypoint
 """
 
+import math
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float32
 
-from amesh.blazeface import DetectorConfig
-
-# (cells along a side, anchors at each cell), in the order of the output.
-_GRIDS = {"short": ((16, 2), (8, 6)), "full": ((48, 1),)}
+from amesh.blazeface.config import DetectorConfig
 
 
+@cache
 def anchors(config: DetectorConfig) -> Float32[np.ndarray, "anchors 2"]:
-    """Centres of the anchors [input px].
+    """Centres of the anchors [input px]. They are cached, so do not modify them.
 
     All anchors of a cell lie at its centre; they have no size of their own.
     """
     grids = []
-    for cells, repeats in _GRIDS[config.name]:
+    for cells, repeats in config.grids:
         centres = (np.arange(cells, dtype=np.float32) + 0.5) * (config.input_size / cells)
         x, y = np.meshgrid(centres, centres)  # row by row
         grids.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), repeats, axis=0))
@@ -40,15 +41,17 @@ def decode(
             all but the size are relative to the anchor.
         logits: Raw scores.
         centres: Of the anchors [input px].
-        threshold: Smallest score, in [0, 1].
+        threshold: Smallest score, between 0 and 1.
     """
-    scores = 0.5 * (1 + np.tanh(0.5 * logits))  # the sigmoid, in a form that cannot overflow
-    keep = (scores >= threshold) & (boxes[:, 2:4] >= 0).all(axis=1)
+    # Few anchors see a face: nothing is computed for the others.
+    keep = np.flatnonzero(logits >= math.log(threshold / (1 - threshold)))
+    keep = keep[(boxes[keep, 2:4] >= 0).all(axis=1)]
     raw, origin = boxes[keep], centres[keep]
+    scores = 0.5 * (1 + np.tanh(0.5 * logits[keep]))  # the sigmoid, in a form that cannot overflow
     centre, half = raw[:, :2] + origin, raw[:, 2:4] / 2
     keypoints = raw[:, 4:] + np.tile(origin, (1, 6))
     rows = np.concatenate([centre - half, centre + half, keypoints], axis=1)
-    return rows.astype(np.float32), scores[keep].astype(np.float32)
+    return rows.astype(np.float32), scores.astype(np.float32)
 
 
 def overlap(

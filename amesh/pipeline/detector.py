@@ -7,26 +7,19 @@ of the picture. Also searching overlapping tiles finds faces of a third of that 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Float64, UInt8
-from torch import nn
 
-from amesh.blazeface import DetectorConfig
-from amesh.errors import UserError
+from amesh.detector_runner import DetectorRunner
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
-from amesh.pipeline.detector_kind import DetectorKind
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
-from amesh.weights import store
 
 # The thresholds of MediaPipe's graphs; boxes that overlap by more than `_IOU` are one face.
 _MIN_SCORE = {"short": 0.5, "full": 0.6}
 _IOU = 0.3
 # Of a tile's side. A face no wider than this lies whole in some tile; wider ones are seen anyway.
 _TILE_OVERLAP = 1 / 3
-_TILES = 4  # along the longer side of the picture, for a crowd
 
 
 @dataclass(frozen=True)
@@ -50,43 +43,22 @@ class Detector:
 
     def __init__(
         self,
-        networks: Sequence[nn.Module],
+        networks: Sequence[DetectorRunner],
         mediapipe_crop: bool = False,
         tiles: int = 1,
     ) -> None:
-        """Takes over the networks.
+        """Combines detector networks.
 
         Args:
-            networks: Detectors of `amesh.blazeface`; each searches every picture.
+            networks: Each searches every picture.
             mediapipe_crop: Shrink the picture as MediaPipe's CPU path does, half a pixel off and
                 without antialiasing; only for comparisons with it.
             tiles: Number of square tiles along the longer side that the last network also searches;
                 1 for none. Time grows with its square.
         """
-        # Channels last takes about a fifth off the networks' time on a CPU.
-        layout: dict[str, Any] = {"memory_format": torch.channels_last}  # not in the type stubs
-        self.networks = [network.eval().to(**layout) for network in networks]
+        self.networks = networks
         self.mediapipe_crop = mediapipe_crop
         self.tiles = tiles
-
-    @classmethod
-    def open(cls, kind: DetectorKind = "both", mediapipe_crop: bool = False) -> "Detector":
-        """The installed detectors.
-
-        Args:
-            kind: `short` for faces near the camera; `full` for smaller ones, less accurate on large
-                ones; `both`; or `crowd`: both, and tiles for the smallest faces.
-            mediapipe_crop: As for the constructor.
-
-        Raises:
-            UserError: There is no such kind, or the detectors are not installed.
-        """
-        if kind not in get_args(DetectorKind):
-            known = ", ".join(get_args(DetectorKind))
-            raise UserError(f"no face detector {kind!r}; choose one of {known}")
-        names = (kind,) if kind in ("short", "full") else ("short", "full")
-        networks = [store.load(f"detector-{name}") for name in names]
-        return cls(networks, mediapipe_crop, tiles=_TILES if kind == "crowd" else 1)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best first."""
@@ -102,20 +74,17 @@ class Detector:
                 ]
         return _surest(found)
 
-    @torch.inference_mode()
-    def _detect(self, network: nn.Module, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
+    def _detect(
+        self, network: DetectorRunner, image: UInt8[np.ndarray, "h w 3"]
+    ) -> list[Detection]:
         config = network.config
-        assert isinstance(config, DetectorConfig)
         image_from_input = letterbox(image.shape[1], image.shape[0], config.input_size)
         if self.mediapipe_crop:
             cut, antialias = as_mediapipe_cuts(image_from_input), False
         else:
             cut, antialias = image_from_input, True
         square = crop_image(image, cut, config.input_size, antialias=antialias)
-        pixels = torch.from_numpy(square).permute(2, 0, 1)[None].float()  # s s 3 -> 1 3 s s
-        output = network(pixels / 127.5 - 1)
-        boxes, scores = output.boxes[0].numpy(), output.scores[0].numpy()
-        rows, scores = decode(boxes, scores, anchors(config), _MIN_SCORE[config.name])
+        rows, scores = decode(*network(square), anchors(config), _MIN_SCORE[config.name])
         rows, scores = weighted_nms(rows, scores, _IOU)
         scale, shift = image_from_input[0, 0], image_from_input[:, 2]
         points = (rows.reshape(-1, 8, 2) * scale + shift).astype(np.float32)

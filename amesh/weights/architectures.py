@@ -62,7 +62,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         Architecture("MeshOnly", "amesh.nn.mesh_only:MeshOnly", option="mesh_only"),
         Architecture("Cascade", "amesh.nn.cascade:Cascade", option="cascade"),
         Architecture(
-            "Detector", "amesh.blazeface:build_detector", config="amesh.blazeface:DetectorConfig"
+            "Detector",
+            "amesh.blazeface.network:build_detector",
+            config="amesh.blazeface.config:DetectorConfig",
         ),
     )
 }

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from amesh.blazeface import DetectorConfig
+from amesh.blazeface.config import DetectorConfig
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.weights import store

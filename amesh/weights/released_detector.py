@@ -14,12 +14,8 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
-from amesh.blazeface import (
-    DetectorConfig,
-    FullRangeDetector,
-    ShortRangeDetector,
-    build_detector,
-)
+from amesh.blazeface.config import FULL, SHORT, DetectorConfig
+from amesh.blazeface.network import DetectorNetwork, build_detector
 from amesh.errors import UserError
 from amesh.weights.tflite_file import Operator, TfliteFile
 
@@ -38,7 +34,7 @@ class _Layer:
         return f"{self.kind} with kernel {self.kernel} to a map {self.output}"
 
 
-def convert_detector(file: TfliteFile) -> ShortRangeDetector | FullRangeDetector:
+def convert_detector(file: TfliteFile) -> DetectorNetwork:
     """Builds the detector that the file holds, in eval mode, with the file's weights.
 
     Args:
@@ -70,7 +66,7 @@ def convert_detector(file: TfliteFile) -> ShortRangeDetector | FullRangeDetector
 
 def _config_of(file: TfliteFile) -> DetectorConfig:
     shapes = [file.shapes[i] for i in file.inputs]
-    for config in (DetectorConfig("short"), DetectorConfig("full")):
+    for config in (SHORT, FULL):
         if shapes == [(1, config.input_size, config.input_size, 3)]:
             return config
     raise UserError(
@@ -79,9 +75,7 @@ def _config_of(file: TfliteFile) -> DetectorConfig:
     )
 
 
-def _convolutions_in_order(
-    network: ShortRangeDetector | FullRangeDetector,
-) -> list[tuple[str, _Layer]]:
+def _convolutions_in_order(network: DetectorNetwork) -> list[tuple[str, _Layer]]:
     """Name and properties of every convolution, in the order of a forward pass."""
     layers: list[tuple[str, _Layer]] = []
     names = {module: name for name, module in network.named_modules()}

@@ -21,7 +21,7 @@ import safetensors
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from amesh.blazeface import DetectorConfig
+from amesh.blazeface.config import DetectorConfig
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.json_lines import parse

@@ -67,8 +67,8 @@ def test_parity_of_the_family(name: str, precision: Precision):
     runner = LitertRunner(export_litert(net, precision, verify=False))
     compared = parity.measure(runner, net)
     assert compared.problem(precision) is None, compared.lines()
-    assert compared.face_flag is not None
-    assert compared.face_flag <= (1e-4 if precision == "fp32" else 1e-2)
+    assert compared.logit is not None
+    assert compared.logit <= (1e-4 if precision == "fp32" else 1e-2)
 
 
 @pytest.mark.weights

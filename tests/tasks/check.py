@@ -28,9 +28,9 @@ from amesh.deploy.export import open_network
 from amesh.deploy.formats import Precision
 from amesh.deploy.litert.export import TASK_SIZE
 from amesh.deploy.litert.task import export_task
+from amesh.face_mesh import open_detector
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
-from amesh.pipeline.detector import Detector
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image
 
 CASES: list[tuple[str, Precision]] = [
@@ -115,7 +115,7 @@ def distances(theirs: np.ndarray, ours: list[np.ndarray], rois: list[Roi]) -> np
 
 def detected(frames: np.ndarray) -> list[Roi]:
     """The ROI of each frame's face."""
-    detector = Detector.open("short", mediapipe_crop=True)
+    detector = open_detector("short", mediapipe_crop=True)
     faces = [detector(frame)[0] for frame in frames]
     boxes = [face.box[None].astype(np.float64) for face in faces]
     eyes = [face.keypoints[None, :2].astype(np.float64) for face in faces]

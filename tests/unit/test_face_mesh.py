@@ -3,13 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from amesh.deploy import formats
+from amesh.blazeface.config import FULL, SHORT, DetectorConfig
+from amesh.blazeface.network import build_detector
+from amesh.deploy import cache, formats
 from amesh.deploy.cache import exported
 from amesh.deploy.formats import Format
+from amesh.detector_runner import DetectorRunner, TorchDetector
 from amesh.errors import UserError
-from amesh.face_mesh import open_runner
+from amesh.face_mesh import open_detector, open_runner
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
+from amesh.pipeline.detector_kind import DetectorKind
 from amesh.runner import TorchRunner
 from amesh.weights import store
 
@@ -73,6 +77,50 @@ for options in ({{"runtime": "tflite"}}, {{"detector": "fulll"}}):
 """)
     assert "no runtime 'tflite'; choose one of auto, litert" in printed
     assert "no face detector 'fulll'; choose one of short, full, both" in printed
+
+
+@pytest.fixture
+def detectors(empty_cache: Path) -> None:
+    for config in (SHORT, FULL):
+        path = empty_cache / "weights" / f"{config.model}.safetensors"
+        store.save(build_detector(config), path, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [("short", [SHORT]), ("full", [FULL]), ("both", [SHORT, FULL]), ("crowd", [SHORT, FULL])],
+)
+def test_kinds_of_detectors(detectors: None, kind: DetectorKind, names: list[DetectorConfig]):
+    detector = open_detector(kind)
+    assert [network.config for network in detector.networks] == names
+    assert (detector.tiles > 1) == (kind == "crowd")
+
+
+def test_detectors_run_where_they_are_asked_to_if_they_can(
+    detectors: None, monkeypatch: pytest.MonkeyPatch
+):
+    ready = {("detector-full", "onnx"), ("detector-full", "litert"), ("detector-short", "onnx")}
+    monkeypatch.setattr(cache, "is_ready", lambda name, row: (name, row.name) in ready)
+    opened: list[str] = []
+
+    def note(row: Format, file: str | Path, threads: int) -> DetectorRunner:
+        opened.append(f"{row.name} {Path(file).name} {threads}")
+        return TorchDetector(build_detector(SHORT))
+
+    monkeypatch.setattr(Format, "open_detector", note)
+    for runtime in ("auto", "onnx", "torch", "tensorrt"):
+        open_detector("both", runtime, threads=3)
+    assert opened == [
+        *("onnx detector-short.onnx 3", "litert detector-full.tflite 3"),
+        *("onnx detector-short.onnx 3", "onnx detector-full.onnx 3"),
+        *("torch detector-short 3", "torch detector-full 3"),
+        *("onnx detector-short.onnx 3", "litert detector-full.tflite 3"),
+    ]
+
+
+def test_detectors_that_are_not_installed_are_reported_as_such(empty_cache: Path):
+    with pytest.raises(UserError, match=r"'detector-short'.*weights import"):
+        open_detector()
 
 
 def test_the_cache_keeps_one_file_for_each_runtime(empty_cache: Path):

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.litert import runner, task
+from amesh.deploy.litert.detector import export_detector
 from amesh.deploy.litert.export import export_litert, export_parts
 from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.litert.task_runner import TaskFile
+from amesh.deploy.network.prepare import Network
 from amesh.deploy.request import Request
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade
@@ -47,6 +50,7 @@ def task_artefact(request: Request) -> Artefact:
     """
     if request.part:
         raise UserError("a .task bundle holds a whole network, not a part")
+    assert isinstance(request.net, Network)
     content = task.export_task(request.net, request.precision, verify=False)
     file = TaskFile(task.read_bundle(content)[task.LANDMARKS])
     return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
@@ -54,6 +58,8 @@ def task_artefact(request: Request) -> Artefact:
 
 def _content(request: Request) -> bytes:
     batch = request.batch or 1
+    if isinstance(request.net, DetectorNetwork):
+        return export_detector(request.net, batch, verify=False)
     if request.part and isinstance(request.net, Cascade):
         return export_parts(request.net, request.precision, batch, verify=False)[request.part]
     return export_litert(request.net, request.precision, batch, verify=False)

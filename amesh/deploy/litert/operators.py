@@ -47,6 +47,7 @@ class OperatorGraph(Graph):
         bias: np.ndarray,
         stride: int = 1,
         valid: bool = False,
+        relu: bool = False,
     ) -> Value:
         """Adds a convolution with SAME padding, or without padding.
 
@@ -56,6 +57,7 @@ class OperatorGraph(Graph):
             bias: (out).
             stride: Step in both directions.
             valid: No padding.
+            relu: Clip the output at 0, at no further cost.
         """
         groups = x.shape[3] // kernel.shape[3]
         return self.operator(
@@ -69,16 +71,32 @@ class OperatorGraph(Graph):
             StrideH=stride,
             DilationWFactor=1,
             DilationHFactor=1,
+            FusedActivationFunction=_activation(relu),
         )
 
-    def depthwise(self, x: Value, kernel: np.ndarray, bias: np.ndarray, stride: int = 1) -> Value:
-        """Adds a depthwise convolution with SAME padding; its kernel is (1, height, width, c)."""
+    def depthwise(
+        self,
+        x: Value,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        stride: int = 1,
+        valid: bool = False,
+    ) -> Value:
+        """Adds a depthwise convolution with SAME padding, or without padding.
+
+        Args:
+            x: Map, (b h w c).
+            kernel: (1, height, width, c).
+            bias: (c).
+            stride: Step in both directions.
+            valid: No padding.
+        """
         return self.operator(
             "DEPTHWISE_CONV_2D",
             [x, self.kernel(kernel), self.constant(bias, "bias")],
-            _map_shape(x, kernel.shape[1], kernel.shape[3], stride, False),
+            _map_shape(x, kernel.shape[1], kernel.shape[3], stride, valid),
             options="DepthwiseConv2DOptions",
-            Padding=_padding(False),
+            Padding=_padding(valid),
             StrideW=stride,
             StrideH=stride,
             DepthMultiplier=1,
@@ -107,14 +125,24 @@ class OperatorGraph(Graph):
 
     def pad_channels(self, x: Value, count: int) -> Value:
         """Appends channels of zeros."""
-        rows = [[0, 0]] * (len(x.shape) - 1) + [[0, count]]
+        return self.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, count)])
+
+    def pad(self, x: Value, rows: Sequence[tuple[int, int]]) -> Value:
+        """Puts zeros before and behind: as many as the axis's row says."""
         padding = self.constant(np.array(rows, dtype=np.int32), "padding")
-        shape = (*x.shape[:-1], x.shape[-1] + count)
+        shape = [n + sum(row) for n, row in zip(x.shape, rows, strict=True)]
         return self.operator("PAD", [x, padding], shape, options="PadOptions")
 
-    def add(self, a: Operand, b: Operand) -> Value:
-        """A + b."""
-        return self._binary("ADD", a, b, "AddOptions")
+    def depth_to_space(self, x: Value) -> Value:
+        """Doubles a map: each place's channels are those of its 2 x 2 new places, row by row."""
+        b, h, w, c = x.shape
+        shape = (b, 2 * h, 2 * w, c // 4)
+        options = "DepthToSpaceOptions"
+        return self.operator("DEPTH_TO_SPACE", [x], shape, options=options, BlockSize=2)
+
+    def add(self, a: Operand, b: Operand, relu: bool = False) -> Value:
+        """A + b, clipped at 0 on demand."""
+        return self._binary("ADD", a, b, "AddOptions", relu)
 
     def subtract(self, a: Operand, b: Operand) -> Value:
         """A - b."""
@@ -203,13 +231,19 @@ class OperatorGraph(Graph):
             HalfPixelCenters=True,
         )
 
-    def _binary(self, name: str, a: Operand, b: Operand, options: str) -> Value:
+    def _binary(self, name: str, a: Operand, b: Operand, options: str, relu: bool = False) -> Value:
         left, right = (
             v if isinstance(v, Value) else self.constant(np.array([v], np.float32), "number")
             for v in (a, b)
         )
         shape = np.broadcast_shapes(left.shape, right.shape)
-        return self.operator(name, [left, right], shape, options=options)
+        fields = {"FusedActivationFunction": _activation(relu)} if relu else {}
+        return self.operator(name, [left, right], shape, options=options, dtype=None, **fields)
+
+
+def _activation(relu: bool) -> int:
+    kinds = tflite.ActivationFunctionType
+    return int(kinds.RELU if relu else kinds.NONE)
 
 
 def _padding(valid: bool) -> int:

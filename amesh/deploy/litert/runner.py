@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from amesh.deploy.exported_file import ExportedFile, FileRunner, read_file, reopened
+from amesh.deploy.exported_file import (
+    ExportedFile,
+    FileDetector,
+    FileRunner,
+    read_file,
+    reopened,
+)
 from amesh.deploy.litert.flatbuffer import read_metadata
 from amesh.deploy.litert.interpreter import open_interpreter
 from amesh.deploy.signature import METADATA
@@ -90,6 +96,19 @@ class LitertRunner(FileRunner):
             UserError: As for `LitertFile` and `amesh.deploy.exported_file.FileRunner`.
         """
         super().__init__(LitertFile(source, threads), name, topology)
+
+
+def open_detector(source: str | Path | bytes, threads: int = 1) -> FileDetector:
+    """Opens an exported face detector.
+
+    Args:
+        source: Path or content of the file.
+        threads: Threads per run.
+
+    Raises:
+        UserError: As for `LitertFile`, or the file is no face detector.
+    """
+    return FileDetector(LitertFile(source, threads))
 
 
 def timed_call(content: bytes, threads: int) -> Callable[[], None]:

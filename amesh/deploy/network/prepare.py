@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from amesh.blazeface.network import DetectorNetwork, build_detector
 from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart, take_part
 from amesh.deploy.network.structure import check_structure
 from amesh.errors import UserError
@@ -16,14 +17,14 @@ from amesh.nn.spatial_transformer import SpatialTransformer
 
 Network = AttentionMesh | MeshOnly | Cascade
 _FAMILY = (AttentionMesh, MeshOnly, Cascade)
-_Net = TypeVar("_Net", bound=Network | Part)
+_Net = TypeVar("_Net", bound=Network | Part | DetectorNetwork)
 
 
 def prepare(net: _Net, half: bool = False) -> _Net:
     """Copies a network to the CPU in single precision, and folds its BatchNorms.
 
     Args:
-        net: A network of the family or a part of a cascade, trained or not.
+        net: A network of the family, a part of a cascade, or a face detector; trained or not.
         half: Convert the blocks to half precision; coordinates and thetas stay single.
 
     Raises:
@@ -44,9 +45,11 @@ def prepare(net: _Net, half: bool = False) -> _Net:
     return cast(_Net, ready.eval())
 
 
-def _build(net: Network | Part) -> Network | Part:
+def _build(net: Network | Part | DetectorNetwork) -> Network | Part | DetectorNetwork:
     """Builds a fresh network, or part, of the same kind and config."""
     with torch.random.fork_rng(devices=[]):  # leave the caller's random state alone
+        if isinstance(net, DetectorNetwork):
+            return build_detector(net.config)
         if isinstance(net, MeshPart | RegionPart):
             return take_part(Cascade(net.config), net.name)
         for kind in _FAMILY:

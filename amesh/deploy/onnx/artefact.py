@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy.artefact import Artefact
+from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.onnx.quantise import export_int8
 from amesh.deploy.onnx.runner import OnnxFile
@@ -40,6 +42,8 @@ def timed_call(request: Request, threads: int) -> Callable[[], object]:
 
 
 def _content(request: Request) -> bytes:
+    if isinstance(request.net, DetectorNetwork):
+        return export_detector(request.net, request.batch, verify=False)
     if request.precision == "int8":
         return export_int8(request.target, request.calibrated_on, request.batch, verify=False)
     return export_onnx(request.target, request.precision, request.batch, verify=False)

@@ -6,7 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from amesh.deploy.exported_file import ExportedFile, FileRunner, read_file, reopened
+from amesh.deploy.exported_file import (
+    ExportedFile,
+    FileDetector,
+    FileRunner,
+    read_file,
+    reopened,
+)
 from amesh.deploy.signature import METADATA
 from amesh.errors import UserError
 
@@ -102,6 +108,19 @@ class OnnxRunner(FileRunner):
             UserError: As for `OnnxFile` and `amesh.deploy.exported_file.FileRunner`.
         """
         super().__init__(OnnxFile(source, threads, device), name, topology)
+
+
+def open_detector(source: str | Path | bytes, threads: int = 1) -> FileDetector:
+    """Opens an exported face detector.
+
+    Args:
+        source: Path or content of the file.
+        threads: Threads per run; 0 uses as many as the machine has.
+
+    Raises:
+        UserError: As for `OnnxFile`, or the file is no face detector.
+    """
+    return FileDetector(OnnxFile(source, threads))
 
 
 def _reason(error: Exception) -> str:

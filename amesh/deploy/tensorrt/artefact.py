@@ -20,7 +20,8 @@ def tensorrt_artefact(request: Request) -> Artefact:
             `amesh.deploy.onnx.quantise.export_int8` and
             `amesh.deploy.tensorrt.export.engine_artefact`.
     """
-    target, config = request.target, request.net.config
+    target = request.target
+    config = target.config
     if request.precision == "int8":
         content = export_int8(target, request.calibrated_on, request.batch, verify=False)
     else:

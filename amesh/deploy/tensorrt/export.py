@@ -189,7 +189,7 @@ def build(
 
 
 def open_engine(
-    engine: Path, model: Path | None = None, cuda_graphs: bool = True
+    engine: Path, model: Path | None = None, cuda_graphs: bool = True, threads: int = 1
 ) -> TensorRTRunner:
     """Opens an engine for running, after checking it, its sidecar and the machine.
 
@@ -197,6 +197,7 @@ def open_engine(
         engine: The engine, next to its sidecar.
         model: The ONNX file it was built from; needed only for a stripped engine.
         cuda_graphs: Replay a captured launch instead of launching each kernel.
+        threads: Of a CPU, as for the other runtimes; an engine has no use for them.
 
     Raises:
         UserError: The engine is missing or damaged, was built for another GPU or TensorRT, or lacks

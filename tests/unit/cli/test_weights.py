@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from amesh.blazeface import DetectorConfig, build_detector
+from amesh.blazeface.config import SHORT
+from amesh.blazeface.network import build_detector
 from amesh.cli import main
 from amesh.deploy import cache
 from amesh.nn.attention_mesh import AttentionMesh
@@ -32,9 +33,21 @@ def test_import_exports_the_default_network_where_there_is_one(
         _save(shipped, DEFAULT)
     kept: list[str] = []
     monkeypatch.setattr(cache, "keep_all", kept.append)
-    monkeypatch.setattr(install, "import_released", lambda _: [Path("released-192.safetensors")])
+    files = [Path("released-192.safetensors"), Path("detector-short.safetensors")]
+    monkeypatch.setattr(install, "import_released", lambda _: files)
     assert main(["weights", "import"]) == 0
-    assert kept == ["released-192", *([DEFAULT] if there else [])]
+    assert kept == ["released-192", "detector-short", *([DEFAULT] if there else [])]
+
+
+def test_import_of_a_detector_alone_exports_that(
+    shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _save(shipped, DEFAULT)
+    kept: list[str] = []
+    monkeypatch.setattr(cache, "keep_all", kept.append)
+    monkeypatch.setattr(install, "import_released", lambda _: [Path("detector-full.safetensors")])
+    assert main(["weights", "import"]) == 0
+    assert kept == ["detector-full"]
 
 
 def test_list_says_where_no_detector_is(
@@ -69,7 +82,7 @@ def test_a_detector_is_packed_without_such_a_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, packed = tmp_path / "detector.safetensors", tmp_path / "packed.safetensors"
-    store.save(build_detector(DetectorConfig("short")), path, {})
+    store.save(build_detector(SHORT), path, {})
     assert main(["weights", "pack", str(path), "--output", str(packed)]) == 0
     assert "landmarks" not in capsys.readouterr().err
     assert packed.stat().st_size < path.stat().st_size

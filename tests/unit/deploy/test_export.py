@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
-from amesh.blazeface import DetectorConfig, build_detector
+from amesh.blazeface.config import SHORT
+from amesh.blazeface.network import build_detector
 from amesh.deploy import export as verb
 from amesh.deploy import formats, sidecar
 from amesh.deploy.artefact import Artefact
@@ -141,11 +143,22 @@ def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_p
         export("paper-256", untrained="resnet")
 
 
-def test_a_detector_is_no_landmark_network(empty_cache: Path, tmp_path: Path):
-    path = tmp_path / "detector.safetensors"
-    store.save(build_detector(DetectorConfig("short")), path, {})
-    with pytest.raises(UserError, match="predicts no landmarks to export"):
-        export(path)
+@pytest.mark.parametrize("format", ["tensorrt", "task"])
+def test_detectors_have_the_formats_that_run_them(monkeypatch: pytest.MonkeyPatch, format: str):
+    monkeypatch.setattr(formats.Format, "require", lambda _: None)
+    with pytest.raises(UserError, match=r"detector-short: .* have: litert, onnx$"):
+        export(build_detector(SHORT), format)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_detectors_have_single_precision_only(precision: formats.Precision):
+    with pytest.raises(UserError, match=f"in fp32, not in {precision}"):
+        export(build_detector(SHORT), "onnx", precision=precision)
+
+
+def test_what_is_no_network_of_this_package_is_refused():
+    with pytest.raises(UserError, match="a Linear cannot be exported"):
+        export(nn.Linear(1, 1))
 
 
 def test_untrained_networks_are_the_same_whenever_they_are_made():

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from amesh.blazeface.config import SHORT
+from amesh.blazeface.network import build_detector
 from amesh.cli.commands import command_parser
 from amesh.deploy import cache, formats, sidecar
 from amesh.deploy import export as verb
 from amesh.deploy.formats import Batch, Format
+from amesh.detector_runner import TorchDetector
 from amesh.errors import UserError
-from amesh.face_mesh import open_runner
+from amesh.face_mesh import open_detector, open_runner
 from amesh.lazy import resolve
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
@@ -114,8 +117,8 @@ from pathlib import Path
 from amesh.runner import TorchRunner
 
 class MadeUpRunner(TorchRunner):
-    def __init__(self, path):
-        super().__init__(TorchRunner.open(Path(path).read_text()).net)
+    def __init__(self, path, threads):
+        super().__init__(TorchRunner.open(Path(path).read_text()).net, threads=threads)
 
 def timed_call(request, threads):
     return lambda: request.batch * threads
@@ -165,6 +168,11 @@ def test_a_new_runtime_is_a_row_and_two_modules(made_up: Format, empty_cache: Pa
         assert type(runner).__name__ == "MadeUpRunner"
         assert isinstance(runner, Runner)
         assert runner.name == "mine"
+    # A runtime without detectors keeps none, and leaves them to those that run them.
+    store.save(build_detector(SHORT), empty_cache / "weights" / "detector-short.safetensors", {})
+    assert cache.keep_all("detector-short", say=lambda _: None) == []
+    [network] = open_detector("short", "made-up").networks
+    assert isinstance(network, TorchDetector)
     # Offered on the command line.
     options = command_parser("export").parse_args(["made-up"])
     assert options.format == "made-up"

@@ -41,8 +41,29 @@ def test_errors_are_distances_by_region():
     assert set(result.regions) == {
         *("lips", "right_eye", "left_eye", "right_iris", "left_iris", "mesh")
     }
-    assert result.face_flag == 2
+    assert result.logit == 2
     assert (result.crops, result.count, result.input_size) == ("mine", 2, 192)
+
+
+def test_a_detectors_errors_are_those_of_its_points():
+    expected = {"boxes": np.zeros((2, 5, 16), np.float32), "scores": np.zeros((2, 5), np.float32)}
+    found = {name: array.copy() for name, array in expected.items()}
+    found["boxes"][1, 3, 4:6] = (0.3, -0.4)  # one keypoint
+    found["boxes"][1, 3, 6] = 0.2
+    found["scores"][0, 2] = -0.25
+    result = parity.compare(found, expected, {}, 128, "mine")
+    assert result.all.max == pytest.approx(0.5)
+    assert set(result.regions) == {"boxes"}
+    assert result.logit == 0.25
+    assert result.count == 2
+
+
+def test_logits_have_a_tolerance_in_single_precision():
+    near, far, unknown = (replace(figures(0), logit=logit) for logit in (0.009, 0.011, np.nan))
+    assert near.problem("fp32") is None
+    for wrong in (far, unknown):
+        assert "logits differ" in (wrong.problem("fp32") or "")
+    assert far.problem("fp16") is None
 
 
 def test_percentile_is_over_all_landmarks_of_all_crops():

@@ -1,89 +1,12 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
-from amesh.blazeface import DetectorConfig, DetectorOutput, build_detector
-from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
+from amesh.blazeface.config import FULL, SHORT, DetectorConfig
+from amesh.detector_runner import DetectorAnswer
 from amesh.pipeline.detector import Detector, letterbox, square_tiles
 from amesh.pipeline.images import crop_image
-
-SHORT, FULL = DetectorConfig("short"), DetectorConfig("full")
-
-
-def box(x: float, y: float, side: float) -> np.ndarray:
-    """A row whose keypoints all lie at the box's centre."""
-    return np.array([x, y, x + side, y + side, *[x + side / 2, y + side / 2] * 6], np.float32)
-
-
-def test_anchors_of_the_released_detectors():
-    short, full = anchors(SHORT), anchors(FULL)
-    assert short.shape == (896, 2)
-    assert full.shape == (2304, 2)
-    # Two at each cell of 16 x 16, row by row, then six at each of 8 x 8.
-    np.testing.assert_array_equal(short[:4], [[4, 4], [4, 4], [12, 4], [12, 4]])
-    np.testing.assert_array_equal(short[32], [4, 12])
-    np.testing.assert_array_equal(short[512:519], [[8, 8]] * 6 + [[24, 8]])
-    np.testing.assert_array_equal(short[-1], [120, 120])
-    np.testing.assert_array_equal(full[[0, 1, 48, -1]], [[2, 2], [6, 2], [2, 6], [190, 190]])
-
-
-def test_decoding_is_the_loop_that_the_format_says():
-    generator = np.random.default_rng(0)
-    raw = generator.normal(0, 20, (896, 16)).astype(np.float32)
-    logits = generator.normal(0, 2, 896).astype(np.float32)
-    centres = anchors(SHORT)
-    rows, scores = decode(raw, logits, centres, 0.5)
-    expected = []
-    for values, logit, (ax, ay) in zip(raw, logits, centres, strict=True):
-        if 1 / (1 + np.exp(-np.float64(logit))) < 0.5 or values[2] < 0 or values[3] < 0:
-            continue
-        cx, cy = values[0] + ax, values[1] + ay
-        row = [cx - values[2] / 2, cy - values[3] / 2, cx + values[2] / 2, cy + values[3] / 2]
-        for i in range(4, 16, 2):
-            row += [values[i] + ax, values[i + 1] + ay]
-        expected.append(row)
-    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-4)
-    assert 50 < len(rows) == len(scores) < 400
-    assert scores.min() >= 0.5
-
-
-def test_extreme_logits_do_not_overflow():
-    logits = np.array([-1e4, 1e4], np.float32)
-    rows, scores = decode(np.ones((2, 16), np.float32), logits, np.zeros((2, 2), np.float32), 0.5)
-    assert len(rows) == 1
-    assert scores.tolist() == [1.0]
-
-
-def test_overlap_in_literals():
-    boxes = np.array([[0, 0, 2, 2], [1, 1, 3, 3], [5, 5, 6, 6], [0, 0, 0, 0]], np.float32)
-    found = overlap(boxes[0], boxes)
-    np.testing.assert_allclose(found, [1, 1 / 7, 0, 0])
-    assert overlap(boxes[3], boxes[3:]).tolist() == [0]
-
-
-def test_nms_means_what_overlaps_and_keeps_the_best_score():
-    rows = np.stack([box(0, 0, 10), box(2, 0, 10), box(50, 50, 10)])
-    scores = np.array([0.6, 0.9, 0.7], np.float32)
-    kept, best = weighted_nms(rows, scores, 0.3)
-    np.testing.assert_allclose(best, [0.9, 0.7])
-    np.testing.assert_allclose(kept[0, 0], 2 * 0.9 / 1.5, rtol=1e-6)
-    np.testing.assert_array_equal(kept[1], rows[2])
-
-
-def test_nms_leaves_no_two_that_overlap_their_best_and_ends_on_empty_boxes():
-    generator = np.random.default_rng(1)
-    corners = generator.uniform(0, 100, (200, 2))
-    rows = np.stack([box(x, y, 30) for x, y in corners])
-    kept, best = weighted_nms(rows, generator.uniform(0.5, 1, 200).astype(np.float32), 0.3)
-    assert 3 < len(kept) < 60
-    assert (np.diff(best) <= 0).all()
-    empty, _ = weighted_nms(np.stack([box(5, 5, 0)] * 3), np.ones(3, np.float32), 0.3)
-    assert len(empty) == 3
-    none, _ = weighted_nms(np.zeros((0, 16), np.float32), np.zeros(0, np.float32), 0.3)
-    assert none.shape == (0, 16)
 
 
 @pytest.mark.parametrize(("width", "height"), [(400, 100), (100, 400), (64, 64)])
@@ -98,23 +21,22 @@ def test_the_letterbox_holds_the_whole_picture_in_the_middle(width: int, height:
     assert square[..., 0].min() == (200 if width == height else 0)
 
 
-class Fixed(nn.Module):
+class Fixed:
     """A detector that sees one face wherever its anchor lies, whatever the picture."""
 
     def __init__(self, config: DetectorConfig, anchor: int, side: float) -> None:
-        super().__init__()
         self.config, self.anchor, self.side, self.score = config, anchor, side, 3.0
         self.score_of_whole_picture: float | None = None
-        self.seen: list[torch.Tensor] = []
+        self.seen: list[np.ndarray] = []
 
-    def forward(self, image: torch.Tensor) -> DetectorOutput:
-        self.seen.append(image)
-        count = len(anchors(self.config))
-        boxes, scores = torch.zeros(1, count, 16), torch.full((1, count), -9.0)
-        boxes[0, self.anchor, 2:4] = self.side
+    def __call__(self, square: np.ndarray) -> DetectorAnswer:
+        self.seen.append(square)
+        count = self.config.anchors
+        boxes, scores = np.zeros((count, 16), np.float32), np.full(count, -9.0, np.float32)
+        boxes[self.anchor, 2:4] = self.side
         first = len(self.seen) == 1 and self.score_of_whole_picture is not None
-        scores[0, self.anchor] = self.score_of_whole_picture if first else self.score
-        return DetectorOutput(boxes, scores)
+        scores[self.anchor] = self.score_of_whole_picture if first else self.score
+        return DetectorAnswer(boxes, scores)
 
 
 def test_detections_come_back_to_the_picture():
@@ -126,10 +48,10 @@ def test_detections_come_back_to_the_picture():
     np.testing.assert_allclose(found.box[:2], centre - 8 * scale, atol=1e-4)
     np.testing.assert_allclose(found.box[2:], centre + 8 * scale, atol=1e-4)
     np.testing.assert_allclose(found.keypoints, np.tile(centre, (6, 1)), atol=1e-4)
-    [[seen]] = net.seen
-    assert seen.shape == (3, 128, 128)
-    assert seen.max() == 1.0  # white
-    assert seen.min() == -1.0  # the bars above and below
+    [seen] = net.seen
+    assert seen.shape == (128, 128, 3)
+    assert seen.max() == 255  # white
+    assert seen.min() == 0  # the bars above and below
 
 
 def test_of_a_face_found_twice_the_surer_stays():
@@ -194,11 +116,3 @@ def test_tiles_find_faces_in_their_places_and_drop_those_cut_off():
         tiles.score_of_whole_picture = -9.0
         [found] = Detector([whole, tiles], tiles=2)(image)
         np.testing.assert_allclose((found.box[:2] + found.box[2:]) / 2, place, atol=1e-3)
-
-
-@pytest.mark.parametrize("config", [SHORT, FULL])
-def test_networks_have_one_row_for_each_anchor(config: DetectorConfig):
-    net = build_detector(config).eval()
-    output = net(torch.zeros(2, 3, config.input_size, config.input_size))
-    assert output.boxes.shape == (2, len(anchors(config)), 16)
-    assert output.scores.shape == (2, len(anchors(config)))

@@ -8,7 +8,8 @@ import safetensors.torch
 import torch
 
 import amesh.topology
-from amesh.blazeface import DetectorConfig, build_detector
+from amesh.blazeface.config import SHORT, DetectorConfig
+from amesh.blazeface.network import build_detector
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
@@ -82,7 +83,7 @@ def test_a_network_is_called_as_its_training_or_else_its_file(cache: Path, tmp_p
 
 def test_a_detectors_name_stays_its_kind(cache: Path):
     path = cache / "weights" / "detector-near.safetensors"
-    store.save(build_detector(DetectorConfig("short")), path, {})
+    store.save(build_detector(SHORT), path, {})
     assert store.load("detector-near").config.name == "short"
 
 

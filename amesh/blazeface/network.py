@@ -5,50 +5,14 @@ their output: one box with six keypoints and one score for each anchor. What the
 how anchors and logits become faces, is `amesh.pipeline.decoding`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amesh.errors import UserError
-from amesh.json_lines import convert
-
-BOX_VALUES = 16  # centre x, centre y, width, height, then x and y of six keypoints
-_INPUT_SIZES = {"short": 128, "full": 192}
-
-
-@dataclass(frozen=True)
-class DetectorConfig:
-    """Which of the two detectors a network is.
-
-    Attributes:
-        name: `short` for faces within about 2 m of a phone's camera, `full` for smaller ones too.
-    """
-
-    name: Literal["short", "full"]
-
-    def __post_init__(self) -> None:
-        if self.name not in _INPUT_SIZES:
-            known = ", ".join(_INPUT_SIZES)
-            raise UserError(f"face detector {self.name!r} does not exist: choose one of {known}")
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "DetectorConfig":
-        """The config of a weights file's header.
-
-        Raises:
-            UserError: A field is unknown or missing.
-        """
-        return convert(data, cls, "detector config")
-
-    @property
-    def input_size(self) -> int:
-        """Side of the square input [px]."""
-        return _INPUT_SIZES[self.name]
+from amesh.blazeface.config import BOX_VALUES, FULL, SHORT, DetectorConfig
 
 
 class DetectorOutput(NamedTuple):
@@ -62,11 +26,6 @@ class DetectorOutput(NamedTuple):
 
     boxes: Float[Tensor, "b anchors 16"]
     scores: Float[Tensor, "b anchors"]
-
-
-def build_detector(config: DetectorConfig) -> "ShortRangeDetector | FullRangeDetector":
-    """Makes the network that a config names, with random weights."""
-    return ShortRangeDetector() if config.name == "short" else FullRangeDetector()
 
 
 class ShortRangeDetector(nn.Module):
@@ -91,7 +50,7 @@ class ShortRangeDetector(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.config = DetectorConfig("short")
+        self.config = SHORT
         self.stem = SameConv(3, self.STEM, 5, stride=2)
         self.fine = _blaze_blocks(self.STEM, self.FINE)
         fine_width, coarse_width = self.FINE[-1][0], self.COARSE[-1][0]
@@ -102,8 +61,8 @@ class ShortRangeDetector(nn.Module):
         self.coarse_boxes = nn.Conv2d(coarse_width, self.COARSE_ANCHORS * BOX_VALUES, 1)
 
     def forward(self, image: Float[Tensor, "b 3 128 128"]) -> DetectorOutput:
-        """Detects in RGB pictures in [-1, 1]."""
-        fine = self.fine(functional.relu(self.stem(image)))  # (b, 88, 16, 16)
+        """Detects in RGB pictures in [0, 1]."""
+        fine = self.fine(functional.relu(self.stem(signed(image))))  # (b, 88, 16, 16)
         coarse = self.coarse(fine)  # (b, 96, 8, 8)
         scores = [_by_anchor(self.fine_scores(fine), 1), _by_anchor(self.coarse_scores(coarse), 1)]
         boxes = [
@@ -143,7 +102,7 @@ class FullRangeDetector(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.config = DetectorConfig("full")
+        self.config = FULL
         self.stem = nn.Conv2d(3, self.STEM, 3, stride=2, padding=1)
         self.encoder = nn.ModuleList()
         channels = self.STEM
@@ -163,8 +122,8 @@ class FullRangeDetector(nn.Module):
         self.boxes = InterleavedHead(channels, BOX_VALUES)
 
     def forward(self, image: Float[Tensor, "b 3 192 192"]) -> DetectorOutput:
-        """Detects in RGB pictures in [-1, 1]."""
-        x = functional.relu(self.stem(image))  # (b, 32, 96, 96)
+        """Detects in RGB pictures in [0, 1]."""
+        x = functional.relu(self.stem(signed(image)))  # (b, 32, 96, 96)
         x = self.encoder[0](x)
         laterals = []
         for stage, narrow in zip(self.encoder[1:-1], self.laterals, strict=True):
@@ -175,6 +134,19 @@ class FullRangeDetector(nn.Module):
             x = merge(x, lateral)
         scores = self.scores(x).squeeze(2)  # x is (b, 48, 48, 48)
         return DetectorOutput(self.boxes(x), scores)
+
+
+DetectorNetwork = ShortRangeDetector | FullRangeDetector
+
+
+def build_detector(config: DetectorConfig) -> DetectorNetwork:
+    """Makes the network that a config names, with random weights."""
+    return ShortRangeDetector() if config.name == "short" else FullRangeDetector()
+
+
+def signed(image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+    """Maps [0, 1], which all networks take, to the [-1, 1] that these were trained with."""
+    return image * 2 - 1
 
 
 def pad_same(x: Float[Tensor, "b c h w"], kernel: int, stride: int) -> Float[Tensor, "b c h2 w2"]:
