@@ -6,7 +6,8 @@ Convention:
     - crop coordinates are continuous pixels of the network's input
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -50,6 +51,20 @@ class Roi(NamedTuple):
         """
         numbers = np.array([[x, y, size, angle]], np.float64)
         return cls(numbers[:, :2], numbers[:, 2], numbers[:, 3])
+
+    def pick(self, rows: Any) -> "Roi":
+        """Picks some of the regions.
+
+        Args:
+            rows: Whatever indexes an array of the same library: indices, a mask, a slice.
+        """
+        return Roi(*(part[rows] for part in self))
+
+    @classmethod
+    def joined(cls, rois: Sequence["Roi"]) -> "Roi":
+        """Joins batches, at least one, into one."""
+        concatenate = namespace(rois[0].size).concatenate
+        return cls(*(concatenate(parts) for parts in zip(*rois, strict=True)))
 
 
 def from_detection(

@@ -70,7 +70,7 @@ def as_rois(value: object) -> Roi:
         parts = [as_rois(each) for each in value]
         if not parts:
             return Roi(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
-        return Roi(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+        return Roi.joined(parts)
     if not isinstance(value, Roi):
         raise UserError(
             f"rois is a {type(value).__name__}; give an amesh.Roi, such as Roi.at(x, y, size)"

@@ -56,10 +56,20 @@ class Looks(NamedTuple):
         """Confidence that each region shows a face, from 0 to 1."""
         return confidence(self.logits)
 
-    def at(self, rows: Int64[np.ndarray, " k"]) -> "Looks":
-        """Some of the looks."""
-        rois = Roi(*(part[rows] for part in self.rois))
-        return Looks(rois, self.landmarks[rows], self.logits[rows])
+    def pick(self, rows: Int64[np.ndarray, " k"] | slice) -> "Looks":
+        """Picks some of the looks."""
+        return Looks(self.rois.pick(rows), self.landmarks[rows], self.logits[rows])
+
+    def replaced(self, rows: Int64[np.ndarray, " k"], others: "Looks") -> "Looks":
+        """Puts others in the place of some of the looks."""
+
+        def put(old: np.ndarray, values: np.ndarray) -> np.ndarray:
+            changed = old.copy()
+            changed[rows] = values
+            return changed
+
+        rois = Roi(*(put(old, new) for old, new in zip(self.rois, others.rois, strict=True)))
+        return Looks(rois, put(self.landmarks, others.landmarks), put(self.logits, others.logits))
 
 
 def look_again(first: Looks, look: Callable[[Roi], Looks], topology: Topology) -> Looks:
@@ -74,7 +84,7 @@ def look_again(first: Looks, look: Callable[[Roi], Looks], topology: Topology) -
     if not len(doubtful):
         return first
     # The straight look counts even if it is less confident: it denies what is not a face.
-    straight = look(_region(first.at(doubtful), topology))
+    straight = look(_region(first.pick(doubtful), topology))
     accepted = first.logits[doubtful] > 0
     best = _replace(first, doubtful, straight, accepted | (straight.logits > _LIKELY))
 
@@ -82,11 +92,11 @@ def look_again(first: Looks, look: Callable[[Roi], Looks], topology: Topology) -
     if not len(doubtful):
         return best
     # Landmarks of a face seen upside down say nothing of its roll: try all turns.
-    turned = look(_quarter_turns(first.at(doubtful).rois, topology))
+    turned = look(_quarter_turns(first.pick(doubtful).rois, topology))
     turned = look(_region(turned, topology))  # a turned region is rarely centred on the face
     surest = turned.logits.reshape(3, -1).argmax(0) * len(doubtful) + np.arange(len(doubtful))
-    turned = turned.at(surest)
-    so_far = best.at(doubtful)
+    turned = turned.pick(surest)
+    so_far = best.pick(doubtful)
     frontal = _apart(so_far.landmarks, topology) > _APART[0]
     frontal &= _apart(turned.landmarks, topology) > _APART[1]
     best = _replace(best, doubtful, turned, frontal & _surer(turned, so_far, _MARGIN))
@@ -94,8 +104,8 @@ def look_again(first: Looks, look: Callable[[Roi], Looks], topology: Topology) -
     doubtful = np.flatnonzero((best.logits < _SURE) & (best.logits > 0))
     if not len(doubtful):
         return best
-    followed = look(_region(best.at(doubtful), topology))
-    return _replace(best, doubtful, followed, _surer(followed, best.at(doubtful)))
+    followed = look(_region(best.pick(doubtful), topology))
+    return _replace(best, doubtful, followed, _surer(followed, best.pick(doubtful)))
 
 
 def _roll(looks: Looks, topology: Topology) -> Float64[np.ndarray, " b"]:
@@ -122,7 +132,7 @@ def _quarter_turns(rois: Roi, topology: Topology) -> Roi:
     """All regions turned by 90, then all by 180, then all by 270 degrees."""
     rule = topology.require_roi().from_detection
     turns = [roi.turned(rois, by * math.pi / 2, rule) for by in (1, 2, 3)]
-    return Roi(*(np.concatenate(parts) for parts in zip(*turns, strict=True)))
+    return Roi.joined(turns)
 
 
 def _apart(
@@ -145,12 +155,4 @@ def _replace(
     best: Looks, rows: Int64[np.ndarray, " k"], others: Looks, where: Bool[np.ndarray, " k"]
 ) -> Looks:
     """The looks with those in `rows` replaced by the others, where these are chosen."""
-    into, new = rows[where], others.at(np.flatnonzero(where))
-
-    def put(old: np.ndarray, values: np.ndarray) -> np.ndarray:
-        changed = old.copy()
-        changed[into] = values
-        return changed
-
-    rois = Roi(*(put(old, values) for old, values in zip(best.rois, new.rois, strict=True)))
-    return Looks(rois, put(best.landmarks, new.landmarks), put(best.logits, new.logits))
+    return best.replaced(rows[where], others.pick(np.flatnonzero(where)))

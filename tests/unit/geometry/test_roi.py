@@ -1,5 +1,7 @@
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -75,3 +77,15 @@ def test_a_turned_roi_is_that_of_the_same_box_with_turned_eyes(rule: roi.Rule):
     found = roi.turned(roi.from_detection(box, level, rule), math.pi / 2, rule)
     for part, expected in zip(found, roi.from_detection(box, down, rule), strict=True):
         torch.testing.assert_close(part, expected)
+
+
+@pytest.mark.parametrize("library", [np, torch])
+def test_regions_are_picked_and_joined_in_either_library(library: Any):
+    numbers = library.arange(12.0).reshape(3, 4)
+    rois = roi.Roi(numbers[:, :2], numbers[:, 2], numbers[:, 3])
+    last, first = rois.pick(slice(2, None)), rois.pick(rois.size < 4)
+    joined = roi.Roi.joined([last, first])
+    assert joined.centre.tolist() == [[8, 9], [0, 1]]
+    assert joined.size.tolist() == [10, 2]
+    assert joined.angle.tolist() == [11, 3]
+    assert type(joined.size) is type(numbers)
