@@ -38,6 +38,7 @@ class Face:
         landmarks: (n, 3) x and y [image px]; z in the same unit, smaller is nearer.
         roi: The square that the network looked at, a batch of one, in NumPy.
         topology: The scheme of the landmarks.
+        raw: The landmarks before smoothing, in a video; in a picture, the landmarks.
 
     Examples:
         >>> landmarks = np.zeros((478, 3), np.float32)
@@ -51,6 +52,12 @@ class Face:
     landmarks: Float32[np.ndarray, "n 3"]
     roi: Roi
     topology: Topology = field(default_factory=load, repr=False)
+    raw: Float32[np.ndarray, "n 3"] = field(default=None, repr=False)  # type: ignore[arg-type]
+
+    def __post_init__(self) -> None:
+        """Where nothing is smoothed, the landmarks are the raw ones."""
+        if self.raw is None:
+            object.__setattr__(self, "raw", self.landmarks)
 
     def __getitem__(self, part: str) -> Float32[np.ndarray, "k 3"]:
         """The landmarks of a named part of the face.
@@ -181,7 +188,7 @@ class FacePipeline:
     def _faces(self, looks: Looks) -> list[Face]:
         landmarks = looks.landmarks.astype(np.float32)
         scores = looks.scores.tolist()
-        regions = [Roi(*(part[i : i + 1] for part in looks.rois)) for i in range(len(scores))]
+        regions = [looks.rois.pick(slice(i, i + 1)) for i in range(len(scores))]
         topology = self.runner.topology
         parts = enumerate(zip(scores, landmarks, regions, strict=True))
         return [Face(i, score, points, region, topology) for i, (score, points, region) in parts]

@@ -1,0 +1,246 @@
+"""Follows faces from frame to frame: the detector runs only while a place is free.
+
+The square of a face in the next frame follows from its unfiltered landmarks in this one. Where a
+face is lost, the detector looks for another at once, in the same frame: after a cut in a film, no
+frame is without its faces.
+
+What the network reaches was measured on a still: it finds a face whose centre is up to 0.2 sides of
+the square away from the square's centre. Beyond 0.3 sides the landmarks are wrong, and `paper-256`
+does not notice it. So a look counts if its landmarks say that the square was about right; otherwise
+the face is looked at once more.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from numbers import Real
+
+import numpy as np
+from jaxtyping import Bool, Float64, UInt8
+
+from amesh.errors import UserError
+from amesh.geometry import roi
+from amesh.geometry.roi import Roi
+from amesh.pipeline.arguments import ImageLike, as_image
+from amesh.pipeline.face_pipeline import Face, FacePipeline
+from amesh.pipeline.looks import Looks, look_again
+from amesh.pipeline.repeats import repeats
+from amesh.pipeline.smoothing import OneEuro, Smoother, as_one_euro
+from amesh.topology import Topology
+
+# How well the square that landmarks ask for agrees with the one that was looked at: distance of
+# the centres [sides], ratio of the sides, angle [radians]. Otherwise the face is looked at again.
+_SETTLED = (0.1, 1.15, math.radians(15))
+# A face this many times larger or smaller than its square asks for is nonsense.
+_FAR = 2.0
+# A centre that moves farther in one frame is another face [sides]: of neighbours in groups, the
+# centres are at least 0.43 apart.
+_JUMP = 0.4
+# A detection with its centre this near to that of a tracked face is the same face [sides].
+_SAME = 0.25
+
+Image = UInt8[np.ndarray, "h w 3"]
+
+
+@dataclass(eq=False)
+class _Track:
+    """A face that is followed.
+
+    Attributes:
+        id: Its number.
+        look: The last look at it, a batch of one.
+        roi: Where it will be looked for in the next frame, a batch of one.
+        step: By how much its centre moved in the last frame [px].
+        smoother: The filter of its landmarks; None if they are not smoothed.
+    """
+
+    id: int
+    look: Looks
+    roi: Roi
+    step: Float64[np.ndarray, " 2"]
+    smoother: Smoother | None
+
+    def face(self, time: float, topology: Topology) -> Face:
+        raw = self.look.landmarks[0]
+        smooth = raw if self.smoother is None else self.smoother(raw, time)
+        return Face(
+            self.id,
+            float(self.look.scores[0]),
+            smooth.astype(np.float32),
+            self.look.rois,
+            topology,
+            raw.astype(np.float32),
+        )
+
+
+class Tracker:
+    """Follows the faces of one source of frames, whatever runs the networks.
+
+    A face keeps its `id` as long as it is followed. A face that is lost and comes back is a new one
+    with a new id: faces are not recognised. No id is given twice, not even after `reset`.
+
+    - A face is lost when its score falls below the pipeline's `min_score`, when its square leaves
+      the picture, or when its centre moves by more than 0.4 sides of the square in one frame. After
+      a cut, a face nearer than that to the last one's place goes on as the same.
+    - Where two are found in one place, the one that got there by its own motion stays: the other
+      has jumped onto its face. So if one face passes in front of another, it keeps its id, and the
+      other one comes back with a new id.
+    - A frame of another size than the one before starts afresh, as `reset` does.
+
+    Not to be shared by threads: each source of frames has a tracker of its own.
+    """
+
+    def __init__(
+        self,
+        pipeline: FacePipeline,
+        smoothing: OneEuro | str | None = "mediapipe",
+        detect_every: int = 10,
+    ) -> None:
+        """Starts without a face.
+
+        Args:
+            pipeline: Finds faces and looks at them; its `max_faces` and `min_score` hold here.
+            smoothing: `mediapipe`, `light`, `strong` or `off`, or settings of your own.
+            detect_every: Frames from one run of the detector to the next while fewer than
+                `max_faces` faces are followed.
+
+        Raises:
+            UserError: An option is wrong.
+        """
+        if not isinstance(detect_every, int) or detect_every < 1:
+            raise UserError(f"detect_every is {detect_every}; expected 1, 2, 3, ... frames")
+        self.pipeline = pipeline
+        self.smoothing = as_one_euro(smoothing)
+        self.detect_every = detect_every
+        self._ids = count()
+        self._shape: tuple[int, ...] = ()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets all faces, as at a cut or before another source; ids go on counting."""
+        self._tracks: list[_Track] = []
+        self._waited = self.detect_every  # frames since the detector ran
+
+    def process(self, image: ImageLike, time: float) -> list[Face]:
+        """Finds the faces of the next frame.
+
+        Args:
+            image: A uint8 RGB array (h, w, 3), the path of a file, or a PIL image.
+            time: When the frame was taken [s], from any start. Smoothing needs it: a time that does
+                not grow repeats the last landmarks, and after half a second without frames it
+                starts afresh.
+
+        Returns:
+            The faces in the order of their ids. `landmarks` are smoothed, `raw` are not.
+
+        Raises:
+            UserError: The picture cannot be used or read, or the time is no finite number.
+        """
+        image = as_image(image)
+        if not (isinstance(time, Real) and math.isfinite(time)):
+            raise UserError(f"the time of a frame is {time!r}; expected seconds")
+        if image.shape != self._shape:
+            self.reset()
+            self._shape = image.shape
+        self._waited += 1
+        followed = len(self._tracks)
+        self._follow(image)
+        if self._free and (len(self._tracks) < followed or self._waited >= self.detect_every):
+            self._find(image)
+        topology = self.pipeline.runner.topology
+        return [track.face(float(time), topology) for track in self._tracks]
+
+    @property
+    def _free(self) -> float:
+        """How many more faces may be followed."""
+        most = self.pipeline.max_faces
+        return math.inf if most is None else most - len(self._tracks)
+
+    def _follow(self, image: Image) -> None:
+        """Looks for each face where it was last."""
+        if not self._tracks:
+            return
+        last = Roi.joined([track.roi for track in self._tracks])
+        looks, own = self._settle(image, self.pipeline.look(image, last))
+        near = _apart(own, last) <= _JUMP
+        rows = np.flatnonzero(self._good(image, looks, own) & near)
+        if len(rows) > 1:
+            steps = np.stack([track.step for track in self._tracks])
+            strayed = _apart(own, last._replace(centre=last.centre + steps))
+            rows = rows[~repeats(looks.landmarks[rows], -strayed[rows])]
+        for row in rows:
+            track, one = self._tracks[row], slice(row, row + 1)
+            track.look, track.roi = looks.pick(one), own.pick(one)
+            track.step = own.centre[row] - last.centre[row]
+        self._tracks = [self._tracks[row] for row in rows]
+
+    def _find(self, image: Image) -> None:
+        """Runs the detector and fills the free places."""
+        self._waited = 0
+        found = self.pipeline.detect(image)
+        if self._tracks:
+            known = Roi.joined([track.roi for track in self._tracks])
+            between = found.centre[:, None] - known.centre  # found known 2
+            near = np.linalg.norm(between, axis=2) < _SAME * known.size
+            found = found.pick(~near.any(axis=1))
+        while len(found.size) and self._free:
+            some = int(min(self._free, len(found.size)))
+            self._meet(image, found.pick(slice(some)))
+            found = found.pick(slice(some, None))
+
+    def _meet(self, image: Image, found: Roi) -> None:
+        """Looks at detected faces and follows those that are faces, the most confident first."""
+        looks = self.pipeline.look(image, found)
+        if self.pipeline.look_again:
+            look = partial(self.pipeline.look, image)
+            looks = look_again(looks, look, self.pipeline.runner.topology)
+        looks, own = self._settle(image, looks)
+        rows = np.flatnonzero(self._good(image, looks, own))
+        known = [track.look.landmarks for track in self._tracks]
+        confidence = np.concatenate([np.full(len(known), np.inf), looks.logits[rows]])
+        repeated = repeats(np.concatenate([*known, looks.landmarks[rows]]), confidence)
+        for row in rows[~repeated[len(known) :]]:
+            smoother = None if self.smoothing is None else Smoother(self.smoothing)
+            one = slice(row, row + 1)
+            self._tracks.append(
+                _Track(next(self._ids), looks.pick(one), own.pick(one), np.zeros(2), smoother)
+            )
+
+    def _settle(self, image: Image, looks: Looks) -> tuple[Looks, Roi]:
+        """Looks once more at faces whose landmarks ask for another square.
+
+        Returns:
+            The looks, and the squares that their landmarks ask for.
+        """
+        own = self._own(looks)
+        distance, most, turn = _SETTLED
+        ratio, angle = own.size / looks.rois.size, own.angle - looks.rois.angle
+        settled = (_apart(own, looks.rois) <= distance) & (np.cos(angle) >= math.cos(turn))
+        settled &= (ratio < most) & (ratio > 1 / most)
+        rows = np.flatnonzero(~settled & self._good(image, looks, own))
+        if len(rows):
+            again = self.pipeline.look(image, own.pick(rows))
+            looks = looks.replaced(rows, again)
+            own = self._own(looks)
+        return looks, own
+
+    def _own(self, looks: Looks) -> Roi:
+        """The squares that landmarks ask for."""
+        topology = self.pipeline.runner.topology
+        points = looks.landmarks[..., :2]
+        return roi.from_landmarks(points, points[:, list(topology.anchors)], topology.landmark_rule)
+
+    def _good(self, image: Image, looks: Looks, own: Roi) -> Bool[np.ndarray, " b"]:
+        """Where a look shows a face, of a possible size, in the picture."""
+        height, width = image.shape[:2]
+        ratio = own.size / looks.rois.size
+        beyond = np.abs(own.centre - np.array([width, height]) / 2) - np.array([width, height]) / 2
+        inside = (beyond < own.size[:, None] / 2).all(axis=1)
+        good = (looks.scores >= self.pipeline.min_score) & inside
+        return np.asarray(good & (ratio > 1 / _FAR) & (ratio < _FAR))  # false for NaN
+
+
+def _apart(one: Roi, other: Roi) -> Float64[np.ndarray, " b"]:
+    """Distance of the centres [sides of the other]."""
+    return np.asarray(np.linalg.norm(one.centre - other.centre, axis=1) / other.size)
