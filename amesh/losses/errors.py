@@ -21,7 +21,7 @@ def normalised_errors(
 
     `nme` averages all landmarks, relative to the face's size; `nme/REGION` averages that region's
     landmarks and iris, relative to the distance of its anchors (the corners of the lips or the
-    eye); `face_accuracy` is the share of correct flags.
+    eye); `face_accuracy` is the share of correct flags, and `face_logit` the mean flag of faces.
     """
     batch = counted(batch)
     distance = (output.landmarks - batch.landmarks)[..., :2].square().sum(-1).sqrt()
@@ -38,7 +38,9 @@ def normalised_errors(
         error = 100 * distance[:, rows] / width.where(known, 1.0)[:, None]
         found[f"nme/{region.name}"] = _mean(error, weight[:, rows] * known[:, None])
     right = ((output.face_flag > 0) == (batch.face > 0.5)).to(distance)
-    found["face_accuracy"] = _mean(right, (batch.index >= 0).to(distance))
+    counts = (batch.index >= 0).to(distance)
+    found["face_accuracy"] = _mean(right, counts)
+    found["face_logit"] = _mean(output.face_flag.to(distance), counts * (batch.face > 0.5))
     return found
 
 

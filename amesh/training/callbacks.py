@@ -9,7 +9,6 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import (
     Callback,
     Checkpoint,
-    ModelCheckpoint,
     RichProgressBar,
     WeightAveraging,
 )
@@ -19,6 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from amesh.files import remove_leftovers
 from amesh.nn.config import NAMED
+from amesh.training.best import BestCheckpoint
 from amesh.training.checkpoint import read
 from amesh.training.module import LandmarkTraining, network_of
 from amesh.training.resuming import between_steps
@@ -226,37 +226,6 @@ def network_name(config_name: str, folder: Path, loggers: Sequence[object]) -> s
     return re.sub(r"[^\w.-]+", "-", name)
 
 
-class BestCheckpoint(ModelCheckpoint):
-    """Keeps `best.ckpt`: the one with the smallest error on validation data."""
-
-    def __init__(self, monitor: str = "val/nme", save_top_k: int = 1) -> None:
-        """Watches an error.
-
-        Args:
-            monitor: Name of the error in the log.
-            save_top_k: Number of best checkpoints to keep; 0 keeps none.
-        """
-        super().__init__(
-            monitor=monitor,
-            save_top_k=save_top_k,
-            mode="min",
-            filename="best",
-            save_on_train_epoch_end=False,
-            # A file that a killed run left is written again: best.ckpt is the best, not best-v1.
-            enable_version_counter=save_top_k != 1,
-        )
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on with the smallest error so far, also where the resumed run has another folder.
-
-        Where the checkpoint that had it is gone, it has to be beaten by one that can be kept.
-        """
-        best = state_dict["best_model_path"]
-        if not best or Path(best).is_file():
-            state_dict = {**state_dict, "dirpath": self.dirpath}
-        super().load_state_dict(state_dict)
-
-
 def run_folder(trainer: pl.Trainer, folder: str | None) -> Path:
     """Where this run's checkpoints go."""
     # log_dir is agreed on between the ranks: every one of them has to ask for it.
@@ -290,3 +259,8 @@ class Progress(RichProgressBar):
                 )
 
         return [Description(), *super().configure_columns(trainer)[1:]]
+
+    @property
+    def sanity_check_description(self) -> str:
+        """What is measured before the first step; Lightning only checks that it runs."""
+        return "Start"

@@ -13,7 +13,8 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 from amesh.data.sources.opening import SourceConfig
 from amesh.errors import UserError
-from amesh.training.callbacks import Averaging, BestCheckpoint, LastCheckpoint, SaveNetwork
+from amesh.training.best import BestCheckpoint
+from amesh.training.callbacks import Averaging, LastCheckpoint, SaveNetwork
 from amesh.training.checkpoint import checked, read
 from amesh.training.data_module import FaceData
 from amesh.training.module import LandmarkTraining
@@ -75,6 +76,8 @@ def make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
     # Samplers are the data's own: they know epoch, rank and where to go on.
     parser.set_defaults({"trainer.use_distributed_sampler": False})
     parser.set_defaults({"trainer.enable_model_summary": False})  # `amesh info` says more
+    # All of the validation data before the first step: the best network may be the first one.
+    parser.set_defaults({"trainer.num_sanity_val_steps": -1})
     return parser, arguments
 
 

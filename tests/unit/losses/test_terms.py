@@ -53,6 +53,7 @@ def test_a_shift_costs_the_same_in_every_point_term():
     errors = normalised_errors(output, batch, TINY)
     assert errors["nme"][0].item() == pytest.approx(expected, rel=1e-4)
     assert errors["face_accuracy"][0].item() == 1.0
+    assert [value.item() for value in errors["face_logit"]] == [20.0, 2.0]  # of the two faces
 
 
 def test_padding_of_a_batch_does_not_count():
