@@ -19,7 +19,7 @@ from amesh.data.loading.sampler import EpochBatchSampler
 from amesh.data.sources.key_list import key_list
 from amesh.data.sources.opening import SourceConfig, open_source
 from amesh.data.sources.problems import OnBad, Problems, named
-from amesh.data.sources.source import Source
+from amesh.data.sources.source import Source, has_negatives
 from amesh.data.sources.subset import held_out, times
 from amesh.errors import UserError
 from amesh.files import write_atomically
@@ -34,6 +34,8 @@ from amesh.training.synthetic import TRAIN_SEED, VAL_SEED, SyntheticData, maker,
 Split = Literal["train", "val", "test"]
 # Labelled sets: one by its path, or several, each by its path or with what its format leaves open.
 Sets = str | Sequence[str | SourceConfig]
+# With fewer faces, the smallest of several validation errors is mostly luck.
+_FEW = 10
 _log = logging.getLogger("pytorch_lightning.amesh")
 
 
@@ -103,6 +105,11 @@ class FaceData(pl.LightningDataModule):
             count[LICENCE] += self.synthetic.faces
         return dict(sorted(count.items()))
 
+    @property
+    def has_negatives(self) -> bool:
+        """Whether training shows regions without a face."""
+        return any(map(has_negatives, self.sources.get("train", [])))
+
     def setup(self, stage: str) -> None:
         """Opens the sources.
 
@@ -131,6 +138,9 @@ class FaceData(pl.LightningDataModule):
             val.append(pool(network, made.ranges, made.val, self.seed + VAL_SEED))
         self._taken = [times(len(s), r) for s, r in zip(train, repeats, strict=True)]
         self.sources = {"train": train, "val": val, "test": opened["test"] or val}
+        if stage == "fit" and self.trainer.is_global_zero:
+            for line in too_few(sum(entry.labelled for source in val for entry in source.entries)):
+                _log.warning(line)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled batches; the epoch's number and the rank decide which.
@@ -255,6 +265,21 @@ def _listed(sets: Sets) -> list[SourceConfig]:
     """A configuration for each set."""
     every = [sets] if isinstance(sets, str) else sets
     return [SourceConfig(Path(one)) if isinstance(one, str) else one for one in every]
+
+
+def too_few(faces: int) -> list[str]:
+    """What is to be said of a validation set of that many faces."""
+    if not faces:
+        return [
+            "nothing to validate on: the last network is kept, whether or not it is better than "
+            "the first; set data.val or data.hold_out"
+        ]
+    if faces < _FEW:
+        return [
+            f"only {faces} faces to validate on: their figures, and the choice of the best network "
+            f"by them, mean little; give {_FEW} or more by data.val or a larger data.hold_out"
+        ]
+    return []
 
 
 def _start_worker(number: int) -> None:

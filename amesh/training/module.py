@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytorch_lightning as pl
 import torch
@@ -34,6 +34,9 @@ from amesh.training.warm_start import warm_start as fill
 from amesh.weights import store
 from amesh.weights.architectures import ARCHITECTURES, LandmarkArchitecture
 
+FaceFlag = Literal["auto", "train", "keep"]
+# The last layer of the face flag.
+_FLAG = "mesh.face_flag"
 # Settings that are restored with the optimiser's state.
 _OF_THE_OPTIMISER = ("learning_rate", "weight_decay", "betas")
 _log = logging.getLogger("pytorch_lightning.amesh")
@@ -54,6 +57,7 @@ class LandmarkTraining(pl.LightningModule):
         schedule: phases.PhaseConfig = phases.PhaseConfig(),  # noqa: B008
         warm_start: str | None = None,
         freeze: Sequence[str] = (),
+        face_flag: FaceFlag = "auto",
         bf16: bool = False,
         compile_network: bool = False,
         seed: int = 0,
@@ -69,6 +73,9 @@ class LandmarkTraining(pl.LightningModule):
             warm_start: Installed weights, or a weights file, to start from; the parts that fit are
                 used.
             freeze: Parts that are not trained: `shared`, `mesh`, `regions.lips`, ...
+            face_flag: `train` learns it; on faces alone it learns that everything is a face. `keep`
+                leaves its last layer as it is and its loss out. `auto` keeps that of the weights to
+                start from if no training sample shows a region without a face, and else learns it.
             bf16: Compute the trunks in bfloat16; heads and geometry stay in float32.
             compile_network: Compile the network, which is faster on a GPU.
             seed: Seed of the jitter of ideal crops.
@@ -96,6 +103,7 @@ class LandmarkTraining(pl.LightningModule):
             rank_zero_info(f"warm start from {warm_start}: {transfer}")
         self.frozen = tuple(freeze)
         parts.freeze(self.net, self.frozen)
+        self.face_flag = face_flag
         if bf16:
             parts.half_trunks(self.net)
         if compile_network:
@@ -111,6 +119,11 @@ class LandmarkTraining(pl.LightningModule):
         for part in self.frozen:
             parts.module(self.net, part).eval()
         return self
+
+    def setup(self, stage: str) -> None:
+        """Settles whether the face flag is trained, now that the data are known."""
+        if stage == "fit":
+            self._settle_face_flag()
 
     def configure_optimizers(self) -> Any:
         """AdamW, its rate set after every step."""
@@ -190,6 +203,24 @@ class LandmarkTraining(pl.LightningModule):
         self.started_from = about.get("warm_start")
         self.licences = dict(about.get("licences", {}))
         self._plan_before = about.get("plan")
+        if self.trainer.state.fn == "fit":
+            self._settle_face_flag()  # only now it is known that the run started from weights
+
+    def _settle_face_flag(self) -> None:
+        """Keeps the face flag where it is to be kept."""
+        if _FLAG in self.frozen or self.face_flag == "train":
+            return
+        if self.face_flag == "auto":
+            data = getattr(self.trainer, "datamodule", None)
+            if self.started_from is None or getattr(data, "has_negatives", True):
+                return
+            rank_zero_info(
+                "no training sample shows a region without a face: the face flag is kept as it is "
+                "(model.face_flag=train learns it all the same)"
+            )
+        self.frozen += (_FLAG,)
+        parts.freeze(self.net, [_FLAG])
+        self.losses = replace(self.losses, face=0.0)
 
     def _plan(self) -> dict[str, Any]:
         """What the learning rate and the phase of a step depend on."""
@@ -243,9 +274,9 @@ class LandmarkTraining(pl.LightningModule):
             return
         sums = summed(torch.stack(list(self._sums.values())))
         for name, (total, weight) in zip(self._sums, sums, strict=True):
-            mean = total / weight.clamp(min=1e-6)
-            # The ranks agree already; sync_dist only keeps Lightning from advising it.
-            self.log(f"{split}/{name}", mean, prog_bar=name == "nme", sync_dist=True)
+            if weight > 0:  # else nothing is labelled: no error is not an error of 0
+                # The ranks agree already; sync_dist only keeps Lightning from advising it.
+                self.log(f"{split}/{name}", total / weight, prog_bar=name == "nme", sync_dist=True)
         self._sums = {}
 
 

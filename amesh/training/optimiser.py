@@ -20,6 +20,8 @@ class OptimiserConfig:
         weight_decay: Weight decay of kernels; biases, slopes and norms have none.
         betas: Decay rates of AdamW's two moments.
         warm_up: Share of the steps in which the learning rate rises from near 0.
+        least_warm_up: Least number of steps for the rise. A run that is shorter than twice as many
+            steps rises no faster, and turns back halfway, below the highest rate.
         final: Learning rate at the end, as a share of the highest.
     """
 
@@ -27,6 +29,7 @@ class OptimiserConfig:
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
     warm_up: float = 0.03
+    least_warm_up: int = 0
     final: float = 0.01
 
     def __post_init__(self) -> None:
@@ -35,14 +38,20 @@ class OptimiserConfig:
             raise UserError(f"optimiser: learning_rate is {self.learning_rate}, not above 0")
         if not 0 <= self.warm_up < 1:
             raise UserError(f"optimiser: warm_up is {self.warm_up}; a share is from 0 to below 1")
+        if self.least_warm_up < 0:
+            raise UserError(f"optimiser: least_warm_up is {self.least_warm_up} steps, below 0")
 
     def factor(self, step: int, steps: int) -> float:
         """The learning rate at a step, as a share of the highest."""
         rise = round(self.warm_up * steps)
+        peak = 1.0
+        if rise < self.least_warm_up:
+            rise = min(self.least_warm_up, (steps + 1) // 2)
+            peak = rise / self.least_warm_up
         if step < rise:
-            return (step + 1) / rise
+            return peak * (step + 1) / rise
         done = min(1.0, (step - rise) / max(1, steps - rise))
-        return self.final + (1 - self.final) * (1 + math.cos(math.pi * done)) / 2
+        return peak * (self.final + (1 - self.final) * (1 + math.cos(math.pi * done)) / 2)
 
 
 def build(

@@ -54,7 +54,10 @@ class ShardSource:
                 self._tars.append((tar, index.size))
         if not self._faces:
             raise problems.nothing_left(str(path))
-        self.entries = [Entry(one.key, one.person, one.licence) for _, one in self._faces]
+        self.entries = [
+            Entry(one.key, one.person, one.licence, one.scheme is not None)
+            for _, one in self._faces
+        ]
         self.schemes = frozenset(one.scheme for _, one in self._faces if one.scheme is not None)
         self._open: dict[int, int] = {}
         self._process = os.getpid()

@@ -15,11 +15,13 @@ class Entry(NamedTuple):
         key: Identifies the face within its source.
         person: Identifies the person, if known.
         licence: Licence of the picture, if known.
+        labelled: Whether it has landmarks; a region without a face has none.
     """
 
     key: str
     person: str | None
     licence: str | None
+    labelled: bool
 
 
 @runtime_checkable
@@ -72,13 +74,28 @@ class ListSource:
     @property
     def entries(self) -> list[Entry]:
         """The metadata of the faces, in order."""
-        return [Entry(face.key, face.person, face.licence) for face in self.faces]
+        return [
+            Entry(face.key, face.person, face.licence, face.scheme is not None)
+            for face in self.faces
+        ]
 
     def __len__(self) -> int:
         return len(self.faces)
 
     def __getitem__(self, index: int) -> LabelledFace:
         return self.faces[index]
+
+
+def has_negatives(source: Source) -> bool:
+    """Whether a source has a region that shows no face.
+
+    Reads faces without landmarks until it finds one.
+
+    Raises:
+        UserError: A face that it reads is damaged.
+    """
+    unlabelled = (i for i, entry in enumerate(source.entries) if not entry.labelled)
+    return any(not source[i].face for i in unlabelled)
 
 
 def finish(name: str, faces: list[LabelledFace], problems: Problems) -> ListSource:

@@ -69,6 +69,34 @@ def test_nothing_to_validate_on_is_no_error_but_nothing_to_test_on_is(shards):
         data.test_dataloader()
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "nothing to validate on"),
+        ({"val": "negatives"}, "nothing to validate on"),
+        ({"val": "shards"}, "only 9 faces to validate on"),
+        ({"val": "shards", "synthetic": SyntheticData(val=1)}, ""),
+    ],
+)
+def test_a_validation_set_that_means_little_is_named(
+    shards, tmp_path, caplog, monkeypatch, settings, said
+):
+    monkeypatch.setattr(logging.getLogger("pytorch_lightning"), "propagate", True)
+    negatives = SourceConfig(write_faces(tmp_path / "negatives", 2, negatives=1))
+    sets = {"shards": shards, "negatives": negatives}
+    settings = settings | {"val": [sets[settings["val"]]] if "val" in settings else []}
+    with caplog.at_level(logging.WARNING):
+        prepared(train=[shards], **settings)
+    assert [said in line for line in caplog.messages] == ([True] if said else [])
+
+
+def test_regions_without_a_face_are_noticed_in_what_is_trained_on(shards, tmp_path):
+    faces = SourceConfig(write_faces(tmp_path / "faces", 4))
+    assert prepared(train=[faces, shards]).has_negatives
+    assert not prepared(train=[faces], val=[shards]).has_negatives
+    assert not prepared(synthetic=SyntheticData(faces=4, fresh=True)).has_negatives
+
+
 def test_nothing_to_train_on_is_refused():
     with pytest.raises(UserError, match=r"no faces to train on.*data\.train"):
         prepared().train_dataloader()
@@ -135,6 +163,7 @@ def test_each_rank_names_what_it_skipped(damaged, caplog, monkeypatch, world, be
     data = prepared(world - 1, world, train=[damaged], batch_size=3)
     data.skipped.append("labels.jsonl, line 2: no picture")
     with caplog.at_level(logging.INFO):
+        caplog.clear()
         data.teardown("fit")
     [line] = caplog.messages
     assert line.startswith(f"{begin} could not be used and were skipped:\n  labels.jsonl, line 2")

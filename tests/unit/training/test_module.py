@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -46,6 +47,61 @@ def test_the_rate_rises_and_falls_as_a_cosine():
     assert rates[9] == rates[10] == 1.0
     assert rates[55] == pytest.approx((1 + 0.01) / 2)
     assert rates[100] == pytest.approx(0.01)
+
+
+def test_a_run_too_short_to_warm_up_turns_back_halfway():
+    config = OptimiserConfig(warm_up=0.1, least_warm_up=100, final=0.01)
+    four = [config.factor(step, 4) for step in range(4)]
+    assert four == pytest.approx([0.01, 0.02, 0.02, 0.02 * (1 + 0.01) / 2])
+    sixty = [config.factor(step, 60) for step in range(61)]
+    assert max(sixty) == sixty[29] == pytest.approx(0.3)
+    assert sixty[60] == pytest.approx(0.3 * 0.01)
+    assert config.factor(0, 1) == pytest.approx(0.01)
+    # From twice as many steps on the highest rate is reached, and from ten times the share rules.
+    assert max(config.factor(step, 200) for step in range(200)) == 1.0
+    share = OptimiserConfig(warm_up=0.1, final=0.01)
+    for step in (0, 99, 500):
+        assert config.factor(step, 1000) == share.factor(step, 1000)
+    with pytest.raises(UserError, match="least_warm_up is -1 steps"):
+        OptimiserConfig(least_warm_up=-1)
+
+
+def fitting(negatives: bool, warm: bool = True, face_flag: str = "auto", **options):
+    """A module as it is when its data are known."""
+    module = LandmarkTraining(network=TINY, face_flag=face_flag, **options)
+    module.started_from = {"weights": "some"} if warm else None
+    data = SimpleNamespace(has_negatives=negatives, licences={})
+    module._trainer = SimpleNamespace(datamodule=data, state=SimpleNamespace(fn="fit"))
+    module.setup("fit")
+    return module
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"negatives": False}, True),
+        ({"negatives": True}, False),
+        # There is nothing to keep in a network that starts at random.
+        ({"negatives": False, "warm": False}, False),
+        ({"negatives": False, "face_flag": "train"}, False),
+        ({"negatives": True, "warm": False, "face_flag": "keep"}, True),
+    ],
+)
+def test_the_face_flag_is_kept_where_faces_alone_would_spoil_it(given, kept):
+    module = fitting(**given)
+    flag = list(module.net.mesh.face_flag.parameters())
+    assert [parameter.requires_grad for parameter in flag] == [not kept] * 2
+    assert module.losses == LossConfig(face=0.0 if kept else 0.25)
+    assert all(parameter.requires_grad for parameter in module.net.mesh.head.parameters())
+
+
+def test_a_resumed_run_keeps_the_flag_that_the_first_one_kept():
+    module = fitting(negatives=False, warm=False)
+    assert module.losses.face > 0
+    before = describe("AttentionMesh", TINY) | {"warm_start": {"weights": "some"}}
+    module.on_load_checkpoint({"amesh": before})
+    assert module.losses.face == 0
+    assert not module.net.mesh.face_flag.weight.requires_grad
 
 
 def test_half_precision_moves_coordinates_little_and_stays_out_of_the_heads():
