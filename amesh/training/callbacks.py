@@ -133,7 +133,7 @@ class LastCheckpoint(Checkpoint):
             remove_leftovers(own)
             remove_leftovers(Path(self.folder or own), "last.ckpt")
         for logger in trainer.loggers:
-            if isinstance(logger, RunLog):
+            if self.path and isinstance(logger, RunLog):
                 logger.cut(trainer.global_step)
 
     def on_train_batch_start(
