@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from amesh.errors import UserError
     from amesh.evaluation.run import evaluate
     from amesh.face_mesh import FaceMesh
+    from amesh.face_tracker import FaceTracker, Frame, track
     from amesh.geometry.roi import Roi
     from amesh.nn.attention_mesh import AttentionMesh
     from amesh.nn.config import MeshConfig, RegionConfig
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from amesh.pipeline.draw import draw_faces
     from amesh.pipeline.face_pipeline import Face
     from amesh.pipeline.images import read_image
+    from amesh.pipeline.smoothing import OneEuro
     from amesh.topology import load as load_topology
     from amesh.weights.store import load
 
@@ -24,8 +26,11 @@ _PUBLIC = {
     "AttentionMesh": ("amesh.nn.attention_mesh", "AttentionMesh"),
     "Face": ("amesh.pipeline.face_pipeline", "Face"),
     "FaceMesh": ("amesh.face_mesh", "FaceMesh"),
+    "FaceTracker": ("amesh.face_tracker", "FaceTracker"),
+    "Frame": ("amesh.face_tracker", "Frame"),
     "MeshConfig": ("amesh.nn.config", "MeshConfig"),
     "MeshOutput": ("amesh.nn.output", "MeshOutput"),
+    "OneEuro": ("amesh.pipeline.smoothing", "OneEuro"),
     "RegionConfig": ("amesh.nn.config", "RegionConfig"),
     "Roi": ("amesh.geometry.roi", "Roi"),
     "UserError": ("amesh.errors", "UserError"),
@@ -35,12 +40,17 @@ _PUBLIC = {
     "load": ("amesh.weights.store", "load"),
     "load_topology": ("amesh.topology", "load"),
     "read_image": ("amesh.pipeline.images", "read_image"),
+    "track": ("amesh.face_tracker", "track"),
 }
 
 __all__ = [  # noqa: RUF022 - in the order in which people meet them
     "FaceMesh",
     "Face",
     "Roi",
+    "FaceTracker",
+    "OneEuro",
+    "track",
+    "Frame",
     "read_image",
     "draw_faces",
     "load",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import write_clip
 from PIL import Image
 
 import amesh
@@ -17,17 +18,22 @@ MODULES = [
     "amesh.deploy.export",
     "amesh.evaluation.run",
     "amesh.face_mesh",
+    "amesh.face_tracker",
     *(f"amesh.geometry.{name}" for name in ("affine", "coordinates", "region", "roi", "sampling")),
     "amesh.nn.attention_mesh",
     "amesh.nn.config",
     "amesh.pipeline.draw",
     "amesh.pipeline.face_pipeline",
     "amesh.pipeline.images",
+    "amesh.pipeline.smoothing",
     "amesh.topology.scheme",
     "amesh.weights.store",
 ]
 # Examples that find faces need the detectors, which come with `amesh weights import`.
-NEED_WEIGHTS = {"amesh.face_mesh.FaceMesh"}
+NEED_WEIGHTS = {
+    "amesh.face_mesh.FaceMesh",
+    *(f"amesh.face_tracker.{name}" for name in ("FaceTracker", "Frame", "track")),
+}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 
@@ -66,7 +72,12 @@ def workplace(tmp_path: Path, astronaut: np.ndarray, monkeypatch: pytest.MonkeyP
         for test in EXAMPLES
     ],
 )
-def test_examples_in_docstrings_run(example: doctest.DocTest, workplace: Path) -> None:
+def test_examples_in_docstrings_run(
+    example: doctest.DocTest, workplace: Path, astronaut: np.ndarray
+) -> None:
+    if "clip.mp4" in (example.docstring or ""):
+        pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+        write_clip(workplace / "clip.mp4", [astronaut] * 3)
     said: list[str] = []
     result = doctest.DocTestRunner(optionflags=FLAGS).run(example, out=said.append)
     assert result.attempted

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from clips import write_clip
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +112,9 @@ def test_python_blocks_run(
 ) -> None:
     write_manifest(tmp_path, astronaut)
     monkeypatch.chdir(tmp_path)
+    if "clip.mp4" in code:
+        pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+        write_clip(tmp_path / "clip.mp4", [astronaut] * 3)
     exec(compile(code, "document", "exec"), {"__name__": "document"})
 
 
