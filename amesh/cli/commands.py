@@ -15,7 +15,7 @@ from amesh.version import __version__
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Find landmarks": {
-        "run": "find faces and their landmarks in pictures",
+        "run": "find faces and their landmarks in pictures and video",
     },
     "Networks": {
         "weights": "download, list and locate network weights",

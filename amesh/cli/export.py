@@ -112,7 +112,8 @@ def _calibration(options: argparse.Namespace) -> "Images | None":
         raise UserError("--calibrate is for --precision int8, with a whole trained network")
     from amesh.face_mesh import FaceMesh
     from amesh.pipeline.face_crops import face_crops
-    from amesh.pipeline.run import pictures
+    from amesh.pipeline.inputs import Picture, find_inputs
 
-    found = [picture.path for picture in pictures(options.calibrate)]
+    inputs = find_inputs(options.calibrate).found
+    found = [one.path for one in inputs if isinstance(one, Picture)]
     return face_crops(FaceMesh(options.model, "torch"), found, _CALIBRATED, print)

@@ -4,6 +4,8 @@ import argparse
 import gc
 import importlib
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,9 +18,11 @@ from amesh.deploy import formats
 from amesh.errors import UserError
 from amesh.evaluation.options import LabelledData
 from amesh.pipeline.detector_kind import DetectorKind
+from amesh.pipeline.smoothing_kind import SmoothingKind
 
 if TYPE_CHECKING:
     from amesh.face_mesh import FaceMesh
+    from amesh.pipeline.tracking import Tracker
 
 
 def needs_training(module: str, name: str) -> Any:
@@ -51,25 +55,30 @@ def _import(module: str) -> ModuleType:
         gc.enable()
 
 
-def add_face_mesh(parser: argparse.ArgumentParser, default: str, model: str) -> None:
+def add_face_mesh(
+    parser: argparse.ArgumentParser, default: str, model: str, video: bool = False
+) -> None:
     """Adds the options of `FaceMesh`.
 
     Args:
         parser: Of the command.
         default: Default of `--model`.
         model: Help of `--model`.
+        video: The command also takes video, with defaults of its own: see `open_tracker`.
     """
+    defaults = " (default: both for pictures, short for video)" if video else ""
+    most = "; in video, follow at most N (default: all in pictures, 1 in video)" if video else ""
     parser.add_argument("--model", default=default, help=model)
     add_runtime(parser)
     parser.add_argument(
         "--detector",
-        default="both",
+        default=None if video else "both",
         choices=get_args(DetectorKind),
         help="face detector: short for faces near the camera, full for smaller ones, crowd to "
-        "search tiles of the picture with both",
+        f"search tiles of the picture with both{defaults}",
     )
     parser.add_argument(
-        "--max-faces", type=positive, metavar="N", help="keep at most N faces per picture"
+        "--max-faces", type=positive, metavar="N", help=f"keep at most N faces per picture{most}"
     )
     parser.add_argument(
         "--min-score",
@@ -112,10 +121,50 @@ def open_face_mesh(options: argparse.Namespace) -> "FaceMesh":
     return FaceMesh(
         options.model,
         options.runtime,
-        detector=options.detector,
+        detector=options.detector or "both",
         max_faces=options.max_faces,
         min_score=options.min_score,
     )
+
+
+def add_tracker(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that only following faces in video has."""
+    parser.add_argument(
+        "--detect-every",
+        type=positive,
+        default=10,
+        metavar="N",
+        help="in video, look for new faces in every N-th frame while fewer than --max-faces are "
+        "followed",
+    )
+    parser.add_argument(
+        "--smoothing",
+        default="mediapipe",
+        choices=get_args(SmoothingKind),
+        help="how strongly landmarks are smoothed over the frames of a video",
+    )
+
+
+def open_tracker(options: argparse.Namespace) -> "Callable[[], Tracker]":
+    """Opens what the options of `add_face_mesh` and `add_tracker` name.
+
+    Returns:
+        A function that makes a tracker for a video: the networks are opened once.
+
+    Raises:
+        UserError: There is no such network, or it cannot be run.
+    """
+    from amesh.face_mesh import FaceMesh
+    from amesh.pipeline.tracking import Tracker
+
+    pipeline = FaceMesh(
+        options.model,
+        options.runtime,
+        detector=options.detector or "short",
+        max_faces=options.max_faces or 1,
+        min_score=options.min_score,
+    )
+    return partial(Tracker, pipeline, options.smoothing, options.detect_every)
 
 
 SETS = ", ".join(one.sets for one in FORMATS.values())

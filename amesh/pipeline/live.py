@@ -26,7 +26,7 @@ class Newest(Source):
         self._changed = threading.Condition()
         self._newest: VideoFrame | None = None
         self._error: BaseException | None = None
-        self._ended = self._closed = False
+        self._ended = self._stopped = self._closed = False
         self._thread = threading.Thread(target=self._read, name=source.name, daemon=True)
         self._thread.start()
 
@@ -39,15 +39,21 @@ class Newest(Source):
         while True:
             with self._changed:
                 # With a time limit, because Ctrl-C does not end an unlimited wait on Windows.
-                while self._newest is None and not self._ended:
+                while self._newest is None and not (self._ended or self._stopped):
                     self._changed.wait(0.2)
                 frame, self._newest = self._newest, None
+            if self._stopped:
+                return
             if frame is None:
                 break
             yield frame
         if self._error is not None:
             raise self._error
         self.problem = self._source.problem
+
+    def stop(self) -> None:
+        """Ends the frames before the next one; may be called by a signal."""
+        self._stopped = True
 
     def close(self) -> None:
         """Has the thread close the source, and waits for it for a moment."""

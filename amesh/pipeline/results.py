@@ -5,7 +5,8 @@ Convention
      "faces": [{"id": 0, "score": 0.99, "landmarks": [[x, y, z], ...]}]}
     Landmarks are continuous picture coordinates [px], rounded to 0.001 px; scores to 0.0001; times
     [s] to a microsecond. A picture that could not be read has "error" instead of "faces", and its
-    size is null. JSON has no NaN or infinity, and neither has a result.
+    size is null; where a video broke off, so has its last result. JSON has no NaN or infinity, and
+    neither has a result.
 """
 
 import json
@@ -46,15 +47,17 @@ class PictureResult(TypedDict):
     error: NotRequired[str]
 
 
-class _Passed(msgspec.Struct):
-    """A value that is not looked at."""
+class FaceBrief(msgspec.Struct):
+    """What resuming needs of a face."""
+
+    id: int
 
 
 class ResultBrief(msgspec.Struct):
     """What resuming needs of a result: its landmarks are skipped, which is much faster."""
 
     source: str
-    faces: list[_Passed] | None = None
+    faces: list[FaceBrief] | None = None
     error: str | None = None
 
 

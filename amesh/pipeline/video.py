@@ -34,6 +34,11 @@ def is_camera_or_address(source: str) -> bool:
     return bool(_CAMERA.fullmatch(source) or _ADDRESS.match(source))
 
 
+def without_password(source: str) -> str:
+    """The name of a source, fit to be shown: an address without user and password."""
+    return re.sub(r"(?<=://)[^/]*@", "", source) if _ADDRESS.match(source) else source
+
+
 def open_source(
     source: str | int | os.PathLike[str], wanted: Callable[[int], bool] = lambda _: True
 ) -> Source:
@@ -63,7 +68,7 @@ def open_source(
     if name.startswith("cam:") and not Path(name).exists():
         raise UserError(f"{name}: no such camera; give cam:0 for the first one")
     if address := _ADDRESS.match(name):
-        video = VideoFile(name, name, wanted, remote=True)
+        video = VideoFile(without_password(name), name, wanted, remote=True)
         live = address[1].lower() in _LIVE or video.endless
         return Newest(video) if live else video
     check_readable(Path(name), limit=sys.maxsize)  # FFmpeg would wait for a pipe

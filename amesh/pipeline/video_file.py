@@ -74,7 +74,9 @@ class VideoFile(Source):
         except UserError:
             self._container.close()
             raise
-        self._stream.thread_type = "AUTO"  # several frames at a time
+        if not remote:
+            # Several frames at a time: faster, but a stream would lag behind by as many.
+            self._stream.thread_type = "AUTO"
         rate = self._stream.average_rate or self._stream.guessed_rate
         self._duration = _duration(self._container, self._stream)
         frames = self._stream.frames
@@ -135,7 +137,7 @@ class VideoFile(Source):
         except av.FFmpegError as error:
             late = isinstance(error, av.error.ExitError)
             reason = f"no data for {_TIMEOUT[1]} s" if late else _reason(error)
-            self.problem = f"cut short ({reason})"
+            self.problem = f"broke off: {reason}"
         yield None
 
 

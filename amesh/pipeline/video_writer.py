@@ -127,37 +127,40 @@ class VideoWriter:
 def writing(path: Path, rate: float | None = None) -> Iterator[VideoWriter]:
     """Opens a video file, which takes its name when the block ends.
 
-    Ctrl-C ends a video: the frames written until then are kept. After any other error no file is
-    left, and an earlier one of that name stays as it was.
+    Ctrl-C ends a video: the frames written until then are kept. After any other error, or without a
+    frame, no file is left, and an earlier one of that name stays as it was.
 
     Args:
         path: The file, `.mp4`: H.264, or MPEG-4 where FFmpeg has no encoder for it.
         rate: The mean rate to state [frames/s]; the times of the frames hold.
 
     Raises:
-        UserError: The file cannot be written, its name ends in something else, the disk is full,
-            there was no frame, or PyAV is not installed.
+        UserError: The file cannot be written, its name ends in something else, the disk is full, or
+            PyAV is not installed.
     """
     if path.suffix.lower() != VIDEO_SUFFIX or is_special(path):
         raise UserError(f"{path}: video is written to files that end in {VIDEO_SUFFIX}")
-    interrupted = None
-    with replacing(path) as file:
+    interrupted: BaseException | None = None
+    with suppress(_Nothing), replacing(path) as file:
         writer = VideoWriter(file.name, path, rate)
         try:
             try:
                 yield writer
-            except KeyboardInterrupt as error:
-                if writer.empty:
-                    raise
+            # The latter, if the block is in a generator whose consumer was interrupted.
+            except (KeyboardInterrupt, GeneratorExit) as error:
                 interrupted = error
             if writer.empty:
-                raise UserError(f"{path}: no frame to write")
+                raise _Nothing
             writer.finish()
         except BaseException:
             writer.abandon()
             raise
     if interrupted is not None:
         raise interrupted
+
+
+class _Nothing(Exception):
+    """There was no frame: no file is to be left."""
 
 
 def _fitted(

@@ -1,11 +1,14 @@
 import gc
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from amesh.cli.options import needs_training
 from amesh.errors import UserError
+from amesh.pipeline.smoothing import PRESETS
+from amesh.pipeline.smoothing_kind import SmoothingKind
 
 
 @pytest.fixture
@@ -35,3 +38,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch) 
 def test_a_missing_module_of_ours_is_no_matter_of_extras() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         needs_training("amesh.no_such_module", "x")
+
+
+def test_smoothing_is_offered_by_the_names_that_the_filter_knows() -> None:
+    assert get_args(SmoothingKind) == tuple(PRESETS)

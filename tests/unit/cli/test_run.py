@@ -159,7 +159,7 @@ def test_a_resumed_run_takes_new_pictures_and_repeats_none(folder: Path, tmp_pat
     [
         (["--max-faces", "3"], "--max-faces None, now it is 3"),
         (["--min-score", "0.4"], "--min-score 0.5, now it is 0.4"),
-        (["--detector", "crowd"], "--detector both, now it is crowd"),
+        (["--detector", "crowd"], "--detector None, now it is crowd"),
         (["--runtime", "torch"], "--runtime auto, now it is torch"),
         (["--max-pixels", "1000000"], "--max-pixels 178000000, now it is 1000000"),
         (["--draw", "overlays"], "--draw None, now it is "),

@@ -120,6 +120,18 @@ def test_the_newest_frame_is_taken_and_the_skipped_ones_are_counted() -> None:
     assert steps.closed
 
 
+def test_a_live_source_can_be_stopped_while_it_gives_nothing() -> None:
+    steps = Steps(9)
+    with Newest(steps) as source:
+        steps.give(1)
+        frames = iter(source)
+        assert next(frames).index == 0
+        threading.Timer(0.05, source.stop).start()
+        assert list(frames) == []
+        steps.go.release()
+    assert not source.problem
+
+
 def test_an_error_of_the_source_is_raised_where_frames_are_taken() -> None:
     with (
         Newest(Steps(0, UserError("steps: no frame"))) as source,

@@ -1,10 +1,10 @@
-"""Which pictures there are, what becomes of bad ones, and where overlays go."""
+"""What becomes of bad pictures and of videos that break off."""
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from one_face import OneFace
@@ -12,8 +12,12 @@ from PIL import Image
 
 from amesh.errors import UserError
 from amesh.pipeline import face_pipeline
+from amesh.pipeline.face_pipeline import Face
+from amesh.pipeline.frames import Source, VideoFrame
+from amesh.pipeline.inputs import Picture, find_inputs
+from amesh.pipeline.overlays import Overlays, check_outputs
 from amesh.pipeline.results import PictureResult
-from amesh.pipeline.run import Overlays, Picture, check_outputs, pictures, run_pictures
+from amesh.pipeline.run import run_pictures, run_video
 
 
 def picture(path: Path, size: tuple[int, int] = (40, 30)) -> Path:
@@ -22,29 +26,13 @@ def picture(path: Path, size: tuple[int, int] = (40, 30)) -> Path:
     return path
 
 
+def pictures(*sources: Path) -> list[Picture]:
+    found = find_inputs([str(source) for source in sources]).found
+    return [one for one in found if isinstance(one, Picture)]
+
+
 def run(inputs: list[Picture], overlays: Overlays | None = None) -> dict[str, PictureResult]:
     return {result["source"]: result for result in run_pictures(OneFace(), inputs, overlays)}
-
-
-class TestPictures:
-    def test_names_are_relative_to_the_only_folder(self, tmp_path: Path) -> None:
-        picture(tmp_path / "deep" / "b.png")
-        picture(tmp_path / "a.png")
-        assert [one.name for one in pictures([str(tmp_path)])] == ["a.png", "deep/b.png"]
-
-    def test_names_of_several_sources_keep_their_folder(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.chdir(tmp_path)
-        picture(Path("one/a.png"))
-        picture(Path("two/a.png"))
-        assert [one.name for one in pictures(["one", "two/a.png"])] == ["one/a.png", "two/a.png"]
-
-    def test_a_source_that_is_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match=r"gone\.png: no such file or folder"):
-            pictures([str(tmp_path / "gone.png")])
-        with pytest.raises(UserError, match="no picture in this folder"):
-            pictures([str(tmp_path)])
 
 
 class TestOddEntries:
@@ -52,7 +40,7 @@ class TestOddEntries:
 
     def errors(self, folder: Path) -> dict[str, str]:
         picture(folder / "good.png")
-        inputs = pictures([str(folder)])
+        inputs = pictures(folder)
         check_outputs(inputs, folder / "faces.jsonl", Overlays(folder / "overlays", alone=False))
         results = run(inputs)
         assert len(results["good.png"]["faces"]) == 1
@@ -71,7 +59,7 @@ class TestOddEntries:
 
     def test_a_loop_given_by_name(self, tmp_path: Path) -> None:
         (tmp_path / "loop.jpg").symlink_to("loop.jpg")
-        [result] = run(pictures([str(tmp_path / "loop.jpg")])).values()
+        [result] = run(pictures(tmp_path / "loop.jpg")).values()
         assert "Too many levels" in result["error"]
 
     def test_pipes_sockets_and_devices(
@@ -91,7 +79,7 @@ class TestOddEntries:
         picture(tmp_path / name)
         (tmp_path / os.fsdecode(b"bad\xff.png")).touch()
         assert list(self.errors(tmp_path)) == [os.fsdecode(b"bad\xff.png")]
-        results = run(pictures([str(tmp_path)]), Overlays(tmp_path / "overlays", alone=False))
+        results = run(pictures(tmp_path), Overlays(tmp_path / "overlays", alone=False))
         assert len(results[name]["faces"]) == 1
         assert (tmp_path / "overlays" / f"{name}.png").is_file()
 
@@ -111,14 +99,14 @@ class TestOddEntries:
         assert list(errors) == ["locked"]
         assert errors["locked"].endswith("locked: cannot be listed (Permission denied)")
         with pytest.raises(UserError, match="cannot be listed"):
-            pictures([str(tmp_path / "locked")])
+            pictures(tmp_path / "locked")
 
 
 def test_a_picture_that_needs_too_much_memory_does_not_end_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = picture(tmp_path / "large.png", (300, 200))
-    inputs = pictures([str(large), str(picture(tmp_path / "small.png"))])
+    inputs = pictures(large, picture(tmp_path / "small.png"))
     call = OneFace.__call__
 
     def fill(self: OneFace, image: np.ndarray) -> list[face_pipeline.Face]:
@@ -132,76 +120,55 @@ def test_a_picture_that_needs_too_much_memory_does_not_end_the_run(
     assert len(results[1]["faces"]) == 1
 
 
-class TestOverlays:
-    def test_each_picture_has_a_name_of_its_own(self, tmp_path: Path) -> None:
-        folder, drawn = tmp_path / "photos", tmp_path / "drawn"
-        for name in ["a.png", "a.jpg", "a-2.png", "deep/a.png"]:
-            picture(folder / name)
-        (folder / "a.bmp").write_text("damaged")
-        run(pictures([str(folder)]), Overlays(drawn, alone=False))
-        found = sorted(path.relative_to(drawn).as_posix() for path in drawn.rglob("*.*"))
-        assert found == ["a-2.png.png", "a.jpg.png", "a.png.png", "deep/a.png.png"]
+class Frames(Source):
+    """Frames that are all alike; then what is to happen, if anything."""
+
+    def __init__(self, number: int, error: str = "", problem: str = "") -> None:
+        super().__init__("clip.mp4", number)
+        self.number, self.error, self.says = number, error, problem
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        for index in range(self.number):
+            yield VideoFrame(2 * index, index / 10, np.zeros((30, 40, 3), np.uint8))
+        if self.error:
+            raise UserError(self.error)
+        self.problem = self.says
+
+    def close(self) -> None:
+        pass
+
+
+class TestVideo:
+    def test_each_frame_has_a_result_with_its_number_and_time(self) -> None:
+        times, drawn = [], []
+
+        def process(image: np.ndarray, time: float) -> list[Face]:
+            times.append(time)
+            return OneFace()(image)
+
+        def draw(frame: VideoFrame, faces: list[Face]) -> None:
+            drawn.append((frame.index, len(faces)))
+
+        results = list(run_video(process, "a/clip.mp4", Frames(3), draw))
+        assert [(one["frame"], one["time"]) for one in results] == [(0, 0), (2, 0.1), (4, 0.2)]
+        assert {one["source"] for one in results} == {"a/clip.mp4"}
+        assert [one["size"] for one in results] == [[40, 30]] * 3
+        assert [len(one["faces"]) for one in results] == [1] * 3
+        assert times == [0, 0.1, 0.2]
+        assert drawn == [(0, 1), (2, 1), (4, 1)]
 
     @pytest.mark.parametrize(
-        ("name", "alone", "expected"),
+        ("source", "frame", "time"),
         [
-            ("photos/a.jpg", True, "photos/a.jpg.png"),
-            ("./photos//a.jpg", True, "photos/a.jpg.png"),
-            ("no-suffix", True, "no-suffix.png"),
-            ("/data/a.jpg", True, "a.jpg.png"),
-            ("/data/a.jpg", False, "data/a.jpg.png"),
-            ("../here/a.jpg", False, "data/here/a.jpg.png"),
-            ("../here/a.jpg", True, "a.jpg.png"),
+            (Frames(2, problem="cut short"), 3, 0.1),
+            (Frames(2, error="cut short"), 3, 0.1),
+            (Frames(0, error="cut short"), 0, 0),
         ],
     )
-    def test_names(
-        self,
-        name: str,
-        alone: bool,
-        expected: str,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
+    def test_a_video_that_breaks_off_ends_with_an_error(
+        self, source: Source, frame: int, time: float
     ) -> None:
-        monkeypatch.setattr(os, "getcwd", lambda: "/data/there")
-        overlays = Overlays(tmp_path, alone)
-        assert overlays.path(Picture(Path(name), name)) == tmp_path / expected
-
-    @pytest.mark.parametrize("scale", [1, 3])
-    def test_an_overlay_is_as_large_as_its_picture_unless_enlarged(
-        self, tmp_path: Path, scale: int
-    ) -> None:
-        inputs = pictures([str(picture(tmp_path / "a.png", (40, 30)))])
-        run(inputs, Overlays(tmp_path / "over.png", alone=True, scale=scale))
-        with Image.open(tmp_path / "over.png") as overlay:
-            assert overlay.size == (40 * scale, 30 * scale)
-            assert np.asarray(overlay).any()
-
-    def test_one_file_takes_one_picture(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="names one file for many pictures"):
-            Overlays(tmp_path / "over.png", alone=False)
-        with pytest.raises(UserError, match="give a folder, or a file in"):
-            Overlays(tmp_path / "over.heic", alone=True)
-
-    def test_a_picture_too_large_for_the_format_is_one_line(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def refuse(*_: object) -> None:
-            raise cv2.error("too large")
-
-        monkeypatch.setattr(cv2, "imencode", refuse)
-        inputs = pictures([str(picture(tmp_path / "a.png"))])
-        with pytest.raises(UserError, match=r"over\.webp: .*use \.png"):
-            run(inputs, Overlays(tmp_path / "over.webp", alone=True))
-
-    @pytest.mark.parametrize("link", [False, True])
-    def test_a_source_is_not_overwritten(self, tmp_path: Path, link: bool) -> None:
-        picture(tmp_path / "a.jpg")
-        source = picture(tmp_path / "a.jpg.png")
-        if link:
-            source.rename(tmp_path / "elsewhere.png")
-            source.symlink_to("elsewhere.png")
-        inputs = pictures([str(tmp_path)])
-        with pytest.raises(UserError, match=r"would overwrite a\.jpg\.png"):
-            check_outputs(inputs, None, Overlays(tmp_path, alone=False))
-        with pytest.raises(UserError, match="would overwrite a picture"):
-            check_outputs(inputs, source, None)
+        *good, last = run_video(lambda *_: [], "clip.mp4", source)
+        assert all("faces" in one for one in good)
+        assert last["error"] == "cut short"
+        assert (last["frame"], last["time"], last["size"]) == (frame, time, None)

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -107,10 +108,23 @@ def test_without_a_frame_or_after_an_error_an_earlier_file_stays(
     assert [one.read_text() for one in tmp_path.iterdir()] == (["earlier"] if earlier else [])
 
 
-def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no frame to write"):
-        write(tmp_path / "a.mp4", [], [])
+def test_a_video_without_frames_leaves_no_file(tmp_path: Path) -> None:
+    with writing(tmp_path / "a.mp4"):
+        pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_generator_that_is_closed_keeps_its_video(tmp_path: Path) -> None:
+    def frames() -> Iterator[int]:
+        with writing(tmp_path / "a.mp4") as video:
+            for i, image in enumerate(ramp(10)):
+                video.write(image, i / 10)
+                yield i
+
+    drawing = frames()
+    assert [next(drawing) for _ in range(4)] == [0, 1, 2, 3]
+    drawing.close()
+    assert len(read(tmp_path / "a.mp4")) == 4
 
 
 @pytest.mark.parametrize("room", [0, 20_000])

@@ -1,0 +1,131 @@
+"""Where the overlays of pictures and videos go, and what they are called."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from amesh.errors import UserError
+from amesh.files import write_atomically
+from amesh.pipeline.draw import draw_faces
+from amesh.pipeline.face_pipeline import Face
+from amesh.pipeline.inputs import Input, Picture, Video
+from amesh.pipeline.video_writer import VIDEO_SUFFIX
+from amesh.topology import Topology
+
+# An overlay is written losslessly: thin lines are what JPEG smears.
+_OVERLAY_SUFFIX = ".png"
+_WRITABLE = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """Where overlays are written, and how large they are drawn.
+
+    In a folder, an overlay is called as its picture or video is in the results, with `.png` or
+    `.mp4` added: its name depends on no other input. A name that would lead out of the folder is
+    replaced by the full path, or, if it is the only input, by the file's name.
+
+    Attributes:
+        place: The folder, or the file of the only input.
+        alone: There is only one input.
+        scale: Whole number by which the pictures are enlarged.
+    """
+
+    place: Path
+    alone: bool
+    scale: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuses a file that cannot take the overlays.
+
+        Raises:
+            UserError: Several inputs would share it.
+        """
+        if self._is_file and not self.alone:
+            raise UserError(f"--draw {self.place} names one file for many inputs; give a folder")
+
+    @property
+    def _is_file(self) -> bool:
+        return bool(self.place.suffix) and not self.place.is_dir()
+
+    def path(self, one: Input) -> Path:
+        """The file for the overlay of a picture or video.
+
+        Raises:
+            UserError: It would be of a kind that cannot be written.
+        """
+        video = isinstance(one, Video)
+        if self._is_file:
+            known = (VIDEO_SUFFIX,) if video else _WRITABLE
+            if self.place.suffix.lower() not in known:
+                kinds = ", ".join(known)
+                raise UserError(f"--draw {self.place}: give a folder, or a file in {kinds}")
+            return self.place
+        if isinstance(one, Video) and one.path is None:
+            name = re.sub(r"[^\w.-]+", "-", one.name)  # cam:0, rtsp://host/door
+            return self.place / (name + VIDEO_SUFFIX)
+        name = os.path.normpath(one.name)
+        if Path(name).is_absolute() or name.startswith(".."):
+            whole = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow links
+            name = whole.name if self.alone else str(whole.relative_to(whole.anchor))
+        return self.place / (name + (VIDEO_SUFFIX if video else _OVERLAY_SUFFIX))
+
+    def draw(
+        self, image: UInt8[np.ndarray, "h w 3"], faces: Sequence[Face], topology: Topology
+    ) -> UInt8[np.ndarray, "drawn_h drawn_w 3"]:
+        """Draws the faces on a copy of their picture."""
+        return draw_faces(image, faces, topology, scale=self.scale)
+
+    def write(
+        self,
+        picture: Picture,
+        image: UInt8[np.ndarray, "h w 3"],
+        faces: Sequence[Face],
+        topology: Topology,
+    ) -> None:
+        """Draws the faces and writes the file.
+
+        Raises:
+            UserError: The file cannot be written, or not in this format.
+        """
+        path = self.path(picture)
+        drawn = self.draw(image, faces, topology)
+        try:
+            drawn = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
+            good, content = cv2.imencode(path.suffix.lower(), drawn)
+        except cv2.error:
+            good = False
+        if not good:
+            raise UserError(f"{path}: the overlay cannot be written in this format; use .png")
+        write_atomically(path, content.tobytes())
+
+
+def check_outputs(inputs: Sequence[Input], output: Path | None, overlays: Overlays | None) -> None:
+    """Refuses to overwrite an input.
+
+    Raises:
+        UserError: The results or an overlay would overwrite a source, or an overlay cannot be
+            written.
+    """
+    # Only a file that exists can be a source: most runs have nothing to compare.
+    drawn = () if overlays is None else {overlays.path(one) for one in inputs}
+    existing = {os.path.realpath(path): path for path in drawn if path.exists()}
+    results = None if output is None or not output.exists() else os.path.realpath(output)
+    if results is None and not existing:
+        return
+    for one in inputs:
+        if one.path is None:
+            continue
+        source = os.path.realpath(one.path)  # follows links, and stops where they form a circle
+        if source == results:
+            raise UserError(f"--output {output} would overwrite a source; name another file")
+        if source in existing:
+            raise UserError(
+                f"--draw would overwrite {existing[source].name}; give another folder or file"
+            )
