@@ -38,8 +38,8 @@ def face_crops(
             say(f"left out: {error}")
             continue
         for face in face_mesh(image):
-            [image_from_crop] = roi.image_from_crop(face.roi, face_mesh.runner.input_size)
-            crops.append(face_mesh.cut(image, image_from_crop))
+            image_from_crop = roi.image_from_crop(face.roi, face_mesh.runner.input_size)
+            crops.extend(face_mesh.cut(image, image_from_crop))
     if not crops:
         raise UserError(f"no face in the {looked} pictures that were looked into")
     return np.stack(crops[:most])

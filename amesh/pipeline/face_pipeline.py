@@ -175,8 +175,7 @@ class FacePipeline:
         logits = np.empty(len(rois.size))
         for start in range(0, len(rois.size), _BATCH):
             batch = slice(start, start + _BATCH)
-            crops = np.stack([self.cut(image, each) for each in image_from_crop[batch]])
-            output = self.runner(crops)
+            output = self.runner(self.cut(image, image_from_crop[batch]))
             landmarks[batch, :, :2] = affine.apply(
                 image_from_crop[batch], output.landmarks[..., :2]
             )
@@ -194,14 +193,16 @@ class FacePipeline:
         return [Face(i, score, points, region, topology) for i, (score, points, region) in parts]
 
     def cut(
-        self, image: UInt8[np.ndarray, "h w 3"], image_from_crop: Float64[np.ndarray, "2 3"]
-    ) -> Float32[np.ndarray, "s s 3"]:
-        """Crops the picture for the network, in [0, 1]."""
+        self, image: UInt8[np.ndarray, "h w 3"], image_from_crop: Float64[np.ndarray, "b 2 3"]
+    ) -> Float32[np.ndarray, "b s s 3"]:
+        """Cuts crops out of the picture for the network, in [0, 1]."""
         size = self.runner.input_size
-        if not self.mediapipe_crop:
-            crop = crop_image(image, image_from_crop, size)
-        else:
-            crop = crop_image(
-                image, as_mediapipe_cuts(image_from_crop), size, border="replicate", antialias=False
-            )
-        return crop.astype(np.float32) / np.float32(255.0)
+        crops = np.empty((len(image_from_crop), size, size, 3), np.float32)
+        for crop, place in zip(crops, image_from_crop, strict=True):
+            if self.mediapipe_crop:
+                place = as_mediapipe_cuts(place)
+                pixels = crop_image(image, place, size, border="replicate", antialias=False)
+            else:
+                pixels = crop_image(image, place, size)
+            np.divide(pixels, np.float32(255.0), out=crop)
+        return crops

@@ -19,13 +19,16 @@ from amesh.data.loading.pictures import decode
 from amesh.errors import UserError
 from amesh.files import check_readable
 
-MAX_SUPERSAMPLING = 8
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".heic", ".heif", ".gif"),
     *(".bmp", ".dib", ".tif", ".tiff", ".jp2", ".j2k", ".pnm", ".ppm", ".pgm", ".pbm"),
 )
 
 _MAX_WARP_SIDE = 32_766  # warpAffine of OpenCV 4 addresses its source with 16-bit integers
+# Largest shrink factor at which 2 x 2 samples make a crop pixel. Smaller ones blur, larger ones
+# alias and read too much of the picture. With 3.5, crops of faces differ from those with hundreds
+# of samples by 0.4 to 1.3 grey levels; crops that do not shrink, with one sample, by 0.9.
+_SHRINK = 3.5
 _BORDERS = {"zero": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}
 
 
@@ -114,8 +117,9 @@ def crop_image(
 ) -> UInt8[np.ndarray, "k k 3"] | Float32[np.ndarray, "k k 3"]:
     """Cuts a square crop out of a picture (h, w, 3) with one bilinear interpolation.
 
-    Where the crop shrinks the picture, each crop pixel is the mean of k x k samples, k being the
-    shrink factor rounded up, at most `MAX_SUPERSAMPLING`; plain bilinear sampling would alias.
+    Plain bilinear sampling would alias where the crop shrinks the picture. There, each crop pixel
+    is the mean of 2 x 2 samples, and these come from the picture halved as often as it takes to
+    leave a shrink factor of `_SHRINK` at most. So the time hardly grows with the region's size.
 
     Convention
         image_from_crop maps continuous crop coordinates [crop px] to continuous picture coordinates
@@ -132,47 +136,54 @@ def crop_image(
     if size < 1 or not np.isfinite(image_from_crop).all():
         found = f"size {size}, {image_from_crop.tolist()}"
         raise ValueError(f"expected a size >= 1 and a finite affine, found {found}")
-    shrink = float(np.linalg.norm(image_from_crop[:, :2], axis=0).max())
-    factor = min(max(int(np.ceil(shrink - 1e-6)), 1), MAX_SUPERSAMPLING) if antialias else 1
-    image, affine = _fit_warp(*_cut(image, image_from_crop, size))
-    affine = affine / (factor, factor, 1)  # from the crop at factor times the size
+    shrink = float(np.linalg.norm(image_from_crop[:, :2], axis=0).max()) if antialias else 1.0
+    cell = 1  # side of what becomes a pixel of the halved picture [px]
+    while shrink > _SHRINK * cell:
+        cell *= 2
+    image, affine = _cut(image, image_from_crop, size, cell)
+    while cell > 1 or max(image.shape[:2]) > _MAX_WARP_SIDE:
+        image, affine = _halve(image, border), affine / 2
+        cell //= 2
+    samples = 2 if shrink > 1 + 1e-6 else 1
+    affine = affine / (samples, samples, 1)  # from the crop at `samples` times the size
     # Pixel indices lie half a pixel before continuous coordinates, on both sides of the affine.
     affine[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
     crop: np.ndarray = cv2.warpAffine(
         image,
         affine,
-        (size * factor, size * factor),
+        (size * samples, size * samples),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=_BORDERS[border],
     )
-    if factor > 1:
+    if samples > 1:
         crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
     return crop
 
 
 def _cut(
-    image: Num[np.ndarray, "h w 3"], affine: Float64[np.ndarray, "2 3"], size: int
+    image: Num[np.ndarray, "h w 3"], affine: Float64[np.ndarray, "2 3"], size: int, cell: int
 ) -> tuple[Num[np.ndarray, "cut_h cut_w 3"], Float64[np.ndarray, "2 3"]]:
-    """The part of the picture that the crop can see (at least a pixel), and the affine to it."""
+    """The part of the picture that the crop can see (at least a pixel), and the affine to it.
+
+    Within the picture, its sides are multiples of `cell`, and so is its distance from the crop.
+    """
     corners = affine @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]], np.float64)
     limit = np.array([image.shape[1], image.shape[0]], np.float64)
-    low = np.floor(corners.min(axis=1) - 2).clip(0, limit - 1).astype(np.int64)
-    high = np.ceil(corners.max(axis=1) + 2).clip(low + 1, limit).astype(np.int64)
+    low = (np.floor(corners.min(axis=1)) - 2 * cell).clip(0, limit - 1)
+    cells = np.ceil((corners.max(axis=1) - low) / cell) + 2
+    high = (low + cells * cell).clip(low + 1, limit).astype(np.int64)
+    low = low.astype(np.int64)
     image = image[low[1] : high[1], low[0] : high[0]]
     return image, affine - np.stack([np.zeros(2), np.zeros(2), low], axis=1)
 
 
-def _fit_warp(
-    image: Num[np.ndarray, "h w 3"], affine: Float64[np.ndarray, "2 3"]
-) -> tuple[Num[np.ndarray, "fit_h fit_w 3"], Float64[np.ndarray, "2 3"]]:
-    """Area means where the picture is too wide for warpAffine; a crop of it shrinks it far more."""
+def _halve(image: Num[np.ndarray, "h w 3"], border: str) -> Num[np.ndarray, "_h _w 3"]:
+    """Means of 2 x 2 pixels; pixels that are missing at the far edges are those of the border."""
     height, width = image.shape[:2]
-    if max(height, width) <= _MAX_WARP_SIDE:
-        return image, affine
-    smaller = (-(-width // 2) if width > 1 else 1, -(-height // 2) if height > 1 else 1)
-    image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
-    affine = affine * np.array([[smaller[0] / width], [smaller[1] / height]])
-    return _fit_warp(image, affine)
+    if height % 2 or width % 2:
+        image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, _BORDERS[border])
+    smaller = (image.shape[1] // 2, image.shape[0] // 2)
+    return cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
 
 
 def _reason(error: Exception) -> str:

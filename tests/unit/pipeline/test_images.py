@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -328,18 +329,20 @@ class TestCropImage:
         assert crop.dtype == np.uint8
         assert np.abs(crop - expected).max() < tolerance + 0.6
 
-    @pytest.mark.parametrize(("shrink", "samples"), [(1.5, 2), (2.0, 2), (3.2, 4)])
-    def test_shrinking_against_a_double_precision_loop(self, shrink: float, samples: int) -> None:
+    @pytest.mark.parametrize(("shrink", "halved"), [(1.5, 1), (2.0, 1), (3.6, 2), (7.5, 4)])
+    def test_shrinking_against_a_double_precision_loop(self, shrink: float, halved: int) -> None:
+        """2 x 2 samples of the picture, or of the picture halved, halved twice."""
         image = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
-        affine = turn(0.2, shrink, 8, 3)
-        expected = reference(image, affine, 12, samples=samples)
+        affine = turn(0.2, shrink, 8, 4)  # low enough for the cells to start at the edges
+        cells = image.reshape(60 // halved, halved, 60 // halved, halved, 3).mean(axis=(1, 3))
+        expected = reference(cells, affine / halved, 12, samples=2)
         crop = crop_image(image, affine, 12)
         assert np.abs(crop - expected).max() < 4
         assert np.abs(crop - expected).mean() < 0.6
 
-    @pytest.mark.parametrize("shrink", [0.4, 1.0, 2.3, 7.0])
+    @pytest.mark.parametrize("shrink", [0.4, 1.0, 2.3, 7.0, 11.0])
     def test_a_ramp_shows_where_each_pixel_came_from(self, shrink: float) -> None:
-        rows, columns = np.mgrid[:300, :400] + 0.5
+        rows, columns = np.mgrid[:301, :403] + 0.5
         ramp = np.stack([columns, rows, rows], 2).astype(np.float32)
         affine = turn(0.4, shrink, 150, 60)
         i, j = np.mgrid[:24, :24] + 0.5
@@ -350,6 +353,49 @@ class TestCropImage:
         # 1/64 px: what OpenCV 4 leaves; OpenCV 5 is a thousand times better.
         assert np.abs(crop[..., 0] - x)[inside].max() < 0.02
         assert np.abs(crop[..., 1] - y)[inside].max() < 0.02
+
+    @pytest.mark.parametrize("shrink", [1.3, 2.0, 2.4, 3.4, 3.6, 4.0, 5.5, 6.2])
+    def test_shrinking_is_close_to_many_samples(self, astronaut: np.ndarray, shrink: float) -> None:
+        """Root mean square in grey levels; a single sample is 1.5 to 14 away."""
+        image = astronaut.astype(np.float32)
+        affine = turn(0.3, shrink, 130, 20)
+        steps = (np.arange(24) + 0.5) / 24 - 0.5
+        shifts = [affine[:, :2] @ (x, y) for x in steps for y in steps]
+        moved = [affine + np.pad(shift[:, None], ((0, 0), (2, 0))) for shift in shifts]
+        many = np.mean([crop_image(image, one, 64, antialias=False) for one in moved], axis=0)
+        away = crop_image(image, affine, 64) - many
+        assert np.sqrt((away**2).mean()) < 1.9
+
+    def test_the_work_does_not_grow_with_the_region(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sizes = []
+        warp = cv2.warpAffine
+
+        def counted(image: np.ndarray, affine: np.ndarray, size: tuple[int, int], **kw: Any) -> Any:
+            sizes.append((image.shape[:2], size))
+            return warp(image, affine, size, **kw)
+
+        monkeypatch.setattr(cv2, "warpAffine", counted)
+        image = np.zeros((2000, 3000, 3), np.uint8)
+        for shrink in (1.5, 3.0, 6.0, 12.0, 60.0):
+            crop_image(image, turn(0.4, shrink, 900, -100), 32)
+        for seen, made in sizes:
+            assert made == (64, 64)
+            assert max(seen) < 3.5 * 32 * np.sqrt(2) + 8
+
+    @pytest.mark.parametrize("border", ["zero", "replicate"])
+    @pytest.mark.parametrize("shape", [(101, 77), (3, 90)])
+    def test_what_lies_outside_counts_when_shrinking(
+        self, border: Literal["zero", "replicate"], shape: tuple[int, int]
+    ) -> None:
+        """Odd sides do not divide into cells; the picture's share of the crop remains right."""
+        image = np.full((*shape, 3), 200, np.float32)
+        shrink = 7.0
+        crop = crop_image(image, turn(0.3, shrink, -30, -60), 40, border)
+        if border == "replicate":
+            assert np.abs(crop - 200).max() < 1e-3
+        else:
+            total = crop[..., 0].sum() * shrink**2 / 200
+            assert total == pytest.approx(shape[0] * shape[1], rel=0.02)
 
     def test_fine_stripes_do_not_alias(self) -> None:
         stripes = np.zeros((400, 400, 3), np.uint8)
@@ -368,7 +414,8 @@ class TestCropImage:
 
     def test_one_pixel_picture(self) -> None:
         image = np.full((1, 1, 3), 200, np.uint8)
-        assert (crop_image(image, turn(0, 0.1, 0, 0), 8, "replicate") == 200).all()
+        for scale in (0.1, 1, 9):
+            assert (crop_image(image, turn(0, scale, 0, 0), 8, "replicate") == 200).all()
 
     def test_the_far_end_of_a_wide_picture(self) -> None:
         image = np.zeros((40, 40_000, 3), np.float32)
