@@ -1,5 +1,6 @@
 """`FaceMesh`: the Python interface for pictures."""
 
+import math
 from pathlib import Path
 from typing import get_args
 
@@ -9,7 +10,7 @@ from amesh.deploy.formats import Format
 from amesh.detector_runner import DetectorRunner
 from amesh.errors import UserError
 from amesh.nn.names import DEFAULT
-from amesh.pipeline.detector import Detector
+from amesh.pipeline.detector import LARGE, Detector
 from amesh.pipeline.detector_kind import DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.runner import Runner
@@ -44,7 +45,7 @@ class FaceMesh(FacePipeline):
         self,
         model: str | Path | Runner = DEFAULT,
         runtime: str = formats.AUTO,
-        detector: DetectorKind = "both",
+        detector: DetectorKind = "auto",
         max_faces: int | None = None,
         min_score: float = 0.5,
         mediapipe_crop: bool = False,
@@ -57,8 +58,9 @@ class FaceMesh(FacePipeline):
             model: Name of installed weights, a weights file, or a runner of your own.
             runtime: What runs the network, a name in `amesh.deploy.formats`; `auto` picks
                 the fastest that is installed. Detectors run on the same one if it has their files.
-            detector: `short` for faces near the camera, `full` for small and distant ones, or
-                `both`; `crowd` also searches tiles of the picture.
+            detector: `short` for faces near the camera, `full` for small and distant ones; `auto`
+                is the first, and both where that finds no large face; `both` is always both;
+                `crowd` also searches tiles of the picture.
             max_faces: Maximum number of faces to return; all by default.
             min_score: Faces below this confidence are dropped.
             mediapipe_crop: Crop exactly as MediaPipe does, half-pixel error included, and look once
@@ -105,7 +107,7 @@ def open_runner(model: str | Path, runtime: str = formats.AUTO, threads: int = 1
 
 
 def open_detector(
-    kind: DetectorKind = "both",
+    kind: DetectorKind = "auto",
     runtime: str = formats.AUTO,
     mediapipe_crop: bool = False,
     threads: int = 1,
@@ -114,7 +116,8 @@ def open_detector(
 
     Args:
         kind: `short` for faces near the camera; `full` for smaller ones, less accurate on large
-            ones; `both`; or `crowd`: both, and tiles for the smallest faces.
+            ones; `auto`: short, and full where that finds no large face; `both`: always both; or
+            `crowd`: both, and tiles for the smallest faces.
         runtime: A name in `amesh.deploy.formats`. Where it has no current file of a detector, and
             for `auto`, the fastest runtime that has one is taken; PyTorch needs none.
         mediapipe_crop: As for `amesh.pipeline.detector.Detector`.
@@ -126,9 +129,14 @@ def open_detector(
     if kind not in get_args(DetectorKind):
         known = ", ".join(get_args(DetectorKind))
         raise UserError(f"no face detector {kind!r}; choose one of {known}")
-    configs = [config for config in (SHORT, FULL) if kind in (config.name, "both", "crowd")]
+    configs = {"short": [SHORT], "full": [FULL]}.get(kind, [SHORT, FULL])
     networks = [_open_network(config, runtime, threads) for config in configs]
-    return Detector(networks, mediapipe_crop, tiles=_TILES if kind == "crowd" else 1)
+    return Detector(
+        networks,
+        mediapipe_crop,
+        tiles=_TILES if kind == "crowd" else 1,
+        enough=LARGE if kind == "auto" else math.inf,
+    )
 
 
 def _open_network(config: DetectorConfig, runtime: str, threads: int) -> DetectorRunner:

@@ -66,16 +66,17 @@ def add_face_mesh(
         model: Help of `--model`.
         video: The command also takes video, with defaults of its own: see `open_tracker`.
     """
-    defaults = " (default: both for pictures, short for video)" if video else ""
+    defaults = " (default: auto for pictures, short for video)" if video else ""
     most = "; in video, follow at most N (default: all in pictures, 1 in video)" if video else ""
     parser.add_argument("--model", default=default, help=model)
     add_runtime(parser)
     parser.add_argument(
         "--detector",
-        default=None if video else "both",
+        default=None if video else "auto",
         choices=get_args(DetectorKind),
-        help="face detector: short for faces near the camera, full for smaller ones, crowd to "
-        f"search tiles of the picture with both{defaults}",
+        help="face detector: short for faces near the camera, full for smaller ones, auto for "
+        "short and, where that finds no large face, full; crowd to search tiles of the picture "
+        f"with both{defaults}",
     )
     parser.add_argument(
         "--max-faces", type=positive, metavar="N", help=f"keep at most N faces per picture{most}"
@@ -121,7 +122,7 @@ def open_face_mesh(options: argparse.Namespace) -> "FaceMesh":
     return FaceMesh(
         options.model,
         options.runtime,
-        detector=options.detector or "both",
+        detector=options.detector or "auto",
         max_faces=options.max_faces,
         min_score=options.min_score,
     )

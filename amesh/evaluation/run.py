@@ -175,7 +175,7 @@ def open_face_mesh(
     """
     if not detector:
         return FacePipeline(open_runner(model, runtime), lambda _: [])
-    kind: Any = "short" if mediapipe_crop else "both"
+    kind: Any = "short" if mediapipe_crop else "auto"
     return FaceMesh(model, runtime, detector=kind, mediapipe_crop=mediapipe_crop)
 
 

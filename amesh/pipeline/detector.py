@@ -20,6 +20,10 @@ _MIN_SCORE = {"short": 0.5, "full": 0.6}
 _IOU = 0.3
 # Of a tile's side. A face no wider than this lies whole in some tile; wider ones are seen anyway.
 _TILE_OVERLAP = 1 / 3
+# In pictures where short range finds a face of this size (over the longer side of the picture), the
+# full-range detector adds nothing, and places large faces less well. docs/running.md has the
+# measurements that chose it.
+LARGE = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Detection:
     keypoints: Float32[np.ndarray, "6 2"]
     score: float
 
+    @property
+    def size(self) -> float:
+        """The longer side of the box [px]."""
+        return float((self.box[2:] - self.box[:2]).max())
+
 
 class Detector:
     """Detector networks on pictures and their tiles; a face found twice is kept once, the best."""
@@ -46,25 +55,33 @@ class Detector:
         networks: Sequence[DetectorRunner],
         mediapipe_crop: bool = False,
         tiles: int = 1,
+        enough: float = math.inf,
     ) -> None:
         """Combines detector networks.
 
         Args:
-            networks: Each searches every picture.
+            networks: Each searches every picture, in this order.
             mediapipe_crop: Shrink the picture as MediaPipe's CPU path does, half a pixel off and
                 without antialiasing; only for comparisons with it.
             tiles: Number of square tiles along the longer side that the last network also searches;
                 1 for none. Time grows with its square.
+            enough: Size of a face, over the longer side of the picture, from which no further
+                network searches the picture.
         """
         self.networks = networks
         self.mediapipe_crop = mediapipe_crop
         self.tiles = tiles
+        self.enough = enough
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best first."""
-        found = [face for network in self.networks for face in self._detect(network, image)]
+        height, width = image.shape[:2]
+        found: list[Detection] = []
+        for network in self.networks:
+            found += self._detect(network, image)
+            if any(face.size >= self.enough * max(height, width) for face in found):
+                break
         if self.tiles > 1:
-            height, width = image.shape[:2]
             for left, top, side in square_tiles(width, height, self.tiles):
                 tile = image[top : top + side, left : left + side]
                 found += [

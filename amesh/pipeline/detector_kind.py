@@ -2,5 +2,6 @@
 
 from typing import Literal
 
-# For faces near the camera; for smaller ones; both; both, and also on tiles of the picture.
-DetectorKind = Literal["short", "full", "both", "crowd"]
+# The first, and the second where that finds no large face; for faces near the camera; for smaller
+# ones; always both; both, and also on tiles of the picture.
+DetectorKind = Literal["auto", "short", "full", "both", "crowd"]

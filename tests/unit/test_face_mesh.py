@@ -76,7 +76,7 @@ for options in ({{"runtime": "tflite"}}, {{"detector": "fulll"}}):
         print(error)
 """)
     assert "no runtime 'tflite'; choose one of auto, litert" in printed
-    assert "no face detector 'fulll'; choose one of short, full, both" in printed
+    assert "no face detector 'fulll'; choose one of auto, short, full, both" in printed
 
 
 @pytest.fixture
@@ -88,12 +88,19 @@ def detectors(empty_cache: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "names"),
-    [("short", [SHORT]), ("full", [FULL]), ("both", [SHORT, FULL]), ("crowd", [SHORT, FULL])],
+    [
+        ("short", [SHORT]),
+        ("full", [FULL]),
+        ("both", [SHORT, FULL]),
+        ("auto", [SHORT, FULL]),
+        ("crowd", [SHORT, FULL]),
+    ],
 )
 def test_kinds_of_detectors(detectors: None, kind: DetectorKind, names: list[DetectorConfig]):
     detector = open_detector(kind)
     assert [network.config for network in detector.networks] == names
     assert (detector.tiles > 1) == (kind == "crowd")
+    assert (detector.enough < 1) == (kind == "auto")
 
 
 def test_detectors_run_where_they_are_asked_to_if_they_can(

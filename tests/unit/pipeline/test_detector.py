@@ -69,6 +69,26 @@ def test_of_a_face_found_twice_the_surer_stays():
 
 
 @pytest.mark.parametrize(
+    ("shape", "side", "asked"),
+    [((64, 100), 33.0, 1), ((64, 100), 31.0, 2), ((100, 50), 33.0, 1), ((100, 50), 31.0, 2)],
+)
+def test_a_large_face_is_enough(shape: tuple[int, int], side: float, asked: int):
+    """A quarter of 128 is 32, whatever the other side of the picture is."""
+    first, second = Fixed(SHORT, 512, side), Fixed(FULL, 48 * 40 + 40, 96.0)
+    found = Detector([first, second], enough=0.25)(np.zeros((*shape, 3), np.uint8))
+    assert [len(first.seen), len(second.seen)] == [1, asked - 1]
+    assert len(found) == asked
+
+
+def test_without_a_face_every_detector_is_asked():
+    networks = [Fixed(SHORT, 0, 64.0), Fixed(FULL, 0, 96.0)]
+    for network in networks:
+        network.score = -9.0
+    assert Detector(networks, enough=0.25)(np.zeros((100, 100, 3), np.uint8)) == []
+    assert [len(network.seen) for network in networks] == [1, 1]
+
+
+@pytest.mark.parametrize(
     ("width", "height", "expected"),
     [
         (300, 300, [(0, 0), (120, 0), (0, 120), (120, 120)]),
