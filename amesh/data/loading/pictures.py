@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from amesh.data.loading.jpeg_end import decode_without_end
 from amesh.data.loading.limits import MAX_PIXELS
@@ -34,8 +35,10 @@ _log = logging.getLogger("amesh")
 # signature (TGA). HEIF needs a plugin that the user has registered; MPO is opened as JPEG.
 _FORMATS = "JPEG PNG WEBP AVIF HEIF GIF BMP DIB TIFF PPM JPEG2000"
 # Factors by which pixels count in formats whose decoders need more than 4 bytes per pixel
-# (measured: WebP 16, AVIF 9, JPEG 2000 14 to 20), so that the limit of pixels limits memory.
-_WEIGHTS = {"WEBP": 3, "AVIF": 2, "JPEG2000": 4}
+# (measured: WebP 16, AVIF 9, JPEG 2000 14 to 20), so that the limit of pixels limits memory. For
+# JPEG see `_weight`.
+_WEIGHTS: dict[str | None, float] = {"WEBP": 3, "AVIF": 2, "JPEG2000": 4}
+_BYTES = 5  # per pixel that counts once
 
 
 class Decoded(NamedTuple):
@@ -136,11 +139,12 @@ def _decode(source: bytes | Path, where: str, shrink: int, max_pixels: int) -> D
     image: ImageFile.ImageFile
     with Image.open(file, formats=_available()) as image:
         size = image.size
-        weight = _WEIGHTS.get(image.format or "", 1)
+        weight = _weight(image)
         if size[0] * size[1] * weight > max_pixels:
             found = f"{size[0]} x {size[1]} px"
             if weight > 1:
-                found += f", which count {weight} times in {image.format}"
+                kind = "a progressive JPEG" if isinstance(image, JpegImageFile) else image.format
+                found += f", which count {weight:g} times in {kind}"
             raise _too_large(where, found, max_pixels)
         factor = max(k for k in (1, 2, 4, 8) if k <= max(shrink, 1))
         if factor > 1 and image.format == "JPEG":
@@ -149,6 +153,20 @@ def _decode(source: bytes | Path, where: str, shrink: int, max_pixels: int) -> D
         free = decode_into_pages(image)
         sideways = orientation(image) in SIDEWAYS
         return Decoded(upright_rgb(image, where, free), size[::-1] if sideways else size, shrunk)
+
+
+def _weight(image: ImageFile.ImageFile) -> float:
+    """Returns how often the pixels of an opened picture count.
+
+    Of a progressive JPEG, the decoder keeps the coefficients of all components, 2 bytes each, until
+    it has written the last pixel.
+    """
+    if not isinstance(image, JpegImageFile) or "progressive" not in image.info:
+        return _WEIGHTS.get(image.format, 1)
+    sizes = [across * down for _, across, down, _ in image.layer]
+    coefficients = 2 * sum(sizes) / max(sizes)
+    pixels = 1 if image.mode == "L" else 4
+    return max(1, (coefficients + pixels) / _BYTES)
 
 
 @functools.cache

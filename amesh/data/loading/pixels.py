@@ -72,7 +72,8 @@ def upright_rgb(
         )
     width, height = image.size
     turn = orientation(image)
-    pixels = np.empty((width, height, 3) if turn in SIDEWAYS else (height, width, 3), np.uint8)
+    sideways = turn in SIDEWAYS
+    pixels = _small_pages(width, height) if sideways else np.empty((height, width, 3), np.uint8)
     stored = _as_stored(pixels, turn)
     rows = max(_BAND // width, 1)
     for top in range(0, height, rows):
@@ -88,6 +89,22 @@ def orientation(image: Image.Image) -> int:
     with contextlib.suppress(Exception):  # a picture with damaged EXIF is still readable
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1
+
+
+def _small_pages(height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+    """Returns memory for a picture that is turned sideways while it is read.
+
+    A band of stored rows fills a few columns, so the first one already writes into every row. Of
+    the pages of 2 MB that NumPy asks the system for, it would take all; of small ones, each band
+    takes its own.
+    """
+    size = height * width * 3
+    if size < _LARGE or not _CAN_FREE:
+        return np.empty((height, width, 3), np.uint8)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError, AttributeError):  # a system without large pages
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, np.uint8).reshape(height, width, 3)
 
 
 def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:

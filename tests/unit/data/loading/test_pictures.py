@@ -7,6 +7,7 @@ from labelled_pictures import encode, photo
 from PIL import Image
 
 from amesh.data.loading.pictures import decode
+from amesh.errors import UserError
 from amesh.pipeline.images import read_image
 
 
@@ -62,3 +63,24 @@ def test_training_reads_every_picture_format_that_run_reads(kind: str, tmp_path:
     decoded = decode(path.read_bytes(), "here").pixels
     assert decoded.shape == (110, 120, 3)
     np.testing.assert_array_equal(decoded, read_image(path))
+
+
+@pytest.mark.parametrize(
+    ("mode", "subsampling", "counts"),
+    [("RGB", "4:4:4", 2.0), ("RGB", "4:2:2", 1.6), ("RGB", "4:2:0", 1.4), ("L", "4:4:4", 1.0)],
+)
+def test_pixels_of_a_progressive_jpeg_count_by_its_coefficients(
+    mode: str, subsampling: str, counts: float
+) -> None:
+    """Y, Cb and Cr of 2 bytes and 4 bytes of Pillow's; the limit counts 5 bytes a pixel."""
+    picture, file = Image.new(mode, (50, 40)), io.BytesIO()
+    picture.save(file, "JPEG", progressive=True, subsampling=subsampling)
+    limit = round(2000 * counts)
+    assert decode(file.getvalue(), "here", max_pixels=limit).size == (50, 40)
+    with pytest.raises(UserError, match=r"too large \(50 x 40 px") as caught:
+        decode(file.getvalue(), "here", max_pixels=limit - 1)
+    if counts > 1:
+        assert f"which count {counts:g} times in a progressive JPEG" in str(caught.value)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", subsampling=subsampling)
+    assert decode(file.getvalue(), "here", max_pixels=2000).size == (50, 40)
