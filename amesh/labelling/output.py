@@ -73,6 +73,7 @@ class Output:
             with self._stack:
                 self.flush()
         else:
+            self._writer.torn = True
             self._stack.__exit__(kind, error, trace)
 
     def add(self, faces: Sequence[tuple[LabelledFace, FaceFigures]]) -> None:
@@ -82,9 +83,8 @@ class Output:
             UserError: The disk is full.
         """
         self._adding = True
-        for face, figures in faces:
-            self._writer.add(face)
-            self._rows.append(asdict(figures))
+        self._writer.add(*(face for face, _ in faces))
+        self._rows += [asdict(figures) for _, figures in faces]
         self._adding = False
         if len(self._rows) >= self.faces:
             self.flush()

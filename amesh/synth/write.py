@@ -13,6 +13,7 @@ from amesh.data.loading.sample import Canvas
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.shard_files import ShardWriter, written_keys
 from amesh.errors import UserError
+from amesh.files import locked, remove_leftovers
 from amesh.synth.faces import SyntheticFaces
 from amesh.topology import Topology
 
@@ -34,6 +35,8 @@ def write_shards(
 ) -> int:
     """Writes faces 0 to `count` - 1 of a seed, except those that exist already.
 
+    Ctrl-C keeps all faces that are written; a kill loses those of the unfinished shard.
+
     Args:
         folder: Folder of the shards.
         faces: The generator, on its device.
@@ -49,20 +52,27 @@ def write_shards(
         Number of generated faces.
 
     Raises:
-        UserError: The rank is out of range, or the folder cannot be written to.
+        UserError: The rank is out of range, another process has it, or the folder cannot be
+            written to.
     """
     if not 0 <= rank < ranks:
         raise UserError(f"rank {rank} of {ranks}: expected 0 to {ranks - 1}")
     name = f"synthetic-{rank:04d}"
-    known = written_keys(folder, name)
-    wanted = [i for i in range(rank, count, ranks) if _key(seed, faces.size, i) not in known]
-    done(len(range(rank, count, ranks)) - len(wanted))
-    with ShardWriter(folder, name, per_shard) as writer:
-        for start in range(0, len(wanted), _AT_ONCE):
-            numbers = wanted[start : start + _AT_ONCE]
-            for face in labelled_faces(make(faces, seed, numbers), topology, seed):
-                writer.add(face)
-            done(len(numbers))
+    taken = (
+        f"{folder}: another process is writing faces there as rank {rank}; wait for it, or give "
+        "each process its own --rank"
+    )
+    with locked(folder / f".{name}.lock", taken):
+        remove_leftovers(folder, f"{name}-*")  # of a process that was killed
+        known = written_keys(folder, name)
+        wanted = [i for i in range(rank, count, ranks) if _key(seed, faces.size, i) not in known]
+        done(len(range(rank, count, ranks)) - len(wanted))
+        with ShardWriter(folder, name, per_shard) as writer:
+            for start in range(0, len(wanted), _AT_ONCE):
+                numbers = wanted[start : start + _AT_ONCE]
+                for face in labelled_faces(make(faces, seed, numbers), topology, seed):
+                    writer.add(face)
+                done(len(numbers))
     return len(wanted)
 
 

@@ -89,7 +89,11 @@ class Index(Version):
 class ShardWriter:
     """A context manager that writes labelled faces into shards.
 
-    After an exception, only finished shards remain.
+    Ctrl-C and errors finish the current shard, so that its faces are not lost; if they strike while
+    faces are added, they discard it.
+
+    Attributes:
+        torn: Whether the current shard is to be discarded in that case.
     """
 
     def __init__(self, folder: Path, name: str = "faces", faces: int = 1000) -> None:
@@ -99,13 +103,14 @@ class ShardWriter:
             folder: Output folder, created if missing. Existing shards are kept, and numbering
                 continues.
             name: Shards are named `name-000000.tar` and so on; each process needs its own name.
-            faces: Maximum number of faces per shard.
+            faces: A shard that has this many faces is finished.
         """
         self.folder, self.name, self.faces = folder, name, faces
         self.number = next_number(folder, name)
         self._stack = ExitStack()
         self._tar: tarfile.TarFile | None = None
         self._entries: list[dict[str, Any]] = []
+        self.torn = False
 
     def __enter__(self) -> "ShardWriter":
         return self
@@ -116,17 +121,25 @@ class ShardWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
+        if not self.torn:
             self.flush()
         else:
             self._stack.__exit__(kind, error, trace)
 
-    def add(self, face: LabelledFace) -> None:
-        """Writes one face with its encoded picture, unchanged.
+    def add(self, *faces: LabelledFace) -> None:
+        """Writes faces, all into one shard, with their encoded pictures, unchanged.
 
         Raises:
-            UserError: The picture is missing, a point is not finite, or the disk is full.
+            UserError: A picture is missing, a point is not finite, or the disk is full.
         """
+        self.torn = True
+        for face in faces:
+            self._add(face)
+        self.torn = False
+        if len(self._entries) >= self.faces:
+            self.flush()
+
+    def _add(self, face: LabelledFace) -> None:
         picture = face.read_picture()
         path = self._path()
         with as_user_error(path):
@@ -148,13 +161,12 @@ class ShardWriter:
                 place[name] = self._member(f"{stem}.{ending}", content)
             place["crc32"] = [zlib.crc32(content) for _, content in members.values()]
         self._entries.append(place)
-        if len(self._entries) >= self.faces:
-            self.flush()
 
     def flush(self) -> None:
         """Finishes the current shard."""
         if self._tar is None:
             return
+        self.torn = True
         path = self._path()
         with as_user_error(path):
             self._tar.close()
@@ -169,6 +181,7 @@ class ShardWriter:
         write_atomically(path.with_name(path.name + INDEX_SUFFIX), _sealed(index))
         self._entries = []
         self.number += 1
+        self.torn = False
 
     def _path(self) -> Path:
         return self.folder / f"{self.name}-{self.number:06d}.tar"

@@ -92,14 +92,14 @@ def test_an_interruption_within_a_picture_keeps_none_of_its_faces(
             output.flush()
             output.add(entries("b"))
             [first, second] = entries("c", 2)
-            add = output._writer.add
+            read_picture = LabelledFace.read_picture
 
-            def interrupted(record: LabelledFace) -> None:
+            def interrupted(record: LabelledFace) -> bytes:
                 if record is second[0]:
                     raise KeyboardInterrupt
-                add(record)
+                return read_picture(record)
 
-            monkeypatch.setattr(output._writer, "add", interrupted)
+            monkeypatch.setattr(LabelledFace, "read_picture", interrupted)
             output.add([first, second])
 
     with pytest.raises(KeyboardInterrupt):

@@ -8,6 +8,7 @@ from amesh.data.loading.pictures import decode
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
+from amesh.files import locked
 from amesh.synth.faces import SyntheticFaces
 from amesh.synth.write import write_shards
 from amesh.topology import Topology
@@ -39,6 +40,31 @@ def test_a_stopped_run_resumes(tmp_path: Path, faces: SyntheticFaces, topology: 
     assert sum(told) == 5
     keys = {entry.key for entry in ShardSource(tmp_path, Problems()).entries}
     assert keys == {f"synthetic-3-{faces.size}-{i}" for i in range(5)}
+
+
+def test_ctrl_c_keeps_what_is_made(
+    tmp_path: Path, faces: SyntheticFaces, topology: Topology
+) -> None:
+    def stop(number: int) -> None:
+        if number:
+            raise KeyboardInterrupt
+
+    (tmp_path / ".synthetic-0000-000000.tar.0a1b2c3d").touch()  # of a kill
+    with pytest.raises(KeyboardInterrupt):
+        write_shards(tmp_path, faces, topology, 20, seed=3, done=stop)
+    assert write_shards(tmp_path, faces, topology, 20, seed=3) == 12
+    assert len({entry.key for entry in ShardSource(tmp_path, Problems()).entries}) == 20
+    tar = ("synthetic-0000-000000.tar", "synthetic-0000-000001.tar")
+    assert {p.name for p in tmp_path.glob("*.tar")} == set(tar)
+    assert not list(tmp_path.glob(".*.tar.*"))
+
+
+def test_a_rank_is_one_process(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
+    with (
+        locked(tmp_path / ".synthetic-0001.lock"),
+        pytest.raises(UserError, match="another process is writing faces there"),
+    ):
+        write_shards(tmp_path, faces, topology, 5, 3, 1, 2)
 
 
 def test_ranks_share_the_work(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:

@@ -12,7 +12,13 @@ from labelled_pictures import photo, save
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.problems import Problems
-from amesh.data.sources.shard_files import INDEX_SUFFIX, ShardWriter, next_number, written_keys
+from amesh.data.sources.shard_files import (
+    INDEX_SUFFIX,
+    ShardWriter,
+    next_number,
+    read_index,
+    written_keys,
+)
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 
@@ -89,26 +95,40 @@ def test_same_faces_same_bytes(tmp_path: Path, record: Make) -> None:
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_finished_shards_survive_a_failure_and_writing_resumes(
-    tmp_path: Path, record: Make
+@pytest.mark.parametrize("within", [False, True])
+def test_an_interruption_loses_only_what_is_being_added(
+    tmp_path: Path, record: Make, within: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted() -> None:
+    def stop(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    def write_some() -> None:
         with ShardWriter(tmp_path, faces=2) as writer:
             for i in range(3):
                 writer.add(record(i))
-            raise RuntimeError("killed")
+            if within:
+                monkeypatch.setattr(LabelledFace, "read_picture", stop)
+                writer.add(record(3))
+            stop()
 
-    with pytest.raises(RuntimeError, match="killed"):
-        interrupted()
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "faces-000000.tar",
-        "faces-000000.tar.index.json",
-    ]
+    with pytest.raises(KeyboardInterrupt):
+        write_some()
+    monkeypatch.undo()
+    names = ["faces-000000.tar"] if within else ["faces-000000.tar", "faces-000001.tar"]
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == [name + suffix for name in names for suffix in ("", INDEX_SUFFIX)]
     done = written_keys(tmp_path)
-    assert done == {"face 0", "face 1"}
+    assert done == {f"face {i}" for i in range(2 if within else 3)}
     write(tmp_path, [r for r in map(record, range(5)) if r.key not in done])
     source = ShardSource(tmp_path, Problems())
     assert [source[i].key for i in range(5)] == [f"face {i}" for i in range(5)]
+
+
+def test_faces_that_belong_together_share_a_shard(tmp_path: Path, record: Make) -> None:
+    with ShardWriter(tmp_path, faces=2) as writer:
+        writer.add(*(record(i) for i in range(3)))
+        writer.add(record(3))
+    assert [len(read_index(path).faces) for path in sorted(tmp_path.glob("*.json"))] == [3, 1]
 
 
 def test_a_full_disk_is_reported_in_one_line_and_loses_nothing(
