@@ -113,19 +113,27 @@ def check_outputs(inputs: Sequence[Input], output: Path | None, overlays: Overla
         UserError: The results or an overlay would overwrite a source, or an overlay cannot be
             written.
     """
-    # Only a file that exists can be a source: most runs have nothing to compare.
-    drawn = () if overlays is None else {overlays.path(one) for one in inputs}
-    existing = {os.path.realpath(path): path for path in drawn if path.exists()}
-    results = None if output is None or not output.exists() else os.path.realpath(output)
-    if results is None and not existing:
+    drawn = () if overlays is None else map(overlays.path, inputs)
+    existing = {file: path for path in drawn if (file := _file(path))}
+    results = None if output is None else _file(output)
+    if results is None and not existing:  # as in most runs: nothing to compare
         return
     for one in inputs:
-        if one.path is None:
+        source = None if one.path is None else _file(one.path)
+        if source is None:
             continue
-        source = os.path.realpath(one.path)  # follows links, and stops where they form a circle
         if source == results:
             raise UserError(f"--output {output} would overwrite a source; name another file")
         if source in existing:
             raise UserError(
                 f"--draw would overwrite {existing[source].name}; give another folder or file"
             )
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """What tells a file apart, at the end of its links; None if there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
