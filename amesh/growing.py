@@ -40,7 +40,7 @@ class GrowingFile:
         self._file, self._part = file, part
 
     def earlier(self) -> Iterator[bytes]:
-        """The lines that earlier, interrupted processes added; ask before adding any."""
+        """The lines that are there, at first those that interrupted processes added."""
         if self._part is not None:
             with self._part.open("rb") as file:
                 yield from file

@@ -6,11 +6,16 @@ from pathlib import Path
 
 from amesh.cli.options import add_face_mesh, open_face_mesh
 from amesh.cli.parsing import DONE, count, positive
+from amesh.cli.resuming import add_resume, face_mesh_choices, say_how_to_resume
+from amesh.growing import growing
 
 DETAILS = """
 Writes a manifest of regions, to train on together with shards, or to pass to `amesh evaluate
 --data`. A network trained on faces alone takes everything for a face. Where the pictures are not in
 the manifest's folder or below, reading it takes --outside (`outside: true` in a config).
+
+While the command runs, the lines are in FILE.jsonl.part, and each is safe once it is written.
+After an interruption, the same command with --resume does the rest.
 """
 
 
@@ -20,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE.jsonl", help="manifest to write"
     )
+    add_resume(parser, "pictures")
     parser.add_argument(
         "--per-picture", type=positive, default=1, metavar="N", help="at most N regions per picture"
     )
@@ -46,14 +52,25 @@ def _negatives(options: argparse.Namespace) -> int:
     from amesh.labelling.negatives import write_negatives
     from amesh.labelling.sources import find_inputs
 
-    found = write_negatives(
-        find_inputs(options.sources),
-        Manifest(find_manifests(options.sources, options.manifest)),
-        open_face_mesh(options),
-        options.output,
-        options.per_picture,
-        say=lambda line: print(line, file=sys.stderr),
-        doubtful=options.keep_doubtful,
-    )
+    decisive = {
+        **face_mesh_choices(options),
+        "--per-picture": options.per_picture,
+        "--keep-doubtful": options.keep_doubtful,
+    }
+    with growing(options.output, decisive, options.resume) as file:
+        try:
+            found = write_negatives(
+                find_inputs(options.sources),
+                Manifest(find_manifests(options.sources, options.manifest)),
+                open_face_mesh(options),
+                file,
+                options.per_picture,
+                say=lambda line: print(f"amesh: {line}", file=sys.stderr),
+                doubtful=options.keep_doubtful,
+            )
+        except KeyboardInterrupt:
+            if lines := sum(1 for _ in file.earlier()):
+                say_how_to_resume(file.path, count(lines, "region"))
+            raise
     print(f"{count(found, 'region')} without a face in {options.output}", file=sys.stderr)
     return DONE

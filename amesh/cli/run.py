@@ -17,10 +17,11 @@ from amesh.cli.options import (
     open_tracker,
 )
 from amesh.cli.parsing import count, positive
+from amesh.cli.resuming import add_resume, face_mesh_choices, say_how_to_resume
 from amesh.cli.run_video import video_results
 from amesh.cli.tally import Remaining, Tally, may_have_more, remaining
 from amesh.errors import UserError
-from amesh.growing import GrowingFile, growing, is_finished, part_of
+from amesh.growing import growing, is_finished, part_of
 from amesh.nn.names import DEFAULT
 
 if TYPE_CHECKING:
@@ -58,12 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_face_mesh(parser, DEFAULT, "installed weights by name, or a file", video=True)
     add_tracker(parser)
     parser.add_argument("--output", type=Path, metavar="FILE.jsonl", help="file for the JSON lines")
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue an interrupted run with the same --output: pictures and videos that it "
-        "finished are not processed again",
-    )
+    add_resume(parser, "pictures and videos")
     parser.add_argument(
         "--draw",
         type=Path,
@@ -153,7 +149,8 @@ def _write(
                 for result in results:
                     file.add(to_line(result).encode())
         except KeyboardInterrupt:
-            _say_how_to_resume(file, tally)
+            if tally.done:
+                say_how_to_resume(file.path, tally.done)
             raise
 
 
@@ -194,29 +191,15 @@ def _all_results(
 
 def _decisive(options: argparse.Namespace) -> Mapping[str, Any]:
     """The options that results depend on: an interrupted run is resumed with the same."""
-    from amesh.weights import store
-
     [*_, last] = options.sources
     alone = len(options.sources) == 1 and Path(last).is_dir()
     return {
         # What names in the results are relative to.
         "the folder": os.path.realpath(last if alone else os.curdir),
-        "--model": f"{options.model} (SHA-256 {store.file_hash(options.model)[:12]})",
-        "--runtime": options.runtime,
-        "--detector": options.detector,
-        "--max-faces": options.max_faces,
-        "--min-score": options.min_score,
+        **face_mesh_choices(options),
         "--max-pixels": options.max_pixels,
         "--draw": None if options.draw is None else os.path.realpath(options.draw),
         "--scale": options.scale,
         "--detect-every": options.detect_every,
         "--smoothing": options.smoothing,
     }
-
-
-def _say_how_to_resume(file: GrowingFile, tally: Tally) -> None:
-    if tally.done:
-        print(
-            f"amesh: {tally.done} done, in {part_of(file.path)}; continue with --resume",
-            file=sys.stderr,
-        )

@@ -7,13 +7,14 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from amesh.errors import UserError
-from amesh.files import write_atomically
+from amesh.growing import GrowingFile
+from amesh.json_lines import parse
 from amesh.labelling.manifest import Manifest
 from amesh.labelling.output import open_picture
 from amesh.labelling.sources import Input
@@ -29,56 +30,70 @@ _TRIALS = 8
 _FACE = 0.5
 
 
+class _Place(msgspec.Struct):
+    """What resuming needs of a line."""
+
+    image: str
+
+
 def write_negatives(
     inputs: Iterable[Input],
     manifest: Manifest,
     pipeline: FacePipeline,
-    path: Path,
+    file: GrowingFile,
     wanted: int,
     say: Callable[[str], None] = print,
     doubtful: bool = False,
 ) -> int:
     """Writes a manifest (`amesh.data.sources.manifest`) of regions without a face.
 
+    Pictures that have regions in it already are skipped.
+
     Args:
         inputs: Pictures; clips are ignored.
         manifest: Metadata of the pictures.
         pipeline: Finds the faces to avoid.
-        path: The manifest to write; it names pictures relative to its folder.
+        file: The manifest; it names pictures relative to its folder.
         wanted: Maximum number of regions per picture.
         say: Receives a message for each picture that cannot be read.
         doubtful: Also keep regions that the network takes for a face.
 
     Returns:
-        Number of regions written.
+        Number of regions in the manifest.
 
     Raises:
         UserError: No region was found, or the manifest cannot be written.
     """
-    lines = []
+    before = [
+        parse(line, _Place, f"{file.path}, line {number}").image
+        for number, line in enumerate(file.earlier(), 1)
+    ]
+    done, found = set(before), len(before)
     for one in inputs:
-        if one.video:
+        image = os.path.relpath(one.path, file.path.parent)
+        if one.video or image in done:
             continue
         try:
             if one.problem:
                 raise UserError(one.problem)
-            image = open_picture(one.path).pixels
+            pixels = open_picture(one.path).pixels
         except UserError as error:
             say(str(error))
             continue
         about = manifest.of(one)
         known = {"source": about.source, "licence": about.licence or "not stated"}
+        place = {"image": image, "face": False, "scheme": None, "coordinates": "corner"}
         seed = zlib.crc32(one.name.encode())
-        for box in find_negatives(image, pipeline, wanted, seed, doubtful):
-            place = {"image": os.path.relpath(one.path, path.parent), "face": False, "scheme": None}
-            place["coordinates"] = "corner"
+        lines = []
+        for box in find_negatives(pixels, pipeline, wanted, seed, doubtful):
             corners = [round(value, 1) for value in box]
             lines.append(json.dumps({**place, **known, "points": [], "box": corners}))
-    if not lines:
-        raise UserError(f"{path}: no region without a face in these pictures")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
-    return len(lines)
+        if lines:
+            file.add("\n".join(lines).encode())
+            found += len(lines)
+    if not found:
+        raise UserError(f"{file.path}: no region without a face in these pictures")
+    return found
 
 
 def find_negatives(

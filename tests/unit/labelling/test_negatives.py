@@ -1,5 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from amesh.data.sources.manifest import read_manifest
 from amesh.data.sources.problems import Problems
 from amesh.errors import UserError
+from amesh.growing import growing, part_of
 from amesh.labelling.manifest import Manifest
 from amesh.labelling.negatives import find_negatives, write_negatives
 from amesh.labelling.sources import find_inputs
@@ -57,7 +59,8 @@ def test_the_manifest_trains(
     pipeline = sceptic(network, make_teacher)
     (folder / "deep" / "text.jpg").write_text("no picture")
     inputs = find_inputs([str(folder / "deep")])
-    found = write_negatives(inputs, Manifest(licence="CC0-1.0"), pipeline, path, 2, said.append)
+    with growing(path, {}) as file:
+        found = write_negatives(inputs, Manifest(licence="CC0-1.0"), pipeline, file, 2, said.append)
 
     records = read_manifest(path, Problems(), outside=True)
     assert found == len(records) >= 6
@@ -71,12 +74,35 @@ def test_pictures_without_such_a_region_are_an_error(
     network: ColourReader, make_teacher: Make, folder: Path, tmp_path: Path
 ):
     pipeline = make_teacher(network).pipeline
-    with pytest.raises(UserError, match="no region without a face"):
-        write_negatives(
-            find_inputs([str(folder / "deep")]),
-            Manifest(),
-            pipeline,
-            tmp_path / "n.jsonl",
-            2,
-            print,
-        )
+    inputs = find_inputs([str(folder / "deep")])
+    path = tmp_path / "out" / "n.jsonl"
+    with pytest.raises(UserError, match="no region without a face"), growing(path, {}) as file:
+        write_negatives(inputs, Manifest(), pipeline, file, 2, print)
+    assert not list(path.parent.iterdir())
+
+
+def test_an_interrupted_search_is_resumed(
+    network: ColourReader, make_teacher: Make, folder: Path, tmp_path: Path
+):
+    pipeline, inputs = sceptic(network, make_teacher), find_inputs([str(folder / "deep")])
+
+    class Interrupted(list):
+        def __iter__(self) -> Iterator[Any]:
+            yield from inputs[:2]
+            raise KeyboardInterrupt
+
+    def write(path: Path, chosen: Any, resume: bool = False) -> int:
+        with growing(path, {}, resume) as file:
+            return write_negatives(chosen, Manifest(), pipeline, file, 2, print)
+
+    whole, path = tmp_path / "whole.jsonl", tmp_path / "negatives.jsonl"
+    found = write(whole, inputs)
+    with pytest.raises(KeyboardInterrupt):
+        write(path, Interrupted())
+    assert part_of(path).read_bytes().count(b"\n") == 4
+    with part_of(path).open("ab") as file:
+        file.write(b'{"image": "torn')  # as if it had been killed
+    network.batches.clear()
+    assert write(path, inputs, resume=True) == found
+    assert path.read_bytes() == whole.read_bytes()
+    assert len(network.batches) == 2 * (len(inputs) - 2)  # faces, regions
