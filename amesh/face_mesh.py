@@ -24,7 +24,9 @@ class FaceMesh(FacePipeline):
 
     Several threads may share one, and so may tasks of asyncio by `asyncio.to_thread`. On LiteRT and
     TensorRT their calls of the landmark network take turns. It can be pickled to other processes
-    (multiprocessing) and copied, except on TensorRT; a copy opens exported files again.
+    (multiprocessing) and copied, except on TensorRT; a copy opens exported files again. Start such
+    processes with `multiprocessing.get_context("spawn")`: a fork of a process in which a network
+    has run hangs, because PyTorch's threads do not survive it.
 
     Examples:
         >>> face_mesh = FaceMesh()
