@@ -5,6 +5,7 @@ every machine, so that charts under version control change only when their figur
 plotting package has to be installed.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +17,18 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _WIDTH, _HEIGHT = 280, 200  # of a panel's plot [px]
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 32, 52  # around it, for titles and numbers [px]
 _Y_TITLE, _LEGEND_LINE = 22, 20  # [px]
-_FEW = 12  # values that each get a number on the horizontal axis, and a dot
+_FEW = 12  # values that each get a dot and, where there is room, a number on the horizontal axis
+_NUMBER = 16  # room for a number [px]
 
 
 class Point(NamedTuple):
-    """A point of a line, with its interval if there is one."""
+    """A point of a line, with its interval if there is one, and a word beside it."""
 
     x: float
     y: float
     low: float = math.nan
     high: float = math.nan
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,9 @@ def _panel(panel: Panel, colours: Mapping[str, str], ticks: Sequence[float]) -> 
         colour, level = "#888" if y == 0 else "#ddd", f"{down(y):.1f}"
         parts.append(f'<line x1="0" x2="{_WIDTH}" y1="{level}" y2="{level}" stroke="{colour}"/>')
         parts.append(_text(-6, down(y) + 4, f"{y:g}", anchor="end"))
-    marks = values if few else [x for x in _ticks(low, high) if low <= x <= high]
+    apart = [across(right) - across(left) for left, right in itertools.pairwise(values)]
+    readable = few and min(apart, default=_NUMBER) >= _NUMBER
+    marks = values if readable else [x for x in _ticks(low, high) if low <= x <= high]
     parts += [_text(across(x), _HEIGHT + 16, f"{x:g}", anchor="middle") for x in marks]
     parts.append(_text(_WIDTH / 2, _HEIGHT + 34, panel.x, anchor="middle"))
     for name, line in lines.items():
@@ -112,6 +117,10 @@ def _panel(panel: Panel, colours: Mapping[str, str], ticks: Sequence[float]) -> 
         for point in line if few else ():
             at = f'cx="{across(point.x):.1f}" cy="{down(point.y):.1f}"'
             parts.append(f'<circle {at} r="2.6" fill="{colour}"/>')
+            if point.label:  # to the side on which there is more room
+                left = across(point.x) > 0.75 * _WIDTH
+                x, anchor = across(point.x) + (-5 if left else 5), "end" if left else "start"
+                parts.append(_text(x, down(point.y) - 5, point.label, anchor))
     return parts
 
 
@@ -137,7 +146,7 @@ def _finite(line: Sequence[Point]) -> list[Point]:
 
 def _vertical_ticks(panels: Sequence[Panel]) -> list[float]:
     points = [point for panel in panels for line in panel.lines.values() for point in _finite(line)]
-    values = [value for point in points for value in point[1:] if math.isfinite(value)]
+    values = [value for point in points for value in point[1:4] if math.isfinite(value)]
     return _ticks(min([0.0, *values]), max([0.0, *values]))
 
 

@@ -113,10 +113,12 @@ def throughput_chart(timings: Sequence[Timing]) -> str:
     for timing in sorted(timings, key=lambda one: one.setting.batch):
         if timing.name == ATTENTION:
             s = timing.setting
-            rate = [1e3 * s.batch / value for value in (timing.median, timing.high, timing.low)]
+            rate, low, high = (
+                1e3 * s.batch / value for value in (timing.median, timing.high, timing.low)
+            )
             name = f"{s.precision}, {s.threads} thread{'s' if s.threads > 1 else ''}"
             lines = panels.setdefault(s.runtime, {})
-            lines.setdefault(name, []).append(Point(float(s.batch), *rate))
+            lines.setdefault(name, []).append(Point(float(s.batch), rate, low, high))
     drawn = [Panel(runtime, "batch", lines) for runtime, lines in panels.items()]
     return line_charts(drawn, "faces per second")
 

@@ -103,3 +103,28 @@ def test_legend_wraps_within_the_chart() -> None:
     }
     assert len({places[name][1] for name in names}) == 6
     assert max(places[name][1] for name in names) < float(root.attrib["height"])
+
+
+def test_labels_stand_beside_their_points_and_inside_the_chart() -> None:
+    line = [Point(0, 2.0, label="off"), Point(1, 1.0, label="strong"), Point(0.5, 1.0)]
+    [group] = _groups(line_charts([Panel("", "lag", {"a": line})]))
+    found = {text.text: text.attrib for text in group.iter(f"{SVG}text")}
+    first, second, _ = _line(group)
+    off, strong = found["off"], found["strong"]
+    assert 0 < float(off["x"]) - first[0] < 10
+    assert 0 < first[1] - float(off["y"]) < 10
+    assert off["text-anchor"] == "start"
+    assert 0 < second[0] - float(strong["x"]) < 10
+    assert strong["text-anchor"] == "end"
+
+
+def test_numbers_of_near_points_do_not_overlap() -> None:
+    def numbers(*values: float) -> set[str]:
+        line = [Point(value, 1.0) for value in values]
+        [group] = _groups(line_charts([Panel("", "lag", {"a": line})]))
+        return _texts(group)
+
+    assert {"0", "0.3", "1"} <= numbers(0, 0.3, 1)
+    near = numbers(0, 0.01, 0.3, 1)
+    assert "0.01" not in near
+    assert {"0", "0.5", "1"} <= near
