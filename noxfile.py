@@ -271,16 +271,25 @@ def tasks(session: nox.Session) -> None:
     folder = HERE / "tests" / "tasks"
     command = [str(folder / "check.py"), str(peer), "--output", str(BUILD / "tasks.json")]
     if session.posargs:
-        if sys.version_info >= (3, 13):
-            session.error(
-                "mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12"
-            )
-        face_mesh = BUILD / "tasks" / "face_mesh" / "bin" / "python"
-        session.run(sys.executable, "-m", "venv", str(face_mesh.parents[1]), external=True)
-        old = str(HERE / "tests" / "golden" / "requirements-oracle.txt")
-        session.run(str(face_mesh), "-m", "pip", "install", "-q", "-r", old, external=True)
-        command = [str(folder / "accuracy.py"), str(peer), str(face_mesh), *session.posargs]
+        face_mesh = str(old_mediapipe(session))
+        command = [str(folder / "accuracy.py"), str(peer), face_mesh, *session.posargs]
     session.run(str(programs / "python"), *command, external=True)
+
+
+@nox.session
+def video(session: nox.Session) -> None:
+    """Compare jitter and lag on clips with MediaPipe's face trackers; writes docs/accuracy/video.
+
+    `nox -s video -- CLIP...`; `--landmarker face_landmarker.task` adds Google's own bundle.
+    """
+    if not session.posargs:
+        session.error("which clips? nox -s video -- CLIP...")
+    session.install(TASKS)
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    peers = [str(shutil.which("python", path=session.bin)), str(old_mediapipe(session))]
+    script = str(HERE / "tests" / "video" / "compare.py")
+    session.run(str(programs / "python"), script, *peers, *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none")
@@ -409,6 +418,21 @@ def oracle(session: nox.Session, *args: str) -> None:
     folder = HERE / "tests" / "golden"
     session.install("-r", str(folder / "requirements-oracle.txt"))
     session.run("python", str(folder / "oracle.py"), *args)
+
+
+def old_mediapipe(session: nox.Session) -> Path:
+    """Install the MediaPipe of `oracle` beside a session that needs a newer one, too.
+
+    Returns:
+        Its Python.
+    """
+    if sys.version_info >= (3, 13):
+        session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
+    python = BUILD / "mediapipe" / "bin" / "python"
+    session.run(sys.executable, "-m", "venv", str(python.parents[1]), external=True)
+    requirements = str(HERE / "tests" / "golden" / "requirements-oracle.txt")
+    session.run(str(python), "-m", "pip", "install", "-q", "-r", requirements, external=True)
+    return python
 
 
 def astronaut(session: nox.Session) -> Path:
