@@ -7,7 +7,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from filelock import FileLock, Timeout
@@ -182,3 +182,12 @@ def as_user_error(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def may_be_same(first: PurePath, second: PurePath) -> bool:
+    """Whether two paths may be those of one file: the shorter one is the end of the longer one.
+
+    Folders need not be the same on both sides, as one path may be relative.
+    """
+    shorter = min(len(first.parts), len(second.parts))
+    return first.parts[-shorter:] == second.parts[-shorter:]

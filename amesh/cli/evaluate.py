@@ -12,9 +12,10 @@ from amesh.evaluation.options import Evaluation
 DETAILS = """
 Evaluates networks by their full pipeline and on crops taken from the labels, which includes the
 paper's Table 2. Reports errors by source, pose, eyes, mouth and group with 95 % bootstrap
-intervals, failure rates, jitter, and error maps drawn on a face, as Markdown and JSON. Several
-networks are compared side by side, and so are predictions made elsewhere; differences from the
-reference are paired, on the same faces.
+intervals, failure rates, jitter, and error maps drawn on a face, as Markdown and JSON. On clips,
+which need no labels, follows faces and reports jitter together with lag. Several networks are
+compared side by side, and so are predictions made elsewhere; differences from the reference are
+paired, on the same faces.
 """
 
 
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         runtime={"choices": formats.runtime_names()},
         detector={"help": "evaluate only on crops from the labels, without the face detector"},
         reference={"metavar": "NAME"},
-        videos={"flag": "--video", "metavar": "FILE"},
+        videos={"flag": "--video", "metavar": "CLIP"},
     )
     parser.set_defaults(call=_evaluate)
 

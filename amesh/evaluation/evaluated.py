@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from amesh.data.sources.labelled_face import LabelledFace
+from amesh.evaluation.clips import FaceFollower
 from amesh.evaluation.comparison import Comparison
 from amesh.evaluation.labels.groups import FaceAttributes, face_attributes
 from amesh.evaluation.labels.predictions import Predictions
@@ -13,6 +15,7 @@ from amesh.evaluation.labels.read import Pictures
 from amesh.evaluation.models import FaceFinder, ModelRun
 from amesh.evaluation.options import Evaluation
 from amesh.evaluation.scores import Scores
+from amesh.evaluation.tracks import ClipTracks
 from amesh.topology.scheme import Topology
 
 
@@ -33,6 +36,8 @@ class Evaluated:
             files.
         full: Scores of `predictions`, by name.
         in_roi: Scores of the networks in the regions of interest that the labels give, by name.
+        trackers: What follows faces in clips, by the network's name, then by the smoothing.
+        recorded: What other programs saw in clips, by name, then by clip.
         computed: The rows of each table computed so far, by its key; `Table.rows` fills it.
     """
 
@@ -47,6 +52,8 @@ class Evaluated:
     predictions: Sequence[Predictions] = ()
     full: Mapping[str, Scores] = field(default_factory=dict)
     in_roi: Mapping[str, Scores] = field(default_factory=dict)
+    trackers: Mapping[str, Mapping[str, FaceFollower]] = field(default_factory=dict)
+    recorded: Mapping[str, Mapping[Path, ClipTracks]] = field(default_factory=dict)
     computed: dict[str, Any] = field(default_factory=dict)
 
     def comparison(self, names: Iterable[str]) -> Comparison:

@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.errors import UserError
-from amesh.evaluation.jitter_clips import ALL
 from amesh.evaluation.labels.head_pose import eye_distance, label_roi
 from amesh.evaluation.labels.read import limit_labels
 from amesh.evaluation.models import FaceFinder
+from amesh.evaluation.over_time import ALL
 from amesh.geometry.roi import Roi
 from amesh.topology.scheme import Topology
 

@@ -8,6 +8,7 @@ from amesh.data.sources.formats import FormatName
 from amesh.errors import UserError
 from amesh.metrics.confidence import RESAMPLES
 from amesh.nn.names import DEFAULT
+from amesh.pipeline.smoothing_kind import SmoothingKind
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ class Evaluation:
         data: Labelled sets.
         models: Networks to evaluate: installed weights by name, or files; NAME=FILE names one in
             the tables. The default network if there are no predictions either.
-        predictions: Predictions made elsewhere: a file of records as `amesh run --output` writes
-            it, or a folder of labels that `amesh label --cut 0 --max-disagreement 1 --min-face 1`
-            wrote, which keeps the hard faces too. NAME=PATH names it in the tables.
+        predictions: Predictions made elsewhere, on the pictures or on the clips of --video: a file
+            of records as `amesh run --output` writes it, or a folder of labels that `amesh label
+            --cut 0 --max-disagreement 1 --min-face 1` wrote, which keeps the hard faces too.
+            NAME=PATH names it in the tables.
         output: Folder for the report.
         runtime: Runtime for the networks; `auto` takes the fastest one installed.
         detector: Run the full pipeline with its face detector too, not only crops from the labels.
@@ -56,7 +58,8 @@ class Evaluation:
         reference: Name of the network or predictions to compare the others with; the first one by
             default.
         robustness: Also measure the error under shift, scale and rotation of the crop.
-        videos: Clips to measure jitter on; without labelled sets, nothing else is measured.
+        videos: Clips in which to follow faces, to measure jitter, lag, blinks and losses.
+        smoothing: How to smooth the landmarks of the networks in these clips; each is measured.
         still: Number of still faces used to measure jitter.
         worst: Number of faces to draw on each network's sheet of its worst faces; the sheet shows
             the pictures.
@@ -75,6 +78,7 @@ class Evaluation:
     reference: str | None = None
     robustness: bool = False
     videos: tuple[Path, ...] = ()
+    smoothing: tuple[SmoothingKind, ...] = ("off", "mediapipe")
     still: int = 0
     worst: int = 0
     limit: int | None = None

@@ -93,8 +93,8 @@ def to_json(report: Report) -> dict[str, Any]:
 
 def markdown(report: Report) -> str:
     """The report as Markdown."""
-    about = [f"* {key}: {_inline(value)}" for key, value in report.about.items()]
-    blocks = ["# Evaluation", "\n".join(about), _NOTES]
+    about = [f"* {key}: {_inline(value)}" for key, value in report.about.items() if value]
+    blocks = ["# Evaluation", "\n".join(about), _NOTES if report.about.get("data") else ""]
     for table, rows in report.rows.items():
         if rows is not None and (section := table.section(rows)):
             blocks += [f"## {table.title}", table.note, section]
@@ -102,12 +102,12 @@ def markdown(report: Report) -> str:
 
 
 def _about(wanted: Evaluation) -> dict[str, Any]:
-    paths = [*wanted.data.paths, *wanted.videos]
     lists = {"only the faces in": wanted.data.only, "without those in": wanted.data.without}
     return {
         "amesh": amesh.__version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "data": [_short(path) for path in paths],
+        "data": [_short(path) for path in wanted.data.paths],
+        "clips": [_short(path) for path in wanted.videos],
         **{name: _short(path) for name, path in lists.items() if path is not None},
         "coordinates": wanted.data.coordinates or "as each label says",
         "limit": wanted.limit or "none",

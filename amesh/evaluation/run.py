@@ -1,4 +1,4 @@
-"""Scores networks, and predictions made elsewhere, on labelled pictures."""
+"""Scores networks, and predictions made elsewhere, on annotated pictures and on clips."""
 
 import os
 import sys
@@ -12,17 +12,20 @@ from amesh.data.sources.coordinates import Coordinates
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.deploy import formats
 from amesh.errors import UserError
+from amesh.evaluation.clips import FaceFollower
 from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.label_schemes import label_scheme
-from amesh.evaluation.labels.predictions import parse_predictions
+from amesh.evaluation.labels.predictions import Predictions, parse_predictions
 from amesh.evaluation.labels.read import Pictures, limit_labels, read_data
 from amesh.evaluation.models import FaceFinder, run_models
 from amesh.evaluation.options import Evaluation, LabelledData
 from amesh.evaluation.report import Report, make_report, to_json, write
 from amesh.evaluation.scores import score, score_matched
 from amesh.face_mesh import FaceMesh, open_runner
+from amesh.face_tracker import FaceTracker
 from amesh.files import as_user_error
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.pipeline.tracking import Tracker
 from amesh.pipeline.video_file import pyav
 from amesh.topology.scheme import Topology
 from amesh.topology.scheme import load as load_topology
@@ -33,21 +36,24 @@ _MEDIAPIPE = ", MediaPipe's crop"
 
 # Opens a network: its name or file, the runtime, and whether to cut crops as MediaPipe does.
 OpenModel = Callable[[str, str, bool], FaceFinder]
+# Opens a network to follow faces with: its name or file, the runtime, and the smoothing.
+OpenTracker = Callable[[str, str, str], FaceFollower]
 
 
 def evaluate(
-    data: PathLike | Sequence[PathLike],
+    data: PathLike | Sequence[PathLike] = (),
     models: PathLike | Sequence[PathLike] = (),
     predictions: str | Sequence[str] = (),
     output: PathLike = "evaluation",
     *,
+    videos: PathLike | Sequence[PathLike] = (),
     coordinates: Coordinates | None = None,
     only: PathLike | None = None,
     without: PathLike | None = None,
     outside: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Scores networks, or the predictions of another program, on annotated pictures.
+    """Scores networks, or the predictions of another program, on annotated pictures or on clips.
 
     Does what `amesh evaluate` does, and writes the same report.
 
@@ -58,6 +64,7 @@ def evaluate(
             default network if neither models nor predictions are given.
         predictions: `NAME=FILE.jsonl`, as `amesh run --output` writes it.
         output: Folder for `evaluation.md` and `evaluation.json`.
+        videos: Clips in which to follow faces; they need no annotations.
         coordinates: What annotations count from where their set does not say: `corner` or
             `index`.
         only: A list of keys: no other face is scored.
@@ -91,20 +98,26 @@ def evaluate(
         models=tuple(str(model) for model in _several(models)),
         predictions=tuple(str(file) for file in _several(predictions)),
         output=Path(output),
+        videos=tuple(Path(clip) for clip in _several(videos)),
         **options,
     )
     return to_json(run(wanted))
 
 
-def run(wanted: Evaluation, open_model: OpenModel | None = None) -> Report:
-    """Scores networks on labelled pictures and writes the report as Markdown and JSON.
+def run(
+    wanted: Evaluation,
+    open_model: OpenModel | None = None,
+    open_tracker: OpenTracker | None = None,
+) -> Report:
+    """Scores networks on labelled pictures and clips, and writes the report as Markdown and JSON.
 
     Networks are scored by the full pipeline and in the regions of interest that the labels give,
     side by side, with 95 % bootstrap intervals.
 
     Args:
         wanted: The options.
-        open_model: Opens a network; by default an `amesh.FaceMesh`.
+        open_model: Opens a network for pictures; by default an `amesh.FaceMesh`.
+        open_tracker: Opens a network for clips; by default an `amesh.FaceTracker`.
 
     Returns:
         What was written.
@@ -112,17 +125,18 @@ def run(wanted: Evaluation, open_model: OpenModel | None = None) -> Report:
     Raises:
         UserError: A data set, a prediction file or an option is wrong.
     """
-    evaluated = _evaluated(wanted, open_model or partial(open_face_mesh, detector=wanted.detector))
+    open_model = open_model or partial(open_face_mesh, detector=wanted.detector)
+    evaluated = _evaluated(wanted, open_model, open_tracker or open_face_tracker)
     report = make_report(evaluated)
     files = write(report, wanted.output)
     print("written: " + ", ".join(str(path) for path in files), file=sys.stderr)
     return report
 
 
-def _evaluated(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
+def _evaluated(wanted: Evaluation, open_model: OpenModel, open_tracker: OpenTracker) -> Evaluated:
     """Reads labels and predictions, checks what can be checked, and runs the networks."""
     formats.require_runtime(wanted.runtime)
-    if wanted.videos:
+    if wanted.videos and wanted.model_names:
         pyav()  # before the long work
     topology = load_topology()
     regions, read = _read(wanted.data, topology, wanted.limit)
@@ -130,18 +144,24 @@ def _evaluated(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
     negatives = [label for label in regions if not label.face]
     if regions and not labels:
         raise UserError("no face among the labels: regions without one say nothing of the errors")
-    given = [parse_predictions(argument, topology.points) for argument in wanted.predictions]
-    if not wanted.model_names and (wanted.robustness or wanted.videos or wanted.still):
+    given = _read_predictions(wanted, topology)
+    if not wanted.model_names and (wanted.robustness or wanted.still):
         raise UserError("robustness and jitter need a network to run: give --model")
-    models = _open(wanted, open_model)
-    _check_schemes(models, topology)
-    names = [*models, *(prediction.name for prediction in given)]
+    files = _model_files(wanted)
+    models = _open(wanted, files, open_model) if wanted.data.paths else {}
+    trackers: dict[str, dict[str, FaceFollower]] = {
+        name: {how: open_tracker(file, wanted.runtime, how) for how in wanted.smoothing}
+        for name, file in (files.items() if wanted.videos else ())
+    }
+    _check_schemes(models, trackers, topology)
+    names = [*dict.fromkeys([*models, *trackers]), *(prediction.name for prediction in given)]
     _check_names(names)
     if wanted.reference is not None and wanted.reference not in names:
         raise UserError(
             f"no set {wanted.reference!r} to compare with; there is: {', '.join(names)}"
         )
-    for prediction in given:  # fails on a missing picture before the long work, not after it
+    pictured = [prediction for prediction in given if prediction.faces or not prediction.clips]
+    for prediction in pictured:  # fails on a missing picture before the long work, not after it
         for label in labels:
             prediction.of(label)
     try_folder(wanted.output)
@@ -150,7 +170,7 @@ def _evaluated(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
         runs = run_models(models, labels, topology, wanted.robustness, wanted.detector, read)
     if models and negatives:
         negative_runs = run_models(models, negatives, topology, detect=False, read=read)
-    predictions = [*(run.full for run in runs.values() if wanted.detector), *given]
+    predictions = [*(run.full for run in runs.values() if wanted.detector), *pictured]
     return Evaluated(
         wanted=wanted,
         topology=topology,
@@ -163,6 +183,8 @@ def _evaluated(wanted: Evaluation, open_model: OpenModel) -> Evaluated:
         predictions=predictions,
         full={found.name: score(labels, found.of, topology) for found in predictions},
         in_roi={name: score_matched(labels, run.in_roi, topology) for name, run in runs.items()},
+        trackers=trackers,
+        recorded={found.name: found.clips for found in given if found.clips},
     )
 
 
@@ -177,6 +199,11 @@ def open_face_mesh(
         return FacePipeline(open_runner(model, runtime), lambda _: [])
     kind: Any = "short" if mediapipe_crop else "auto"
     return FaceMesh(model, runtime, detector=kind, mediapipe_crop=mediapipe_crop)
+
+
+def open_face_tracker(model: str, runtime: str, smoothing: str) -> FaceFollower:
+    """A network that follows one face, the largest, as MediaPipe does by default."""
+    return FaceTracker(model, runtime, smoothing=smoothing)
 
 
 def _read(
@@ -197,26 +224,56 @@ def _read(
     return (limit_labels(labels, limit) if limit else labels), pictures
 
 
-def _open(wanted: Evaluation, open_model: OpenModel) -> dict[str, FaceFinder]:
-    models: dict[str, FaceFinder] = {}
+def _read_predictions(wanted: Evaluation, topology: Topology) -> list[Predictions]:
+    """What other programs found."""
+    found = []
+    for argument in wanted.predictions:
+        given = parse_predictions(argument, topology.points, wanted.videos)
+        expected = wanted.videos if given.clips or not wanted.data.paths else ()
+        if missing := [clip for clip in expected if clip not in given.clips]:
+            raise UserError(f"{given.name}: no record of {missing[0]}")
+        found.append(given)
+    return found
+
+
+def _model_files(wanted: Evaluation) -> dict[str, str]:
+    """The networks to run, by the name that tables show."""
+    files: dict[str, str] = {}
     for argument in wanted.model_names:
         name, separator, file = argument.partition("=")
         if not (separator and name and file):
             file = argument
             name = Path(file).stem if file.endswith(".safetensors") else file
-        _check_names([*models, name])
+        _check_names([*files, name])
+        files[name] = file
+    return files
+
+
+def _open(
+    wanted: Evaluation, files: Mapping[str, str], open_model: OpenModel
+) -> dict[str, FaceFinder]:
+    models: dict[str, FaceFinder] = {}
+    for name, file in files.items():
         models[name] = open_model(file, wanted.runtime, False)
         if wanted.mediapipe_crop:
             models[name + _MEDIAPIPE] = open_model(file, wanted.runtime, True)
     return models
 
 
-def _check_schemes(models: Mapping[str, FaceFinder], topology: Topology) -> None:
-    for name, model in models.items():
-        if isinstance(model, FacePipeline) and model.runner.topology.name != topology.name:
+def _check_schemes(
+    models: Mapping[str, FaceFinder],
+    trackers: Mapping[str, Mapping[str, FaceFollower]],
+    topology: Topology,
+) -> None:
+    followers = [(name, each) for name, several in trackers.items() for each in several.values()]
+    pipelines = [(name, each.pipeline) for name, each in followers if isinstance(each, Tracker)]
+    pipelines += [(name, each) for name, each in models.items() if isinstance(each, FacePipeline)]
+    for name, pipeline in pipelines:
+        scheme = pipeline.runner.topology.name
+        if scheme != topology.name:
             raise UserError(
-                f"{name} predicts the scheme {model.runner.topology.name}; only networks of "
-                f"{topology.name} can be evaluated"
+                f"{name} predicts the scheme {scheme}; only networks of {topology.name} can be "
+                "evaluated"
             )
 
 

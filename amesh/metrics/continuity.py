@@ -1,14 +1,15 @@
 """Continuity: how often a program loses the faces that it follows. NumPy."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from amesh.metrics.track import Track, runs
 
 
-class Continuity(NamedTuple):
+@dataclass(frozen=True)
+class Continuity:
     """What became of the faces of a clip.
 
     Attributes:

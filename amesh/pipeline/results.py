@@ -6,7 +6,8 @@ Convention
     Landmarks are continuous picture coordinates [px], rounded to 0.001 px; scores to 0.0001; times
     [s] to a microsecond. A picture that could not be read has "error" instead of "faces", and its
     size is null; where a video broke off, so has its last result. JSON has no NaN or infinity, and
-    neither has a result.
+    neither has a result. Programs that smooth a video's landmarks may add "raw" to a face: its
+    landmarks before smoothing, in the same form.
 """
 
 import json
@@ -34,6 +35,7 @@ class FaceResult(TypedDict):
     id: int
     score: float
     landmarks: list[_Point]
+    raw: NotRequired[list[_Point]]
 
 
 class PictureResult(TypedDict):

@@ -2,12 +2,19 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
 from amesh.errors import UserError
-from amesh.files import check_readable, locked, remove_leftovers, replacing, write_atomically
+from amesh.files import (
+    check_readable,
+    locked,
+    may_be_same,
+    remove_leftovers,
+    replacing,
+    write_atomically,
+)
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o007])
@@ -165,3 +172,19 @@ def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path: Pat
     remove_leftovers(tmp_path)
     assert {entry.name for entry in tmp_path.iterdir()} == {"last.ckpt", ".last.ckpt.backup"}
     remove_leftovers(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("a.mp4", "videos/a.mp4", True),
+        ("/data/videos/a.mp4", "videos/a.mp4", True),
+        ("a.mp4", "a.mp4", True),
+        ("old/a.mp4", "new/a.mp4", False),
+        ("a.mp4", "b.mp4", False),
+        ("ideos/a.mp4", "videos/a.mp4", False),
+    ],
+)
+def test_paths_may_be_the_same_if_one_ends_the_other(first: str, second: str, same: bool) -> None:
+    assert may_be_same(PurePath(first), PurePath(second)) is same
+    assert may_be_same(PurePath(second), PurePath(first)) is same

@@ -15,13 +15,16 @@ from amesh.data.sources.labelled_folder import LABELLED_BY, skipped
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
+from amesh.evaluation.labels.clip_records import ClipRecords
+from amesh.evaluation.tracks import ClipTracks
+from amesh.files import may_be_same
 from amesh.pipeline.results import PictureResult, read_jsonl
 
 Landmarks = Float[np.ndarray, "n 3"]
 
 
 class Predictions:
-    """What one network, or another program, found in a set of pictures."""
+    """What one network, or another program, found in pictures and clips."""
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Predictions:
         faces: Mapping[str, Sequence[Landmarks]],
         sizes: Mapping[str, tuple[int, int]] | None = None,
         failed: Mapping[str, str] | None = None,
+        clips: Mapping[Path, ClipTracks] | None = None,
     ) -> None:
         """Indexes the pictures by file name.
 
@@ -37,11 +41,13 @@ class Predictions:
             faces: All faces of each picture, by the picture's path.
             sizes: Width and height of each picture [px], where known.
             failed: Why a picture could not be read, by its path; such a picture has no faces.
+            clips: The faces of each clip.
         """
         self.name = name
         self.faces = dict(faces)
         self.sizes = dict(sizes or {})
         self.failed = dict(failed or {})
+        self.clips = dict(clips or {})
         for source in self.failed:
             self.faces.setdefault(source, [])
         self._by_file: dict[str, list[str]] = defaultdict(list)
@@ -60,7 +66,8 @@ class Predictions:
         if str(image) in self.faces:
             return str(image)
         path = PurePath(image)
-        found = [name for name in self._by_file.get(path.name, ()) if _same(PurePath(name), path)]
+        known = self._by_file.get(path.name, ())
+        found = [name for name in known if may_be_same(PurePath(name), path)]
         if len(found) > 1:
             raise UserError(
                 f"{self.name}: {image} may be {found[0]} or {found[1]}; give longer paths"
@@ -85,9 +92,14 @@ class Predictions:
         return self.faces[source]
 
 
-def parse_predictions(argument: str, points: int) -> Predictions:
+def parse_predictions(argument: str, points: int, clips: Sequence[Path] = ()) -> Predictions:
     """Reads `NAME=FILE.jsonl` or `NAME=FOLDER`, as given on the command line; the name may be left
     out.
+
+    Args:
+        argument: Of the command line.
+        points: Number of landmarks of each face.
+        clips: Videos that records may be about, beside pictures.
 
     Raises:
         UserError: The file is missing or wrong, or its faces have another number of landmarks.
@@ -97,23 +109,29 @@ def parse_predictions(argument: str, points: int) -> Predictions:
     name = name if separator and name else path.stem
     if path.is_dir():
         return from_labels(name, path, points)
-    return from_results(name, read_jsonl(path), points)
+    return from_results(name, read_jsonl(path), points, clips)
 
 
-def from_results(name: str, results: Iterable[PictureResult], points: int) -> Predictions:
+def from_results(
+    name: str, results: Iterable[PictureResult], points: int, clips: Sequence[Path] = ()
+) -> Predictions:
     """Predictions from results of `amesh run`, or of another program in the same format.
 
     Raises:
-        UserError: A picture comes twice, or a face has another number of landmarks.
+        UserError: A picture comes twice, frames of a clip are out of order, or a face has another
+            number of landmarks.
     """
+    records = ClipRecords(name, clips, points)
     faces: dict[str, list[Landmarks]] = {}
     sizes: dict[str, tuple[int, int]] = {}
     failed: dict[str, str] = {}
     for result in results:
+        if records.take(result):
+            continue
         source = result["source"]
         if source in faces:
             raise UserError(
-                f"{name}: two results for {source}; give predictions on pictures, not video"
+                f"{name}: two results for {source}; if it is a video, name it with --video"
             )
         faces[source] = [
             np.array(face["landmarks"], dtype=np.float64) for face in result.get("faces", [])
@@ -127,7 +145,7 @@ def from_results(name: str, results: Iterable[PictureResult], points: int) -> Pr
             failed[source] = result["error"]
         if result["size"] is not None:
             sizes[source] = (result["size"][0], result["size"][1])
-    return Predictions(name, faces, sizes, failed)
+    return Predictions(name, faces, sizes, failed, records.tracks())
 
 
 def from_labels(name: str, folder: Path, points: int) -> Predictions:
@@ -176,8 +194,3 @@ def _check_uncut(folder: Path) -> None:
         raise UserError(f"{path}: damaged ({error})") from None
     if cut != 0:  # older folders do not say
         raise UserError(f"{folder}: its pictures may be cut; label them again with --cut 0")
-
-
-def _same(first: PurePath, second: PurePath) -> bool:
-    shorter = min(len(first.parts), len(second.parts))
-    return first.parts[-shorter:] == second.parts[-shorter:]

@@ -12,6 +12,7 @@ from amesh.evaluation.tables.face_flag import FACE_FLAG
 from amesh.evaluation.tables.failures import FAILURES
 from amesh.evaluation.tables.jitter import JITTER
 from amesh.evaluation.tables.offsets import OFFSETS
+from amesh.evaluation.tables.over_time import OVER_TIME
 from amesh.evaluation.tables.robustness import ROBUSTNESS
 from amesh.evaluation.tables.table_2 import TABLE_2
 from amesh.evaluation.tables.unreadable import UNREADABLE
@@ -29,6 +30,7 @@ TABLES: tuple[Table[Any], ...] = (
     WORSE,
     ROBUSTNESS,
     JITTER,
+    OVER_TIME,
     ERROR_MAPS,
     WORST_FACES,
     OFFSETS,

@@ -21,6 +21,7 @@ def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     words = "evaluate --data a.jsonl shards --format auto --images pictures --scheme ibug68"
     words += " --coordinates index --model A=a.safetensors b --predictions p=p.jsonl --reference b"
     words += " --output out --runtime torch --mediapipe-crop --robustness --video v.mp4 --still 3"
+    words += " --smoothing off light"
     words += " --worst 4 --limit 5 --only held_out.txt --without bad.txt"
     assert main(words.split()) == 0
     assert wanted == [
@@ -42,6 +43,7 @@ def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
             reference="b",
             robustness=True,
             videos=(Path("v.mp4"),),
+            smoothing=("off", "light"),
             still=3,
             worst=4,
             limit=5,

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from clips import grey, write_clip
 from drawn_faces import draw, write_faces
 from evaluated_faces import Finder
+from followed_faces import Follower, records, shaking
 
 from amesh.errors import UserError
 from amesh.evaluation import run as run_module
@@ -26,6 +29,7 @@ from amesh.nn.config import NAMED, MeshConfig
 from amesh.nn.mesh_only import MeshOnly
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.images import crop_image
+from amesh.pipeline.tracking import Tracker
 from amesh.runner import RunnerOutput
 from amesh.topology.scheme import Topology, load
 from amesh.weights import store
@@ -89,14 +93,14 @@ def _row(rows: list[dict[str, Any]], group: str, measure: str) -> dict[str, Any]
 def test_two_networks_and_a_file_side_by_side(
     tmp_path: Path, manifest: Path, opened: Callable[..., Finder], pose: Pose
 ) -> None:
-    records = []
+    lines: list[dict[str, Any]] = []
     for i, red in enumerate([0, 4, 8, 12]):
         face = pose() + np.array([6.0, red, 0.0])
         faces = [{"id": 0, "score": 1.0, "landmarks": face.tolist()}]
-        records.append({"source": f"{i}.png", "frame": 0, "time": 0.0, "size": [220, 200]})
-        records[-1]["faces"] = faces
+        lines.append({"source": f"{i}.png", "frame": 0, "time": 0.0, "size": [220, 200]})
+        lines[-1]["faces"] = faces
     theirs = tmp_path / "theirs.jsonl"
-    theirs.write_text("".join(json.dumps(record) + "\n" for record in records))
+    theirs.write_text("".join(json.dumps(line) + "\n" for line in lines))
     report = run(
         Evaluation(
             LabelledData((manifest,)),
@@ -275,19 +279,86 @@ def test_mistakes_are_reported_before_the_work(
     refused("1.png is 220 x 200 px, but the label says 99 x 200")
 
 
-def test_jitter_of_clips_needs_no_labelled_pictures(
-    tmp_path: Path, opened: Callable[..., Finder], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frames = [np.zeros((200, 220, 3), np.uint8)] * 8
-    monkeypatch.setattr("amesh.evaluation.jitter_clips.read_frames", lambda path: iter(frames))
+def test_clips_need_no_labelled_pictures(tmp_path: Path, pose: Callable[..., np.ndarray]) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+    clip = write_clip(tmp_path / "a.mp4", [grey(100)] * 30, rate=30)
+    raw = shaking(pose(), 30, 0.3)
+    theirs = tmp_path / "theirs.jsonl"
+    theirs.write_text("\n".join(json.dumps(line) for line in records("a.mp4", raw, raw)))
+    opened: list[tuple[str, str, str]] = []
+
+    def open_tracker(*asked: str) -> Follower:
+        opened.append(asked)
+        return Follower(list(shaking(pose(), 30, 0.3 if asked[2] == "off" else 0.1)))
+
     wanted = Evaluation(
-        models=("right-by-0", "right-by-1"), videos=(tmp_path / "a.mp4",), output=tmp_path
+        models=("net", "other=b.safetensors"),
+        predictions=(f"theirs={theirs}",),
+        videos=(clip,),
+        runtime="torch",
+        smoothing=("off", "strong"),
+        reference="other",
+        output=tmp_path,
     )
-    assert not run(wanted, opened).failed
+    assert not run(wanted, _no_model, open_tracker).failed
+    files = ("net", "b.safetensors")
+    assert opened == [(file, "torch", how) for file in files for how in ("off", "strong")]
     data = _read(tmp_path)
-    assert {row["clip"] for row in data["jitter"]} == {"a.mp4"}
-    assert data["jitter"][0]["frames"] == {"right-by-0": 5, "right-by-1": 5}
+    programs = {row["program"]: row for row in data["over_time"]["programs"]}
+    assert list(programs) == ["net, off", "net, strong", "other, off", "other, strong", "theirs"]
+    assert programs["other, off"]["change"] is None
+    assert programs["other, strong"]["change"]["value"] == pytest.approx(-100 * 2 / 3, abs=3)
+    assert programs["theirs"]["jitter"] == programs["net, off"]["jitter"]
+    assert programs["net, strong"]["share"] == 100
+    assert list(data["over_time"]["clips"]) == ["a.mp4"]
+    assert (tmp_path / "over_time.svg").exists()
+    text = (tmp_path / "evaluation.md").read_text()
+    assert "Errors are mean 2-D distances" not in text
     assert data["table_2"] is None
+
+
+def test_records_of_clips_need_no_network_and_no_clip(
+    tmp_path: Path, pose: Callable[..., np.ndarray]
+) -> None:
+    theirs = tmp_path / "theirs.jsonl"
+    lines = records("videos/a.mp4", shaking(pose(), 12))
+    theirs.write_text("\n".join(json.dumps(line) for line in lines))
+    wanted = Evaluation(
+        predictions=(str(theirs),), videos=(tmp_path / "videos" / "a.mp4",), output=tmp_path
+    )
+    run(wanted, _no_model)
+    [row] = _read(tmp_path)["over_time"]["programs"]
+    assert row["program"] == "theirs"
+    more = replace(wanted, videos=(*wanted.videos, tmp_path / "b.mp4"))
+    with pytest.raises(UserError, match=r"theirs: no record of .*b\.mp4"):
+        run(more, _no_model)
+
+
+def test_records_may_be_of_pictures_and_clips(
+    tmp_path: Path,
+    manifest: Path,
+    opened: Callable[..., Finder],
+    pose: Callable[..., np.ndarray],
+) -> None:
+    clip, theirs = tmp_path / "a.mp4", tmp_path / "theirs.jsonl"
+    lines = [*records("a.mp4", shaking(pose(), 12))]
+    size = [220, 200]
+    pictures = [
+        {"source": f"{i}.png", "frame": 0, "time": 0.0, "size": size, "faces": []} for i in range(4)
+    ]
+    both = _one(manifest, tmp_path, models=(), videos=(clip,), predictions=(str(theirs),))
+    theirs.write_text("\n".join(json.dumps(line) for line in [*pictures, *lines]))
+    run(both, opened)
+    data = _read(tmp_path)
+    assert [row["program"] for row in data["over_time"]["programs"]] == ["theirs"]
+    assert data["detection"]
+    theirs.write_text("\n".join(map(json.dumps, lines)))  # of the clip only
+    run(both, opened)
+    assert not _read(tmp_path)["detection"]
+
+
+def _no_model(*_: object) -> Finder:
+    raise AssertionError("there are no pictures to run a network on")
 
 
 def test_a_table_on_the_list_is_in_the_report(
@@ -362,7 +433,7 @@ def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
     assert not data["detection"]  # no detector was asked for, nor its weights
     assert not data["full"]
     assert [row["group"] for row in data["bins"]["rows"]["Pose"]] == ["drawn, yaw 0 to 30"] * 3
-    assert {row["clip"] for row in data["jitter"]} == {"still faces"}
+    assert {row["faces"] for row in data["jitter"]} == {1}
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {
         "evaluation.json",
@@ -441,6 +512,15 @@ def test_several_sets_and_one_network(asked: list[Evaluation], tmp_path: Path) -
     assert asked[0].models == ("paper-256",)
 
 
+def test_clips_need_no_annotated_set(asked: list[Evaluation]) -> None:
+    evaluate(videos="a.mp4", smoothing=("light",))
+    evaluate(videos=["a.mp4", Path("b.mov")])
+    assert [wanted.data.paths for wanted in asked] == [(), ()]
+    assert [wanted.smoothing for wanted in asked] == [("light",), ("off", "mediapipe")]
+    assert asked[0].videos == (Path("a.mp4"),)
+    assert asked[1].videos == (Path("a.mp4"), Path("b.mov"))
+
+
 def test_an_unknown_option_names_the_known_ones(asked: list[Evaluation]) -> None:
     with pytest.raises(UserError, match=r"no option 'worse'; it has: .*worst"):
         evaluate("labels.jsonl", worse=3)
@@ -457,5 +537,11 @@ def test_a_network_of_another_scheme_is_refused(tmp_path: Path, manifest: Path) 
     def opened(name: str, runtime: str, mediapipe_crop: bool) -> FacePipeline:
         return FacePipeline(Foreign(), lambda _: [])
 
+    def followed(name: str, runtime: str, smoothing: str) -> Tracker:
+        return Tracker(opened(name, runtime, False), smoothing)
+
     with pytest.raises(UserError, match=r"predicts the scheme ibug68"):
         run(_one(manifest, tmp_path), opened)
+    clips = {"data": LabelledData(), "videos": (tmp_path / "a.mp4",)}
+    with pytest.raises(UserError, match=r"predicts the scheme ibug68"):
+        run(_one(manifest, tmp_path, **clips), opened, followed)
