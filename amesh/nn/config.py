@@ -1,21 +1,25 @@
 """The architecture as data: one frozen dataclass describes every network of the family."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import pairwise
-from typing import Any, Literal, get_args, get_type_hints
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args, get_type_hints
 
 from amesh.errors import UserError
-from amesh.json_lines import convert
-from amesh.topology import Iris, Region, Topology, load
+from amesh.nn.network_config import (
+    NetworkConfig,
+    check_depth,
+    check_head_width,
+    check_size,
+    check_widths,
+)
+from amesh.topology import Iris, Region, Topology
 
 # The shared map has a quarter of the input's size: stem and first stage halve it once each.
 SHARED_STRIDE = 4
 # The mesh head sees the input at 1/64, a region's head its crop at 1/8.
 MESH_STRIDE = 64
 REGION_STRIDE = 8
-# Far above what is of use, and far below what would fill the memory: a config may come from a file.
-_WIDEST, _DEEPEST, _LARGEST, _MOST_REGIONS = 512, 16, 1024, 32
+_MOST_REGIONS = 32
 # Names of other outputs and losses, which no region may use.
 _RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face"])
 
@@ -51,7 +55,7 @@ class RegionConfig:
 
 
 @dataclass(frozen=True)
-class MeshConfig:
+class MeshConfig(NetworkConfig):
     """A member of the family. Defaults are the paper's sizes at the released widths.
 
     Attributes:
@@ -115,30 +119,24 @@ class MeshConfig:
                 )
         if len(self.regions) > _MOST_REGIONS:
             raise UserError(f"{self.name}: {len(self.regions)} regions; at most {_MOST_REGIONS}")
-        _check_capacity(self.name, self.widths, 6, self.depth, self.head_width)
+        check_widths(self.name, self.widths, 6)
+        check_depth(self.name, self.depth)
+        check_head_width(self.name, self.head_width)
         for name, part in self.regions.items():
             if part is None:
                 continue
-            shared = (self.widths[1], *part.widths)  # a region starts from the shared map
-            _check_capacity(f"{self.name}, {name}", shared, 4, part.depth, part.head_width)
-        for field_name, size, stride in (
-            ("input_size", self.input_size, MESH_STRIDE),
-            ("crop_size", self.crop_size, REGION_STRIDE),
-        ):
-            if size > _LARGEST:
-                raise UserError(f"{self.name}: {field_name} {size} is above {_LARGEST}")
-            if size < stride or size % stride:
-                raise UserError(f"{self.name}: {field_name} {size} is not a multiple of {stride}")
+            where = f"{self.name}, {name}"
+            check_widths(where, (self.widths[1], *part.widths), 4)  # it starts from the shared map
+            check_depth(where, part.depth)
+            check_head_width(where, part.head_width)
+        check_size(self.name, "input_size", self.input_size, MESH_STRIDE)
+        check_size(self.name, "crop_size", self.crop_size, REGION_STRIDE)
         if self.crop_size > self.input_size // SHARED_STRIDE:
             raise UserError(
                 f"{self.name}: crop_size {self.crop_size} exceeds the shared map's "
                 f"{self.input_size // SHARED_STRIDE}"
             )
         self._check_regions()
-
-    def load_topology(self) -> Topology:
-        """Loads the landmark scheme named by `topology`."""
-        return load(self.topology)
 
     @property
     def refined_regions(self) -> tuple[Region, ...]:
@@ -155,29 +153,11 @@ class MeshConfig:
         )
 
     @property
-    def outputs(self) -> dict[str, tuple[int, ...]]:
-        """Landmarks of each output of the region submodels, by name, in output order."""
-        return {name: points for r in self.refined_regions for name, points in r.outputs.items()}
-
-    @property
     def mesh_indices(self) -> tuple[int, ...]:
         """Landmarks that the mesh head predicts, in output order."""
         irises = [r.iris for r in self.refined_regions if r.iris and not self.mesh_irises]
         skipped = {i for iris in irises for i in iris.indices}
         return tuple(i for i in range(self.load_topology().points) if i not in skipped)
-
-    def check_image(self, shape: Sequence[int]) -> None:
-        """Checks that the network can take images of this shape.
-
-        Raises:
-            UserError: The shape is not (b, 3, s, s), where s is the network's input size.
-        """
-        size = self.input_size
-        if len(shape) != 4 or tuple(shape[1:]) != (3, size, size):
-            raise UserError(
-                f"{self.name} takes images of shape (b, 3, {size}, {size}), found {tuple(shape)}; "
-                f"resize the crops to {size} x {size} px"
-            )
 
     def region(self, name: str) -> RegionConfig:
         """The config of a region; defaults if there is none."""
@@ -234,33 +214,6 @@ class MeshConfig:
                 raise UserError(f"{where}: the mesh head does not predict point {missing[0]}")
             if region.anchors[0] == region.anchors[1]:
                 raise UserError(f"{where}: both anchors are the same point; give two")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Converts the config to plain JSON types."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "MeshConfig":
-        """Restores the config that `to_dict` wrote.
-
-        Raises:
-            UserError: A field is unknown or of another type, or the network cannot be built.
-        """
-        return convert(data, cls, "network config")
-
-
-def _check_capacity(
-    where: str, widths: Sequence[int], count: int, depth: int, head_width: int
-) -> None:
-    if len(widths) != count or widths[0] < 1 or any(a > b for a, b in pairwise(widths)):
-        raise UserError(f"{where}: widths {list(widths)}; expected {count} that never decrease")
-    if depth < 0 or head_width < 1:
-        raise UserError(f"{where}: depth {depth}, head_width {head_width}; expected 0, 1 or more")
-    if widths[-1] > _WIDEST or head_width > _WIDEST or depth > _DEEPEST:
-        raise UserError(
-            f"{where}: widths {list(widths)}, head_width {head_width}, depth {depth}; at most "
-            f"{_WIDEST} channels and {_DEEPEST} blocks can be built"
-        )
 
 
 NAMED = {

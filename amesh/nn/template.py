@@ -5,10 +5,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from amesh.geometry import roi
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 
 
-def template_in_crop(config: MeshConfig) -> Float[Tensor, "1 n 3"]:
+def template_in_crop(config: NetworkConfig) -> Float[Tensor, "1 n 3"]:
     """Places the topology's mean face as in a well-aligned crop [px of the network's input]."""
     topology = config.load_topology()
     template = torch.tensor(topology.template, dtype=torch.float32)
