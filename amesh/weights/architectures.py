@@ -25,7 +25,7 @@ class Architecture:
         name: Name in weights files, checkpoints and sidecars.
         network: Its class, or a function that builds one from a config.
         config: Class of its config.
-        option: Name on the command line; empty if it predicts no landmarks.
+        option: Name on the command line; empty if it is not a network of the paper's family.
     """
 
     name: str
@@ -62,6 +62,11 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         Architecture("MeshOnly", "amesh.nn.mesh_only:MeshOnly", option="mesh_only"),
         Architecture("Cascade", "amesh.nn.cascade:Cascade", option="cascade"),
         Architecture(
+            "PlainMesh",
+            "amesh.nn.plain_mesh:PlainMesh",
+            config="amesh.nn.plain_config:PlainConfig",
+        ),
+        Architecture(
             "Detector",
             "amesh.blazeface.network:build_detector",
             config="amesh.blazeface.config:DetectorConfig",
@@ -71,7 +76,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 
 def options() -> tuple[str, ...]:
-    """Names on the command line of the architectures that predict landmarks."""
+    """Names on the command line of the paper's networks, which share one config."""
     return tuple(row.option for row in ARCHITECTURES.values() if row.option)
 
 
