@@ -6,6 +6,7 @@ from pathlib import Path
 
 from amesh.cli.parsing import DONE, add_action, add_actions
 from amesh.errors import UserError
+from amesh.weights.packages import PACKAGES
 
 DETAILS = ""
 
@@ -20,14 +21,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Downloads the wheel of mediapipe 0.10.21 (36 MB) with pip, extracts the landmark network "
         "and both face detectors, checks their SHA-256 and converts them. These, and the landmark "
         "network that comes with amesh, are then exported for the runtimes installed here. "
-        "Without a network connection, pass the wheel with --from.",
+        "`import face-landmarker` does the same with the network of Google's newer Face Landmarker "
+        "(3 MB), as face-landmarker-v2. Without a network connection, pass the file with --from.",
+    )
+    download.add_argument(
+        "package",
+        nargs="?",
+        choices=[package.name for package in PACKAGES],
+        help="what to import (default: mediapipe, or what --from is)",
     )
     download.add_argument(
         "--from",
         dest="source",
         type=Path,
         metavar="FILE",
-        help="the wheel, or a TFLite file from it",
+        help="the wheel, face_landmarker.task, or a TFLite file from either",
     )
     download.set_defaults(call=_weights_import)
     add_action(actions, "list", "list the installed weights and where they come from").set_defaults(
@@ -73,7 +81,8 @@ def _weights_import(options: argparse.Namespace) -> int:
     from amesh.weights import store
     from amesh.weights.install import import_released
 
-    names = [path.stem for path in import_released(options.source)]
+    package = next((one for one in PACKAGES if one.name == options.package), None)
+    names = [path.stem for path in import_released(options.source, package)]
     if "released-192" in names and DEFAULT in store.installed():
         names.append(DEFAULT)
     for name in names:
@@ -102,7 +111,7 @@ def _weights_list(options: argparse.Namespace) -> int:
 
 def _weights_pack(options: argparse.Namespace) -> int:
     from amesh.deploy.parity import measure
-    from amesh.nn.config import MeshConfig
+    from amesh.nn.network_config import NetworkConfig
     from amesh.runner import TorchRunner
     from amesh.weights import store
 
@@ -113,7 +122,7 @@ def _weights_pack(options: argparse.Namespace) -> int:
     store.save(net, options.output, store.header(path)["origin"], half=True)
     after = options.output.stat().st_size / 2**20
     line = f"{options.output}: {after:.1f} MiB, before {before:.1f}"
-    if isinstance(net.config, MeshConfig):  # a detector finds no landmarks
+    if isinstance(net.config, NetworkConfig):  # a detector finds no landmarks
         found = measure(TorchRunner.open(options.output), net)
         line += (
             f"; landmarks move by up to {found.all.max:.2g} px of {found.input_size} "

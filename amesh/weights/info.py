@@ -13,6 +13,7 @@ from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.weights import store
 from amesh.weights.origin import origin_lines
+from amesh.weights.packages import NETWORKS
 
 _WITHOUT = {"released-192": "random; `amesh weights import` downloads the released weights"}
 
@@ -28,7 +29,9 @@ def describe(name_or_path: str) -> str:
     """
     try:
         path = store.find(name_or_path)
-    except UserError:
+    except UserError as error:
+        if name_or_path in NETWORKS and name_or_path not in NAMED:
+            raise error from None  # says how to get it
         if name_or_path not in NAMED:
             known = ", ".join(sorted({*NAMED, *store.installed()}))
             raise UserError(f"no network {name_or_path!r}; choose one of {known}") from None

@@ -1,23 +1,18 @@
 """Loads the released Attention Mesh from Google's TFLite file into our network.
 
-The only module that knows that file's names and structure. Tensors are followed from consumer to
-consumer, so nothing depends on the order in which the file lists its operators. Unless every
-constant is used exactly once and every parameter is filled, the file is rejected.
+The only module that knows that file's names and structure. Unless every constant is used exactly
+once and every parameter is filled, the file is rejected.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.blocks import Convolution, DownBlock, PointHead, ResidualBlock
 from amesh.nn.config import NAMED
 from amesh.nn.region_submodel import RegionSubmodel
-from amesh.weights.tflite_file import Operator, TfliteFile
+from amesh.weights.tflite_file import TfliteFile
+from amesh.weights.tflite_walk import Walk
 
 
 def convert(file: TfliteFile, source: str = "tflite file") -> AttentionMesh:
@@ -41,16 +36,8 @@ def convert(file: TfliteFile, source: str = "tflite file") -> AttentionMesh:
     return net.eval()
 
 
-class _Loader:
-    """Walks the file's graph along with the modules; positions are ids of the file's tensors."""
-
-    def __init__(self, file: TfliteFile) -> None:
-        self.file = file
-        self.consumers: dict[int, list[Operator]] = defaultdict(list)
-        for operator in file.operators:
-            for tensor in operator.inputs:
-                self.consumers[tensor].append(operator)
-        self.used: set[int] = set()
+class _Loader(Walk):
+    """Walks the file's graph along with the modules of an Attention Mesh."""
 
     def load(self, net: AttentionMesh) -> None:
         [image] = self.file.inputs
@@ -77,9 +64,8 @@ class _Loader:
             if isinstance(block, (ResidualBlock, DownBlock)):
                 tensor = self.residual(block, tensor, branch)
             elif isinstance(block, Convolution):
-                operator = self.follower(tensor, "CONV_2D")
-                self.constants(operator, block.convolution)
-                tensor = self.activation(operator.outputs[0], block.activation)
+                tensor = self.convolution(tensor, block.convolution)
+                tensor = self.activation(tensor, block.activation)
             else:
                 tensor = self.chain(block, tensor, branch)
             branch = 0
@@ -88,63 +74,9 @@ class _Loader:
     def residual(self, block: ResidualBlock | DownBlock, tensor: int, branch: int = 0) -> int:
         depthwise = self.followers(tensor, "DEPTHWISE_CONV_2D")[branch]
         self.constants(depthwise, block.depthwise)
-        pointwise = self.follower(depthwise.outputs[0], "CONV_2D")
-        self.constants(pointwise, block.pointwise)
-        add = self.follower(pointwise.outputs[0], "ADD")
+        add = self.follower(self.convolution(depthwise.outputs[0], block.pointwise), "ADD")
         return self.activation(add.outputs[0], block.activation)
 
     def head_features(self, head: PointHead, tensor: int) -> int:
-        operator = self.follower(tensor, "CONV_2D")
-        self.constants(operator, head.reduce)
-        return self.residual(head.block, self.activation(operator.outputs[0], head.activation))
-
-    def activation(self, tensor: int, module: nn.Module) -> int:
-        operator = self.follower(tensor, "PRELU")
-        self.constants(operator, module)
-        return operator.outputs[0]
-
-    def followers(self, tensor: int, name: str) -> list[Operator]:
-        found = [op for op in self.consumers[tensor] if op.name == name]
-        if not found:
-            others = ", ".join(op.name for op in self.consumers[tensor]) or "nothing"
-            raise LookupError(f"expected {name} after tensor {tensor}, found {others}")
-        return found
-
-    def follower(self, tensor: int, name: str) -> Operator:
-        return self.followers(tensor, name)[0]
-
-    def constants(self, operator: Operator, module: nn.Module) -> None:
-        """Copies an operator's constants into a module, changing TFLite's layouts to PyTorch's."""
-        if id(operator) in self.used:
-            raise ValueError(f"{operator.name} of tensor {operator.outputs[0]} is used twice")
-        self.used.add(id(operator))
-        targets: Sequence[Tensor] = list(module.parameters())
-        for target, constant in zip(targets, operator.constants, strict=True):
-            value = torch.from_numpy(_layout(operator.name, constant))
-            if value.shape != target.shape:
-                raise ValueError(
-                    f"{operator.name} of tensor {operator.outputs[0]} has shape "
-                    f"{tuple(value.shape)}, expected {tuple(target.shape)}"
-                )
-            with torch.no_grad():
-                target.copy_(value)
-
-    def check_complete(self, net: nn.Module) -> None:
-        carriers = self.file.named("CONV_2D", "DEPTHWISE_CONV_2D", "PRELU")
-        missed = [op for op in carriers if id(op) not in self.used]
-        loaded = sum(c.size for op in carriers for c in op.constants)
-        expected = sum(p.numel() for p in net.parameters())
-        if missed or loaded != expected:
-            raise ValueError(
-                f"{len(missed)} operators left over; {loaded} constants for {expected} parameters"
-            )
-
-
-def _layout(name: str, constant: np.ndarray) -> np.ndarray:
-    if name == "CONV_2D" and constant.ndim == 4:
-        constant = constant.transpose(0, 3, 1, 2)  # out h w in -> out in h w
-    elif name == "DEPTHWISE_CONV_2D" and constant.ndim == 4:
-        constant = constant.transpose(3, 0, 1, 2)  # 1 h w c -> c 1 h w
-    elif name == "PRELU":
-        constant = constant.reshape(-1)  # 1 1 c -> c
-    return np.ascontiguousarray(constant)
+        reduced = self.convolution(tensor, head.reduce)
+        return self.residual(head.block, self.activation(reduced, head.activation))

@@ -31,6 +31,7 @@ from amesh.nn.names import DEFAULT
 from amesh.topology import portable
 from amesh.weights import hashes
 from amesh.weights.architectures import ARCHITECTURES
+from amesh.weights.packages import NETWORKS
 
 _KEY = "amesh"
 _CHECKSUM = "checksum"
@@ -74,7 +75,8 @@ def find(name_or_path: str | Path) -> Path:
     if str(name_or_path) in available:
         return available[str(name_or_path)]
     there = ", ".join(available) or "nothing yet"
-    hint = " (run `amesh weights import`)" if "released-192" not in available else ""
+    released = NETWORKS.get(str(name_or_path))
+    hint = f" (run `{released.package.command}`)" if released and released.convert else ""
     raise UserError(f"no weights named {str(name_or_path)!r}; installed: {there}{hint}")
 
 

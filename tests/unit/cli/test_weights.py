@@ -10,6 +10,7 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.nn.names import DEFAULT
 from amesh.weights import install, store
+from amesh.weights.packages import FACE_LANDMARKER
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def test_import_exports_the_default_network_where_there_is_one(
     kept: list[str] = []
     monkeypatch.setattr(cache, "keep_all", kept.append)
     files = [Path("released-192.safetensors"), Path("detector-short.safetensors")]
-    monkeypatch.setattr(install, "import_released", lambda _: files)
+    monkeypatch.setattr(install, "import_released", lambda *_: files)
     assert main(["weights", "import"]) == 0
     assert kept == ["released-192", "detector-short", *([DEFAULT] if there else [])]
 
@@ -45,9 +46,29 @@ def test_import_of_a_detector_alone_exports_that(
     _save(shipped, DEFAULT)
     kept: list[str] = []
     monkeypatch.setattr(cache, "keep_all", kept.append)
-    monkeypatch.setattr(install, "import_released", lambda _: [Path("detector-full.safetensors")])
+    monkeypatch.setattr(install, "import_released", lambda *_: [Path("detector-full.safetensors")])
     assert main(["weights", "import"]) == 0
     assert kept == ["detector-full"]
+
+
+def test_import_takes_a_package_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+    kept: list[str] = []
+
+    def fake(*arguments: object) -> list[Path]:
+        asked.extend(arguments)
+        return [Path("face-landmarker-v2.safetensors")]
+
+    monkeypatch.setattr(cache, "keep_all", kept.append)
+    monkeypatch.setattr(install, "import_released", fake)
+    assert main(["weights", "import", "face-landmarker"]) == 0
+    assert asked == [None, FACE_LANDMARKER]
+    assert kept == ["face-landmarker-v2"]
+    with pytest.raises(SystemExit):
+        main(["weights", "import", "eye-landmarker"])
+    assert "invalid choice: 'eye-landmarker'" in capsys.readouterr().err
 
 
 def test_list_says_where_no_detector_is(
