@@ -9,7 +9,7 @@ from jaxtyping import Float, Float32
 from torch import nn
 
 from amesh.errors import UserError
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.topology import Topology, load
 from amesh.torch_threads import torch_threads
 from amesh.weights import store
@@ -94,7 +94,7 @@ class TorchRunner:
             UserError: The network does not predict landmarks.
         """
         config = getattr(net, "config", None)
-        if not isinstance(config, MeshConfig):
+        if not isinstance(config, NetworkConfig):
             raise UserError(f"{type(net).__name__} is not a landmark network")
         self.name = config.name
         self.input_size = config.input_size

@@ -17,7 +17,7 @@ from amesh.deploy.formats import Precision
 from amesh.deploy.network.cascade_parts import MeshPart, RegionPart
 from amesh.deploy.signature import DETECTOR_OUTPUTS, OUTPUTS
 from amesh.errors import UserError
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.runner import RunnerOutput
 
 Images = Float32[np.ndarray, "b s s 3"]
@@ -233,11 +233,11 @@ def _figures(distance: np.ndarray) -> Figures:
 def _regions(net: nn.Module) -> Mapping[str, Sequence[int]]:
     """Landmarks of each region's outputs, by name; a detector has none."""
     config = _config(net)
-    return config.outputs if isinstance(config, MeshConfig) else {}
+    return config.outputs if isinstance(config, NetworkConfig) else {}
 
 
-def _config(net: nn.Module) -> MeshConfig | DetectorConfig:
+def _config(net: nn.Module) -> NetworkConfig | DetectorConfig:
     config = net.config
-    if not isinstance(config, MeshConfig | DetectorConfig):
+    if not isinstance(config, NetworkConfig | DetectorConfig):
         raise UserError(f"{type(net).__name__} is neither a landmark network nor a face detector")
     return config

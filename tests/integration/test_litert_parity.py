@@ -20,6 +20,8 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, RegionConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.plain_config import PlainConfig
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.runner import TorchRunner
 from amesh.weights import store
 
@@ -43,7 +45,7 @@ def lively(net: Network) -> Network:
             module.running_var.uniform_(0.5, 2.0, generator=generator)
     with torch.no_grad():
         for name, parameter in net.named_parameters():
-            if name.endswith("head.points.weight"):
+            if name.endswith("points.weight"):
                 parameter.mul_(3)
     return net.eval()
 
@@ -57,6 +59,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "mesh only": lambda: MeshOnly(PAPER),
     "cascade": lambda: Cascade(PAPER),
     "cascade without mesh irises": lambda: Cascade(RELEASED),
+    "plain": lambda: PlainMesh(PlainConfig("plain", input_size=128, depth=1)),
 }
 
 

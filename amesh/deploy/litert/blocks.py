@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from amesh.deploy.litert.flatbuffer import Value
 from amesh.deploy.litert.operators import OperatorGraph
-from amesh.deploy.network.prepare import Network
+from amesh.deploy.network.prepare import Family
 from amesh.errors import UserError
 from amesh.nn.blocks import Convolution, DownBlock, PointHead, ResidualBlock
+from amesh.nn.plain_mesh import Bottleneck, DownBottleneck
 from amesh.nn.region_submodel import Branch
 
 _ALL = slice(None)
@@ -51,6 +52,10 @@ def sequence(graph: OperatorGraph, x: Value, lanes: Sequence[nn.Module]) -> Valu
                 x = residual(graph, x, cast(list[ResidualBlock], parts))
             elif isinstance(first, DownBlock):
                 x = down(graph, x, cast(list[DownBlock], parts))
+            elif isinstance(first, Bottleneck):
+                x = bottleneck(graph, x, cast(list[Bottleneck], parts))
+            elif isinstance(first, DownBottleneck):
+                x = bottleneck_down(graph, x, cast(list[DownBottleneck], parts))
             elif isinstance(first, nn.Sequential):
                 x = sequence(graph, x, parts)
             else:
@@ -73,15 +78,42 @@ def residual(graph: OperatorGraph, x: Value, lanes: Sequence[ResidualBlock]) -> 
 
 
 def down(graph: OperatorGraph, x: Value, lanes: Sequence[DownBlock]) -> Value:
-    """Adds a block that halves a map. TFLite's SAME padding equals the block's explicit one.
+    """Adds a block that halves a map. TFLite's SAME padding equals the block's explicit one."""
+    inner = _depthwise(graph, x, [lane.depthwise for lane in lanes], stride=2)
+    return _add_to_pooled(graph, x, inner, lanes)
+
+
+def bottleneck(graph: OperatorGraph, x: Value, lanes: Sequence[Bottleneck]) -> Value:
+    """Adds a bottleneck: 1 x 1, PReLU, depthwise, 1 x 1, add, PReLU."""
+    inner = _dense(graph, x, [lane.reduce for lane in lanes])
+    inner = _prelu(graph, inner, [lane.inner_activation for lane in lanes])
+    inner = _depthwise(graph, inner, [lane.depthwise for lane in lanes])
+    inner = _dense(graph, inner, [lane.pointwise for lane in lanes])
+    return _prelu(graph, graph.add(x, inner), [lane.activation for lane in lanes])
+
+
+def bottleneck_down(graph: OperatorGraph, x: Value, lanes: Sequence[DownBottleneck]) -> Value:
+    """Adds a bottleneck that halves a map."""
+    inner = _dense(graph, x, [lane.reduce for lane in lanes], stride=2)
+    inner = _prelu(graph, inner, [lane.inner_activation for lane in lanes])
+    inner = _depthwise(graph, inner, [lane.depthwise for lane in lanes])
+    return _add_to_pooled(graph, x, inner, lanes)
+
+
+def _add_to_pooled(
+    graph: OperatorGraph,
+    x: Value,
+    inner: Value,
+    lanes: Sequence[DownBlock] | Sequence[DownBottleneck],
+) -> Value:
+    """Adds the end of a block that halves `x`: max-pool, the last 1 x 1, add, PReLU.
 
     If the width grows, the pooled branch would add zeros to the new channels; leaving them alone
     is faster.
     """
     pooled = graph.max_pool(x)
-    inner = _depthwise(graph, x, [lane.depthwise for lane in lanes], stride=2)
-    width = lanes[0].pointwise.in_channels
     pointwise = [lane.pointwise for lane in lanes]
+    width = pointwise[0].out_channels - lanes[0].grow
     out = graph.add(pooled, _dense(graph, inner, pointwise, rows=slice(0, width)))
     if lanes[0].grow:
         further = _dense(graph, inner, pointwise, rows=slice(width, None))
@@ -129,13 +161,13 @@ def branch_points(graph: OperatorGraph, x: Value, branches: Sequence[Branch], ex
     return graph.reshape(out, (x.shape[0], len(branches), 2, most))
 
 
-def shared_map(graph: OperatorGraph, net: Network, image: Value) -> Value:
+def shared_map(graph: OperatorGraph, net: Family, image: Value) -> Value:
     """Adds the shared features."""
     with graph.scope("shared"):
         return sequence(graph, image, [net.shared])
 
 
-def mesh_features(graph: OperatorGraph, net: Network, shared: Value) -> Value:
+def mesh_features(graph: OperatorGraph, net: Family, shared: Value) -> Value:
     """Adds the mesh submodel up to the input of its last convolutions."""
     with graph.scope("mesh"):
         x = sequence(graph, shared, [net.mesh.stages])

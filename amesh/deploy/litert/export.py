@@ -6,6 +6,8 @@ comparing it with PyTorch, needs `amesh[litert]`; see `amesh.deploy.litert.runne
 
 import json
 
+from torch import nn
+
 from amesh.deploy import parity
 from amesh.deploy.formats import Precision, format_named
 from amesh.deploy.litert.attention import HeadRows
@@ -23,12 +25,13 @@ from amesh.deploy.litert.regions import Refined
 from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.litert.task_runner import TASK_SIZE, TaskFile
 from amesh.deploy.network.cascade_parts import take_part
-from amesh.deploy.network.prepare import Network, prepare
+from amesh.deploy.network.prepare import Family, Network, prepare
 from amesh.deploy.signature import INPUT, METADATA
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade, RegionNetwork
-from amesh.nn.config import MeshConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.network_config import NetworkConfig
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.nn.region_submodel import Branch
 
 
@@ -147,7 +150,7 @@ def require_litert() -> None:
 
 def _prepared(net: Network) -> Network:
     """Copies a network, folds every BatchNorm and checks the weights."""
-    if net.config.sampler == "gaussian":
+    if not isinstance(net, PlainMesh) and net.config.sampler == "gaussian":
         raise UserError(
             f"{net.config.name}: the gaussian sampler has no TFLite form; train with `affine`"
         )
@@ -175,7 +178,7 @@ def _positive(batch: int) -> int:
 def _to_bytes(
     graph: OperatorGraph,
     outputs: dict[str, Value],
-    config: MeshConfig,
+    config: NetworkConfig,
     precision: Precision,
     part: str = "",
 ) -> bytes:
@@ -188,19 +191,23 @@ def _to_bytes(
 
 def network(graph: OperatorGraph, net: Network, image: Value) -> dict[str, Value]:
     """Adds a whole network: `landmarks` (b n 3) and `face_flag` (b)."""
-    if isinstance(net, MeshOnly):
+    if isinstance(net, MeshOnly | PlainMesh):
         outputs = mesh_network(graph, net, image)
         return {"landmarks": outputs["mesh"], "face_flag": outputs["face_flag"]}
     return Refined(graph, net).add(image)
 
 
-def mesh_network(graph: OperatorGraph, net: Network, image: Value) -> dict[str, Value]:
+def mesh_network(graph: OperatorGraph, net: Family | PlainMesh, image: Value) -> dict[str, Value]:
     """Adds backbone and mesh head alone: `mesh` (b m 3) and `face_flag` (b)."""
-    features = mesh_features(graph, net, shared_map(graph, net, image))
+    if isinstance(net, PlainMesh):
+        features = sequence(graph, image, [nn.Sequential(net.stem, net.stages)])
+        points, face_flag = net.points, net.face_flag
+    else:
+        features = mesh_features(graph, net, shared_map(graph, net, image))
+        points, face_flag = net.mesh.head.points, net.mesh.face_flag
     rows = HeadRows()
-    points = net.mesh.head.points
     mesh = rows.add(kernel_of(points), bias_of(points))
-    flag = rows.add(kernel_of(net.mesh.face_flag), bias_of(net.mesh.face_flag))
+    flag = rows.add(kernel_of(face_flag), bias_of(face_flag))
     head = rows.convolve(graph, features)
     b = image.shape[0]
     landmarks = graph.slice(head, 1, mesh, flag)

@@ -5,6 +5,8 @@ graph pays for each operator, however small its tensors, so here thetas, samples
 mapping back to the picture are computed for all regions at once. Results agree up to rounding.
 """
 
+from typing import TypeGuard
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -166,7 +168,7 @@ class JointAttention(nn.Module):
         return points[..., :1] * along + points[..., 1:] * down + shift
 
 
-def can_join(net: nn.Module) -> bool:
+def can_join(net: nn.Module) -> TypeGuard[AttentionMesh | Cascade]:
     """Whether a network's regions can be processed jointly."""
     if not isinstance(net, AttentionMesh | Cascade):
         return False

@@ -1,6 +1,6 @@
 """Prepares a network for export: copies it, folds every BatchNorm and checks the weights."""
 
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import torch
 from torch import nn
@@ -13,10 +13,12 @@ from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.nn.spatial_transformer import SpatialTransformer
 
-Network = AttentionMesh | MeshOnly | Cascade
-_FAMILY = (AttentionMesh, MeshOnly, Cascade)
+Family = AttentionMesh | MeshOnly | Cascade  # the paper's networks, described by one config
+Network = Family | PlainMesh
+_NETWORKS = get_args(Network)
 _Net = TypeVar("_Net", bound=Network | Part | DetectorNetwork)
 
 
@@ -24,7 +26,7 @@ def prepare(net: _Net, half: bool = False) -> _Net:
     """Copies a network to the CPU in single precision, and folds its BatchNorms.
 
     Args:
-        net: A network of the family, a part of a cascade, or a face detector; trained or not.
+        net: A landmark network, a part of a cascade, or a face detector; trained or not.
         half: Convert the blocks to half precision; coordinates and thetas stay single.
 
     Raises:
@@ -52,10 +54,9 @@ def _build(net: Network | Part | DetectorNetwork) -> Network | Part | DetectorNe
             return build_detector(net.config)
         if isinstance(net, MeshPart | RegionPart):
             return take_part(Cascade(net.config), net.name)
-        for kind in _FAMILY:
-            if type(net) is kind:
-                return kind(net.config)
-    known = ", ".join(kind.__name__ for kind in _FAMILY)
+        if type(net) in _NETWORKS:
+            return type(net)(cast(Any, net.config))
+    known = ", ".join(kind.__name__ for kind in _NETWORKS)
     raise UserError(f"a {type(net).__name__} cannot be exported; these can: {known}")
 
 

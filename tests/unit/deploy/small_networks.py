@@ -18,6 +18,8 @@ from amesh.nn.blocks import PointHead
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig, RegionConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.plain_config import PlainConfig
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.weights import store
 
 SMALL: dict[str, Any] = {
@@ -52,6 +54,9 @@ def networks() -> dict[str, nn.Module]:
         "regressed": AttentionMesh(MeshConfig(name="regressed", crop_source="regressed", **SMALL)),
         "mesh_only": MeshOnly(MeshConfig(name="mesh_only", **SMALL)),
         "cascade": Cascade(MeshConfig(name="cascade", **SMALL)),
+        "plain": PlainMesh(
+            PlainConfig("plain", input_size=128, widths=(8, 8, 16, 16, 16, 16, 16), depth=1)
+        ),
     }
     return {name: shake(net).eval() for name, net in nets.items()}
 
@@ -97,6 +102,7 @@ def main(folder: Path) -> None:
         ("soft", "fp32", None, None),
         ("cascade.mesh", "fp32", None, None),
         ("cascade.right_eye", "fp32", 2, None),
+        ("plain", "fp32", None, None),
     ):
         # The tests compare them, at tolerances of their own: these weights are wild.
         content = export_onnx(nets[name], precision, batch, target, verify=False)

@@ -21,6 +21,8 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, RegionConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.plain_config import PlainConfig
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.weights import tflite_file
 
 TINY = NAMED["tiny-128"]
@@ -41,6 +43,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "uneven": lambda: AttentionMesh(replace(TINY, regions={"lips": RegionConfig(depth=1)})),
     "mesh only": lambda: MeshOnly(TINY),
     "cascade": lambda: Cascade(TINY),
+    "plain": lambda: PlainMesh(PlainConfig("plain", input_size=128, depth=1)),
 }
 
 

@@ -55,7 +55,9 @@ def graph(exported: Path, name: str) -> onnx.ModelProto:
     return onnx.load(exported / f"{name}.onnx")
 
 
-@pytest.mark.parametrize("name", ["released-fp32-None", "released-fp32-2", "soft-fp32-None"])
+@pytest.mark.parametrize(
+    "name", ["released-fp32-None", "released-fp32-2", "soft-fp32-None", "plain-fp32-None"]
+)
 def test_whole_networks_agree_with_pytorch(exported: Path, name: str):
     net = network(exported, name.split("-")[0])
     found = parity.measure(OnnxRunner(exported / f"{name}.onnx"), net)
@@ -63,7 +65,9 @@ def test_whole_networks_agree_with_pytorch(exported: Path, name: str):
     assert found.logit is not None
     assert found.logit < 1e-3
     # The figures mean nothing where a network says the same of every crop.
-    spread = parity.reference(net, parity_crops(64).images)["landmarks"].std(axis=0)
+    spread = parity.reference(net, parity_crops(parity.input_size(net)).images)["landmarks"].std(
+        axis=0
+    )
     assert spread.max() > 0.1
 
 
