@@ -5,6 +5,7 @@ from fractions import Fraction
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from av import Packet
     from av.container import InputContainer
     from av.video.frame import VideoFrame as Decoded
+    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
 # How long an address may keep us waiting for its first frame, and for any other [s].
@@ -77,6 +79,7 @@ class VideoFile(Source):
         if not remote:
             # Several frames at a time: faster, but a stream would lag behind by as many.
             self._stream.thread_type = "AUTO"
+        self._reformatter = av.video.reformatter.VideoReformatter()
         rate = self._stream.average_rate or self._stream.guessed_rate
         self._duration = _duration(self._container, self._stream)
         frames = self._stream.frames
@@ -106,7 +109,7 @@ class VideoFile(Source):
             base = self._stream.time_base
             time = self._clock(None if frame.pts is None or base is None else frame.pts * base)
             if self._wanted(index):
-                yield VideoFrame(index, time, upright_rgb(frame))
+                yield VideoFrame(index, time, _upright_rgb(frame, self._reformatter))
         if index < 0:
             reason = f" ({self.problem})" if self.problem else ""
             raise UserError(f"{self.name}: no frame in this video can be read{reason}")
@@ -154,16 +157,23 @@ def _decode(
         return [], True
 
 
-def upright_rgb(frame: "Decoded") -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels of a frame as a player shows them; transparent ones lie on white."""
+def _upright_rgb(frame: "Decoded", reformatter: "VideoReformatter") -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels of a frame as a player shows them; transparent ones lie on white.
+
+    Args:
+        frame: From a stream.
+        reformatter: Of this stream: setting one up takes as long as decoding a frame.
+    """
     alpha = any(part.is_alpha for part in frame.format.components)
     # BGR and bicubic, because OpenCV reads so: the dither of more than 8 bits depends on both.
-    pixels = frame.to_ndarray(format="bgra" if alpha else "bgr24", interpolation="BICUBIC")
+    pixels = reformatter.reformat(
+        frame, format="bgra" if alpha else "bgr24", interpolation="BICUBIC", threads=1
+    ).to_ndarray()
     if alpha:
         opaque = pixels[..., 3:].astype(np.uint16)
         blended = pixels[..., :3] * opaque + 255 * (255 - opaque)
         pixels = ((blended + 127) // 255).astype(np.uint8)
-    return np.ascontiguousarray(_turned(pixels[..., ::-1], frame))
+    return np.ascontiguousarray(_turned(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), frame))
 
 
 def _turned(

@@ -1,5 +1,6 @@
 """Writes video files: frames with the times at which they are shown."""
 
+import glob
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -11,7 +12,14 @@ import numpy as np
 from jaxtyping import UInt8
 
 from amesh.errors import UserError
-from amesh.files import as_user_error, is_special, replacing
+from amesh.files import (
+    as_user_error,
+    is_special,
+    locked,
+    remove_leftovers,
+    replacing,
+    target,
+)
 from amesh.pipeline.video_file import pyav
 
 VIDEO_SUFFIX = ".mp4"
@@ -42,6 +50,7 @@ class VideoWriter:
         self._rate = Fraction(rate or 25).limit_denominator(1001)
         self._container = av.open(f"file:{place}", "w", format="mp4")
         self._stream: Any = None
+        self._reformatter = av.video.reformatter.VideoReformatter()
         self._size = (0, 0)
         self._last, self._duration = -1, round(_TICKS / self._rate)
 
@@ -69,15 +78,17 @@ class VideoWriter:
             self._size = (width + width % 2, height + height % 2)
             self._stream = self._open_stream()
         frame = self._av.VideoFrame.from_ndarray(_fitted(image, self._size), format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame = self._reformatter.reformat(
+            frame, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+        )
         tick = max(round(time * _TICKS), self._last + 1)
         if not self.empty:
             self._duration = tick - self._last
         frame.pts, frame.time_base = tick, Fraction(1, _TICKS)
         frame.duration = self._duration  # counts for the last frame only
-        self._last = tick
         with self._as_user_error():
             self._container.mux(self._stream.encode(frame))
+        self._last = tick  # now, so that Ctrl-C before it leaves an empty video empty
 
     def finish(self) -> None:
         """Writes what the encoder still holds, and closes the file.
@@ -135,13 +146,13 @@ def writing(path: Path, rate: float | None = None) -> Iterator[VideoWriter]:
         rate: The mean rate to state [frames/s]; the times of the frames hold.
 
     Raises:
-        UserError: The file cannot be written, its name ends in something else, the disk is full, or
-            PyAV is not installed.
+        UserError: The file cannot be written, its name ends in something else, the disk is full,
+            another process is writing it, or PyAV is not installed.
     """
     if path.suffix.lower() != VIDEO_SUFFIX or is_special(path):
         raise UserError(f"{path}: video is written to files that end in {VIDEO_SUFFIX}")
     interrupted: BaseException | None = None
-    with suppress(_Nothing), replacing(path) as file:
+    with suppress(_Nothing), _alone(path), replacing(path) as file:
         writer = VideoWriter(file.name, path, rate)
         try:
             try:
@@ -157,6 +168,21 @@ def writing(path: Path, rate: float | None = None) -> Iterator[VideoWriter]:
             raise
     if interrupted is not None:
         raise interrupted
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keeps other processes from writing a file, and removes what one that was killed has left."""
+    with as_user_error(path):
+        goal = target(path)
+    lock = goal.with_name(f".{goal.name}.lock")
+    with locked(lock, f"{path}: another process is writing it; wait for it, or name another file"):
+        remove_leftovers(goal.parent, glob.escape(goal.name))
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps files that are open
+                lock.unlink()
 
 
 class _Nothing(Exception):

@@ -127,6 +127,22 @@ def test_a_generator_that_is_closed_keeps_its_video(tmp_path: Path) -> None:
     assert len(read(tmp_path / "a.mp4")) == 4
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    for name in (".a.mp4.0123abcd", ".b.mp4.0123abcd", "a.mp4.part"):
+        (tmp_path / name).write_text("x")
+    write(tmp_path / "a.mp4", ramp(2), [0, 1])
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".b.mp4.0123abcd", "a.mp4", "a.mp4.part"]
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    with writing(tmp_path / "a.mp4") as video:
+        video.write(grey(0), 0)
+        with pytest.raises(UserError, match="another process is writing it"):
+            write(tmp_path / "a.mp4", ramp(2), [0, 1])
+    assert len(read(tmp_path / "a.mp4")) == 1
+
+
 @pytest.mark.parametrize("room", [0, 20_000])
 def test_a_full_disk_is_one_line_and_leaves_no_file(room: int, tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
