@@ -259,6 +259,25 @@ def peer_speed(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Compare the CPU time of a picture, and pictures per second: `nox -s pictures -- FOLDER`.
+
+    MediaPipe's static mode, and amesh with each detector, see each picture in turn. Without a
+    folder, the pictures are renderings of one portrait at several sizes.
+    """
+    if sys.version_info >= (3, 13):
+        session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
+    session.install("-r", str(HERE / "tests" / "golden" / "requirements-oracle.txt"))
+    programs = develop(session, "-e", ".[dev,litert]")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    peer = shutil.which("python", path=session.bin)
+    script = str(HERE / "tests" / "peer_speed" / "pictures.py")
+    report = str(BUILD / "pictures.json")
+    command = (str(programs / "python"), script, str(peer), "--output", report, *session.posargs)
+    session.run(*command, external=True)
+
+
+@nox.session
 def tasks(session: nox.Session) -> None:
     """Run our .task bundles in MediaPipe Tasks, in a separate environment, and compare.
 

@@ -127,7 +127,7 @@ class FileDetector:
 
     def __call__(self, square: UInt8[np.ndarray, "s s 3"]) -> DetectorAnswer:
         """Searches an RGB picture of the network's input size."""
-        found = self.file.run_crops(np.multiply(square[None], 1 / 255, dtype=np.float32))
+        found = self.file.run_crops(square[None] * np.float32(1 / 255))
         return DetectorAnswer(*(found[name][0] for name in DETECTOR_OUTPUTS))
 
 
@@ -177,6 +177,8 @@ def in_batches(
         padding = np.zeros((missing, *images.shape[1:]), images.dtype)
         results = run(np.concatenate([batch, padding]) if missing else batch)
         found.append({name: result[: len(batch)] for name, result in results.items()})
+    if len(found) == 1:
+        return found[0]
     if not found:
         return {name: np.zeros((0, *shape[1:]), np.float32) for name, shape in outputs.items()}
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}

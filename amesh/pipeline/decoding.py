@@ -46,12 +46,13 @@ def decode(
     # Few anchors see a face: nothing is computed for the others.
     keep = np.flatnonzero(logits >= math.log(threshold / (1 - threshold)))
     keep = keep[(boxes[keep, 2:4] >= 0).all(axis=1)]
-    raw, origin = boxes[keep], centres[keep]
+    points = boxes[keep].reshape(-1, 8, 2)
+    half = points[:, 1] / 2
+    points += centres[keep][:, None]
+    points[:, 1] = points[:, 0] + half
+    points[:, 0] -= half
     scores = 0.5 * (1 + np.tanh(0.5 * logits[keep]))  # the sigmoid, in a form that cannot overflow
-    centre, half = raw[:, :2] + origin, raw[:, 2:4] / 2
-    keypoints = raw[:, 4:] + np.tile(origin, (1, 6))
-    rows = np.concatenate([centre - half, centre + half, keypoints], axis=1)
-    return rows.astype(np.float32), scores.astype(np.float32)
+    return points.reshape(-1, 16), scores.astype(np.float32)
 
 
 def overlap(
@@ -78,8 +79,9 @@ def weighted_nms(
         top = order[0]
         joined = overlap(rows[top, :4], rows[order, :4]) > iou
         joined[0] = True  # an empty box does not even overlap itself
-        weights = scores[order[joined]]
-        means.append(np.average(rows[order[joined]].astype(np.float64), axis=0, weights=weights))
+        same = order[joined]
+        weights = scores[same].astype(np.float64)
+        means.append(weights @ rows[same] / weights.sum())
         best.append(scores[top])
         order = order[~joined]
     return np.array(means, np.float32).reshape(-1, 16), np.array(best, np.float32)

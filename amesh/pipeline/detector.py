@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, UInt8
 
 from amesh.detector_runner import DetectorRunner
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
-from amesh.pipeline.images import as_mediapipe_cuts, crop_image
+from amesh.pipeline.images import as_mediapipe_cuts, crop_image, halved
 
 # The thresholds of MediaPipe's graphs; boxes that overlap by more than `_IOU` are one face.
 _MIN_SCORE = {"short": 0.5, "full": 0.6}
@@ -76,9 +76,10 @@ class Detector:
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best first."""
         height, width = image.shape[:2]
+        levels = [image]
         found: list[Detection] = []
         for network in self.networks:
-            found += self._detect(network, image)
+            found += self._detect(network, levels)
             if any(face.size >= self.enough * max(height, width) for face in found):
                 break
         if self.tiles > 1:
@@ -86,21 +87,19 @@ class Detector:
                 tile = image[top : top + side, left : left + side]
                 found += [
                     _moved(face, left, top)
-                    for face in self._detect(self.networks[-1], tile)
+                    for face in self._detect(self.networks[-1], [tile])
                     if not _cut_off(face.box, (left, top, side), (width, height))
                 ]
         return _surest(found)
 
     def _detect(
-        self, network: DetectorRunner, image: UInt8[np.ndarray, "h w 3"]
+        self, network: DetectorRunner, levels: list[UInt8[np.ndarray, "_h _w 3"]]
     ) -> list[Detection]:
+        """Searches a picture, the first of `levels`: each is half of the one before."""
         config = network.config
-        image_from_input = letterbox(image.shape[1], image.shape[0], config.input_size)
-        if self.mediapipe_crop:
-            cut, antialias = as_mediapipe_cuts(image_from_input), False
-        else:
-            cut, antialias = image_from_input, True
-        square = crop_image(image, cut, config.input_size, antialias=antialias)
+        height, width = levels[0].shape[:2]
+        image_from_input = letterbox(width, height, config.input_size)
+        square = self._square(levels, image_from_input, config.input_size)
         rows, scores = decode(*network(square), anchors(config), _MIN_SCORE[config.name])
         rows, scores = weighted_nms(rows, scores, _IOU)
         scale, shift = image_from_input[0, 0], image_from_input[:, 2]
@@ -109,6 +108,23 @@ class Detector:
             Detection(point[:2].reshape(4), point[2:], float(score))
             for point, score in zip(points, scores, strict=True)
         ]
+
+    def _square(
+        self,
+        levels: list[UInt8[np.ndarray, "_h _w 3"]],
+        image_from_input: Float64[np.ndarray, "2 3"],
+        size: int,
+    ) -> UInt8[np.ndarray, "s s 3"]:
+        """A network's input. Missing levels are added to the list, for the next network."""
+        if self.mediapipe_crop:
+            cut = as_mediapipe_cuts(image_from_input)
+            return crop_image(levels[0], cut, size, antialias=False)
+        level = 0
+        while max(levels[level].shape[:2]) > 2 * size:  # one sample a pixel sees all of the rest
+            level += 1
+            if level == len(levels):
+                levels.append(halved(levels[-1]))
+        return crop_image(levels[level], image_from_input / 2**level, size, antialias=False)
 
 
 def letterbox(width: int, height: int, size: int) -> Float64[np.ndarray, "2 3"]:

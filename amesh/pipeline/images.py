@@ -142,7 +142,7 @@ def crop_image(
         cell *= 2
     image, affine = _cut(image, image_from_crop, size, cell)
     while cell > 1 or max(image.shape[:2]) > _MAX_WARP_SIDE:
-        image, affine = _halve(image, border), affine / 2
+        image, affine = halved(image, border), affine / 2
         cell //= 2
     samples = 2 if shrink > 1 + 1e-6 else 1
     affine = affine / (samples, samples, 1)  # from the crop at `samples` times the size
@@ -177,7 +177,9 @@ def _cut(
     return image, affine - np.stack([np.zeros(2), np.zeros(2), low], axis=1)
 
 
-def _halve(image: Num[np.ndarray, "h w 3"], border: str) -> Num[np.ndarray, "_h _w 3"]:
+def halved(
+    image: Num[np.ndarray, "h w 3"], border: Literal["zero", "replicate"] = "zero"
+) -> Num[np.ndarray, "_h _w 3"]:
     """Means of 2 x 2 pixels; pixels that are missing at the far edges are those of the border."""
     height, width = image.shape[:2]
     if height % 2 or width % 2:

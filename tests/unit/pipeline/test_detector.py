@@ -54,6 +54,36 @@ def test_detections_come_back_to_the_picture():
     assert seen.min() == 0  # the bars above and below
 
 
+@pytest.mark.parametrize(("width", "height"), [(90, 128), (301, 257), (700, 1000), (2000, 1501)])
+@pytest.mark.parametrize("config", [SHORT, FULL])
+def test_a_network_sees_each_place_of_the_picture_where_the_letterbox_says(
+    config: DetectorConfig, width: int, height: int
+):
+    """However often the picture was halved, and whichever network asked first."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    image = np.stack([x * 250 / width, y * 250 / height, np.full_like(x, 200)], axis=-1)
+    first, net = Fixed(SHORT, 0, 1.0), Fixed(config, 0, 1.0)
+    Detector([first, net])(image.round().astype(np.uint8))
+    size, [seen] = config.input_size, net.seen
+    rows, columns = np.nonzero(
+        seen[..., 2] == 200
+    )  # not in the bars, nor at the edge
+    assert len(rows) > 0.9 * size**2 * min(width, height) / max(width, height)
+    places = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
+    places = letterbox(width, height, size) @ places * 250 / np.array([[width], [height]])
+    assert np.abs(seen[rows, columns, :2].T - places).max() <= 1.5
+
+
+def test_a_network_sees_no_more_of_a_fine_pattern_than_its_mean():
+    """A checkerboard of single pixels is grey from afar; sampling it as it is would give bands."""
+    y, x = np.mgrid[:1000, :1000]
+    image = np.repeat(((x + y) % 2 * 255).astype(np.uint8)[..., None], 3, axis=-1)
+    for config in (SHORT, FULL):
+        net = Fixed(config, 0, 1.0)
+        Detector([net])(image)
+        assert np.abs(net.seen[0][1:-1, 1:-1].astype(float) - 127.5).max() <= 1
+
+
 def test_of_a_face_found_twice_the_surer_stays():
     image = np.zeros((192, 192, 3), np.uint8)
     first = Fixed(SHORT, 512, 16.0)  # at (8, 8) of 128: 24 px wide around (12, 12)
