@@ -65,9 +65,7 @@ def test_a_network_sees_each_place_of_the_picture_where_the_letterbox_says(
     first, net = Fixed(SHORT, 0, 1.0), Fixed(config, 0, 1.0)
     Detector([first, net])(image.round().astype(np.uint8))
     size, [seen] = config.input_size, net.seen
-    rows, columns = np.nonzero(
-        seen[..., 2] == 200
-    )  # not in the bars, nor at the edge
+    rows, columns = np.nonzero(seen[..., 2] == 200)  # not in the bars, nor at the edge
     assert len(rows) > 0.9 * size**2 * min(width, height) / max(width, height)
     places = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
     places = letterbox(width, height, size) @ places * 250 / np.array([[width], [height]])
