@@ -99,6 +99,9 @@ def run_video(
             except UserError as error:
                 problem = str(error)
                 break
+            except MemoryError:
+                problem = f"{source.name}: not enough memory for its frames"
+                break
             index, time, image = frame
             faces = process(image, time)
             if draw is not None:

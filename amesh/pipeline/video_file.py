@@ -108,8 +108,14 @@ class VideoFile(Source):
             # The last frames, which the decoder held, have no time base of their own.
             base = self._stream.time_base
             time = self._clock(None if frame.pts is None or base is None else frame.pts * base)
-            if self._wanted(index):
-                yield VideoFrame(index, time, _upright_rgb(frame, self._reformatter))
+            if not self._wanted(index):
+                continue
+            try:
+                image = _upright_rgb(frame, self._reformatter)
+            except pyav().FFmpegError as error:
+                self.problem = f"frame {index} cannot be converted: {_reason(error)}"
+                continue
+            yield VideoFrame(index, time, image)
         if index < 0:
             reason = f" ({self.problem})" if self.problem else ""
             raise UserError(f"{self.name}: no frame in this video can be read{reason}")

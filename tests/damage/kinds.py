@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "deploy"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import small_networks
+from clips import write_clip
 from labelled_pictures import encode, photo
 
 SIZE = 64
@@ -324,6 +325,22 @@ def read_plan(path: Path) -> str:
     return digest(read_ablation(str(path)))
 
 
+def make_clip(suffix: str, codec: str, pixels: str = "yuv420p") -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        frames = [photo()[i : i + 48, :64] for i in range(8)]
+        return write_clip(folder / f"clip.{suffix}", frames, codec, pixels)
+
+    return make
+
+
+def read_clip(path: Path) -> str:
+    from amesh.pipeline.video import open_source
+
+    with open_source(path) as source:
+        found = [item for frame in source for item in (frame.time, frame.image)]
+    return digest(*found, source.problem)
+
+
 KINDS: Mapping[str, Kind] = {
     "weights": Kind(make_weights, read_weights, checked=True),
     "weights, header edited": Kind(make_weights, read_weights, damage_header),
@@ -347,4 +364,8 @@ KINDS: Mapping[str, Kind] = {
     "jpg": Kind(make_picture("JPEG"), read_picture),
     "png": Kind(make_picture("PNG"), read_picture),
     "webp": Kind(make_picture("WEBP"), read_picture),
+    "mp4": Kind(make_clip("mp4", "libx264"), read_clip),
+    "mkv": Kind(make_clip("mkv", "mjpeg", "yuvj420p"), read_clip),
+    "avi": Kind(make_clip("avi", "mpeg4"), read_clip),
+    "mov": Kind(make_clip("mov", "png", "rgb24"), read_clip),
 }

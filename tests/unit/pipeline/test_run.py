@@ -123,13 +123,17 @@ def test_a_picture_that_needs_too_much_memory_does_not_end_the_run(
 class Frames(Source):
     """Frames that are all alike; then what is to happen, if anything."""
 
-    def __init__(self, number: int, error: str = "", problem: str = "") -> None:
+    def __init__(
+        self, number: int, error: str = "", problem: str = "", memory: bool = False
+    ) -> None:
         super().__init__("clip.mp4", number)
-        self.number, self.error, self.says = number, error, problem
+        self.number, self.error, self.says, self.memory = number, error, problem, memory
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for index in range(self.number):
             yield VideoFrame(2 * index, index / 10, np.zeros((30, 40, 3), np.uint8))
+        if self.memory:
+            raise MemoryError
         if self.error:
             raise UserError(self.error)
         self.problem = self.says
@@ -163,6 +167,7 @@ class TestVideo:
             (Frames(2, problem="cut short"), 3, 0.1),
             (Frames(2, error="cut short"), 3, 0.1),
             (Frames(0, error="cut short"), 0, 0),
+            (Frames(2, memory=True), 3, 0.1),
         ],
     )
     def test_a_video_that_breaks_off_ends_with_an_error(
@@ -170,5 +175,5 @@ class TestVideo:
     ) -> None:
         *good, last = run_video(lambda *_: [], "clip.mp4", source)
         assert all("faces" in one for one in good)
-        assert last["error"] == "cut short"
+        assert last["error"] in ("cut short", "clip.mp4: not enough memory for its frames")
         assert (last["frame"], last["time"], last["size"]) == (frame, time, None)

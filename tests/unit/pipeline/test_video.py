@@ -222,6 +222,24 @@ class TestBadInput:
         assert source.problem.startswith(f"{path}: ")
         assert source.problem.endswith(f"frames that could be read: {number}")
 
+    def test_a_frame_that_cannot_be_converted_is_left_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import av
+
+        convert, seen = video_file._upright_rgb, []
+
+        def refuse(frame: Any, reformatter: Any) -> np.ndarray:
+            seen.append(frame)
+            if len(seen) == 2:
+                raise av.error.OSError(22, "Invalid argument")
+            return convert(frame, reformatter)
+
+        monkeypatch.setattr(video_file, "_upright_rgb", refuse)
+        with open_source(write_clip(tmp_path / "a.mp4", ramp(4))) as source:
+            assert [frame.index for frame in source] == [0, 2, 3]
+        assert "frame 1 cannot be converted: Invalid argument" in source.problem
+
     def test_a_damaged_clip_gives_its_good_frames(self, tmp_path: Path) -> None:
         path = write_clip(tmp_path / "a.avi", noise(30), "mpeg4", options={"g": "1"})
         content = bytearray(path.read_bytes())
