@@ -155,17 +155,19 @@ def open_tracker(options: argparse.Namespace) -> "Callable[[], Tracker]":
     Raises:
         UserError: There is no such network, or it cannot be run.
     """
-    from amesh.face_mesh import FaceMesh
+    from amesh.face_tracker import FaceTracker
     from amesh.pipeline.tracking import Tracker
 
-    pipeline = FaceMesh(
+    first = FaceTracker(
         options.model,
         options.runtime,
         detector=options.detector or "short",
         max_faces=options.max_faces or 1,
         min_score=options.min_score,
+        smoothing=options.smoothing,
+        detect_every=options.detect_every,
     )
-    return partial(Tracker, pipeline, options.smoothing, options.detect_every)
+    return partial(Tracker, first.pipeline, first.smoothing, first.detect_every)
 
 
 SETS = ", ".join(one.sets for one in FORMATS.values())

@@ -28,7 +28,7 @@ class Tally:
         frames: Of videos.
         broken: Videos that could not be read, or not to their end.
         faces: In all pictures.
-        tracks: Faces in all videos: the name of the video, and the face's id.
+        tracks: Of faces, in all videos: the name of the video, and the id.
         small: Pictures of this run that may have faces too small for the default detector.
     """
 
@@ -73,7 +73,7 @@ class Tally:
             read = count(self.pictures - self.unread, "picture")
             parts.append(f"{count(self.faces, 'face')} in {read}")
         if self.videos:
-            parts.append(f"{count(len(self.tracks), 'face')} in {count(self.frames, 'frame')}")
+            parts.append(f"{count(len(self.tracks), 'track')} in {count(self.frames, 'frame')}")
         return "; ".join(parts)
 
 

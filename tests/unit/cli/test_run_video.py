@@ -69,7 +69,7 @@ def test_each_frame_has_a_line(clip: Path, capsys: pytest.CaptureFixture[str]) -
     assert [one["time"] for one in lines] == pytest.approx([0, 0.1, 0.2, 0.5, 0.6, 1], abs=1e-3)
     assert {one["source"] for one in lines} == {str(clip)}
     assert [one["faces"][0]["id"] for one in lines] == [0] * 6
-    assert said.err == "1 face in 6 frames\n"
+    assert said.err == "1 track in 6 frames\n"
 
 
 def test_the_overlay_is_a_video_with_the_times_of_its_source(
@@ -111,7 +111,7 @@ def test_pictures_and_videos_together(
         said[0]
         == f"amesh: {names[1]}: not a video that can be read; it may be damaged or cut short"
     )
-    assert said[1] == f"1 face in 1 picture; 1 face in 6 frames: {output}"
+    assert said[1] == f"1 face in 1 picture; 1 track in 6 frames: {output}"
     assert main(["run", names[1]]) == 2
     assert main(["run", str(clip.parent)]) == 0  # a folder of videos
 
@@ -163,7 +163,7 @@ def test_a_video_is_followed_again_from_its_start_after_an_interruption(
     assert main([*words, "--output", str(output), "--resume"]) == 0
     said = capsys.readouterr().err
     assert f"{moment} frames done before" in said
-    assert "3 faces in 18 frames" in said
+    assert "3 tracks in 18 frames" in said
     assert output.read_text() == whole.read_text()
     assert len(opened) == 12, "a.mov is done; b.mov begins again"
     drawn = [len(read(tmp_path / "drawn" / f"{name}.mov.mp4")) for name in "abc"]
@@ -243,7 +243,7 @@ class TestCamera:
         assert signal.getsignal(signal.SIGINT) == before
         said = capsys.readouterr().err
         assert "skipped, to keep up with it" in said
-        assert "1 face in 4 frames" in said
+        assert "1 track in 4 frames" in said
 
     def test_a_second_ctrl_c_ends_the_process(
         self, tmp_path: Path, networks: Callable[..., None]

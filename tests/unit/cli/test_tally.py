@@ -9,12 +9,12 @@ from amesh.cli.tally import Tally
         ("pp", 0, "2 faces in 2 pictures"),
         ("pP", 1, "1 face in 1 picture"),
         ("P", 2, "0 faces in 0 pictures"),
-        ("vv", 0, "1 face in 2 frames"),
-        ("vvV", 1, "1 face in 2 frames"),
-        ("V", 2, "0 faces in 0 frames"),
-        ("pV", 1, "1 face in 1 picture; 0 faces in 0 frames"),
-        ("PV", 2, "0 faces in 0 pictures; 0 faces in 0 frames"),
-        ("pv", 0, "1 face in 1 picture; 1 face in 1 frame"),
+        ("vv", 0, "1 track in 2 frames"),
+        ("vvV", 1, "1 track in 2 frames"),
+        ("V", 2, "0 tracks in 0 frames"),
+        ("pV", 1, "1 face in 1 picture; 0 tracks in 0 frames"),
+        ("PV", 2, "0 faces in 0 pictures; 0 tracks in 0 frames"),
+        ("pv", 0, "1 face in 1 picture; 1 track in 1 frame"),
     ],
 )
 def test_exit_codes_and_summaries(results: str, code: int, text: str) -> None:
@@ -27,10 +27,10 @@ def test_exit_codes_and_summaries(results: str, code: int, text: str) -> None:
     assert (tally.code, str(tally)) == (code, text)
 
 
-def test_faces_of_a_video_are_counted_once() -> None:
+def test_a_track_is_counted_once() -> None:
     tally = Tally({"a.mp4", "b.mp4"})
     for name in ("a.mp4", "b.mp4"):
         for ids in ([0, 1], [1], [0, 2]):
             tally.add(name, None, ids)
-    assert str(tally) == "6 faces in 6 frames"
+    assert str(tally) == "6 tracks in 6 frames"
     assert tally.done == "6 frames"
