@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import write_clip
 from PIL import Image
 
 from amesh.cli import main
+from amesh.pipeline.video import open_source
 
 pytestmark = pytest.mark.weights
 
@@ -149,3 +151,20 @@ def test_weights_are_listed_and_found(capsys):
     assert capsys.readouterr().out.strip().endswith("released-192.safetensors")
     assert main(["info", "released-192"]) == 0
     assert "1,189,277" in capsys.readouterr().out
+
+
+def test_a_face_is_followed_through_a_clip(astronaut: np.ndarray, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    frames = [np.roll(astronaut, 3 * i, axis=1)[:400] for i in range(12)]
+    clip = write_clip(tmp_path / "clip.mp4", frames, options={"crf": "10"})
+    out, drawn = tmp_path / "faces.jsonl", tmp_path / "overlay.mp4"
+    words = ["run", str(clip), "--smoothing", "off", "--output", str(out), "--draw", str(drawn)]
+    assert main(words) == 0
+    records = lines(out)
+    assert [record["time"] for record in records] == pytest.approx(np.arange(12) / 25, abs=1e-3)
+    assert [face["id"] for record in records for face in record["faces"]] == [0] * 12
+    points = np.array([record["faces"][0]["landmarks"] for record in records])[..., :2]
+    moved = points - points[0] - np.stack([3 * np.arange(12), np.zeros(12)], 1)[:, None]
+    assert np.abs(moved.mean(axis=1)).max() < 0.5  # of 60 px from eye to eye
+    with open_source(drawn) as source:
+        assert sum(1 for _ in source) == 12
