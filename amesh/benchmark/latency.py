@@ -15,16 +15,20 @@ import torch
 
 from amesh.deploy import formats
 from amesh.deploy.formats import Precision
+from amesh.deploy.network.prepare import Network
 from amesh.deploy.request import Request
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig
+from amesh.nn.plain_config import PlainConfig
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.pipeline.images import crop_image
 
 # The rows of the paper's Table 1, and those that add up to its cascade.
 ATTENTION, CASCADE = "Attention Mesh", "Cascade (mesh + lips + 2 x eye)"
 PARTS = {"Mesh": "mesh", "Lips": "lips", "Eye & iris": "right_eye"}
+PLAIN = "Plain mesh (Face Landmarker V2)"
 CASCADE_OF = ("Mesh", "Lips", "Eye & iris", "Eye & iris")
 _WARM_UP = 5
 
@@ -69,7 +73,11 @@ Call = Callable[[], object]
 
 
 def table_1(
-    config: MeshConfig, settings: Sequence[Setting], rounds: int, google: Path | None = None
+    config: MeshConfig,
+    settings: Sequence[Setting],
+    rounds: int,
+    google: Path | None = None,
+    plain: PlainConfig | None = None,
 ) -> list[Timing]:
     """Times the networks of Table 1, with fresh weights since latency does not depend on them.
 
@@ -79,6 +87,7 @@ def table_1(
         rounds: Number of calls of each.
         google: The unpacked wheel's `mediapipe/modules` folder. If given, also times the cascade
             that Google shipped, in LiteRT.
+        plain: A plain mesh to time with them.
 
     Raises:
         UserError: A runtime is not installed, or a network cannot be exported for it.
@@ -94,6 +103,8 @@ def table_1(
         for name, part in PARTS.items():
             calls[name, setting] = timed_call(cascade, part, setting)
         calls[ATTENTION, setting] = timed_call(attention, None, setting)
+        if plain is not None:
+            calls[PLAIN, setting] = timed_call(PlainMesh(plain).eval(), None, setting)
         if google is not None and setting.runtime == "litert" and setting.batch == 1:
             for name, file in GOOGLE.items():
                 content = (google / file).read_bytes()
@@ -139,7 +150,7 @@ def cutting(config: MeshConfig, rounds: int) -> dict[str, float]:
     return {timing.name: timing.median for timing in measure(calls, rounds)}
 
 
-def timed_call(net: AttentionMesh | Cascade, part: str | None, setting: Setting) -> Call:
+def timed_call(net: Network, part: str | None, setting: Setting) -> Call:
     """Prepares one call of a network, or of a part of a cascade, with its input ready."""
     request = Request(net, part, setting.precision, setting.batch)
     call: Call = formats.timed_named(setting.runtime).time(request, setting.threads)

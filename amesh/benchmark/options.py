@@ -13,7 +13,8 @@ class Benchmark:
     """Networks to time.
 
     Attributes:
-        model: Member of the network family to time; its weights do not matter.
+        model: Member of the network family to time, or face-landmarker-v2, which is timed with the
+            default member; weights do not matter.
         runtimes: Runtimes to time.
         precisions: Precisions of the exported files.
         threads: Numbers of threads per call.

@@ -17,6 +17,7 @@ from amesh.benchmark.latency import (
     CASCADE,
     GOOGLE,
     GOOGLE_CASCADE,
+    PLAIN,
     Setting,
     Timing,
     cutting,
@@ -28,6 +29,8 @@ from amesh.charts import Panel, Point, line_charts
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.nn.config import NAMED, MeshConfig
+from amesh.nn.names import DEFAULT
+from amesh.nn.plain_config import PlainConfig
 from amesh.version import __version__
 
 PAPER_RATIO = 0.741  # Table 1: 16.6 ms of 22.4 ms
@@ -45,15 +48,18 @@ def benchmark(wanted: Benchmark) -> int:
     Raises:
         UserError: The model or a runtime does not exist, or the wheel is not the expected one.
     """
-    if wanted.model not in NAMED:
-        raise UserError(f"no network named {wanted.model!r}; choose one of {', '.join(NAMED)}")
-    config = MeshConfig.from_dict({**NAMED[wanted.model].to_dict(), "mesh_irises": True})
+    plain = PlainConfig() if wanted.model == PlainConfig.name else None
+    member = DEFAULT if plain else wanted.model
+    if member not in NAMED:
+        known = ", ".join((*NAMED, PlainConfig.name))
+        raise UserError(f"no network named {member!r}; choose one of {known}")
+    config = MeshConfig.from_dict({**NAMED[member].to_dict(), "mesh_irises": True})
     settings = settings_of(wanted.runtimes, wanted.precisions, wanted.threads, wanted.batches)
     with tempfile.TemporaryDirectory(prefix="amesh-") as folder:
         modules = None if wanted.google is None else _unpack(wanted.google, Path(folder))
-        timings = table_1(config, settings, wanted.rounds, modules)
+        timings = table_1(config, settings, wanted.rounds, modules, plain)
     cuts = cutting(config, wanted.rounds)
-    about = _about(wanted.model, wanted.rounds)
+    about = _about(f"{member} and {plain.name}" if plain else member, wanted.rounds)
     text = markdown(timings, settings, cuts, about)
     output = wanted.output
     write_atomically(output / "benchmark.md", text.encode())
@@ -95,6 +101,9 @@ def markdown(
             whole = rows[ATTENTION].median + cuts["face"]
             parts = rows[CASCADE].median + cuts["face"] + cuts["regions"]
             lines.append(f"| including cropping | {whole / parts:.3f} |")
+        if PLAIN in rows:
+            plain = rows[PLAIN].median / rows[ATTENTION].median
+            lines.append(f"| Plain mesh / Attention Mesh | {plain:.3f} |")
         if GOOGLE_CASCADE in rows:
             shipped = rows[ATTENTION].median / rows[GOOGLE_CASCADE].median
             lines.append(f"| Attention Mesh / Google's cascade | {shipped:.3f} |")

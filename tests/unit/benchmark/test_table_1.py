@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from amesh.benchmark import latency
+from amesh.benchmark import latency, table_1
 from amesh.benchmark.latency import ATTENTION, CASCADE, Setting, Timing, measure, settings_of
 from amesh.benchmark.options import Benchmark
 from amesh.benchmark.table_1 import benchmark, throughput_chart
@@ -48,6 +48,20 @@ def test_table_1_of_a_small_member(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "including cropping" in text
     assert text.strip() in capsys.readouterr().out
     assert (tmp_path / "benchmark.svg").is_file()
+
+
+def test_a_plain_mesh_is_timed_with_the_default_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(table_1, "DEFAULT", "tiny-128")
+    wanted = Benchmark("face-landmarker-v2", ("torch",), rounds=1, output=tmp_path)
+    assert benchmark(wanted) == 0
+    stored = json.loads((tmp_path / "benchmark.json").read_text())
+    assert stored["about"]["network"] == "tiny-128 and face-landmarker-v2"
+    times = {t["name"]: t["median"] for t in stored["timings"]}
+    ratio = times[latency.PLAIN] / times[ATTENTION]
+    text = (tmp_path / "benchmark.md").read_text()
+    assert f"| Plain mesh / Attention Mesh | {ratio:.3f} |" in text
 
 
 def test_the_chart_shows_faces_per_second():
