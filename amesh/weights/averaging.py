@@ -6,6 +6,7 @@ fine-tuned from the same weights; the mean of runs with different initial weight
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from amesh.errors import UserError
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.version import __version__
 from amesh.weights import store
 
@@ -31,20 +32,23 @@ def average(models: Sequence[str | Path]) -> tuple[nn.Module, dict[str, Any]]:
     files = [store.find(model) for model in models]
     if len({store.file_hash(file) for file in files}) < max(len(files), 2):
         raise UserError("average: give two or more networks, each once")
-    headers = [store.header(file) for file in files]
-    kinds = [
-        (one["architecture"], MeshConfig.from_dict(one["config"] | {"name": ""})) for one in headers
-    ]
-    for file, kind in zip(files, kinds, strict=True):
-        if kind != kinds[0]:
+    nets = [store.load(file) for file in files]
+    for file, other in zip(files, nets, strict=True):
+        if _kind(other) != _kind(nets[0]):
             raise UserError(f"{file}: architecture or config differs from {files[0]}")
-    net = store.load(files[0])
+    net = nets[0]
     if any(isinstance(part, nn.BatchNorm2d) for part in net.modules()):
         raise UserError(f"{files[0]}: has BatchNorm, whose statistics cannot be averaged")
-    found = [store.tensors(file) for file in files]
+    found = [other.state_dict() for other in nets]
     mean = {name: torch.stack([one[name] for one in found]).mean(0) for name in found[0]}
     net.load_state_dict(mean)
-    about = [
-        {"weights": file.stem, **one["origin"]} for file, one in zip(files, headers, strict=True)
-    ]
+    about = [{"weights": file.stem, **store.header(file)["origin"]} for file in files]
     return net, {"source": "amesh weights average", "version": __version__, "averaged": about}
+
+
+def _kind(net: nn.Module) -> tuple[type[nn.Module], object]:
+    """What networks have to share: everything but their weights and names."""
+    config = net.config
+    if isinstance(config, NetworkConfig):
+        return type(net), replace(config, name="")
+    return type(net), config  # a detector's name is its type

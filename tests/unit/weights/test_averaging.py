@@ -1,15 +1,20 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from amesh.blazeface.config import FULL, SHORT
+from amesh.blazeface.network import build_detector
 from amesh.cli import main
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED, MeshConfig, RegionConfig
+from amesh.nn.plain_config import PlainConfig
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.weights import store
 from amesh.weights.averaging import average
 
@@ -59,6 +64,23 @@ def test_what_has_no_mean_is_refused(tmp_path: Path):
         average([saved(tmp_path, seed, normed) for seed in (2, 3)])
     with pytest.raises(UserError, match="no weights file"):
         average([one, tmp_path / "none.safetensors"])
+
+
+def test_networks_of_other_architectures(tmp_path: Path):
+    files = []
+    for name in ("a", "b"):
+        config = PlainConfig(name, input_size=128, widths=(2, 2, 2, 2, 2, 2, 2), depth=0)
+        files.append(tmp_path / f"{name}.safetensors")
+        store.save(PlainMesh(config), files[-1], {})
+    mean, _ = average(files)
+    assert isinstance(mean, PlainMesh)
+    for kind in (SHORT, FULL):
+        files.append(tmp_path / f"{kind.name}.safetensors")
+        store.save(build_detector(kind), files[-1], {})
+    files.append(saved(tmp_path, 0))
+    for first, second in pairwise(files[1:]):
+        with pytest.raises(UserError, match=f"{second.name}: architecture or config"):
+            average([first, second])
 
 
 def test_its_file_is_one_of_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
