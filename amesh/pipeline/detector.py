@@ -15,9 +15,9 @@ from amesh.detector_runner import DetectorRunner
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image, halved
 
-# The thresholds of MediaPipe's graphs; boxes that overlap by more than `_IOU` are one face.
-_MIN_SCORE = {"short": 0.5, "full": 0.6}
-_IOU = 0.3
+# The thresholds of MediaPipe's graphs; boxes that overlap by more than `IOU` are one face.
+MIN_SCORE = {"short": 0.5, "full": 0.6}
+IOU = 0.3
 # Of a tile's side. A face no wider than this lies whole in some tile; wider ones are seen anyway.
 _TILE_OVERLAP = 1 / 3
 # In pictures where short range finds a face of this size (over the longer side of the picture), the
@@ -100,8 +100,8 @@ class Detector:
         height, width = levels[0].shape[:2]
         image_from_input = letterbox(width, height, config.input_size)
         square = self._square(levels, image_from_input, config.input_size)
-        rows, scores = decode(*network(square), anchors(config), _MIN_SCORE[config.name])
-        rows, scores = weighted_nms(rows, scores, _IOU)
+        rows, scores = decode(*network(square), anchors(config), MIN_SCORE[config.name])
+        rows, scores = weighted_nms(rows, scores, IOU)
         scale, shift = image_from_input[0, 0], image_from_input[:, 2]
         points = (rows.reshape(-1, 8, 2) * scale + shift).astype(np.float32)
         return [
@@ -183,6 +183,6 @@ def _surest(found: list[Detection]) -> list[Detection]:
     kept: list[Detection] = []
     for face in sorted(found, key=lambda face: -face.score):
         taken = np.array([better.box for better in kept], np.float32).reshape(-1, 4)
-        if not (overlap(face.box, taken) > _IOU).any():
+        if not (overlap(face.box, taken) > IOU).any():
             kept.append(face)
     return kept

@@ -77,7 +77,7 @@ def test_licence_is_there(name: str) -> None:
 NO_MODULE = {
     "deploy/tensorrt/test_recipes.py",  # deploy/trt
     "nn/test_networks.py",  # what the networks have in common
-    "test_android_reference.py",  # docs/android
+    "test_pipeline_reference.py",  # docs/pipeline
     "test_docstrings.py",
     "test_documents.py",
     "test_numbered_face.py",
