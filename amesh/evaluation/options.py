@@ -25,7 +25,7 @@ class LabelledData:
         only: Take only the faces listed in this text file, one key per line, such as the
             held_out.txt that `amesh fit` writes.
         without: Leave out the faces listed in this text file, in the same form.
-        outside: Read pictures that a manifest names outside its own folder, too.
+        outside: Read pictures that a set names outside its own folder, too.
     """
 
     paths: tuple[Path, ...] = ()

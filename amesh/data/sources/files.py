@@ -1,5 +1,6 @@
 """Shared functions of the readers of folders and text files."""
 
+import os
 from pathlib import Path
 
 from amesh.errors import UserError
@@ -39,6 +40,29 @@ def beside(path: Path, stem: str | None = None) -> Path:
             if picture.is_file():
                 return picture
     raise UserError(f"{path}: picture {stem}.jpg (or .png, ...) is missing beside it")
+
+
+def picture_in(folder: Path, name: str, where: str, outside: bool) -> Path:
+    """Finds the picture that a label file names.
+
+    Args:
+        folder: What the name is relative to.
+        name: Relative or absolute path of the picture; nothing is read.
+        where: Position in the label file, for messages.
+        outside: It may lie outside the folder.
+
+    Raises:
+        UserError: It lies outside, or its path is one of Windows.
+    """
+    picture = folder / name
+    if not outside and Path(os.path.relpath(picture, folder)).parts[:1] == (os.pardir,):
+        raise UserError(
+            f"{where}: picture {name} lies outside {folder.absolute()}; add --outside, or "
+            "`outside: true` in a config, to read it"
+        )
+    if "\\" in name and not picture.exists():
+        raise UserError(f"{where}: no picture {name}; write paths with / instead of \\")
+    return picture
 
 
 def read_text(path: Path) -> str:

@@ -71,11 +71,14 @@ FORMATS: dict[FormatName, Format] = {
     "coco": Format(
         "COCO files (.json)",
         "coco:read_coco",
-        ("images", "scheme", "coordinates", "licence"),
+        ("images", "scheme", "coordinates", "licence", "outside"),
         ".json",
     ),
     "wflw": Format(
-        "WFLW lists (.txt)", "wflw:read_wflw", ("images", "coordinates", "licence"), ".txt"
+        "WFLW lists (.txt)",
+        "wflw:read_wflw",
+        ("images", "coordinates", "licence", "outside"),
+        ".txt",
     ),
 }
 

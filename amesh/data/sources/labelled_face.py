@@ -126,7 +126,7 @@ def check_points(
     """
     try:
         points = np.array(values, dtype=np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         points = np.zeros(0, np.float32)
     if points.ndim != 2 or points.shape[1] not in dimensions:
         kinds = " or ".join("[x, y]" if d == 2 else "[x, y, z]" for d in dimensions)

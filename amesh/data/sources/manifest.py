@@ -25,6 +25,7 @@ from jaxtyping import Float
 from msgspec import Meta
 
 from amesh.data.sources.coordinates import Coordinates, offset
+from amesh.data.sources.files import picture_in
 from amesh.data.sources.keys import face_key
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.problems import Problems
@@ -124,15 +125,8 @@ def read_pictures(path: Path, licence: str | None = None) -> list[LabelledFace]:
 
 def _picture(line: PictureLine, manifest: Path, number: int, outside: bool) -> LabelledFace:
     where = f"{manifest}, line {number}"
-    picture = manifest.parent / line.image
+    picture = picture_in(manifest.parent, line.image, where, outside)
     inside = os.path.relpath(picture, manifest.parent)
-    if not outside and Path(inside).parts[:1] == (os.pardir,):
-        raise UserError(
-            f"{where}: picture {line.image} lies outside the manifest's folder; add --outside, or "
-            "`outside: true` in a config, to read it"
-        )
-    if "\\" in line.image and not picture.exists():
-        raise UserError(f"{where}: no picture {line.image}; write paths with / instead of \\")
     return LabelledFace(
         picture=picture,
         source=line.source or Path(os.path.abspath(manifest)).parent.name,  # noqa: PTH100 - links

@@ -93,7 +93,7 @@ def _person(stem: str) -> str | None:
 def _pose(content: dict[str, Any]) -> str:
     """Returns the group by yaw; `Pose_Para` starts with pitch, yaw and roll [radians]."""
     pose = np.asarray(content.get("Pose_Para", [])).ravel()
-    if len(pose) < 3 or not math.isfinite(pose[1]):
+    if len(pose) < 3 or pose.dtype.kind not in "iuf" or not math.isfinite(pose[1]):
         return ""
     yaw = abs(math.degrees(float(pose[1])))
     first = min(int(yaw // 30), 2) * 30

@@ -27,7 +27,8 @@ class SourceConfig:
             different ones in each epoch.
         only: List of keys, one per line; only these faces are used.
         without: List of keys of faces that are left out.
-        outside: A manifest may name pictures outside its folder.
+        outside: Pictures may lie outside the folder that their names are relative to (jsonl, coco,
+            wflw).
     """
 
     path: Path

@@ -4,12 +4,13 @@ Convention:
     - coordinates are assumed to be pixel indices: the centre of the top-left pixel is (0, 0)
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from amesh.data.sources.coordinates import Coordinates, offset
-from amesh.data.sources.files import read_text
+from amesh.data.sources.files import picture_in, read_text
 from amesh.data.sources.keys import face_key
 from amesh.data.sources.labelled_face import LabelledFace, check_points
 from amesh.data.sources.problems import Problems
@@ -26,6 +27,7 @@ def read_wflw(
     images: Path | None = None,
     coordinates: Coordinates = "index",
     licence: str | None = None,
+    outside: bool = False,
 ) -> ListSource:
     """Reads a list such as `list_98pt_rect_attr_train.txt`.
 
@@ -36,6 +38,7 @@ def read_wflw(
             the list or in a folder above it.
         coordinates: Convention of the coordinates.
         licence: Licence of the pictures.
+        outside: Lines may name pictures outside that folder.
 
     Raises:
         UserError: The file is missing or has no usable line, or a line is invalid.
@@ -45,17 +48,14 @@ def read_wflw(
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             with problems.guard():
-                faces.append(_face(line, path, number, folder, coordinates, licence))
+                face = _face(line, path, number, coordinates, licence)
+                picture = picture_in(folder, str(face.image), face.where, outside)
+                faces.append(replace(face, picture=picture))
     return finish(str(path), faces, problems)
 
 
 def _face(
-    line: str,
-    path: Path,
-    number: int,
-    folder: Path,
-    coordinates: Coordinates,
-    licence: str | None,
+    line: str, path: Path, number: int, coordinates: Coordinates, licence: str | None
 ) -> LabelledFace:
     where, words = f"{path}, line {number}", line.split()
     attributes = len(words) - 2 * _POINTS - 1
@@ -69,7 +69,7 @@ def _face(
     flags = words[2 * _POINTS + 4 : -1]
     group = [name for name, flag in zip(_ATTRIBUTES, flags, strict=False) if flag == "1"]
     return LabelledFace(
-        picture=folder / words[-1],
+        picture=Path(words[-1]),
         scheme="wflw98",
         points=points,
         source="wflw",

@@ -69,6 +69,13 @@ def test_mat(tmp_path: Path, labels: Callable[..., np.ndarray]) -> None:
     assert (deep.scheme, deep.group, flat.group) == ("aflw2000_3d68", "yaw 30-60", "")
 
 
+def test_a_pose_that_is_no_numbers_is_unknown(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", photo())
+    points = {"pt2d": np.ones((2, 68))}
+    savemat(tmp_path / "a.mat", {**points, "Pose_Para": np.array(["a", "b", "c"])})
+    assert read_mat_folder(tmp_path, STOP)[0].group == ""
+
+
 def test_bad_mat(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", photo())
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file" + b"\0" * 100)

@@ -39,3 +39,13 @@ def test_bad_wflw(tmp_path: Path, labels: Callable[..., np.ndarray]) -> None:
     assert "line 3: expected points as rows [x, y]" in problems.messages[1]
     with pytest.raises(UserError, match="none: no such file"):
         read_wflw(tmp_path / "none", STOP)
+
+
+def test_a_picture_outside_the_folder_is_read_only_where_asked(
+    tmp_path: Path, labels: Callable[..., np.ndarray]
+) -> None:
+    path = tmp_path / "train.txt"
+    path.write_text(wflw_line(labels("wflw98"), "../b.jpg"))
+    with pytest.raises(UserError, match=r"line 1: picture \.\./b\.jpg lies outside"):
+        read_wflw(path, STOP)
+    assert read_wflw(path, STOP, outside=True)[0].image == tmp_path / "../b.jpg"
