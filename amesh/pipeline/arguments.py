@@ -22,6 +22,7 @@ from amesh.pipeline.images import read_image
 ImageLike = np.ndarray | str | os.PathLike[str] | Image.Image
 BoxesLike = Array | Sequence[Any]
 
+_FAR = 2.0**31  # [px]
 _IMAGE = "expected uint8 (height, width, 3), RGB, as read_image returns it"
 _BOXES = "expected left, top, right, bottom [px] for each face"
 
@@ -40,7 +41,7 @@ def as_image(value: object) -> UInt8[np.ndarray, "h w 3"]:
     if isinstance(value, str | os.PathLike):
         return read_image(value)
     if isinstance(value, Image.Image):
-        return _checked(upright_rgb(value, "the PIL image"))
+        return _checked(_of_pil(value))
     if value is None:
         raise UserError(
             "the picture is None (cv2.imread returns that if it cannot read a file); "
@@ -54,6 +55,18 @@ def as_image(value: object) -> UInt8[np.ndarray, "h w 3"]:
     raise UserError(
         f"a picture cannot be a {type(value).__name__}; give a path, a PIL image, or a NumPy array"
     )
+
+
+def _of_pil(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """Its pixels; an image opened from a file is only read now."""
+    if 0 in image.size:
+        raise UserError(f"the PIL image is empty: {image.width} x {image.height} px")
+    try:
+        return upright_rgb(image, "the PIL image")
+    except UserError:
+        raise
+    except Exception as error:  # decoders raise many types of errors on damaged data
+        raise UserError(f"the PIL image cannot be read ({_first_line(error)})") from error
 
 
 def as_rois(value: object) -> Roi:
@@ -85,12 +98,14 @@ def as_rois(value: object) -> Roi:
             f"a Roi has {len(centre)} centres, {len(size)} sizes and {len(angle)} angles; "
             "give one of each for every face"
         )
-    good = np.isfinite(centre).all(1) & np.isfinite(size) & np.isfinite(angle) & (size > 0)
+    # False for NaN, too. Beyond the limit, the affines of crops overflow.
+    good = (abs(centre) < _FAR).all(1) & (size > 0) & (size < _FAR) & np.isfinite(angle)
     if not good.all():
         number = int(np.flatnonzero(~good)[0])
         raise UserError(
             f"region of interest {number} has centre {centre[number].tolist()}, size "
-            f"{size[number]:g}, angle {angle[number]:g}; expected finite numbers and a size above 0"
+            f"{size[number]:g}, angle {angle[number]:g}; expected finite numbers below 2^31, and a "
+            "size above 0"
         )
     return Roi(centre, size, angle)
 

@@ -1,5 +1,6 @@
 """What people pass to `FaceMesh`: it is understood, or refused in a line that says what to give."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,34 @@ def test_a_pil_image_is_read_as_a_file_would_be() -> None:
 def test_what_is_no_picture_is_refused(value: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         as_image(value)
+
+
+def closed() -> Image.Image:
+    image = Image.fromarray(PICTURE)
+    image.close()
+    return image
+
+
+def cut_short() -> Image.Image:
+    file = io.BytesIO()
+    Image.fromarray(PICTURE).save(file, "JPEG")
+    return Image.open(io.BytesIO(file.getvalue()[:-500]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (closed, "PIL image cannot be read"),
+        (cut_short, "PIL image cannot be read .*truncated"),
+        (lambda: Image.new("RGB", (0, 5)), "PIL image is empty: 0 x 5 px"),
+        (lambda: Image.new("La", (5, 5)), "PIL image cannot be read .*La to"),
+    ],
+)
+def test_a_pil_image_without_pixels_is_refused(
+    make: Callable[[], Image.Image], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        as_image(make())
 
 
 @pytest.mark.parametrize(
@@ -128,6 +157,8 @@ def test_regions_of_several_faces_are_joined() -> None:
         (np.zeros((1, 4)), "rois is a ndarray"),
         (Roi(np.zeros((1, 2)), "240", 0.0), "a Roi holds no numbers"),
         (Roi.at(225, 140, 0), "region of interest 0 .*above 0"),
+        (Roi.at(1e300, 1, 3), "region of interest 0 .*finite"),
+        (Roi.at(225, 140, 1e300), "region of interest 0 .*finite"),
         (Roi.at(225, np.nan, 3), "region of interest 0 .*finite"),
         ([Roi.at(1, 2, 3), Roi.at(1, 2, -3)], "region of interest 0 has .*size -3"),
         (
