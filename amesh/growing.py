@@ -21,6 +21,7 @@ from amesh.files import (
     target,
     write_atomically,
 )
+from amesh.json_lines import parse
 
 _BLOCK = 1 << 16
 
@@ -166,8 +167,8 @@ def _check_resumable(part: Path, about: Path, options: Mapping[str, Any], resume
             "the file to start again"
         )
     try:
-        before = dict(json.loads(about.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        before = parse(about.read_bytes(), dict, "")
+    except (OSError, UserError) as error:
         raise UserError(
             f"{about}: cannot be read ({error}); delete {part.name} to start again"
         ) from None

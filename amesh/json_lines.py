@@ -18,6 +18,10 @@ import msgspec
 
 from amesh.errors import UserError
 
+_LONGEST = 200  # characters of a problem
+# msgspec's own answer to an escape such as \ud800 in place of a choice or an object.
+_HALF = "holds half a character, which is no text"
+
 _T = TypeVar("_T")
 
 
@@ -60,11 +64,15 @@ def parse(text: bytes, kind: type[_T], where: str) -> _T:
     except msgspec.ValidationError as error:
         raise _wrong(error, where) from None
     except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not JSON ({error.msg}, column {error.colno})") from None
+        raise _error(where, f"not JSON ({error.msg}, column {error.colno})") from None
     except UnicodeDecodeError:
-        raise UserError(f"{where}: not UTF-8 text") from None
+        raise _error(where, "not UTF-8 text") from None
+    except UnicodeEncodeError:
+        raise _error(where, _HALF) from None
     except RecursionError:
-        raise UserError(f"{where}: not JSON that can be read (nested too deeply)") from None
+        raise _error(where, "not JSON that can be read (nested too deeply)") from None
+    except ValueError:  # Python's limit, see sys.set_int_max_str_digits
+        raise _error(where, "not JSON that can be read (a number of thousands of digits)") from None
 
 
 def convert(value: Any, kind: type[_T], where: str) -> _T:
@@ -86,6 +94,8 @@ def convert(value: Any, kind: type[_T], where: str) -> _T:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise _wrong(error, where) from None
+    except UnicodeEncodeError:
+        raise _error(where, _HALF) from None
     if dataclasses.is_dataclass(kind):
         _check_known(value, dataclasses.asdict(cast(Any, found)), where)
     return found
@@ -104,7 +114,13 @@ def _wrong(error: msgspec.ValidationError, where: str) -> UserError:
     problem, _, place = str(error).partition(" - at `$")
     place = place.rstrip("`").lstrip(".")
     problem = problem[0].lower() + problem[1:]
-    return UserError(": ".join(filter(None, (where, place, problem))))
+    if len(problem) > _LONGEST:  # it quotes the value
+        problem = f"{problem[:_LONGEST]}..."
+    return _error(where, place, problem)
+
+
+def _error(*parts: str) -> UserError:
+    return UserError(": ".join(filter(None, parts)))
 
 
 def _parse(text: bytes, kind: type[_T]) -> _T:

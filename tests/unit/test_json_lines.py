@@ -1,16 +1,18 @@
 import json
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
 
 from amesh.errors import UserError
-from amesh.json_lines import lines, parse
+from amesh.json_lines import convert, lines, parse
 
 
 class Pair(msgspec.Struct):
     name: str
     values: list[float | None] = []
+    kind: Literal["a", "b"] = "a"
 
 
 def test_lines_keep_their_numbers_and_end_at_newlines_alone(tmp_path: Path) -> None:
@@ -33,6 +35,9 @@ def test_what_python_writes_is_read() -> None:
         (b"[]", "^here: expected `object`, got `array`$"),
         (b'{"name"', "^here: not JSON "),
         (b'{"name": "\xff"}', "^here: not UTF-8 text$"),
+        (b'"\\ud800"', "^here: holds half a character"),
+        (b'{"name": "a", "kind": "' + b"c" * 999 + b'"}', "^here: kind: invalid enum .*ccc[.]{3}$"),
+        (b'{"more": [NaN, ' + b"1" * 5000 + b"]}", "^here: .*thousands of digits"),
         (b'{"more": ' + b"[" * 100_000, "^here: .*nested too deeply"),
     ],
 )
@@ -49,3 +54,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "utf16").write_text("{}", encoding="utf-16")
     with pytest.raises(UserError, match="UTF-16 text; save it as UTF-8"):
         list(lines(tmp_path / "utf16"))
+
+
+def test_half_a_character_is_refused_in_values_that_are_read_already() -> None:
+    with pytest.raises(UserError, match="half a character"):
+        convert("\ud800", Pair, "here")
+
+
+def test_a_place_that_is_told_elsewhere_leaves_no_colon() -> None:
+    with pytest.raises(UserError, match="^not JSON "):
+        parse(b"{", Pair, "")
