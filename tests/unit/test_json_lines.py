@@ -62,5 +62,5 @@ def test_half_a_character_is_refused_in_values_that_are_read_already() -> None:
 
 
 def test_a_place_that_is_told_elsewhere_leaves_no_colon() -> None:
-    with pytest.raises(UserError, match="^not JSON "):
+    with pytest.raises(UserError, match=r"^not JSON "):
         parse(b"{", Pair, "")
