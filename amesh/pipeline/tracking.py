@@ -152,9 +152,8 @@ class Tracker:
         if not self._tracks:
             return
         last = Roi.joined([track.roi for track in self._tracks])
-        looks, own = self._settle(image, self.pipeline.look(image, last))
-        near = _apart(own, last) <= _JUMP
-        rows = np.flatnonzero(self._good(image, looks, own) & near)
+        looks, own, good = self._settle(image, self.pipeline.look(image, last))
+        rows = np.flatnonzero(good & (_apart(own, last) <= _JUMP))
         if len(rows) > 1:
             steps = np.stack([track.step for track in self._tracks])
             strayed = _apart(own, last._replace(centre=last.centre + steps))
@@ -185,8 +184,8 @@ class Tracker:
         if self.pipeline.look_again:
             look = partial(self.pipeline.look, image)
             looks = look_again(looks, look, self.pipeline.runner.topology)
-        looks, own = self._settle(image, looks, new=True)
-        rows = np.flatnonzero(self._good(image, looks, own))
+        looks, own, good = self._settle(image, looks, new=True)
+        rows = np.flatnonzero(good)
         known = [track.look.landmarks for track in self._tracks]
         confidence = np.concatenate([np.full(len(known), np.inf), looks.logits[rows]])
         repeated = repeats(np.concatenate([*known, looks.landmarks[rows]]), confidence)
@@ -197,28 +196,31 @@ class Tracker:
                 _Track(next(self._ids), looks.pick(one), own.pick(one), np.zeros(2), smoother)
             )
 
-    def _settle(self, image: Image, looks: Looks, new: bool = False) -> tuple[Looks, Roi]:
+    def _settle(
+        self, image: Image, looks: Looks, new: bool = False
+    ) -> tuple[Looks, Roi, Bool[np.ndarray, " b"]]:
         """Looks once more at new faces, and at those whose landmarks ask for another square.
 
         Returns:
-            The looks, and the squares that their landmarks ask for.
+            The looks, the squares that their landmarks ask for, and where they show a face.
         """
         own = self._own(looks)
+        good = self._good(image, looks, own)
         distance, most, turn = _SETTLED
         ratio, angle = own.size / looks.rois.size, own.angle - looks.rois.angle
         settled = (_apart(own, looks.rois) <= distance) & (np.cos(angle) >= math.cos(turn))
         settled &= (ratio < most) & (ratio > 1 / most)
-        rows = np.flatnonzero((new | ~settled) & self._good(image, looks, own))
+        rows = np.flatnonzero((new | ~settled) & good)
         if len(rows):
-            again = self.pipeline.look(image, own.pick(rows))
-            looks = looks.replaced(rows, again)
+            looks = looks.replaced(rows, self.pipeline.look(image, own.pick(rows)))
             own = self._own(looks)
-        return looks, own
+            good = self._good(image, looks, own)
+        return looks, own, good
 
     def _own(self, looks: Looks) -> Roi:
         """The squares that landmarks ask for."""
         topology = self.pipeline.runner.topology
-        points = looks.landmarks[..., :2]
+        points = np.ascontiguousarray(looks.landmarks.swapaxes(1, 2)[:, :2]).swapaxes(1, 2)
         return roi.from_landmarks(points, points[:, list(topology.anchors)], topology.landmark_rule)
 
     def _good(self, image: Image, looks: Looks, own: Roi) -> Bool[np.ndarray, " b"]:
