@@ -79,6 +79,7 @@ class FacePipeline:
         min_score: float = 0.5,
         mediapipe_crop: bool = False,
         look_again: bool = True,
+        samples: int = 2,
     ) -> None:
         """Combines the parts.
 
@@ -91,6 +92,7 @@ class FacePipeline:
                 no antialiasing, and look once at each face. Only for comparisons with it.
             look_again: Look again at faces that the network is not sure of, up to eight times. This
                 finds faces that are upside down or on their side.
+            samples: How finely crops are cut; see `amesh.pipeline.images.crop_image`.
 
         Raises:
             UserError: A number is out of range.
@@ -105,6 +107,7 @@ class FacePipeline:
         self.min_score = min_score
         self.mediapipe_crop = mediapipe_crop
         self.look_again = look_again and not mediapipe_crop
+        self.samples = samples
 
     def __call__(
         self,
@@ -203,6 +206,6 @@ class FacePipeline:
                 place = as_mediapipe_cuts(place)
                 pixels = crop_image(image, place, size, border="replicate", antialias=False)
             else:
-                pixels = crop_image(image, place, size)
+                pixels = crop_image(image, place, size, samples=self.samples)
             np.divide(pixels, np.float32(255.0), out=crop)
         return crops

@@ -76,12 +76,13 @@ def test_a_scheme_that_does_not_say_so_is_run_on_rois_only():
             face_mesh(IMAGE, boxes=boxes)
 
 
-def test_the_network_sees_the_crop_as_floats_from_zero_to_one():
+@pytest.mark.parametrize("samples", [1, 2])
+def test_the_network_sees_the_crop_as_floats_from_zero_to_one(samples: int):
     probe = Probe()
-    FacePipeline(probe, lambda _: [detection(50, 40, 80)])(IMAGE)
+    FacePipeline(probe, lambda _: [detection(50, 40, 80)], samples=samples)(IMAGE)
     [crops] = probe.batches
     image_from_crop = roi.image_from_crop(Roi.at(90, 80, 120), 64)[0]
-    expected = crop_image(IMAGE, image_from_crop, 64).astype(np.float32) / 255
+    expected = crop_image(IMAGE, image_from_crop, 64, samples=samples).astype(np.float32) / 255
     assert crops.dtype == np.float32
     np.testing.assert_allclose(crops[0], expected, atol=1.1 / 255)
 

@@ -329,25 +329,31 @@ class TestCropImage:
         assert crop.dtype == np.uint8
         assert np.abs(crop - expected).max() < tolerance + 0.6
 
-    @pytest.mark.parametrize(("shrink", "halved"), [(1.5, 1), (2.0, 1), (3.6, 2), (7.5, 4)])
-    def test_shrinking_against_a_double_precision_loop(self, shrink: float, halved: int) -> None:
-        """2 x 2 samples of the picture, or of the picture halved, halved twice."""
+    @pytest.mark.parametrize(
+        ("shrink", "halved", "samples"),
+        [(1.5, 1, 2), (2.0, 1, 2), (3.6, 2, 2), (7.5, 4, 2), (1.7, 1, 1), (1.8, 2, 1), (3.6, 4, 1)],
+    )
+    def test_shrinking_against_a_double_precision_loop(
+        self, shrink: float, halved: int, samples: int
+    ) -> None:
+        """Samples of the picture, or of the picture halved, halved twice."""
         image = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
         affine = turn(0.2, shrink, 8, 4)  # low enough for the cells to start at the edges
         cells = image.reshape(60 // halved, halved, 60 // halved, halved, 3).mean(axis=(1, 3))
-        expected = reference(cells, affine / halved, 12, samples=2)
-        crop = crop_image(image, affine, 12)
+        expected = reference(cells, affine / halved, 12, samples=samples)
+        crop = crop_image(image, affine, 12, samples=samples)
         assert np.abs(crop - expected).max() < 4
         assert np.abs(crop - expected).mean() < 0.6
 
+    @pytest.mark.parametrize("samples", [1, 2])
     @pytest.mark.parametrize("shrink", [0.4, 1.0, 2.3, 7.0, 11.0])
-    def test_a_ramp_shows_where_each_pixel_came_from(self, shrink: float) -> None:
+    def test_a_ramp_shows_where_each_pixel_came_from(self, shrink: float, samples: int) -> None:
         rows, columns = np.mgrid[:301, :403] + 0.5
         ramp = np.stack([columns, rows, rows], 2).astype(np.float32)
         affine = turn(0.4, shrink, 150, 60)
         i, j = np.mgrid[:24, :24] + 0.5
         x, y = np.tensordot(affine, np.stack([j, i, np.ones_like(i)]), 1)
-        crop = crop_image(ramp, affine, 24)
+        crop = crop_image(ramp, affine, 24, samples=samples)
         inside = (x > 10) & (x < 390) & (y > 10) & (y < 290)
         assert inside.sum() > 250
         # 1/64 px: what OpenCV 4 leaves; OpenCV 5 is a thousand times better.
@@ -356,7 +362,7 @@ class TestCropImage:
 
     @pytest.mark.parametrize("shrink", [1.3, 2.0, 2.4, 3.4, 3.6, 4.0, 5.5, 6.2])
     def test_shrinking_is_close_to_many_samples(self, astronaut: np.ndarray, shrink: float) -> None:
-        """Root mean square in grey levels; a single sample is 1.5 to 14 away."""
+        """Root mean square in grey levels; a single sample without halving is 1.5 to 14 away."""
         image = astronaut.astype(np.float32)
         affine = turn(0.3, shrink, 130, 20)
         steps = (np.arange(24) + 0.5) / 24 - 0.5
@@ -365,6 +371,8 @@ class TestCropImage:
         many = np.mean([crop_image(image, one, 64, antialias=False) for one in moved], axis=0)
         away = crop_image(image, affine, 64) - many
         assert np.sqrt((away**2).mean()) < 1.9
+        away = crop_image(image, affine, 64, samples=1) - many
+        assert np.sqrt((away**2).mean()) < 7.5
 
     def test_the_work_does_not_grow_with_the_region(self, monkeypatch: pytest.MonkeyPatch) -> None:
         sizes = []
