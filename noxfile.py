@@ -244,18 +244,7 @@ def damage(session: nox.Session) -> None:
 @nox.session
 def peer_speed(session: nox.Session) -> None:
     """Time the released weights in LiteRT and in MediaPipe's runtime, on one thread, in turn."""
-    if sys.version_info >= (3, 13):
-        session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
-    session.install("-r", str(HERE / "tests" / "golden" / "requirements-oracle.txt"))
-    programs = develop(session, "-e", ".[litert]")
-    session.run(str(programs / "amesh"), "weights", "import", external=True)
-    peer = shutil.which("python", path=session.bin)
-    report = BUILD / "peer_speed.json"
-    session.run(
-        *(str(programs / "python"), str(HERE / "tests" / "peer_speed" / "compare.py"), str(peer)),
-        *("--output", str(report), *session.posargs),
-        external=True,
-    )
+    beside_mediapipe(session, "compare.py", "--output", str(BUILD / "peer_speed.json"))
 
 
 @nox.session
@@ -265,16 +254,18 @@ def pictures(session: nox.Session) -> None:
     MediaPipe's static mode, and amesh with each detector, see each picture in turn. Without a
     folder, the pictures are renderings of one portrait at several sizes.
     """
-    if sys.version_info >= (3, 13):
-        session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
-    session.install("-r", str(HERE / "tests" / "golden" / "requirements-oracle.txt"))
-    programs = develop(session, "-e", ".[dev,litert]")
-    session.run(str(programs / "amesh"), "weights", "import", external=True)
-    peer = shutil.which("python", path=session.bin)
-    script = str(HERE / "tests" / "peer_speed" / "pictures.py")
-    report = str(BUILD / "pictures.json")
-    command = (str(programs / "python"), script, str(peer), "--output", report, *session.posargs)
-    session.run(*command, external=True)
+    beside_mediapipe(session, "pictures.py", "--output", str(BUILD / "pictures.json"))
+
+
+@nox.session
+def tracking(session: nox.Session) -> None:
+    """Compare the CPU time of a frame of video, by the face's size and by the number of faces.
+
+    MediaPipe's tracking mode and amesh take bursts of frames in turn; then amesh's memory is
+    watched for 10,000 frames. `nox -s tracking -- --output docs/benchmark/tracking` writes the
+    report.
+    """
+    beside_mediapipe(session, "tracking.py")
 
 
 @nox.session
@@ -440,6 +431,18 @@ def oracle(session: nox.Session, *args: str) -> None:
     folder = HERE / "tests" / "golden"
     session.install("-r", str(folder / "requirements-oracle.txt"))
     session.run("python", str(folder / "oracle.py"), *args)
+
+
+def beside_mediapipe(session: nox.Session, script: str, *options: str) -> None:
+    """Run a script of tests/peer_speed, which compares amesh with the MediaPipe of `oracle`."""
+    if sys.version_info >= (3, 13):
+        session.error("mediapipe 0.10.21 has no wheels for this Python; run nox with 3.11 or 3.12")
+    session.install("-r", str(HERE / "tests" / "golden" / "requirements-oracle.txt"))
+    programs = develop(session, "-e", ".[dev,litert]")
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    peer = shutil.which("python", path=session.bin)
+    command = (str(HERE / "tests" / "peer_speed" / script), str(peer), *options, *session.posargs)
+    session.run(str(programs / "python"), *command, external=True)
 
 
 def old_mediapipe(session: nox.Session) -> Path:

@@ -1,17 +1,14 @@
 """`amesh benchmark`: the paper's Table 1 on this machine, as Markdown, JSON and a chart."""
 
 import json
-import os
-import platform
-import subprocess
 import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from amesh.benchmark import machine
 from amesh.benchmark.latency import (
     ATTENTION,
     CASCADE,
@@ -31,7 +28,6 @@ from amesh.files import write_atomically
 from amesh.nn.config import NAMED, MeshConfig
 from amesh.nn.names import DEFAULT
 from amesh.nn.plain_config import PlainConfig
-from amesh.version import __version__
 
 PAPER_RATIO = 0.741  # Table 1: 16.6 ms of 22.4 ms
 
@@ -59,7 +55,8 @@ def benchmark(wanted: Benchmark) -> int:
         modules = None if wanted.google is None else _unpack(wanted.google, Path(folder))
         timings = table_1(config, settings, wanted.rounds, modules, plain)
     cuts = cutting(config, wanted.rounds)
-    about = _about(f"{member} and {plain.name}" if plain else member, wanted.rounds)
+    name = f"{member} and {plain.name}" if plain else member
+    about = {"network": name, **machine.about(), "rounds": wanted.rounds}
     text = markdown(timings, settings, cuts, about)
     output = wanted.output
     write_atomically(output / "benchmark.md", text.encode())
@@ -130,34 +127,6 @@ def throughput_chart(timings: Sequence[Timing]) -> str:
             lines.setdefault(name, []).append(Point(float(s.batch), rate, low, high))
     drawn = [Panel(runtime, "batch", lines) for runtime, lines in panels.items()]
     return line_charts(drawn, "faces per second")
-
-
-def _about(model: str, rounds: int) -> dict[str, Any]:
-    return {
-        "network": model,
-        "processor": f"{_processor()}, {os.cpu_count()} cores visible",
-        "system": platform.platform(terse=True),
-        "amesh": f"{__version__}, commit {_commit()}",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "rounds": rounds,
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 def _unpack(wheel: Path, folder: Path) -> Path:
