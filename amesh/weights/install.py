@@ -121,10 +121,9 @@ def read_files(source: Path, packages: Sequence[Package] = PACKAGES) -> dict[str
     try:
         with zipfile.ZipFile(source) as archive:
             contents = _read_zip(archive, packages)
-    except (*_NOT_A_ZIP, KeyError) as error:
-        reason = str(error).strip("'\"")
+    except _NOT_A_ZIP as error:
         raise UserError(
-            f"{source}: no file with released networks ({reason}); expected {expected}"
+            f"{source}: no file with released networks ({error}); expected {expected}"
         ) from error
     for name, content in contents.items():
         network, found = NETWORKS[name], hashlib.sha256(content).hexdigest()
@@ -155,7 +154,7 @@ def _read_zip(archive: zipfile.ZipFile, packages: Sequence[Package]) -> dict[str
     """Reads the networks of the package that a zip is, or the last package if it is none.
 
     Raises:
-        KeyError, zipfile.BadZipFile: A member is not there, or too large.
+        zipfile.BadZipFile: A member is not there, or too large.
     """
     for package in packages:
         if package.bundle in archive.namelist():
@@ -174,8 +173,10 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     """A member of a zip, measured before it is read.
 
     Raises:
-        KeyError, zipfile.BadZipFile: It is not there, or too large.
+        zipfile.BadZipFile: It is not there, or too large.
     """
+    if name not in archive.namelist():
+        raise zipfile.BadZipFile(f"there is no {name} in it")
     size = archive.getinfo(name).file_size
     if size > _LARGEST:
         raise zipfile.BadZipFile(f"{name} has {size} bytes")
