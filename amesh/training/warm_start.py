@@ -264,7 +264,7 @@ def _same_landmarks(new: MeshConfig, old: MeshConfig) -> bool:
 def _config(net: nn.Module) -> MeshConfig:
     config = getattr(net, "config", None)
     if not isinstance(config, MeshConfig):
-        raise UserError(f"warm start: {type(net).__name__} is not a landmark network")
+        raise UserError(f"warm start: {type(net).__name__} is not a network of the paper's family")
     return config
 
 

@@ -159,7 +159,7 @@ def test_on_other_landmarks_the_features_and_the_face_flag_are_kept():
 
 
 def test_another_kind_of_network_is_refused():
-    with pytest.raises(UserError, match="Linear is not a landmark network"):
+    with pytest.raises(UserError, match="Linear is not a network of the paper"):
         warm_start(AttentionMesh(SMALL), torch.nn.Linear(2, 2))
 
 
