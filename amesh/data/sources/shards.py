@@ -25,6 +25,9 @@ from amesh.data.sources.source import Entry
 from amesh.errors import UserError
 from amesh.json_lines import parse
 
+# Shards that are kept open. Systems allow a process 256 files (macOS) or 1024.
+_OPEN = 128
+
 
 class ShardSource:
     """Faces in shards. It keeps positions instead of pictures, and can be pickled for workers."""
@@ -102,6 +105,8 @@ class ShardSource:
             self._open, self._process = {}, os.getpid()
         try:
             if tar not in self._open:
+                if len(self._open) >= _OPEN:
+                    os.close(self._open.pop(next(iter(self._open))))  # the one opened first
                 self._open[tar] = os.open(path, os.O_RDONLY)
             content = os.pread(self._open[tar], length, start)
         except OSError as error:

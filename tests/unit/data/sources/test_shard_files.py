@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from labelled_pictures import photo, save
 
+from amesh.data.sources import shards
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.shard_files import (
@@ -122,6 +123,17 @@ def test_an_interruption_loses_only_what_is_being_added(
     write(tmp_path, [r for r in map(record, range(5)) if r.key not in done])
     source = ShardSource(tmp_path, Problems())
     assert [source[i].key for i in range(5)] == [f"face {i}" for i in range(5)]
+
+
+def test_more_shards_are_read_than_may_be_open(
+    tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_OPEN", 2)
+    write(tmp_path, [record(i) for i in range(5)], faces=1)
+    source = ShardSource(tmp_path, Problems())
+    for _ in range(2):
+        assert [source[i].key for i in range(5)] == [f"face {i}" for i in range(5)]
+    assert len(source._open) == 2
 
 
 def test_faces_that_belong_together_share_a_shard(tmp_path: Path, record: Make) -> None:
