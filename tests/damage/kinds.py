@@ -247,12 +247,65 @@ def make_manifest(folder: Path) -> Path:
     return path
 
 
+def make_coco(folder: Path) -> Path:
+    points = [value for i in range(68) for value in (float(i), float(i % 7), 2)]
+    faces = [{"id": i, "image_id": 1, "keypoints": points} for i in range(4)]
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "license": 4}],
+        "licenses": [{"id": 4, "name": "CC0"}],
+        "annotations": faces,
+    }
+    path = folder / "labels.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def make_wflw(folder: Path) -> Path:
+    numbers = " ".join(f"{i % 14}.25" for i in range(196))
+    path = folder / "list.txt"
+    path.write_text("".join(f"{numbers} 1 2 30 40 1 0 0 0 1 0 {i}.png\n" for i in range(4)))
+    return path
+
+
+def make_pts(folder: Path) -> Path:
+    (folder / "a.png").write_bytes(encode(photo()))
+    rows = "\n".join(f"{i}.5 {i % 7}.25" for i in range(68))
+    path = folder / "a.pts"
+    path.write_text(f"version: 1\nn_points: 68\n{{\n{rows}\n}}\n")
+    return path
+
+
+def make_mat(folder: Path) -> Path:
+    from scipy.io import savemat
+
+    (folder / "a.png").write_bytes(encode(photo()))
+    path = folder / "a.mat"
+    savemat(path, {"pt3d_68": np.ones((3, 68)), "Pose_Para": np.array([[0.1, 0.8, 0.2]])})
+    return path
+
+
 def read_labels(path: Path) -> str:
-    from amesh.data.sources.manifest import read_manifest
+    from amesh.data.sources.opening import SourceConfig, open_labels
     from amesh.data.sources.problems import Problems
 
-    faces = read_manifest(path, Problems()).faces
+    place = path.parent if path.suffix in (".pts", ".mat") else path
+    source = open_labels(SourceConfig(place), Problems())
+    faces = [source[i] for i in range(len(source))]
     return digest(*[item for one in faces for item in (one.points, one.key, one.group)])
+
+
+def make_results(folder: Path) -> Path:
+    face = {"id": 0, "score": 0.5, "landmarks": [[1.5, 2.5, 0.25]] * 8}
+    line = {"source": "a.jpg", "frame": 0, "time": 0.0, "size": [8, 9], "faces": [face]}
+    path = folder / "faces.jsonl"
+    path.write_text("".join(json.dumps(line | {"frame": i}) + "\n" for i in range(4)))
+    return path
+
+
+def read_results(path: Path) -> str:
+    from amesh.pipeline.results import read_jsonl
+
+    return digest(*read_jsonl(path))
 
 
 def make_ledger(folder: Path) -> Path:
@@ -351,6 +404,11 @@ KINDS: Mapping[str, Kind] = {
     "shard, earlier version": Kind(write_old_shards, read_shards),
     "index, earlier version": Kind(write_old_index, read_shards, damage_text),
     "manifest": Kind(make_manifest, read_labels, damage_text),
+    "COCO": Kind(make_coco, read_labels, damage_text),
+    "WFLW list": Kind(make_wflw, read_labels, damage_text),
+    "pts": Kind(make_pts, read_labels, damage_text),
+    "mat": Kind(make_mat, read_labels),
+    "results": Kind(make_results, read_results, damage_text),
     "label ledger": Kind(make_ledger, read_ledger, damage_text),
     "topology": Kind(make_topology, read_topology, damage_text),
     "training YAML": Kind(make_training, read_training, damage_text),

@@ -9,7 +9,7 @@ import pytest
 
 KINDS = (
     *("weights", "weights, header edited", "checkpoint, edited", "shard", "shard index"),
-    *("manifest", "label ledger", "topology", "ablation YAML", "png"),
+    *("manifest", "COCO", "label ledger", "topology", "ablation YAML", "png"),
 )
 ROOT = Path(__file__).parents[2]
 
