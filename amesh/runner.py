@@ -1,18 +1,19 @@
 """The runner interface (crops in, landmarks out) and its PyTorch implementation."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
-from torch import nn
 
 from amesh.errors import UserError
 from amesh.nn.network_config import NetworkConfig
 from amesh.topology import Topology, load
 from amesh.torch_threads import torch_threads
 from amesh.weights import store
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class RunnerOutput(NamedTuple):
@@ -82,7 +83,7 @@ def check_crops(crops: np.ndarray, size: int, name: str) -> None:
 class TorchRunner:
     """Runs one of this package's networks in PyTorch, on one device."""
 
-    def __init__(self, net: nn.Module, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(self, net: "nn.Module", device: str = "cpu", threads: int = 0) -> None:
         """Wraps a network; its `config` defines the expected input.
 
         Args:
@@ -93,6 +94,8 @@ class TorchRunner:
         Raises:
             UserError: The network does not predict landmarks.
         """
+        import torch
+
         config = getattr(net, "config", None)
         if not isinstance(config, NetworkConfig):
             raise UserError(f"{type(net).__name__} is not a landmark network")
@@ -110,15 +113,16 @@ class TorchRunner:
         """Opens installed weights by name, or a weights file."""
         return cls(store.load(name_or_path), device, threads)
 
-    @torch.inference_mode()
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
         """Predicts the landmarks of RGB crops in [0, 1].
 
         Raises:
             UserError: As for `check_crops`.
         """
+        import torch
+
         check_crops(crops, self.input_size, self.name)
         images = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)  # b s s 3 -> b 3 s s
-        with torch_threads(self.threads):
+        with torch.inference_mode(), torch_threads(self.threads):
             output = self.net(images)
         return RunnerOutput(output.landmarks.cpu().numpy(), output.face_flag.cpu().numpy())

@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _weights_import(options: argparse.Namespace) -> int:
-    from amesh.deploy.cache import keep_all
+    from amesh.deploy.keeping import keep_all
     from amesh.nn.names import DEFAULT
     from amesh.weights import store
     from amesh.weights.install import import_released

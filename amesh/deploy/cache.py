@@ -1,10 +1,11 @@
-"""The cache of exported files of installed weights, which `--runtime auto` uses."""
+"""Looks up exported files of installed weights in the cache, without PyTorch.
 
-from collections.abc import Callable
+`--runtime auto` uses them; `amesh.deploy.keeping` makes them.
+"""
+
 from pathlib import Path
 
-from amesh.deploy import formats, sidecar
-from amesh.deploy.export import export, open_network
+from amesh.deploy import sidecar
 from amesh.deploy.formats import Format
 from amesh.deploy.sidecar import EXPORTERS, Sidecar
 from amesh.errors import UserError
@@ -25,10 +26,11 @@ def is_current(name: str, format: Format) -> bool:
         UserError: The file, its sidecar or the weights are missing or damaged.
     """
     made = sidecar.read_unchecked(exported(name, format))
-    return _is_made_from(made, hashes.tensors_hash(store.tensors(store.find(name))))
+    return is_made_from(made, hashes.tensors_hash(store.tensors(store.find(name))))
 
 
-def _is_made_from(made: Sidecar, weights_sha256: str) -> bool:
+def is_made_from(made: Sidecar, weights_sha256: str) -> bool:
+    """Whether a file was made from these weights, by the exporters of this version."""
     return (made.weights_sha256, made.versions.get("exporters")) == (weights_sha256, EXPORTERS)
 
 
@@ -61,25 +63,3 @@ def current(name: str, format: Format) -> Path:
             f"`amesh export {format.name} --model {name} --output {path}`"
         )
     return path
-
-
-def keep(name: str, format: Format, say: Callable[[str], None] = print) -> Path:
-    """Exports a network into the cache, unless the cached file is current.
-
-    Raises:
-        UserError: As for `amesh.deploy.export.export`.
-    """
-    path = exported(name, format)
-    net, _ = open_network(name)
-    try:
-        done = _is_made_from(sidecar.read(path), hashes.weights_hash(net))
-    except UserError:
-        done = False  # missing, or damaged
-    return path if done else export(name, format.name, path, say=say)
-
-
-def keep_all(name: str, say: Callable[[str], None] = print) -> list[Path]:
-    """Exports a network into the cache for every installed runtime that runs its kind."""
-    is_detector = store.header(store.find(name))["architecture"] == "Detector"
-    rows = [row for row in formats.cached() if row.detector or not is_detector]
-    return [keep(name, row, say) for row in rows if row.is_installed]

@@ -5,6 +5,8 @@ landmark scheme is not one of the package's, the config contains it as JSON text
 `checksum` it has the SHA-256 of that JSON and of the tensors; files of earlier versions have none.
 Loading is strict: the checksum must match, and tensors in the file and parameters of the network
 must correspond one to one.
+
+Files are found, read and checked without PyTorch: only `load` and `untrained` build networks.
 """
 
 import hashlib
@@ -13,25 +15,27 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import platformdirs
 import safetensors
-from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from safetensors.numpy import save as to_bytes
 
 from amesh.blazeface.config import DetectorConfig
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.json_lines import parse
-from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.nn.names import DEFAULT
 from amesh.topology import portable
 from amesh.weights import hashes
 from amesh.weights.architectures import ARCHITECTURES
 from amesh.weights.packages import NETWORKS
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _KEY = "amesh"
 _CHECKSUM = "checksum"
@@ -81,7 +85,7 @@ def find(name_or_path: str | Path) -> Path:
 
 
 def save(
-    net: nn.Module,
+    net: "nn.Module",
     path: Path,
     origin: Mapping[str, Any],
     half: bool = False,
@@ -109,7 +113,7 @@ def save(
     if name is not None:
         fields["name"] = name
     header = json.dumps({"architecture": architecture, "config": fields, "origin": dict(origin)})
-    tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    tensors = hashes.in_numpy(net.state_dict())
     if half:
         tensors = {name: _halved(tensor, name) for name, tensor in tensors.items()}
     checksum = hashes.checksum(header, _single(tensors))
@@ -129,7 +133,7 @@ def header(path: Path) -> dict[str, Any]:
     return msgspec.structs.asdict(parse(metadata[_KEY].encode(), _Header, f"{path}: header"))
 
 
-def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
+def load(name_or_path: str | Path = DEFAULT) -> "nn.Module":
     """Loads a network with its weights, in evaluation mode.
 
     Args:
@@ -147,6 +151,8 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
     Raises:
         UserError: There is no such file, it is damaged, or its weights do not fit its config.
     """
+    import torch
+
     path = find(name_or_path)
     about, state = header(path), tensors(path)  # checked before anything is built
     if about["architecture"] not in ARCHITECTURES:
@@ -157,7 +163,7 @@ def load(name_or_path: str | Path = DEFAULT) -> nn.Module:
     config = about["config"] | {"name": network_name(path)}
     net = ARCHITECTURES[about["architecture"]].build(config)
     try:
-        net.load_state_dict(state, strict=True)
+        net.load_state_dict({name: torch.from_numpy(t) for name, t in state.items()}, strict=True)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserError(f"{path}: weights do not fit their own config: {first}") from error
@@ -181,15 +187,15 @@ def network_name(path: Path) -> str:
     return path.stem if is_installed or own in NAMED else own
 
 
-def tensors(path: Path) -> dict[str, Tensor]:
-    """Reads the tensors of a weights file by name, converted to float32 as `load` does.
+def tensors(path: Path) -> dict[str, np.ndarray]:
+    """Reads the tensors of a weights file by name, converted to float32.
 
     Raises:
         UserError: The file is damaged: its checksum does not match; or a number is not finite.
     """
     with _opened(path) as file:
         metadata = file.metadata() or {}
-        found = _single({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        found = _single(_read(file, path))
     expected = metadata.get(_CHECKSUM)
     if expected is not None and expected != hashes.checksum(metadata.get(_KEY, ""), found):
         raise UserError(
@@ -197,7 +203,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
             "`amesh weights import` if that installed it"
         )
     for name, tensor in found.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
+        if not np.isfinite(tensor).all():
             raise UserError(
                 f"{path}: {name} has a number that is not finite; the training run "
                 "diverged, or the file is damaged"
@@ -217,7 +223,7 @@ def file_hash(name_or_path: str | Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def untrained(name: str) -> nn.Module:
+def untrained(name: str) -> "nn.Module":
     """Builds a named network with fresh weights.
 
     Raises:
@@ -225,25 +231,39 @@ def untrained(name: str) -> nn.Module:
     """
     if name not in NAMED:
         raise UserError(f"no network named {name!r}; choose one of {', '.join(NAMED)}")
-    return AttentionMesh(NAMED[name])
+    return ARCHITECTURES["AttentionMesh"].build(NAMED[name])
 
 
-def _single(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _single(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Floating-point numbers as float32, others as they are."""
-    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    return {name: t.astype(np.float32) if _is_real(t) else t for name, t in tensors.items()}
 
 
-def _halved(tensor: Tensor, name: str) -> Tensor:
-    if not tensor.is_floating_point():
+def _halved(tensor: np.ndarray, name: str) -> np.ndarray:
+    if not _is_real(tensor):
         return tensor
-    half = tensor.half()
-    if not half.isfinite().all():
+    with np.errstate(over="ignore"):
+        half = tensor.astype(np.float16)
+    if not np.isfinite(half).all():
         raise UserError(f"{name}: has a number too large for 16 bits; nothing was written")
     return half
 
 
+def _read(file: Any, path: Path) -> dict[str, np.ndarray]:
+    names = list(file.keys())
+    if all(file.get_slice(name).get_dtype() != "BF16" for name in names):
+        return {name: file.get_tensor(name) for name in names}
+    from safetensors.torch import load_file  # NumPy has no bfloat16; amesh does not write it
+
+    return hashes.in_numpy(load_file(path))
+
+
+def _is_real(tensor: np.ndarray) -> bool:
+    return tensor.dtype.kind == "f"
+
+
 def _opened(path: Path) -> Any:
     try:
-        return safetensors.safe_open(path, framework="pt")
+        return safetensors.safe_open(path, framework="numpy")
     except (safetensors.SafetensorError, OSError) as error:
         raise UserError(f"{path}: damaged or not a safetensors file ({error})") from error

@@ -130,6 +130,66 @@ def test_detectors_that_are_not_installed_are_reported_as_such(empty_cache: Path
         open_detector()
 
 
+HEAVY = """
+import sys
+print(sorted({"torch", "kornia", "onnx", "onnxscript", "scipy"} & set(sys.modules)))
+"""
+
+
+def test_exported_networks_find_faces_without_pytorch(
+    mine: Path, detectors: None, run_python: Callable[[str], str]
+):
+    pytest.importorskip("ai_edge_litert")
+    run_python("""
+from amesh.deploy import formats
+from amesh.deploy.keeping import keep
+for name in ("mine", "detector-short", "detector-full"):
+    keep(name, formats.format_named("litert"), say=lambda _: None)
+""")
+    code = """
+import amesh
+import numpy as np
+face_mesh = amesh.FaceMesh("mine", min_score=0)
+picture = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)
+face_mesh(picture)
+[face] = face_mesh(picture, boxes=[50, 60, 200, 210])
+print(face.landmarks.shape, *(type(one).__name__ for one in face_mesh.detector.networks))
+"""
+    printed = run_python(code + HEAVY)
+    assert printed.splitlines() == ["(478, 3) FileDetector FileDetector", "[]"]
+
+
+@pytest.mark.slow
+def test_onnx_runtime_predicts_without_pytorch(
+    mine: Path, tmp_path: Path, run_python: Callable[[str], str]
+):
+    run_python("""
+from amesh.deploy import formats
+from amesh.deploy.keeping import keep
+keep("mine", formats.format_named("onnx"), say=lambda _: None)
+""")
+    code = """
+import numpy as np
+from amesh.face_mesh import open_runner
+from amesh.pipeline.face_pipeline import FacePipeline
+pipeline = FacePipeline(open_runner("mine", "onnx"), lambda _: [])
+[face] = pipeline(np.zeros((300, 400, 3), np.uint8), boxes=[50, 60, 200, 210])
+print(face.landmarks.shape)
+"""
+    assert run_python(code + HEAVY).splitlines() == ["(478, 3)", "[]"]
+
+
+def test_the_command_line_needs_no_pytorch_to_start(run_python: Callable[[str], str]):
+    code = """
+import contextlib
+from amesh.cli import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(None):
+    main(["run", "--help"])
+import amesh.face_mesh, amesh.face_tracker, amesh.pipeline.run, amesh.pipeline.draw
+"""
+    assert run_python(code + HEAVY) == "[]\n"
+
+
 def test_the_cache_keeps_one_file_for_each_runtime(empty_cache: Path):
     files = [exported("mine", row) for row in formats.cached()]
     assert files == [empty_cache / "litert" / "mine.tflite", empty_cache / "onnx" / "mine.onnx"]

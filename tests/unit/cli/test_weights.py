@@ -5,7 +5,7 @@ import pytest
 from amesh.blazeface.config import SHORT
 from amesh.blazeface.network import build_detector
 from amesh.cli import main
-from amesh.deploy import cache
+from amesh.deploy import keeping
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.nn.names import DEFAULT
@@ -33,7 +33,7 @@ def test_import_exports_the_default_network_where_there_is_one(
     if there:
         _save(shipped, DEFAULT)
     kept: list[str] = []
-    monkeypatch.setattr(cache, "keep_all", kept.append)
+    monkeypatch.setattr(keeping, "keep_all", kept.append)
     files = [Path("released-192.safetensors"), Path("detector-short.safetensors")]
     monkeypatch.setattr(install, "import_released", lambda *_: files)
     assert main(["weights", "import"]) == 0
@@ -45,7 +45,7 @@ def test_import_of_a_detector_alone_exports_that(
 ) -> None:
     _save(shipped, DEFAULT)
     kept: list[str] = []
-    monkeypatch.setattr(cache, "keep_all", kept.append)
+    monkeypatch.setattr(keeping, "keep_all", kept.append)
     monkeypatch.setattr(install, "import_released", lambda *_: [Path("detector-full.safetensors")])
     assert main(["weights", "import"]) == 0
     assert kept == ["detector-full"]
@@ -61,7 +61,7 @@ def test_import_takes_a_package_by_name(
         asked.extend(arguments)
         return [Path("face-landmarker-v2.safetensors")]
 
-    monkeypatch.setattr(cache, "keep_all", kept.append)
+    monkeypatch.setattr(keeping, "keep_all", kept.append)
     monkeypatch.setattr(install, "import_released", fake)
     assert main(["weights", "import", "face-landmarker"]) == 0
     assert asked == [None, FACE_LANDMARKER]

@@ -14,9 +14,10 @@ from amesh.blazeface.network import build_detector
 from amesh.deploy import export as verb
 from amesh.deploy import formats, sidecar
 from amesh.deploy.artefact import Artefact
-from amesh.deploy.cache import exported, keep
+from amesh.deploy.cache import exported
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.export import export
+from amesh.deploy.keeping import keep
 from amesh.deploy.onnx import artefact as onnx
 from amesh.deploy.request import Request
 from amesh.errors import UserError

@@ -7,8 +7,8 @@ import pytest
 from amesh.blazeface.config import SHORT
 from amesh.blazeface.network import build_detector
 from amesh.cli.commands import command_parser
-from amesh.deploy import cache, formats, sidecar
 from amesh.deploy import export as verb
+from amesh.deploy import formats, keeping, sidecar
 from amesh.deploy.formats import Batch, Format
 from amesh.detector_runner import TorchDetector
 from amesh.errors import UserError
@@ -161,7 +161,7 @@ def test_a_new_runtime_is_a_row_and_two_modules(made_up: Format, empty_cache: Pa
     # Opened by its suffix.
     assert type(open_runner(path)).__name__ == "MadeUpRunner"
     # Kept in the cache, where `auto` and its own name find it.
-    [kept] = cache.keep_all("mine", say=lambda _: None)
+    [kept] = keeping.keep_all("mine", say=lambda _: None)
     assert kept == empty_cache / "made-up" / "mine.made"
     for runtime in ("auto", "made-up"):
         runner = open_runner("mine", runtime)
@@ -170,7 +170,7 @@ def test_a_new_runtime_is_a_row_and_two_modules(made_up: Format, empty_cache: Pa
         assert runner.name == "mine"
     # A runtime without detectors keeps none, and leaves them to those that run them.
     store.save(build_detector(SHORT), empty_cache / "weights" / "detector-short.safetensors", {})
-    assert cache.keep_all("detector-short", say=lambda _: None) == []
+    assert keeping.keep_all("detector-short", say=lambda _: None) == []
     [network] = open_detector("short", "made-up").networks
     assert isinstance(network, TorchDetector)
     # Offered on the command line.

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -214,6 +215,16 @@ def test_a_file_of_an_earlier_version_has_no_checksum_and_loads(saved: Path):
     assert torch.equal(store.load(saved).mesh.head.points.bias, net.mesh.head.points.bias)
 
 
+def test_numbers_that_numpy_does_not_have_are_read_as_floats(saved: Path):
+    net = store.load(saved)
+    with safetensors.safe_open(saved, "pt") as file:
+        about = {"amesh": file.metadata()["amesh"]}
+    rounded = {name: tensor.bfloat16() for name, tensor in net.state_dict().items()}
+    safetensors.torch.save_file(rounded, saved, about)
+    for name, tensor in store.load(saved).state_dict().items():
+        assert torch.equal(tensor, rounded[name].float())
+
+
 @pytest.mark.parametrize(
     "change", [{"depth": 200_000}, {"widths": [512] * 6}, {"regions": {"lips": 3}}], ids=str
 )
@@ -221,7 +232,7 @@ def test_a_config_that_cannot_be_built_is_refused(saved: Path, change: dict):
     about = store.header(saved)
     about["config"] |= change
     tensors = store.tensors(saved)
-    safetensors.torch.save_file(tensors, saved, {"amesh": json.dumps(about)})
+    safetensors.numpy.save_file(tensors, saved, {"amesh": json.dumps(about)})
     with pytest.raises(UserError, match=r"0 to 16|cannot narrow|regions"):
         store.load(saved)
 
