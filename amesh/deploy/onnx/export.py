@@ -1,5 +1,7 @@
 """Exports ONNX files: a single file, opset 19, plain operators, reproducible bytes."""
 
+import contextlib
+import io
 import json
 import logging
 import warnings
@@ -123,7 +125,9 @@ def trace(
     level = registration.level
     try:
         registration.setLevel(logging.ERROR)  # torchvision's operators are not needed
-        with warnings.catch_warnings(), torch.no_grad():
+        # onnxscript 0.6 prints how many of its rules it applied.
+        quiet = contextlib.redirect_stdout(io.StringIO())
+        with warnings.catch_warnings(), torch.no_grad(), quiet:
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 module.eval(),

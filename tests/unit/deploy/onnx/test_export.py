@@ -312,3 +312,18 @@ def test_graph_weights_are_those_of_the_network(exported: Path):
     }
     [stem] = [v for k, v in values.items() if k.endswith("shared.stem.convolution.weight")]
     np.testing.assert_array_equal(stem, net.shared.stem.convolution.weight.detach().numpy())
+
+
+def test_what_the_exporter_prints_is_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = torch.onnx.export
+
+    def talkative(*args: object, **options: object) -> object:
+        print("Applied 95 of general pattern rewrite rules.")
+        return export(*args, **options)
+
+    monkeypatch.setattr(torch.onnx, "export", talkative)
+    model = onnx_file.trace(nn.ReLU(), {"x": (1, 3)}, ("y",))
+    assert [node.op_type for node in model.graph.node] == ["Relu"]
+    assert capsys.readouterr().out == ""
