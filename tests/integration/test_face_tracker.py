@@ -131,6 +131,18 @@ def test_of_two_copies_that_cross_the_one_in_front_keeps_its_id(
     assert faces[0].id < 2 <= faces[1].id
 
 
+def test_it_does_not_bring_pytorch_along(run_python: Callable[[str], str]):
+    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'amesh[litert]'")
+    printed = run_python("""
+import sys
+import numpy as np
+import amesh
+amesh.FaceTracker().process(np.full((200, 200, 3), 90, np.uint8), 0)
+print([name for name in ("torch", "kornia", "onnxruntime") if name in sys.modules])
+""")
+    assert printed == "[]\n"
+
+
 def test_many_faces_are_followed_at_once(astronaut: np.ndarray, truth: np.ndarray):
     affines = [motion((120 + 200 * x, 130 + 220 * y), scale=0.9) for x in range(4) for y in (0, 1)]
     frame = np.full((480, 840, 3), 110, np.uint8)
