@@ -60,9 +60,10 @@ def overlap(
 ) -> Float32[np.ndarray, " n"]:
     """Intersection over union of one box with each of many; 0 where both are empty."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    shared = np.clip(sides, 0, None).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - shared
-    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0).astype(np.float32)
+    np.maximum(sides, 0, out=sides)
+    shared, each = sides[:, 0] * sides[:, 1], boxes[:, 2:] - boxes[:, :2]
+    union = (box[2] - box[0]) * (box[3] - box[1]) + each[:, 0] * each[:, 1] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 def weighted_nms(
