@@ -63,7 +63,8 @@ def overlap(
     np.maximum(sides, 0, out=sides)
     shared, each = sides[:, 0] * sides[:, 1], boxes[:, 2:] - boxes[:, :2]
     union = (box[2] - box[0]) * (box[3] - box[1]) + each[:, 0] * each[:, 1] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    found: np.ndarray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return found
 
 
 def weighted_nms(
