@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from amesh.deploy.crops import parity_crops
+from amesh.deploy.litert import runner as litert_runner
+from amesh.deploy.litert.interpreter import open_interpreter
 from amesh.deploy.litert.runner import LitertRunner
 from amesh.deploy.onnx.runner import OnnxRunner
 from amesh.errors import UserError
@@ -78,6 +80,29 @@ def test_many_threads_get_the_answers_that_one_gets(runner: Runner, crops: np.nd
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(wrong, range(8))) == 0
+
+
+def test_litert_opens_an_interpreter_only_for_calls_at_the_same_time(
+    files: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'amesh[litert]'")
+    opened = []
+
+    def count(content: bytes, threads: int) -> object:
+        opened.append(threads)
+        return open_interpreter(content, threads)
+
+    monkeypatch.setattr(litert_runner, "open_interpreter", count)
+    runner = LitertRunner(files / "net.tflite")
+    for _ in range(3):
+        runner(crops[:4])
+    assert opened == [1]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: runner(crops), range(60)))
+    assert len(opened) <= 3
+    before = len(opened)
+    runner(crops[:4])
+    assert len(opened) == before
 
 
 def test_a_crop_of_nan_leaves_the_other_crops_alone(runner: Runner, crops: np.ndarray):

@@ -9,12 +9,9 @@ Convention:
       resolution. The only interpolation is done later, on the device.
 """
 
-import contextlib
 import functools
 import io
 import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +23,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from amesh.data.loading.jpeg_end import decode_without_end
 from amesh.data.loading.limits import MAX_PIXELS
+from amesh.data.loading.pillow_settings import decoding
 from amesh.data.loading.pixels import SIDEWAYS, decode_into_pages, orientation, upright_rgb
 from amesh.errors import UserError
 
@@ -72,9 +70,7 @@ def decode(
         UserError: It is not a picture, is damaged or truncated, or has more than `max_pixels`
             pixels.
     """
-    with warnings.catch_warnings(), _pillow_allows(max_pixels):
-        # Pillow warns about size, which is checked here, and unusual metadata: nothing to act on.
-        warnings.simplefilter("ignore")
+    with decoding(max_pixels):
         try:
             return _decode(source, where, shrink, max_pixels)
         except UserError:
@@ -98,6 +94,19 @@ def decode(
                 raise UserError(f"{where}: damaged or cut short ({_reason(error)})") from error
     _warn(f"{where}: the end of the file is missing, but all pixels are there")
     return found
+
+
+def decoding_cost(file: Path, max_pixels: int = MAX_PIXELS) -> int:
+    """How much memory decoding a picture takes, in pixels that count once [px].
+
+    Only its header is read. A file that `decode` would refuse may cost nothing.
+    """
+    with decoding(max_pixels):
+        try:
+            with Image.open(file, formats=_available()) as image:
+                return round(image.size[0] * image.size[1] * _weight(image))
+        except Exception:  # as for `decode`
+            return 0
 
 
 def cut(
@@ -180,18 +189,6 @@ def _available() -> tuple[str, ...]:
 def _warn(message: str) -> None:
     """Logs a warning once per process, since training reads each picture in every epoch."""
     _log.warning("%s", message)
-
-
-@contextlib.contextmanager
-def _pillow_allows(max_pixels: int) -> Iterator[None]:
-    """Raises Pillow's own limit while decoding, if the given one is higher."""
-    before = Image.MAX_IMAGE_PIXELS
-    if max_pixels > MAX_PIXELS:
-        Image.MAX_IMAGE_PIXELS = max_pixels
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
 
 
 def _too_large(where: str, found: str, max_pixels: int) -> UserError:

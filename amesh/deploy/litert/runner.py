@@ -1,7 +1,6 @@
 """Runs exported TFLite files on the CPU with LiteRT's stock interpreter (XNNPACK)."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,8 @@ from amesh.errors import UserError
 class LitertFile(ExportedFile):
     """A TFLite file with one signature, ready to run: arrays in, arrays by output name out.
 
-    The interpreter has only one set of tensors, so calls from several threads take turns. To run in
-    parallel, give each thread or process its own copy.
+    An interpreter has only one set of tensors, so each call has one to itself: threads that call
+    at the same time get an interpreter each, and later calls use them again.
     """
 
     layout = "nhwc"
@@ -44,14 +43,11 @@ class LitertFile(ExportedFile):
         self.opened_with = (reopened(source), threads)
         self.source = "the TFLite model" if isinstance(source, bytes) else str(source)
         content = source if isinstance(source, bytes) else read_file(Path(source), "litert")
-        try:
-            self.interpreter = open_interpreter(content, threads)
-            self._run = self.interpreter.get_signature_runner()
-        except (ValueError, RuntimeError) as error:
-            raise UserError(f"{self.source}: LiteRT cannot load it ({_reason(error)})") from error
-        self._turn = threading.Lock()
-        self.inputs = _shapes(self._run.get_input_details())
-        self.outputs = _shapes(self._run.get_output_details())
+        self._content, self._threads = content, threads
+        self.interpreter, run = self._open()
+        self._idle = [run]
+        self.inputs = _shapes(run.get_input_details())
+        self.outputs = _shapes(run.get_output_details())
         self.about = json.loads(read_metadata(content, METADATA) or b"{}")
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
@@ -60,12 +56,25 @@ class LitertFile(ExportedFile):
         Raises:
             UserError: LiteRT fails.
         """
+        try:  # no lock: lists append and pop in one step
+            run = self._idle.pop()
+        except IndexError:
+            _, run = self._open()
         try:
-            with self._turn:
-                results: dict[str, np.ndarray] = self._run(**arrays)
+            results: dict[str, np.ndarray] = run(**arrays)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"{self.source}: LiteRT cannot run it ({_reason(error)})") from error
+        finally:
+            self._idle.append(run)
         return results
+
+    def _open(self) -> tuple[Any, Any]:
+        """Another interpreter, and the function that runs it, which keeps it alive."""
+        try:
+            interpreter = open_interpreter(self._content, self._threads)
+            return interpreter, interpreter.get_signature_runner()
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"{self.source}: LiteRT cannot load it ({_reason(error)})") from error
 
     def operators(self) -> list[str]:
         """Names of the file's operators, in order, including delegated ones."""
