@@ -22,7 +22,10 @@ _TILES = 4  # along the longer side of the picture, for a crowd
 class FaceMesh(FacePipeline):
     """Finds faces and their landmarks in pictures.
 
-    Several threads may share one, and so may tasks of asyncio by `asyncio.to_thread`. On LiteRT and
+    A list of pictures is processed side by side on all cores; `map` does the same for any number of
+    them, without holding them all in memory.
+
+    Several threads may share one, and so may tasks of asyncio by `asyncio.to_thread`; only on
     TensorRT their calls of the landmark network take turns. It can be pickled to other processes
     (multiprocessing) and copied, except on TensorRT; a copy opens exported files again. Start such
     processes with `multiprocessing.get_context("spawn")`: a fork of a process in which a network
@@ -35,6 +38,11 @@ class FaceMesh(FacePipeline):
         (478, 3)
         >>> face["lips_outer"].shape
         (20, 3)
+
+        Several pictures at once, on all cores:
+
+        >>> [len(faces) for faces in face_mesh(["a.jpg", "b.jpg"])]
+        [1, 1]
 
         Where the faces are known already, the detector is skipped:
 
@@ -69,8 +77,8 @@ class FaceMesh(FacePipeline):
                 at each face.
             look_again: Look again at faces that the network is not sure of, up to eight times. This
                 finds faces that are upside down or on their side.
-            threads: Threads of a CPU that each network may use. One takes the least time in all, so
-                to be faster, process several pictures at once instead.
+            threads: Threads of a CPU that each network may use. One takes the least time in all: to
+                use more cores, pass several pictures at once instead.
 
         Raises:
             UserError: The weights are missing or damaged, or an option is wrong.

@@ -107,8 +107,27 @@ def add_max_pixels(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=MAX_PIXELS,
         metavar="N",
-        help="do not read pictures with more than N pixels, which take about 6 bytes each",
+        help="do not read pictures with more than N pixels, about 6 bytes of memory each; pictures "
+        "in memory at the same time have N in all, or 16 million per worker if that is more",
     )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Adds `--workers`."""
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="pictures to process at the same time, on a core each; results do not depend on it "
+        "(default: all cores)",
+    )
+
+
+def workers(options: argparse.Namespace) -> int:
+    """The number that `--workers` means."""
+    from amesh.pipeline.parallel import cores
+
+    return options.workers or cores()
 
 
 def open_face_mesh(options: argparse.Namespace) -> "FaceMesh":

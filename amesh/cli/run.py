@@ -13,8 +13,10 @@ from amesh.cli.options import (
     add_face_mesh,
     add_max_pixels,
     add_tracker,
+    add_workers,
     open_face_mesh,
     open_tracker,
+    workers,
 )
 from amesh.cli.parsing import count, positive
 from amesh.cli.resuming import add_resume, face_mesh_choices, say_how_to_resume
@@ -74,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="enlarge overlays N times, for finer lines on small pictures",
     )
     add_max_pixels(parser)
+    add_workers(parser)
     parser.set_defaults(call=_run)
 
 
@@ -179,8 +182,9 @@ def _all_results(
         if kind is Picture:
             pictures = [one for one in group if isinstance(one, Picture)]
             face_mesh = face_mesh or open_face_mesh(options)
-            before = tally.pictures
-            yield from run_pictures(face_mesh, pictures, overlays, options.max_pixels, before)
+            yield from run_pictures(
+                face_mesh, pictures, overlays, options.max_pixels, tally.pictures, workers(options)
+            )
             continue
         for video in group:
             assert isinstance(video, Video)

@@ -49,8 +49,8 @@ def as_image(value: object) -> UInt8[np.ndarray, "h w 3"]:
         )
     if isinstance(value, list | tuple):
         raise UserError(
-            f"one picture at a time, found a {type(value).__name__} of {len(value)}; "
-            "call once for each: [face_mesh(picture) for picture in pictures]"
+            f"expected one picture, found a {type(value).__name__} of {len(value)}; "
+            "only FaceMesh takes a list, and each of its items is one picture"
         )
     raise UserError(
         f"a picture cannot be a {type(value).__name__}; give a path, a PIL image, or a NumPy array"

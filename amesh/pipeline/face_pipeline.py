@@ -1,9 +1,11 @@
 """From a picture to the faces in it: detect, crop, predict, map back to the picture."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import compress
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -13,8 +15,9 @@ from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
 from amesh.pipeline.arguments import BoxesLike, ImageLike, as_image, as_rois, rois_of_boxes
 from amesh.pipeline.detector import Detection
-from amesh.pipeline.images import as_mediapipe_cuts, crop_image
+from amesh.pipeline.images import as_mediapipe_cuts, crop_image, reading_cost
 from amesh.pipeline.looks import Looks, look_again
+from amesh.pipeline.parallel import cores, in_order
 from amesh.pipeline.repeats import repeats
 from amesh.runner import Runner
 from amesh.topology import Topology, load
@@ -109,31 +112,47 @@ class FacePipeline:
         self.look_again = look_again and not mediapipe_crop
         self.samples = samples
 
+    @overload
     def __call__(
         self,
         image: ImageLike,
         rois: Roi | Sequence[Roi] | None = None,
         boxes: BoxesLike | None = None,
-    ) -> list[Face]:
-        """Finds the faces in a picture and their landmarks.
+    ) -> list[Face]: ...
+
+    @overload
+    def __call__(self, image: list[Any] | tuple[Any, ...]) -> list[list[Face]]: ...
+
+    def __call__(
+        self,
+        image: ImageLike | list[Any] | tuple[Any, ...],
+        rois: Roi | Sequence[Roi] | None = None,
+        boxes: BoxesLike | None = None,
+    ) -> list[Face] | list[list[Face]]:
+        """Finds the faces in a picture, or in each picture of a list, and their landmarks.
 
         With `rois` or `boxes` the detector is skipped, and one face is returned for each of them,
         whatever its score.
 
         Args:
-            image: A uint8 RGB array (h, w, 3), the path of a file, or a PIL image.
+            image: A uint8 RGB array (h, w, 3), the path of a file, or a PIL image; or a list of
+                these, which are processed side by side, as `map` does.
             rois: Where to look: squares, turned so that the eyes are level.
             boxes: Where to look: left, top, right, bottom of upright faces [image px], (n, 4) or
                 one box (4,).
 
         Returns:
-            Faces in the detector's order, best first.
+            Faces in the detector's order, best first; of a list of pictures, a list for each.
 
         Raises:
-            UserError: The picture cannot be used or read, both `rois` and `boxes` are given, or
-                one of them is empty or not finite. The network's topology does not say how a
-                crop follows from a face's box.
+            UserError: A picture cannot be used or read, both `rois` and `boxes` are given, or
+                one of them is empty or not finite, or there is a list of pictures. The network's
+                topology does not say how a crop follows from a face's box.
         """
+        if isinstance(image, list | tuple):
+            if rois is not None or boxes is not None:
+                raise UserError("rois and boxes belong to one picture, found a list of pictures")
+            return list(self.map(image))
         image = as_image(image)
         if rois is not None and boxes is not None:
             raise UserError("both rois and boxes are given; give one of them")
@@ -149,6 +168,37 @@ class FacePipeline:
         faces = compress(self._faces(looks), ~repeated)
         kept = [face for face in faces if face.score >= self.min_score]
         return [replace(face, id=i) for i, face in enumerate(kept[: self.max_faces])]
+
+    def map(
+        self, images: Iterable[ImageLike], workers: int | None = None
+    ) -> Generator[list[Face], None, None]:
+        """Finds the faces in many pictures, several at the same time.
+
+        Pictures are taken from `images`, and read, only a few ahead of the results, so there may be
+        any number of them. Faces are the same for any number of workers.
+
+        Args:
+            images: Each as for a call with one picture.
+            workers: Pictures that are processed at the same time, on a thread each; by default, as
+                many as this process has cores.
+
+        Yields:
+            The faces of each picture, in the pictures' order.
+
+        Raises:
+            UserError: A picture cannot be used or read: after the faces of those before it.
+
+        Examples:
+            >>> import amesh
+            >>> face_mesh, paths = amesh.FaceMesh(), ["a.jpg", "b.jpg"]
+            >>> for path, faces in zip(paths, face_mesh.map(paths)):
+            ...     print(path, len(faces))
+            a.jpg 1
+            b.jpg 1
+        """
+        if workers is not None and workers < 1:
+            raise UserError(f"workers is {workers}; expected 1, 2, 3, ..., or None for all cores")
+        return in_order(lambda image: self(as_image(image)), images, workers or cores(), _cost)
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> Roi:
         """Finds faces in an RGB picture.
@@ -209,3 +259,7 @@ class FacePipeline:
                 pixels = crop_image(image, place, size, samples=self.samples)
             np.divide(pixels, np.float32(255.0), out=crop)
         return crops
+
+
+def _cost(image: ImageLike) -> int:
+    return reading_cost(image) if isinstance(image, str | os.PathLike) else 0

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Num, UInt8
 
 from amesh.data.loading.limits import MAX_PIXELS
-from amesh.data.loading.pictures import decode
+from amesh.data.loading.pictures import decode, decoding_cost
 from amesh.errors import UserError
 from amesh.files import check_readable
 
@@ -56,6 +56,16 @@ def read_image(
     path = Path(path)
     check_readable(path)
     return decode(path, str(path), max_pixels=max_pixels).pixels
+
+
+def reading_cost(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> int:
+    """How much memory `read_image` takes, in pixels; see `decoding_cost`."""
+    path = Path(path)
+    try:
+        check_readable(path)
+    except UserError:
+        return 0
+    return decoding_cost(path, max_pixels)
 
 
 class Listing(NamedTuple):

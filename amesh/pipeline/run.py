@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,9 +12,10 @@ from amesh.data.loading.limits import MAX_PIXELS
 from amesh.errors import UserError
 from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.frames import Source, VideoFrame
-from amesh.pipeline.images import read_image
+from amesh.pipeline.images import read_image, reading_cost
 from amesh.pipeline.inputs import Picture
 from amesh.pipeline.overlays import Overlays
+from amesh.pipeline.parallel import in_order
 from amesh.pipeline.results import PictureResult, picture_result
 
 
@@ -23,8 +25,9 @@ def run_pictures(
     overlays: Overlays | None = None,
     max_pixels: int = MAX_PIXELS,
     before: int = 0,
+    workers: int = 1,
 ) -> Iterator[PictureResult]:
-    """Runs on pictures one by one; an unreadable picture becomes a result with `error`.
+    """Runs on pictures; an unreadable picture becomes a result with `error`.
 
     Args:
         pipeline: Finds the faces.
@@ -32,6 +35,7 @@ def run_pictures(
         overlays: Writes overlays.
         max_pixels: Pictures with more pixels are not read.
         before: Pictures done by an earlier run, for the progress bar.
+        workers: Pictures that are processed at the same time, on a thread each.
 
     Yields:
         Results, in order.
@@ -39,30 +43,41 @@ def run_pictures(
     Raises:
         UserError: An overlay cannot be written.
     """
-    for picture in tqdm(
-        inputs,
-        unit="picture",
-        initial=before,
-        total=before + len(inputs),
-        disable=len(inputs) < 2 or not sys.stderr.isatty(),
-    ):
-        if picture.problem:
-            yield picture_result(picture.name, error=picture.problem)
-            continue
-        try:
-            image = read_image(picture.path, max_pixels)
-        except UserError as error:
-            yield picture_result(picture.name, error=str(error))
-            continue
-        try:
-            faces = pipeline(image)
-            if overlays is not None:
-                overlays.write(picture, image, faces, pipeline.runner.topology)
-        except MemoryError:
-            yield picture_result(picture.name, error=f"{picture.path}: not enough memory for it")
-            continue
-        height, width = image.shape[:2]
-        yield picture_result(picture.name, size=(width, height), faces=faces)
+
+    def result(picture: Picture) -> PictureResult:
+        return _run_picture(pipeline, picture, overlays, max_pixels)
+
+    def cost(picture: Picture) -> int:
+        return 0 if picture.problem else reading_cost(picture.path, max_pixels)
+
+    threads = max(1, min(workers, len(inputs)))
+    with closing(in_order(result, inputs, threads, cost, max_pixels)) as results:
+        yield from tqdm(
+            results,
+            unit="picture",
+            initial=before,
+            total=before + len(inputs),
+            disable=len(inputs) < 2 or not sys.stderr.isatty(),
+        )
+
+
+def _run_picture(
+    pipeline: FacePipeline, picture: Picture, overlays: Overlays | None, max_pixels: int
+) -> PictureResult:
+    if picture.problem:
+        return picture_result(picture.name, error=picture.problem)
+    try:
+        image = read_image(picture.path, max_pixels)
+    except UserError as error:
+        return picture_result(picture.name, error=str(error))
+    try:
+        faces = pipeline(image)
+        if overlays is not None:
+            overlays.write(picture, image, faces, pipeline.runner.topology)
+    except MemoryError:
+        return picture_result(picture.name, error=f"{picture.path}: not enough memory for it")
+    height, width = image.shape[:2]
+    return picture_result(picture.name, size=(width, height), faces=faces)
 
 
 def run_video(

@@ -144,6 +144,20 @@ def test_pictures_of_several_folders_keep_their_folders(portrait: Path, tmp_path
     assert sources == [str(tmp_path / "a" / "x.png"), str(tmp_path / "b" / "x.png")]
 
 
+def test_workers_change_no_byte(astronaut: np.ndarray, tmp_path: Path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for i in range(10):
+        picture = np.roll(astronaut, 30 * i, axis=1)[: 512 - 20 * i]
+        Image.fromarray(picture).save(folder / f"{i}.jpg")
+    (folder / "text.jpg").write_text("no picture")
+    for workers in (1, 3):
+        words = ["--workers", str(workers), "--output", str(tmp_path / f"{workers}.jsonl")]
+        assert main(["run", str(folder), *words]) == 1
+    assert len(lines(tmp_path / "1.jsonl")) == 11
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "3.jsonl").read_bytes()
+
+
 def test_weights_are_listed_and_found(capsys):
     assert main(["weights", "list"]) == 0
     assert "released-192    mediapipe 0.10.21" in capsys.readouterr().out

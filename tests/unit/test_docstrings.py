@@ -32,6 +32,7 @@ MODULES = [
 # Examples that find faces need the detectors, which come with `amesh weights import`.
 NEED_WEIGHTS = {
     "amesh.face_mesh.FaceMesh",
+    "amesh.pipeline.face_pipeline.FacePipeline.map",
     *(f"amesh.face_tracker.{name}" for name in ("FaceTracker", "Frame", "track")),
 }
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
@@ -49,7 +50,8 @@ EXAMPLES = examples()
 @pytest.fixture
 def workplace(tmp_path: Path, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the examples name: a picture, and a manifest of its face."""
-    Image.fromarray(astronaut).save(tmp_path / "photo.jpg", quality=95)
+    for name in ("photo.jpg", "a.jpg", "b.jpg"):
+        Image.fromarray(astronaut).save(tmp_path / name, quality=95)
     face = {
         "image": "photo.jpg",
         "source": "example",

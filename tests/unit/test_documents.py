@@ -132,7 +132,8 @@ def write_manifest(folder: Path, photo: np.ndarray) -> Path:
     [lines] = blocks(ROOT / "docs" / "manifest.md", "jsonl")
     manifest = folder / "labels.jsonl"
     manifest.write_text(lines, encoding="utf-8")
-    Image.fromarray(photo).save(folder / "photo.jpg")
+    for name in ("photo.jpg", "a.jpg", "b.jpg"):
+        Image.fromarray(photo).save(folder / name)
     Image.new("RGB", (300, 240), "grey").save(folder / "wall.jpg")
     return manifest
 

@@ -38,7 +38,7 @@ def test_a_pil_image_is_read_as_a_file_would_be() -> None:
     ("value", "message"),
     [
         (None, "the picture is None"),
-        ([PICTURE, PICTURE], "one picture at a time, found a list of 2"),
+        ([PICTURE, PICTURE], "expected one picture, found a list of 2"),
         (7, "a picture cannot be a int"),
         (torch.zeros(3, 9, 9), "cannot be a Tensor"),
         ("no_such.jpg", "no_such.jpg: no such file"),
@@ -185,7 +185,9 @@ runner = SimpleNamespace(topology=load())
 face_mesh = FacePipeline(runner, lambda image: [])
 calls = [
     lambda: face_mesh(None),
-    lambda: face_mesh([picture, picture]),
+    lambda: face_mesh([[picture, picture]]),
+    lambda: face_mesh([picture], boxes=[0, 0, 1, 1]),
+    lambda: face_mesh.map([picture], workers=0),
     lambda: face_mesh("photo.jpg"),
     lambda: face_mesh(picture, boxes=[[5, 0, 1, 4]]),
     lambda: face_mesh(picture, boxes="here"),
@@ -203,4 +205,4 @@ for call in calls:
         raise AssertionError("accepted")
 print(len(calls), "refused")
 """)
-    assert "9 refused" in printed
+    assert "11 refused" in printed

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
@@ -285,3 +286,49 @@ def test_mediapipes_cut_is_reproduced():
     assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 2
     right = crop_image(IMAGE, image_from_crop, size, border="replicate", antialias=False)
     assert np.abs(right.astype(int) - theirs.astype(int)).mean() > 5  # the half pixel is there
+
+
+class Brightest:
+    """Finds a face where a picture is brightest: each picture has its own."""
+
+    def __call__(self, image: np.ndarray) -> list[Detection]:
+        y, x, _ = np.unravel_index(image.argmax(), image.shape)
+        return [detection(float(x), float(y), 40)]
+
+
+def spots(number: int) -> list[np.ndarray]:
+    pictures = np.zeros((number, 100, 200, 3), np.uint8)
+    for i, picture in enumerate(pictures):
+        picture[2 * i, 3 * i] = 255
+    return list(pictures)
+
+
+def test_a_list_of_pictures_gives_a_list_for_each():
+    face_mesh, pictures = FacePipeline(Probe(), Brightest()), spots(20)
+    found = face_mesh(pictures)
+    assert len(found) == 20
+    for i, [face] in enumerate(found):
+        np.testing.assert_array_equal(face.landmarks, face_mesh(pictures[i])[0].landmarks)
+    assert len({face.roi.centre.tobytes() for [face] in found}) == 20
+    assert face_mesh([]) == []
+
+
+def test_map_takes_pictures_only_a_few_ahead():
+    taken = 0
+
+    def pictures() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for picture in spots(30):
+            taken += 1
+            yield picture
+
+    for i, [face] in enumerate(FacePipeline(Probe(), Brightest()).map(pictures(), workers=2)):
+        assert face.roi.centre[0, 0] == 3 * i + 20
+        assert taken <= i + 8
+
+
+def test_map_raises_for_a_bad_picture_after_the_faces_before_it():
+    results = FacePipeline(Probe(), Brightest()).map([*spots(3), "gone.jpg"], workers=2)
+    assert [len(next(results)) for _ in range(3)] == [1, 1, 1]
+    with pytest.raises(UserError, match=r"gone\.jpg"):
+        next(results)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from one_face import OneFace
 from PIL import Image
 
 from amesh.errors import UserError
-from amesh.pipeline import face_pipeline
+from amesh.pipeline import face_pipeline, parallel
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.frames import Source, VideoFrame
 from amesh.pipeline.inputs import Picture, find_inputs
@@ -118,6 +119,55 @@ def test_a_picture_that_needs_too_much_memory_does_not_end_the_run(
     results = list(run(inputs).values())
     assert results[0]["error"].endswith("large.png: not enough memory for it")
     assert len(results[1]["faces"]) == 1
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(tmp_path: Path, workers: int) -> None:
+    folder = tmp_path / "folder"
+    for i in range(12):
+        picture(folder / f"{i:02}.png", (40 + i, 300 - 20 * i))
+    (folder / "03.png").write_text("no picture")
+    (folder / "07.png").unlink()
+    (folder / "07.png").symlink_to("gone.png")
+    inputs = pictures(folder)
+    alone = list(run_pictures(OneFace(), inputs, Overlays(tmp_path / "one", alone=False)))
+    together = Overlays(tmp_path / "many", alone=False)
+    assert list(run_pictures(OneFace(), inputs, together, workers=workers)) == alone
+    assert [one["source"] for one in alone if "error" in one] == ["03.png", "07.png"]
+    one, many = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "many")
+    )
+    assert len(one) == 10
+    assert one == many
+
+
+def test_workers_keep_pictures_that_need_too_much_memory_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of pixels holds for all that are in memory at the same time."""
+    monkeypatch.setattr(parallel, "_PER_WORKER", 1)
+    inputs = pictures(*(picture(tmp_path / f"{i}.png", (50, 40)) for i in range(8)))
+    lock, held, most = threading.Lock(), 0, 0
+    call = OneFace.__call__
+
+    def note(self: OneFace, image: np.ndarray) -> list[Face]:
+        nonlocal held, most
+        with lock:
+            held += 1
+            most = max(most, held)
+        faces = call(self, image)
+        with lock:
+            held -= 1
+        return faces
+
+    monkeypatch.setattr(OneFace, "__call__", note)
+    limits = {3999: 1, 4000: 2}  # 2000 each
+    for limit, pictures_at_once in limits.items():
+        most = 0
+        results = run_pictures(OneFace(seconds=0.01), inputs, max_pixels=limit, workers=4)
+        assert all("faces" in one for one in results)
+        assert most == pictures_at_once
 
 
 class Frames(Source):
