@@ -155,6 +155,7 @@ class Tracker:
         looks, own, good = self._settle(image, self.pipeline.look(image, last))
         rows = np.flatnonzero(good & (_apart(own, last) <= _JUMP))
         if len(rows) > 1:
+            # Of two on one face, the one whose own motion led there stays: the other has jumped.
             steps = np.stack([track.step for track in self._tracks])
             strayed = _apart(own, last._replace(centre=last.centre + steps))
             rows = rows[~repeats(looks.landmarks[rows], -strayed[rows])]
