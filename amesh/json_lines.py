@@ -21,6 +21,8 @@ from amesh.errors import UserError
 _LONGEST = 200  # characters of a problem
 # msgspec's own answer to an escape such as \ud800 in place of a choice or an object.
 _HALF = "holds half a character, which is no text"
+# Of integers that no float can hold; from 0.20 on, msgspec says where.
+_HUGE = "number out of range"
 
 _T = TypeVar("_T")
 
@@ -69,6 +71,8 @@ def parse(text: bytes, kind: type[_T], where: str) -> _T:
         raise _error(where, "not UTF-8 text") from None
     except UnicodeEncodeError:
         raise _error(where, _HALF) from None
+    except SystemError:
+        raise _error(where, _HUGE) from None
     except RecursionError:
         raise _error(where, "not JSON that can be read (nested too deeply)") from None
     except ValueError:  # Python's limit, see sys.set_int_max_str_digits
@@ -96,6 +100,8 @@ def convert(value: Any, kind: type[_T], where: str) -> _T:
         raise _wrong(error, where) from None
     except UnicodeEncodeError:
         raise _error(where, _HALF) from None
+    except SystemError:
+        raise _error(where, _HUGE) from None
     if dataclasses.is_dataclass(kind):
         _check_known(value, dataclasses.asdict(cast(Any, found)), where)
     return found

@@ -61,6 +61,13 @@ def test_half_a_character_is_refused_in_values_that_are_read_already() -> None:
         convert("\ud800", Pair, "here")
 
 
+def test_an_integer_that_no_float_can_hold_is_refused() -> None:
+    with pytest.raises(UserError, match="number out of range"):
+        convert({"name": "a", "values": [10**400]}, Pair, "here")
+    with pytest.raises(UserError, match="number out of range"):
+        parse(b'{"name": "a", "more": NaN, "values": [1' + b"0" * 400 + b"]}", Pair, "here")
+
+
 def test_a_place_that_is_told_elsewhere_leaves_no_colon() -> None:
     with pytest.raises(UserError, match=r"^not JSON "):
         parse(b"{", Pair, "")

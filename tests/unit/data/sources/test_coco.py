@@ -48,7 +48,7 @@ BAD_COCO: dict[str, tuple[dict[str, Any], str]] = {
     "scheme": ({"keypoints": [1, 2, 2] * 21}, "annotation 7: 21 points; state their `scheme`"),
     "id": ({"image_id": [1]}, r"annotation 7: image_id: expected"),
     "image": ({"image_id": None}, r"annotation 7: image_id: expected"),
-    "large": ({"keypoints": [10**400, 2, 2]}, r"annotation 7: keypoints\[0\]: number out"),
+    "large": ({"keypoints": [10**400, 2, 2]}, "annotation 7: .*number out of range"),
     "null": ({"keypoints": [None, 2, 2]}, "annotation 7: point 0 is .*nan"),
     "text": ({"keypoints": ["a", 2, 2]}, r"annotation 7: keypoints\[0\]: expected"),
     "unlabelled": ({"keypoints": [0, 0, 0] * 68}, "no labelled face in it"),
