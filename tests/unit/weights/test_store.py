@@ -284,3 +284,18 @@ def test_info_describes_files_and_members(saved: Path):
     assert f"crop_size      {TINY.crop_size}\n" in text
     with pytest.raises(UserError, match=r"'big'.*paper-256, released-192"):
         describe("big")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("detector-short", r"\(run `amesh weights import`\)$"),
+        ("face-landmarker-v2", r"\(run `amesh weights import face-landmarker`\)$"),
+        ("face-blendshapes", r"installed: paper-256$"),  # its file is kept, but it has no weights
+        ("foo", r"installed: paper-256$"),
+    ],
+)
+@pytest.mark.usefixtures("empty_cache")
+def test_what_can_be_imported_is_said_by_which_command(name: str, hint: str):
+    with pytest.raises(UserError, match=hint):
+        store.find(name)
