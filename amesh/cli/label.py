@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amesh.cli.fields import add_fields, from_options
-from amesh.cli.options import add_face_mesh, open_face_mesh
+from amesh.cli.options import add_face_mesh, add_workers, open_face_mesh, workers
 from amesh.cli.parsing import DONE, FAILED, SOME_FAILED, count, positive
 from amesh.deploy import formats
 from amesh.errors import UserError
@@ -27,7 +27,8 @@ usable face, and why).
 The same command again resumes where it was interrupted; nothing is labelled twice. All labels of a
 folder come from the same networks and rules: the filters, --cut, --detector and --max-faces.
 Several processes share the work if each has its own --rank, or if torchrun or srun starts them; a
-single process does all of it.
+single process does all of it. Each of them uses all cores: where several share a machine, divide
+the cores among them by --workers.
 
 A picture is stored in a shard as its file is, once for each face. If it is much larger than the
 face (--cut), only the part around the face is stored, as a JPEG of quality 95. Video frames are
@@ -91,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--licence", metavar="TEXT", help="licence of pictures whose manifest does not state one"
     )
+    add_workers(parser)
     parser.add_argument("--rank", type=int, metavar="R", help="number of this process, from 0")
     parser.add_argument("--ranks", type=positive, metavar="N", help="number of processes")
     parser.set_defaults(call=_label)
@@ -126,7 +128,9 @@ def _label(options: argparse.Namespace) -> int:
     if manifest.files and (missing := manifest.lacks(inputs)):
         _say(f"{count(missing, 'input')} of {len(inputs)} not in {manifest.files[0]}")
     try:
-        counts = label(inputs, manifest, teacher, options.output, share, config, _say)
+        counts = label(
+            inputs, manifest, teacher, options.output, share, config, _say, workers(options)
+        )
     finally:  # after Ctrl-C, too
         total = summarise(options.output, about, rules)["faces"]
     _report(counts, total, options.output)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from amesh.cli.options import add_face_mesh, open_face_mesh
+from amesh.cli.options import add_face_mesh, add_workers, open_face_mesh, workers
 from amesh.cli.parsing import DONE, count, positive
 from amesh.cli.resuming import add_resume, face_mesh_choices, say_how_to_resume
 from amesh.growing import growing
@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_face_mesh(
         parser, "released-192", "network that finds the faces to avoid: installed weights or a file"
     )
+    add_workers(parser)
     parser.set_defaults(call=_negatives)
 
 
@@ -67,6 +68,7 @@ def _negatives(options: argparse.Namespace) -> int:
                 options.per_picture,
                 say=lambda line: print(f"amesh: {line}", file=sys.stderr),
                 doubtful=options.keep_doubtful,
+                workers=workers(options),
             )
         except KeyboardInterrupt:
             if lines := sum(1 for _ in file.earlier()):

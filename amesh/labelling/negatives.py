@@ -6,7 +6,8 @@ A network trained only on faces calls everything a face.
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
 import msgspec
 import numpy as np
@@ -20,6 +21,8 @@ from amesh.labelling.output import open_picture
 from amesh.labelling.sources import Input
 from amesh.pipeline.arguments import rois_of_boxes
 from amesh.pipeline.face_pipeline import FacePipeline
+from amesh.pipeline.images import reading_cost
+from amesh.pipeline.parallel import in_order
 
 Box = tuple[float, float, float, float]
 # Side of a region relative to the picture's shorter side.
@@ -44,6 +47,7 @@ def write_negatives(
     wanted: int,
     say: Callable[[str], None] = print,
     doubtful: bool = False,
+    workers: int = 1,
 ) -> int:
     """Writes a manifest (`amesh.data.sources.manifest`) of regions without a face.
 
@@ -57,6 +61,7 @@ def write_negatives(
         wanted: Maximum number of regions per picture.
         say: Receives a message for each picture that cannot be read.
         doubtful: Also keep regions that the network takes for a face.
+        workers: Pictures that are searched at the same time, on a thread each.
 
     Returns:
         Number of regions in the manifest.
@@ -69,28 +74,36 @@ def write_negatives(
         for number, line in enumerate(file.earlier(), 1)
     ]
     done, found = set(before), len(before)
-    for one in inputs:
-        image = os.path.relpath(one.path, file.path.parent)
-        if one.video or image in done:
-            continue
+
+    def name(one: Input) -> str:
+        return os.path.relpath(one.path, file.path.parent)
+
+    def search(one: Input) -> tuple[Input, list[Box] | UserError]:
         try:
             if one.problem:
                 raise UserError(one.problem)
             pixels = open_picture(one.path).pixels
         except UserError as error:
-            say(str(error))
-            continue
-        about = manifest.of(one)
-        known = {"source": about.source, "licence": about.licence or "not stated"}
-        place = {"image": image, "face": False, "scheme": None, "coordinates": "corner"}
+            return one, error
         seed = zlib.crc32(one.name.encode())
-        lines = []
-        for box in find_negatives(pixels, pipeline, wanted, seed, doubtful):
+        return one, find_negatives(pixels, pipeline, wanted, seed, doubtful)
+
+    def lines(one: Input, boxes: list[Box]) -> Iterator[str]:
+        about = manifest.of(one)
+        place = {"image": name(one), "face": False, "scheme": None, "coordinates": "corner"}
+        known = {"source": about.source, "licence": about.licence or "not stated"}
+        for box in boxes:
             corners = [round(value, 1) for value in box]
-            lines.append(json.dumps({**place, **known, "points": [], "box": corners}))
-        if lines:
-            file.add("\n".join(lines).encode())
-            found += len(lines)
+            yield json.dumps({**place, **known, "points": [], "box": corners})
+
+    left = (one for one in inputs if not one.video and name(one) not in done)
+    with closing(in_order(search, left, workers, _cost)) as results:
+        for one, boxes in results:
+            if isinstance(boxes, UserError):
+                say(str(boxes))
+            elif boxes:
+                file.add("\n".join(lines(one, boxes)).encode())
+                found += len(boxes)
     if not found:
         raise UserError(f"{file.path}: no region without a face in these pictures")
     return found
@@ -119,6 +132,10 @@ def find_negatives(
     if len(chosen) and not doubtful:
         chosen = chosen[~_called_faces(image, chosen, pipeline)]
     return [(float(a), float(b), float(c), float(d)) for a, b, c, d in chosen[:wanted]]
+
+
+def _cost(one: Input) -> int:
+    return 0 if one.problem else reading_cost(one.path)
 
 
 def _called_faces(

@@ -2,21 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from amesh.data.licences import joined
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.labelled_folder import FaceFigures
+from amesh.errors import UserError
 from amesh.labelling.ledger import Reason
 from amesh.labelling.manifest import Manifest
 from amesh.labelling.options import LabelConfig
-from amesh.labelling.output import Output, store
+from amesh.labelling.output import Opened, Output, store
 from amesh.labelling.sources import Input, Share
 from amesh.labelling.teacher import Teacher, TeacherFace
 from amesh.labelling.work import Item, Work
+from amesh.pipeline.parallel import in_order
 from amesh.pipeline.video_file import pyav
 
 # Training rejects labels that lie farther than this outside their picture [face sizes].
@@ -52,6 +56,7 @@ def label(
     share: Share,
     config: LabelConfig,
     say: Callable[[str], None] = print,
+    workers: int = 1,
 ) -> Counts:
     """Labels this rank's share of the inputs.
 
@@ -63,6 +68,8 @@ def label(
         share: This rank's share.
         config: Which faces to keep, and how to store them.
         say: Receives a message for each input that cannot be read, or only in part.
+        workers: Pictures that are labelled at the same time, on a thread each. The labels do not
+            depend on it, nor does their order.
 
     Raises:
         UserError: The folder cannot be written to, another process runs as this rank, or
@@ -78,33 +85,60 @@ def label(
             counts.skipped[reason] += 1
 
         work = Work(inputs, share, config.every, folder, config.retry, say)
-        for item in work:
-            if item.picture is None:
-                say(item.problem)
-                skip(item.key, "unreadable", item.problem)
-                continue
-            faces = teacher(item.picture.pixels)
-            size = (item.picture.pixels.shape[1], item.picture.pixels.shape[0])
-            problems = [_problem(face, size, config) for face in faces]
-            counts.dropped.update(problem for problem in problems if problem)
-            kept = [face for face, why in zip(faces, problems, strict=True) if not why]
-            if kept:
-                known = _with_terms(manifest.of(item.source), teacher)
-                output.add(
-                    [
-                        _entry(item, i, face, teacher.scheme, known, config.cut)
-                        for i, face in enumerate(kept)
-                    ]
-                )
-                counts.faces += len(kept)
-                counts.pictures += 1
-            elif faces:
-                skip(item.key, "dropped", ", ".join(sorted(set(filter(None, problems)))))
-            else:
-                skip(item.key, "no face")
+        outcomes = in_order(
+            lambda item: _outcome(item, manifest, teacher, config), work, workers, Item.cost
+        )
+        with closing(outcomes):
+            for one in outcomes:
+                counts.dropped.update(one.dropped)
+                if one.problem:
+                    say(one.problem)
+                    skip(one.key, "unreadable", one.problem)
+                elif one.entries:
+                    output.add(one.entries)
+                    counts.faces += len(one.entries)
+                    counts.pictures += 1
+                elif one.dropped:
+                    skip(one.key, "dropped", ", ".join(sorted(set(one.dropped))))
+                else:
+                    skip(one.key, "no face")
         counts.before, counts.elsewhere = work.before, work.elsewhere
         counts.skipped += work.skipped
     return counts
+
+
+class _Outcome(NamedTuple):
+    """What became of a picture or frame.
+
+    Attributes:
+        key: Its key.
+        entries: The faces that are kept, and their lines in the file next to the shard.
+        dropped: Why the others are not, for each.
+        problem: Why it cannot be read; empty if it can.
+    """
+
+    key: str
+    entries: Sequence[tuple[LabelledFace, FaceFigures]] = ()
+    dropped: Sequence[str] = ()
+    problem: str = ""
+
+
+def _outcome(item: Item, manifest: Manifest, teacher: Teacher, config: LabelConfig) -> _Outcome:
+    """Labels a picture or frame."""
+    try:
+        picture = item.open()
+    except UserError as error:
+        return _Outcome(item.key, problem=str(error))
+    faces = teacher(picture.pixels)
+    size = (picture.pixels.shape[1], picture.pixels.shape[0])
+    problems = [_problem(face, size, config) for face in faces]
+    kept = [face for face, why in zip(faces, problems, strict=True) if not why]
+    known = _with_terms(manifest.of(item.source), teacher)
+    entries = [
+        _entry(item, picture, i, face, teacher.scheme, known, config.cut)
+        for i, face in enumerate(kept)
+    ]
+    return _Outcome(item.key, entries, [why for why in problems if why])
 
 
 def _problem(face: TeacherFace, size: tuple[int, int], config: LabelConfig) -> str:
@@ -131,11 +165,16 @@ def _with_terms(known: LabelledFace, teacher: Teacher) -> LabelledFace:
 
 
 def _entry(
-    item: Item, number: int, face: TeacherFace, scheme: str, known: LabelledFace, cut: float
+    item: Item,
+    picture: Opened,
+    number: int,
+    face: TeacherFace,
+    scheme: str,
+    known: LabelledFace,
+    cut: float,
 ) -> tuple[LabelledFace, FaceFigures]:
     """Builds a labelled face, and its line in the file next to the shard."""
-    assert item.picture is not None
-    data, corner = store(item.picture, face.landmarks, cut)
+    data, corner = store(picture, face.landmarks, cut)
     labelled = replace(
         known,
         picture=data,

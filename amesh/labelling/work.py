@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import UInt8
 from tqdm import tqdm
 
 from amesh.data.sources.labelled_folder import skipped
@@ -13,6 +15,7 @@ from amesh.errors import UserError
 from amesh.labelling.ledger import finished, input_key
 from amesh.labelling.output import Opened, open_picture
 from amesh.labelling.sources import Input, Share
+from amesh.pipeline.images import reading_cost
 from amesh.pipeline.video import open_source
 
 
@@ -22,14 +25,29 @@ class Item(NamedTuple):
     Attributes:
         key: See `amesh.labelling.ledger.input_key`; for a clip that cannot be read, its name.
         source: The input that it comes from.
-        picture: None if it cannot be read.
-        problem: One line that says why, in that case.
+        frame: RGB pixels of a frame; None for a picture, which is still to be read.
+        problem: Why there is nothing to read, in one line.
     """
 
     key: str
     source: Input
-    picture: Opened | None
+    frame: UInt8[np.ndarray, "h w 3"] | None = None
     problem: str = ""
+
+    def open(self) -> Opened:
+        """Reads the picture.
+
+        Raises:
+            UserError: There is nothing to read, or it is no picture.
+        """
+        if self.problem:
+            raise UserError(self.problem)
+        return open_picture(self.source.path) if self.frame is None else Opened(self.frame)
+
+    def cost(self) -> int:
+        """How many pixels `open` will read."""
+        still = self.frame is None and not self.problem
+        return reading_cost(self.source.path) if still else 0
 
 
 class Work:
@@ -81,13 +99,7 @@ class Work:
             self.elsewhere += 1
             return
         if not self._is_known(key):
-            try:
-                if one.problem:
-                    raise UserError(one.problem)
-                item = Item(key, one, open_picture(one.path))
-            except UserError as error:
-                item = Item(key, one, None, str(error))
-            yield item
+            yield Item(key, one, problem=one.problem)
         bar.update()
 
     def _frames(self, one: Input, bar: tqdm) -> Iterator[Item]:
@@ -107,12 +119,12 @@ class Work:
         try:
             with open_source(one.path, wanted) as clip:
                 for frame in clip:
-                    yield Item(input_key(one.name, frame.index), one, Opened(frame.image))
+                    yield Item(input_key(one.name, frame.index), one, frame.image)
             if clip.problem and mine:
                 self.say(clip.problem)
         except UserError as error:
             if mine:
-                yield Item(one.name, one, None, str(error))
+                yield Item(one.name, one, problem=str(error))
 
     def _is_known(self, key: str) -> bool:
         if key in self._done:

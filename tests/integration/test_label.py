@@ -111,6 +111,17 @@ def test_concurrent_ranks_share_the_work(folder: Path, tmp_path: Path):
     assert json.loads((out / "labels.json").read_text())["faces"] == 6
 
 
+def test_workers_change_no_byte_of_an_ensembles_labels(folder: Path, tmp_path: Path):
+    for workers in (1, 3):
+        words = (folder, "--output", tmp_path / str(workers), "--workers", workers)
+        assert run(*words, "--ensemble", "paper-256", "--faces-per-shard", 2) == 0
+    one, three = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "13"
+    )
+    assert len([name for name in one if name.endswith(".tar")]) == 3
+    assert one == three
+
+
 def test_exit_codes(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     bad = tmp_path / "bad" / "text.jpg"
     bad.parent.mkdir()

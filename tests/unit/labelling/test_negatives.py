@@ -81,6 +81,20 @@ def test_pictures_without_such_a_region_are_an_error(
     assert not list(path.parent.iterdir())
 
 
+def test_workers_change_nothing(
+    network: ColourReader, make_teacher: Make, folder: Path, tmp_path: Path
+):
+    (folder / "deep" / "3.png").write_text("no picture")
+    pipeline, inputs = sceptic(network, make_teacher), find_inputs([str(folder / "deep")])
+    said: dict[int, list[str]] = {1: [], 3: []}
+    for workers, words in said.items():
+        with growing(tmp_path / f"{workers}.jsonl", {}) as file:
+            write_negatives(inputs, Manifest(), pipeline, file, 2, words.append, workers=workers)
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "3.jsonl").read_bytes()
+    assert len(said[1]) == 1  # the one that is no picture
+    assert said[1] == said[3]
+
+
 def test_an_interrupted_search_is_resumed(
     network: ColourReader, make_teacher: Make, folder: Path, tmp_path: Path
 ):

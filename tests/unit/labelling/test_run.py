@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from amesh.data.loading.dataset import make_sample
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
+from amesh.labelling.ledger import finished
 from amesh.labelling.manifest import Manifest
 from amesh.labelling.options import LabelConfig
 from amesh.labelling.run import Counts, label
@@ -37,16 +39,19 @@ def run(folder: Path, tmp_path: Path, network: ColourReader, make_teacher: Make)
         manifest: Manifest | None = None,
         said: list[str] | None = None,
         correction: Correction | None = None,
+        out: str = "out",
+        workers: int = 1,
     ) -> Counts:
         pipeline = make_teacher(network).pipeline
         return label(
             find_inputs([str(folder)]),
             manifest or Manifest(),
             Teacher(pipeline, correction=correction),
-            tmp_path / "out",
+            tmp_path / out,
             share,
             config,
             (said if said is not None else []).append,
+            workers,
         )
 
     return call
@@ -121,6 +126,44 @@ def test_interrupted_labelling_is_resumed(
     network.read = read
     counts = run()
     assert (counts.before, counts.faces) == (kept, 5 - kept)
+    assert keys(tmp_path / "out") == NAMES
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What the files hold, but for the times of day."""
+    return {
+        path.name: re.sub(rb'"time": [\d.]+', b"", path.read_bytes()) for path in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(run, tmp_path: Path, workers: int):
+    said: dict[int, list[str]] = {1: [], workers: []}
+    counts = [run(said=words, out=str(n), workers=n) for n, words in said.items()]
+    assert counts[0] == counts[1]
+    assert said[1] == said[workers]
+    assert contents(tmp_path / "1") == contents(tmp_path / str(workers))
+    assert len(list((tmp_path / "1").glob("*.tar"))) == 3
+
+
+def test_labelling_by_several_workers_is_resumed(run, tmp_path: Path, network: ColourReader):
+    read, calls = network.read, 0
+
+    def fail(crop: np.ndarray) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls > 4 * 17:  # each face is looked at 1 + 8 + 8 times
+            raise KeyboardInterrupt
+        return read(crop)
+
+    network.read = fail
+    with pytest.raises(KeyboardInterrupt):
+        run(workers=2)
+    kept = finished(tmp_path / "out")
+    assert kept == {name.removesuffix(":0") for name in NAMES[: len(kept)]}
+    network.read = read
+    counts = run(workers=2)
+    assert (counts.before, counts.faces) == (len(kept), 5 - len(kept))
     assert keys(tmp_path / "out") == NAMES
 
 
@@ -227,6 +270,7 @@ def test_labelling_of_a_clip_can_be_resumed(folder: Path, tmp_path: Path, make_t
             share,
             LabelConfig(every=every, max_disagreement=1),
             said.append,
+            workers=2,
         )
 
     first = run(10)
