@@ -117,10 +117,11 @@ def _panel(panel: Panel, colours: Mapping[str, str], ticks: Sequence[float]) -> 
         for point in line if few else ():
             at = f'cx="{across(point.x):.1f}" cy="{down(point.y):.1f}"'
             parts.append(f'<circle {at} r="2.6" fill="{colour}"/>')
-            if point.label:  # to the side on which there is more room
-                left = across(point.x) > 0.75 * _WIDTH
-                x, anchor = across(point.x) + (-5 if left else 5), "end" if left else "start"
-                parts.append(_text(x, down(point.y) - 5, point.label, anchor))
+            if point.label:  # above, to the right or, where there is no room, to the left
+                x, y = across(point.x), down(point.y)
+                left = x > 0.75 * _WIDTH
+                at_side = (x - 5, y - 12) if left else (x + 5, y - 5)
+                parts.append(_text(*at_side, point.label, anchor="end" if left else "start"))
     return parts
 
 

@@ -93,7 +93,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 def markdown(report: Report) -> str:
     """The report as Markdown."""
-    about = [f"* {key}: {_inline(value)}" for key, value in report.about.items() if value]
+    about = [f"* {key}: {_inline(value)}" for key, value in report.about.items()]
     blocks = ["# Evaluation", "\n".join(about), _NOTES if report.about.get("data") else ""]
     for table, rows in report.rows.items():
         if rows is not None and (section := table.section(rows)):
@@ -102,17 +102,20 @@ def markdown(report: Report) -> str:
 
 
 def _about(wanted: Evaluation) -> dict[str, Any]:
-    lists = {"only the faces in": wanted.data.only, "without those in": wanted.data.without}
-    return {
+    data = wanted.data
+    about: dict[str, Any] = {
         "amesh": amesh.__version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "data": [_short(path) for path in wanted.data.paths],
-        "clips": [_short(path) for path in wanted.videos],
-        **{name: _short(path) for name, path in lists.items() if path is not None},
-        "coordinates": wanted.data.coordinates or "as each label says",
-        "limit": wanted.limit or "none",
-        "bootstrap": f"{wanted.resamples} resamples, seed {wanted.seed}",
     }
+    if data.paths:
+        lists = {"only the faces in": data.only, "without those in": data.without}
+        about["data"] = [_short(path) for path in data.paths]
+        about |= {name: _short(path) for name, path in lists.items() if path is not None}
+        about["coordinates"] = data.coordinates or "as each label says"
+        about["limit"] = wanted.limit or "none"
+    if wanted.videos:
+        about["clips"] = [_short(path) for path in wanted.videos]
+    return about | {"bootstrap": f"{wanted.resamples} resamples, seed {wanted.seed}"}
 
 
 def _short(path: Path) -> str:

@@ -209,12 +209,19 @@ def over_time_section(rows: OverTimeRows) -> str:
 
 
 def over_time_chart(rows: OverTimeRows) -> str:
-    """Jitter against lag as SVG: a point for each program, a line for each network."""
+    """Jitter against lag as SVG: a point for each program, a line for each network.
+
+    The network with the most jitter, whose line is the highest, names the smoothings for all.
+    """
+    measured = [row for row in rows.programs if ALL in row.jitter]
+    networks = [row for row in measured if row.label]
+    highest = max(networks, key=lambda row: row.jitter[ALL].value, default=None)
     lines: dict[str, list[Point]] = {}
-    for row in rows.programs:
-        if ALL in row.jitter:
-            point = Point(row.lag_frames.value, row.jitter[ALL].value, label=row.label)
-            lines.setdefault(row.line, []).append(point)
+    for row in measured:
+        named = highest is not None and row.line == highest.line
+        label = row.label if named else ""
+        point = Point(row.lag_frames.value, row.jitter[ALL].value, label=label)
+        lines.setdefault(row.line, []).append(point)
     ordered = {name: sorted(points) for name, points in lines.items()}
     return line_charts([Panel("Jitter against lag", "lag [frames]", ordered)], "jitter [%]")
 

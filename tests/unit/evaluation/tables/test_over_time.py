@@ -1,5 +1,6 @@
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from amesh.evaluation.tables.over_time import (
     program_rows,
 )
 from amesh.evaluation.tracks import ClipTracks
+from amesh.metrics.bootstrap import Interval
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
@@ -100,3 +102,11 @@ def test_chart_has_a_line_for_each_network_and_a_dot_for_each_smoothing(
     texts = [text.text for text in root.iter(f"{svg}text")]
     assert {"net", "theirs", "off", "light", "lag [frames]", "jitter [%]"} <= set(texts)
     assert len(list(root.iter(f"{svg}circle"))) == 2  # the lag of theirs is unknown
+    calmer = [
+        replace(row, line="calmer", jitter={ALL: Interval(0.1, 0.1, 0.1)})
+        for row in rows.programs[:2]
+    ]
+    both = replace(rows, programs=[*calmer, *rows.programs])
+    root = ElementTree.fromstring(over_time_chart(both))
+    texts = [text.text for text in root.iter(f"{svg}text")]
+    assert (texts.count("calmer"), texts.count("off"), texts.count("light")) == (1, 1, 1)
