@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from litert_gpu import run_on_gpu
 
+from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy import parity
 from amesh.deploy.crops import parity_crops
+from amesh.deploy.litert.detector import export_detector
 from amesh.deploy.litert.export import export_for_task, export_litert, export_parts
 from amesh.deploy.litert.operators import OperatorGraph
 from amesh.deploy.network.cascade_parts import take_part
@@ -24,6 +26,7 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED
 from amesh.nn.mesh_only import MeshOnly
+from amesh.weights import store
 
 PAPER, RELEASED = NAMED["paper-256"], NAMED["released-192"]
 
@@ -74,6 +77,16 @@ def test_the_parts_of_a_cascade_run_entirely_on_the_gpu(part: str):
     crops = parity_crops(target.input_size).images[:1]
     outputs = on_gpu(export_parts(net)[part], crops)
     assert parity.measure(lambda _: outputs, target, crops).problem("fp32") is None
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("model", ["detector-short", "detector-full"])
+def test_the_face_detectors_run_entirely_on_the_gpu(model: str):
+    net: DetectorNetwork = store.load(model)  # type: ignore[assignment]
+    crops = parity_crops(net.config.input_size).images[:1]
+    outputs = on_gpu(export_detector(net), crops)
+    compared = parity.measure(lambda _: outputs, net, crops)
+    assert compared.problem("fp32") is None, compared.lines()
 
 
 def test_the_network_of_a_task_bundle_runs_entirely_on_the_gpu():
