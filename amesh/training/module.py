@@ -35,8 +35,6 @@ from amesh.weights import store
 from amesh.weights.architectures import ARCHITECTURES, LandmarkArchitecture
 
 FaceFlag = Literal["auto", "train", "keep"]
-# The last layer of the face flag.
-_FLAG = "mesh.face_flag"
 # Settings that are restored with the optimiser's state.
 _OF_THE_OPTIMISER = ("learning_rate", "weight_decay", "betas")
 _log = logging.getLogger("pytorch_lightning.amesh")
@@ -57,7 +55,7 @@ class LandmarkTraining(pl.LightningModule):
         schedule: phases.PhaseConfig = phases.PhaseConfig(),  # noqa: B008
         warm_start: str | None = None,
         freeze: Sequence[str] = (),
-        face_flag: FaceFlag = "auto",
+        face_flag: FaceFlag = "train",
         bf16: bool = False,
         compile_network: bool = False,
         seed: int = 0,
@@ -73,9 +71,11 @@ class LandmarkTraining(pl.LightningModule):
             warm_start: Installed weights, or a weights file, to start from; the parts that fit are
                 used.
             freeze: Parts that are not trained: `shared`, `mesh`, `regions.lips`, ...
-            face_flag: `train` learns it; on faces alone it learns that everything is a face. `keep`
-                leaves its last layer as it is and its loss out. `auto` keeps that of the weights to
-                start from if no training sample shows a region without a face, and else learns it.
+            face_flag: `train` learns it; from faces alone it learns that everything is a face.
+                `keep` freezes all that it is computed from, so that it stays exactly as it is, and
+                trains the last layer of the mesh and the regions. `auto` keeps the flag of the
+                weights to start from if no training sample shows a region without a face, and
+                otherwise learns it.
             bf16: Compute the trunks in bfloat16; heads and geometry stay in float32.
             compile_network: Compile the network, which is faster on a GPU.
             seed: Seed of the jitter of ideal crops.
@@ -208,18 +208,18 @@ class LandmarkTraining(pl.LightningModule):
 
     def _settle_face_flag(self) -> None:
         """Keeps the face flag where it is to be kept."""
-        if _FLAG in self.frozen or self.face_flag == "train":
+        if self.face_flag == "train" or set(parts.OF_THE_FACE_FLAG) <= set(self.frozen):
             return
         if self.face_flag == "auto":
             data = getattr(self.trainer, "datamodule", None)
             if self.started_from is None or getattr(data, "has_negatives", True):
                 return
             rank_zero_info(
-                "no training sample shows a region without a face: the face flag is kept as it is "
-                "(model.face_flag=train learns it all the same)"
+                "no training sample shows a region without a face: the face flag, and all that it "
+                "is computed from, is kept as it is; `amesh negatives` finds such regions"
             )
-        self.frozen += (_FLAG,)
-        parts.freeze(self.net, [_FLAG])
+        self.frozen += parts.OF_THE_FACE_FLAG
+        parts.freeze(self.net, parts.OF_THE_FACE_FLAG)
         self.losses = replace(self.losses, face=0.0)
 
     def _plan(self) -> dict[str, Any]:

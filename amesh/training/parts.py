@@ -12,6 +12,16 @@ from amesh.nn.blocks import PointHead
 from amesh.nn.mesh_submodel import MeshSubmodel, SharedFeatures
 from amesh.nn.region_submodel import Branch, RegionSubmodel
 
+# What the face flag is computed from: all before the points of the mesh, which are not part of it.
+OF_THE_FACE_FLAG = (
+    "shared",
+    "mesh.stages",
+    "mesh.head.reduce",
+    "mesh.head.activation",
+    "mesh.head.block",
+    "mesh.face_flag",
+)
+
 
 def freeze(net: nn.Module, parts: Iterable[str]) -> None:
     """Keeps parts from training.

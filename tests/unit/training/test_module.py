@@ -66,9 +66,9 @@ def test_a_run_too_short_to_warm_up_turns_back_halfway():
         OptimiserConfig(least_warm_up=-1)
 
 
-def fitting(negatives: bool, warm: bool = True, face_flag: str = "auto", **options):
+def fitting(negatives: bool, warm: bool = True, **options) -> LandmarkTraining:
     """A module as it is when its data are known."""
-    module = LandmarkTraining(network=TINY, face_flag=face_flag, **options)
+    module = LandmarkTraining(**{"network": TINY, "face_flag": "auto"} | options)
     module.started_from = {"weights": "some"} if warm else None
     data = SimpleNamespace(has_negatives=negatives, licences={})
     module._trainer = SimpleNamespace(datamodule=data, state=SimpleNamespace(fn="fit"))
@@ -89,10 +89,21 @@ def fitting(negatives: bool, warm: bool = True, face_flag: str = "auto", **optio
 )
 def test_the_face_flag_is_kept_where_faces_alone_would_spoil_it(given, kept):
     module = fitting(**given)
-    flag = list(module.net.mesh.face_flag.parameters())
-    assert [parameter.requires_grad for parameter in flag] == [not kept] * 2
     assert module.losses == LossConfig(face=0.0 if kept else 0.25)
-    assert all(parameter.requires_grad for parameter in module.net.mesh.head.parameters())
+    assert module.net.mesh.face_flag.weight.requires_grad != kept
+
+
+@pytest.mark.parametrize("architecture", ["AttentionMesh", "Cascade", "MeshOnly"])
+def test_a_flag_is_kept_with_all_that_it_is_computed_from(architecture):
+    free, kept = (
+        fitting(True, face_flag=flag, architecture=architecture) for flag in ("auto", "keep")
+    )
+    free.net(torch.rand(1, 3, 128, 128)).face_flag.sum().backward()
+    computed_from = {name for name, p in free.net.named_parameters() if p.grad is not None}
+    assert {name for name, p in kept.net.named_parameters() if not p.requires_grad} == computed_from
+    kept.train()
+    assert not kept.net.shared.training
+    assert kept.net.mesh.head.points.training
 
 
 def test_a_resumed_run_keeps_the_flag_that_the_first_one_kept():
@@ -102,6 +113,7 @@ def test_a_resumed_run_keeps_the_flag_that_the_first_one_kept():
     module.on_load_checkpoint({"amesh": before})
     assert module.losses.face == 0
     assert not module.net.mesh.face_flag.weight.requires_grad
+    assert not any(p.requires_grad for p in module.net.shared.parameters())
 
 
 def test_half_precision_moves_coordinates_little_and_stays_out_of_the_heads():
