@@ -45,10 +45,17 @@ class Correction:
         Raises:
             UserError: The topology is not that of the correction.
         """
-        self.check(topology)
-        corrected = landmarks.copy()
-        corrected[:, :2] += self.shifts @ face_axes(landmarks, topology)
-        return corrected
+        return self._shifted(landmarks, topology, 1.0)
+
+    def taken_off(
+        self, annotated: Float[np.ndarray, "n 3"], topology: Topology
+    ) -> Float[np.ndarray, "n 3"]:
+        """Where the network would put what people annotated, if it made no other errors.
+
+        Raises:
+            UserError: The topology is not that of the correction.
+        """
+        return self._shifted(annotated, topology, -1.0)
 
     def check(self, topology: Topology) -> None:
         """Checks that a topology is that of the correction.
@@ -60,6 +67,14 @@ class Correction:
             raise UserError(
                 f"a correction for {self.topology} does not fit landmarks of {topology.name}"
             )
+
+    def _shifted(
+        self, landmarks: Float[np.ndarray, "n 3"], topology: Topology, times: float
+    ) -> Float[np.ndarray, "n 3"]:
+        self.check(topology)
+        shifted = landmarks.copy()
+        shifted[:, :2] += times * self.shifts @ face_axes(landmarks, topology)
+        return shifted
 
     @property
     def terms(self) -> list[str | None]:

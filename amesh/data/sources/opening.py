@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from amesh.data.correction import load_correction
 from amesh.data.sources.coordinates import Coordinates
+from amesh.data.sources.corrected import Corrected
 from amesh.data.sources.formats import FORMATS, FormatName, detect
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.source import ListSource, Source, finish
@@ -29,6 +31,8 @@ class SourceConfig:
         without: List of keys of faces that are left out.
         outside: Pictures may lie outside the folder that their names are relative to (jsonl, coco,
             wflw).
+        correction: What `amesh correct` measured on these annotations for the network to start
+            from. It is taken off them, so that the network keeps its own habit of placing points.
     """
 
     path: Path
@@ -41,6 +45,7 @@ class SourceConfig:
     only: Path | None = None
     without: Path | None = None
     outside: bool = False
+    correction: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.repeat <= 1000:
@@ -48,15 +53,19 @@ class SourceConfig:
 
 
 def open_source(config: SourceConfig, problems: Problems) -> Source:
-    """Opens a set for training, with its lists of keys applied.
+    """Opens a set for training, with its lists of keys and its correction applied.
 
     Raises:
-        UserError: As in `open_labels`; also if a face has no points, or a list of keys is invalid.
+        UserError: As in `open_labels`; also if a face has no points, or a list of keys or the
+            correction is invalid.
     """
     source = open_labels(config, problems)
     if isinstance(source, ListSource):
         source = _trainable(source, problems)
-    return listed(source, config.only, config.without)
+    source = listed(source, config.only, config.without)
+    if config.correction is None:
+        return source
+    return Corrected(source, load_correction(config.correction))
 
 
 def open_labels(config: SourceConfig, problems: Problems) -> Source:
