@@ -44,7 +44,8 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> N
         (folder / f"{i:03}.png").symlink_to(tmp_path / "a.png")
     part, moments, kept = part_of(output), random.Random(0), 0
     for number in moments.sample(SIGNALS * 2, 6):
-        process = start(folder, output, 0.05, "--resume")
+        workers = str(moments.choice((1, 3)))
+        process = start(folder, output, 0.05, "--resume", "--workers", workers)
         wanted = kept + moments.randint(1, 8)
         while len(records(part)) < wanted:
             assert process.poll() is None

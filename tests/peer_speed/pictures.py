@@ -4,8 +4,9 @@
 
 PEER_PYTHON is the interpreter of an environment with tests/golden/requirements-oracle.txt;
 `nox -s pictures` creates one. Every program sees each picture in turn, so that other load on the
-machine affects all alike; CPU time counts all threads of a process. Then `amesh run FOLDER` is
-timed on one core and on two.
+machine affects all alike; CPU time counts all threads of a process. Then `amesh run FOLDER` with
+one worker, with one per core, and MediaPipe's loop over the folder take turns: pictures per second,
+which say little on a machine that is busy with anything else.
 
 Without a folder, the pictures are renderings of one portrait at several sizes. Pictures with one
 face each compare best: MediaPipe stops at the first face, amesh looks at all before it chooses.
@@ -15,12 +16,10 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
@@ -30,6 +29,7 @@ import cv2
 import numpy as np
 
 from amesh.pipeline.images import list_images
+from amesh.pipeline.parallel import cores
 
 HERE = Path(__file__).parent
 PEER = "MediaPipe"
@@ -54,7 +54,7 @@ def renderings(folder: Path) -> None:
 
 @contextmanager
 def worker(command: Sequence[str], **environment: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process that answers paths with times."""
+    """A process that answers each line with times."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     own |= environment
@@ -105,41 +105,37 @@ def table(times: dict[str, np.ndarray], found: dict[str, int]) -> list[dict[str,
 
 
 def throughput(
-    pictures: Sequence[Path], cores: int, model: str, options: Sequence[str] = ()
-) -> dict[str, float]:
-    """What `amesh run FOLDER` takes for a picture, reading included and its start not counted.
+    peer: str, pictures: Sequence[Path], model: str, faces: int, rounds: int
+) -> list[dict[str, object]]:
+    """A row for each way through a folder, files read and results written as text: medians.
 
-    Args:
-        pictures: Repeated until there are enough.
-        cores: How many cores it may use.
-        model: The network.
-        options: Further options of the command, for a run that uses several cores.
+    The ways take turns; ratios are to one worker of the same round.
     """
-    allowed = sorted(os.sched_getaffinity(0))[:cores]
-
-    def seconds(count: int) -> np.ndarray:
-        """Wall and CPU time."""
-        with tempfile.TemporaryDirectory() as place:
-            for i, picture in enumerate(islice(cycle(pictures), count)):
-                shutil.copy(picture, Path(place, f"{i:04}{picture.suffix}"))
-            command = [sys.executable, "-m", "amesh", "run", place, "--model", model, *options]
-            before = np.array([time.perf_counter(), _cpu_of_children()])
-            subprocess.run(
-                [*command, "--output", str(Path(place, "faces.jsonl"))],
-                check=True,
-                capture_output=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, allowed),
-            )
-            return np.array([time.perf_counter(), _cpu_of_children()]) - before
-
-    count = max(MANY, len(pictures))
-    wall, cpu = (seconds(count) - seconds(1)) / (count - 1)
-    return {"pictures_per_second": round(1 / wall, 1), "cpu_ms": round(cpu * 1e3, 2)}
-
-
-def _cpu_of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    ways = {"amesh run --workers 1": 1, f"amesh run --workers {cores()}": cores(), PEER: 0}
+    with ExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory())
+        for i, picture in enumerate(islice(cycle(pictures), max(MANY, len(pictures)))):
+            shutil.copy(picture, Path(place, f"{i:04}{picture.suffix}"))
+        ours = [sys.executable, str(HERE / "amesh_folder.py"), str(faces), "auto", model, place]
+        theirs = [peer, str(HERE / "mediapipe_folder.py"), str(faces), place]
+        processes = [stack.enter_context(worker(one)) for one in (ours, theirs)]
+        times = np.empty((rounds + 1, len(ways), 2))
+        for i in range(rounds + 1):
+            for j, workers in enumerate(ways.values()):
+                process = processes[0 if workers else 1]
+                process.stdin.write(f"{workers}\n")
+                process.stdin.flush()
+                times[i, j] = [float(word) for word in process.stdout.readline().split()]
+    wall, cpu = np.moveaxis(times[1:], 2, 0)
+    return [
+        {
+            "way": name,
+            "pictures_per_second": round(1e3 / float(np.median(wall[:, j])), 1),
+            "ratio": round(float(np.median(wall[:, 0] / wall[:, j])), 2),
+            "cpu_ms": round(float(np.median(cpu[:, j])), 2),
+        }
+        for j, name in enumerate(ways)
+    ]
 
 
 def main() -> None:
@@ -158,8 +154,9 @@ def main() -> None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             renderings(folder)
         pictures = list_images(folder)
-        times, found = measure(options.peer, pictures, options.model, options.faces, options.rounds)
-        rates = {cores: throughput(pictures, cores, options.model) for cores in (1, 2)}
+        what = (options.peer, pictures, options.model, options.faces, options.rounds)
+        times, found = measure(*what)
+        ways = throughput(*what)
     rows = table(times, found)
     print(f"CPU time per picture, {len(pictures)} pictures, {options.model}, one face each:")
     print(f"{'':46}{'mean':>8}{'median':>8}  ratio (means, median)   faces")
@@ -168,15 +165,16 @@ def main() -> None:
             f"{row['program']:46}{row['mean_ms']:8}{row['median_ms']:8}"
             f"{row['ratio_of_means']:8}{row['median_ratio']:8}{row['faces']:16}"
         )
-    for cores, rate in rates.items():
+    print(f"Through a folder, {cores()} cores, load {os.getloadavg()[0]:.1f} at the end:")
+    for way in ways:
         print(
-            f"amesh run on {cores} core{'s' * (cores > 1)}: {rate['pictures_per_second']} pictures "
-            f"per second, {rate['cpu_ms']} ms of CPU each"
+            f"{way['way']:46}{way['pictures_per_second']:8} pictures per second{way['ratio']:6} "
+            f"of one worker's,{way['cpu_ms']:6} ms of CPU each"
         )
     if options.output:
         report = {"machine": platform.processor() or platform.machine(), "model": options.model}
         report |= {"pictures": len(pictures), "rounds": options.rounds}
-        report |= {"cpu": rows, "run_by_cores": {str(k): v for k, v in rates.items()}}
+        report |= {"cpu": rows, "folder": ways}
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(report, indent=2) + "\n")
 
