@@ -3,11 +3,14 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 
 from amesh.errors import UserError
 from amesh.pipeline.frames import Source, VideoFrame
+
+_SILENT = 0  # OpenCV's level of messages
 
 
 class Camera(Source):
@@ -26,12 +29,13 @@ class Camera(Source):
             UserError: There is no such camera, or it gives no frame.
         """
         name = f"cam:{number}"
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # we say it in one line
+        log: Any = getattr(cv2.utils, "logging", cv2)  # at the top in OpenCV 4
+        level = log.getLogLevel()
+        log.setLogLevel(_SILENT)  # we say it in one line
         try:
             self._capture = cv2.VideoCapture(number)
         finally:
-            cv2.utils.logging.setLogLevel(level)
+            log.setLogLevel(level)
         if not self._capture.isOpened():
             raise UserError(f"{name}: {_why_not(number)}")
         good, self._first = self._capture.read()
