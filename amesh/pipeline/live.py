@@ -12,11 +12,13 @@ _PATIENCE = 2.0
 class Newest(Source):
     """Reads another source on a thread of its own, and hands out its newest frame.
 
-    The thread also closes the source: nobody may close it while a frame is being read.
+    The thread starts with the iteration: a source that is opened and forgotten leaves no thread
+    behind, which would keep a camera on. The thread also closes the source, as nobody else may do
+    so while it reads a frame.
     """
 
     def __init__(self, source: Source) -> None:
-        """Starts reading.
+        """Takes over a source.
 
         Args:
             source: Open; its frames are read at its own pace.
@@ -28,21 +30,29 @@ class Newest(Source):
         self._error: BaseException | None = None
         self._ended = self._stopped = self._closed = False
         self._thread = threading.Thread(target=self._read, name=source.name, daemon=True)
-        self._thread.start()
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """Yields the newest frame again and again, each once.
+        """Starts reading, and yields the newest frame again and again, each once.
 
         Raises:
             UserError: There is no frame at all.
         """
+        if not (self._started or self._closed):
+            self._thread.start()
+        return self._frames()
+
+    @property
+    def _started(self) -> bool:
+        return self._thread.ident is not None
+
+    def _frames(self) -> Iterator[VideoFrame]:
         while True:
             with self._changed:
                 # With a time limit, because Ctrl-C does not end an unlimited wait on Windows.
-                while self._newest is None and not (self._ended or self._stopped):
+                while self._newest is None and not (self._ended or self._stopped or self._closed):
                     self._changed.wait(0.2)
                 frame, self._newest = self._newest, None
-            if self._stopped:
+            if self._stopped or self._closed:
                 return
             if frame is None:
                 break
@@ -56,9 +66,12 @@ class Newest(Source):
         self._stopped = True
 
     def close(self) -> None:
-        """Has the thread close the source, and waits for it for a moment."""
+        """Has the thread close the source, and gives it a moment to do so."""
         self._closed = True
-        self._thread.join(_PATIENCE)
+        if self._started:
+            self._thread.join(_PATIENCE)
+        else:
+            self._source.close()
 
     def _read(self) -> None:
         try:

@@ -58,8 +58,8 @@ def test_the_newest_frame_is_taken_and_the_skipped_ones_are_counted() -> None:
 def test_a_live_source_can_be_stopped_while_it_gives_nothing() -> None:
     steps = Steps(9)
     with Newest(steps) as source:
-        steps.give(1)
         frames = iter(source)
+        steps.give(1)
         assert next(frames).index == 0
         threading.Timer(0.05, source.stop).start()
         assert list(frames) == []
@@ -78,7 +78,18 @@ def test_an_error_of_the_source_is_raised_where_frames_are_taken() -> None:
 def test_closing_ends_a_source_that_goes_on() -> None:
     steps = Steps(1000)
     source = Newest(steps)
+    frames = iter(source)
     steps.give(2)
     threading.Timer(0.05, steps.go.release).start()
     source.close()
     assert steps.closed
+    assert list(frames) == []
+
+
+def test_no_thread_reads_a_source_before_its_frames_are_taken() -> None:
+    steps = Steps(9)
+    source = Newest(steps)
+    assert not any(thread.name == "steps" for thread in threading.enumerate())
+    source.close()
+    assert steps.closed
+    assert list(source) == []
