@@ -48,7 +48,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     check_replaceable(path)
     with as_user_error(path):
         path = target(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         mode = path.stat().st_mode & 0o777 if path.exists() else None
         temporary, file = _create_beside(path)
     try:
@@ -64,6 +64,20 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):  # closing fails as writing did
             file.close()
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Creates a folder where it is missing, and those above it.
+
+    Raises:
+        UserError: There is a file in its place.
+        OSError: It cannot be created.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next(one for one in (path, *path.parents) if one.exists())
+        raise UserError(f"{file}: cannot be written into: it is a file, not a folder") from None
 
 
 def is_special(path: Path) -> bool:
@@ -133,7 +147,7 @@ def locked(path: Path, taken: str = "", wait: bool = False) -> Iterator[None]:
     """
     lock = FileLock(path)
     with as_user_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             lock.acquire(blocking=wait)
         except Timeout:

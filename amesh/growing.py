@@ -18,6 +18,7 @@ from amesh.files import (
     check_replaceable,
     is_special,
     locked,
+    make_folder,
     target,
     write_atomically,
 )
@@ -87,7 +88,7 @@ def growing(path: Path, options: Mapping[str, Any], resume: bool = False) -> Ite
     check_replaceable(path)
     with as_user_error(path):
         goal = target(path)
-        goal.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(goal.parent)
         mode = goal.stat().st_mode & 0o777 if goal.exists() else None
     part, about = part_of(goal), _options_of(goal)
     with _opened(part) as file:

@@ -23,7 +23,7 @@ from amesh.evaluation.report import Report, make_report, to_json, write
 from amesh.evaluation.scores import score, score_matched
 from amesh.face_mesh import FaceMesh, open_runner
 from amesh.face_tracker import FaceTracker
-from amesh.files import as_user_error
+from amesh.files import as_user_error, make_folder
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.pipeline.tracking import Tracker
 from amesh.pipeline.video_file import pyav
@@ -286,7 +286,7 @@ def _check_names(names: Sequence[str]) -> None:
 def try_folder(folder: Path) -> None:
     """Fails before the long work where its result could not be written."""
     with as_user_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.labelled_folder import FaceFigures
 from amesh.data.sources.shard_files import ShardWriter
-from amesh.files import locked, write_atomically
+from amesh.files import locked, make_folder, write_atomically
 from amesh.labelling.ledger import SkippedFile, clear_leftovers, shard_name
 from amesh.labelling.sources import Share
 from amesh.pipeline.images import read_image
@@ -47,7 +47,7 @@ class Output:
         self._adding = False
 
     def __enter__(self) -> "Output":
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with ExitStack() as stack:
             taken = (
                 f"{self.folder}: another process is labelling into this folder as the same rank; "

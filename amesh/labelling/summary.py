@@ -12,7 +12,7 @@ import numpy as np
 from amesh.data.sources.labelled_folder import LABELLED_BY, FaceFigures, read_whole, skipped
 from amesh.data.sources.shard_files import INDEX_SUFFIX
 from amesh.errors import UserError
-from amesh.files import locked, write_atomically
+from amesh.files import locked, make_folder, write_atomically
 from amesh.labelling.ledger import SHARDS, finished
 from amesh.labelling.teacher import Member, Teacher
 from amesh.weights import store
@@ -66,7 +66,7 @@ def claim(folder: Path, teacher: Mapping[str, Any], rules: Mapping[str, Any]) ->
         UserError: The folder was labelled by another teacher or by other rules.
     """
     path = folder / LABELLED_BY
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with locked(folder / _LOCK, wait=True):
         if not path.exists():
             _write(path, {"teacher": dict(teacher), "rules": dict(rules)})

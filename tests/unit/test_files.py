@@ -1,4 +1,5 @@
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from amesh.errors import UserError
 from amesh.files import (
     check_readable,
     locked,
+    make_folder,
     may_be_same,
     remove_leftovers,
     replacing,
@@ -188,3 +190,14 @@ def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path: Pat
 def test_paths_may_be_the_same_if_one_ends_the_other(first: str, second: str, same: bool) -> None:
     assert may_be_same(PurePath(first), PurePath(second)) is same
     assert may_be_same(PurePath(second), PurePath(first)) is same
+
+
+@pytest.mark.parametrize("inside", ["", "deeper", "deeper/still"])
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, inside: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(UserError, match=f"^{re.escape(str(file))}: .* not a folder"):
+        make_folder(file / inside)
+    make_folder(tmp_path / "folder" / inside)
+    make_folder(tmp_path / "folder" / inside)
+    assert (tmp_path / "folder" / inside).is_dir()

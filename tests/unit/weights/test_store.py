@@ -250,7 +250,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path, number: float):
 
 def test_an_unwritable_folder_is_named(saved: Path, tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match=r"net\.safetensors: cannot be written"):
+    with pytest.raises(UserError, match=r"file: .* not a folder"):
         store.save(store.load(saved), tmp_path / "file" / "net.safetensors", {})
 
 
