@@ -19,7 +19,7 @@ from amesh.pipeline.images import as_mediapipe_cuts, crop_image, reading_cost
 from amesh.pipeline.looks import Looks, look_again
 from amesh.pipeline.parallel import cores, in_order
 from amesh.pipeline.repeats import repeats
-from amesh.runner import Runner
+from amesh.runner import Runner, RunnerOutput
 from amesh.topology import Topology, load
 
 # Crops that go through the network together: bounds the memory that a crowd takes.
@@ -218,6 +218,8 @@ class FacePipeline:
     def look(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi) -> Looks:
         """Looks once at each square of an RGB picture, whatever it shows.
 
+        Where the network gives a number that is not finite, all landmarks are NaN and the score 0.
+
         Args:
             image: The picture.
             rois: Any number of squares, in NumPy; they go through the network in batches.
@@ -228,7 +230,7 @@ class FacePipeline:
         logits = np.empty(len(rois.size))
         for start in range(0, len(rois.size), _BATCH):
             batch = slice(start, start + _BATCH)
-            output = self.runner(self.cut(image, image_from_crop[batch]))
+            output = _without_broken(self.runner(self.cut(image, image_from_crop[batch])))
             landmarks[batch, :, :2] = affine.apply(
                 image_from_crop[batch], output.landmarks[..., :2]
             )
@@ -259,6 +261,15 @@ class FacePipeline:
                 pixels = crop_image(image, place, size, samples=self.samples)
             np.divide(pixels, np.float32(255.0), out=crop)
         return crops
+
+
+def _without_broken(output: RunnerOutput) -> RunnerOutput:
+    """Makes crops no faces where a number is not finite: one NaN stays in a filter for ever."""
+    good = np.isfinite(output.landmarks).all(axis=(1, 2)) & ~np.isnan(output.face_flag)
+    if good.all():
+        return output
+    landmarks = np.where(good[:, None, None], output.landmarks, np.nan)
+    return RunnerOutput(landmarks, np.where(good, output.face_flag, -np.inf))
 
 
 def _cost(image: ImageLike) -> int:

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -106,6 +107,31 @@ def test_the_steps_of_a_pipeline_can_be_taken_one_by_one():
     assert {part.dtype for part in (*rois, looks.landmarks, looks.logits)} == {np.dtype(float)}
     np.testing.assert_allclose(looks.landmarks[:, 4, :2], [[90, 80], [220, 110]], atol=1e-4)
     np.testing.assert_allclose(looks.scores, 1 / (1 + np.exp([-3.0, 3.0])))
+
+
+@pytest.mark.parametrize("coordinate", [0, 1, 2])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_not_finite_is_no_face(coordinate: int, value: float):
+    class Broken(Probe):
+        def __call__(self, crops: np.ndarray) -> RunnerOutput:
+            output = super().__call__(crops)
+            output.landmarks[0, 7, coordinate] = value
+            return output
+
+    pipeline = FacePipeline(Broken(), lambda _: [detection(50, 40, 80), detection(200, 90, 40)])
+    looks = pipeline.look(IMAGE, pipeline.detect(IMAGE))
+    assert np.isnan(looks.landmarks[0]).all()
+    assert looks.scores[0] == 0
+    assert np.isfinite(looks.landmarks[1]).all()
+    [face] = pipeline(IMAGE)
+    assert face.landmarks[4, 0] == pytest.approx(220)
+
+
+def test_a_score_that_is_nan_is_no_face():
+    found = [detection(50, 40, 80)]
+    assert FacePipeline(Probe([math.nan]), lambda _: found, look_again=False)(IMAGE) == []
+    [face] = FacePipeline(Probe([math.nan]), lambda _: [])(IMAGE, Roi.at(90, 80, 120))
+    assert face.score == 0
 
 
 def test_unsure_faces_are_dropped_and_the_others_renumbered():
