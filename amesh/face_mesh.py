@@ -10,6 +10,7 @@ from amesh.deploy.formats import Format
 from amesh.detector_runner import DetectorRunner
 from amesh.errors import UserError
 from amesh.nn.names import DEFAULT
+from amesh.pipeline.arguments import as_count
 from amesh.pipeline.detector import LARGE, Detector
 from amesh.pipeline.detector_kind import DetectorKind
 from amesh.pipeline.face_pipeline import FacePipeline
@@ -83,15 +84,35 @@ class FaceMesh(FacePipeline):
         Raises:
             UserError: The weights are missing or damaged, or an option is wrong.
         """
-        runner = open_runner(model, runtime, threads) if isinstance(model, str | Path) else model
         super().__init__(
-            runner,
+            as_runner(model, runtime, threads),
             open_detector(detector, runtime, mediapipe_crop, threads),
             max_faces,
             min_score,
             mediapipe_crop,
             look_again,
         )
+
+
+def as_runner(model: object, runtime: str = formats.AUTO, threads: int = 1) -> Runner:
+    """A landmark network from what callers pass.
+
+    Args:
+        model: A runner, or what `open_runner` opens.
+        runtime: As for `open_runner`.
+        threads: As for `open_runner`.
+
+    Raises:
+        UserError: It is neither, or `open_runner` refuses it.
+    """
+    if isinstance(model, str | Path):
+        return open_runner(model, runtime, threads)
+    if not isinstance(model, Runner) or isinstance(model, type):
+        raise UserError(
+            f"model is a {type(model).__name__}; give the name of weights, a file, or a runner "
+            "(amesh.runner.TorchRunner(net) of a network of your own)"
+        )
+    return model
 
 
 def open_runner(model: str | Path, runtime: str = formats.AUTO, threads: int = 1) -> Runner:
@@ -107,6 +128,7 @@ def open_runner(model: str | Path, runtime: str = formats.AUTO, threads: int = 1
     Raises:
         UserError: There is no such network, or the runtime is not installed or cannot run it.
     """
+    threads = as_count(threads, "threads")
     wanted = None if runtime == formats.AUTO else formats.runtime_named(runtime)
     file_runtime = formats.runtime_of(Path(model))
     chosen = file_runtime or wanted or _fastest(str(model))
@@ -139,6 +161,7 @@ def open_detector(
     if kind not in get_args(DetectorKind):
         known = ", ".join(get_args(DetectorKind))
         raise UserError(f"no face detector {kind!r}; choose one of {known}")
+    threads = as_count(threads, "threads")
     configs = {"short": [SHORT], "full": [FULL]}.get(kind, [SHORT, FULL])
     networks = [_open_network(config, runtime, threads) for config in configs]
     return Detector(

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from amesh.deploy import formats
-from amesh.face_mesh import open_detector, open_runner
+from amesh.face_mesh import as_runner, open_detector
 from amesh.nn.names import DEFAULT
 from amesh.pipeline.detector_kind import DetectorKind
 from amesh.pipeline.face_pipeline import Face, FacePipeline
@@ -77,7 +77,7 @@ class FaceTracker(Tracker):
         Raises:
             UserError: The weights are missing or damaged, or an option is wrong.
         """
-        runner = open_runner(model, runtime, threads) if isinstance(model, str | Path) else model
+        runner = as_runner(model, runtime, threads)
         finder = open_detector(detector, runtime, threads=threads)
         # One sample: in video, what it saves is worth more than the landmarks' last 0.1 %.
         pipeline = FacePipeline(runner, finder, max_faces, min_score, samples=1)
@@ -104,11 +104,12 @@ class Frame(NamedTuple):
     faces: list[Face]
 
 
-def track(source: str | int | os.PathLike[str], **options: Any) -> Iterator[Frame]:
+def track(source: str | int | os.PathLike[str], **options: Any) -> Generator[Frame, None, None]:
     """Follows the faces of a video, a camera or a stream.
 
     Of a live source, the newest frame is taken, so a slow consumer sees fewer frames, not old ones.
-    If a file is cut short, a warning says so after the last good frame.
+    If a file is cut short, a warning says so after the last good frame. The source is closed after
+    the last frame, and when the loop is left; if you keep the generator under a name, `close` it.
 
     Args:
         source: A file, an address such as `rtsp://host/stream`, or a camera: `cam:0` or 0.
@@ -132,7 +133,7 @@ def track(source: str | int | os.PathLike[str], **options: Any) -> Iterator[Fram
     return _tracked(FaceTracker(**options), open_source(source))
 
 
-def _tracked(tracker: FaceTracker, source: Source) -> Iterator[Frame]:
+def _tracked(tracker: FaceTracker, source: Source) -> Generator[Frame, None, None]:
     with source:
         for index, time, image in source:
             yield Frame(index, time, image, tracker.process(image, time))

@@ -1,11 +1,13 @@
-"""What callers pass: pictures, boxes and regions of interest in every usual form.
+"""What callers pass: pictures, boxes, regions of interest and numbers in every usual form.
 
 Each function returns the one form that the pipeline works with, or raises a `UserError` that says
 what to give instead.
 """
 
+import math
 import os
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -124,6 +126,59 @@ def rois_of_boxes(value: object, rule: roi.Rule = roi.WHOLE_FACE) -> Roi:
     boxes = _as_boxes(value)
     level = np.broadcast_to([[0.0, 0.0], [1.0, 0.0]], (len(boxes), 2, 2))
     return roi.from_detection(boxes, level, rule)
+
+
+def as_count(value: object, name: str, more: str = "") -> int:
+    """A whole number above 0, one of NumPy's for example.
+
+    Args:
+        value: The number.
+        name: Of the argument, for the message.
+        more: What the message adds to the numbers that are allowed.
+
+    Raises:
+        UserError: It is no such number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise UserError(f"{name} is {value!r}; expected 1, 2, 3, ...{more}")
+    return int(value)
+
+
+def as_score(value: object, name: str) -> float:
+    """A threshold for scores.
+
+    Args:
+        value: The number.
+        name: Of the argument, for the message.
+
+    Raises:
+        UserError: It is not a number from 0 to below 1.
+    """
+    score = finite(value)
+    if not 0 <= score < 1:  # false for NaN
+        raise UserError(f"{name} is {value!r}; expected a probability below 1")
+    return score
+
+
+def as_time(value: object) -> float:
+    """The time of a frame [s].
+
+    Raises:
+        UserError: It is not a finite number.
+    """
+    time = finite(value)
+    if math.isnan(time):
+        raise UserError(f"the time of a frame is {value!r}; expected seconds")
+    return time
+
+
+def finite(value: object) -> float:
+    """A real number of any type, one of NumPy's for example; NaN if it is none, or not finite."""
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _numbers(value: Any) -> Float64[np.ndarray, "..."]:

@@ -13,7 +13,15 @@ from jaxtyping import Float32, Float64, UInt8
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
-from amesh.pipeline.arguments import BoxesLike, ImageLike, as_image, as_rois, rois_of_boxes
+from amesh.pipeline.arguments import (
+    BoxesLike,
+    ImageLike,
+    as_count,
+    as_image,
+    as_rois,
+    as_score,
+    rois_of_boxes,
+)
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.images import as_mediapipe_cuts, crop_image, reading_cost
 from amesh.pipeline.looks import Looks, look_again
@@ -100,14 +108,12 @@ class FacePipeline:
         Raises:
             UserError: A number is out of range.
         """
-        if max_faces is not None and (not isinstance(max_faces, int) or max_faces < 1):
-            raise UserError(f"max_faces is {max_faces}; expected 1, 2, 3, ..., or None for all")
-        if not 0 <= min_score < 1:
-            raise UserError(f"min_score is {min_score}; expected a probability below 1")
+        if max_faces is not None:
+            max_faces = as_count(max_faces, "max_faces", ", or None for all")
         self.runner = runner
         self.detector = detector
         self.max_faces = max_faces
-        self.min_score = min_score
+        self.min_score = as_score(min_score, "min_score")
         self.mediapipe_crop = mediapipe_crop
         self.look_again = look_again and not mediapipe_crop
         self.samples = samples
@@ -196,9 +202,12 @@ class FacePipeline:
             a.jpg 1
             b.jpg 1
         """
-        if workers is not None and workers < 1:
-            raise UserError(f"workers is {workers}; expected 1, 2, 3, ..., or None for all cores")
-        return in_order(lambda image: self(as_image(image)), images, workers or cores(), _cost)
+        if isinstance(images, str | os.PathLike):
+            raise UserError(f"map takes several pictures, found one path: {images}")
+        if workers is None:
+            workers = cores()
+        workers = as_count(workers, "workers", ", or None for all cores")
+        return in_order(lambda image: self(as_image(image)), images, workers, _cost)
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> Roi:
         """Finds faces in an RGB picture.

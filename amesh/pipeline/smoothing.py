@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from amesh.errors import UserError
+from amesh.pipeline.arguments import finite
 
 # A face that was not seen for longer than this starts afresh [s].
 _GAP = 0.5
@@ -46,9 +47,9 @@ class OneEuro:
         """Checks the numbers."""
         for name in ("min_cutoff", "derivative_cutoff"):
             value = getattr(self, name)
-            if not (isinstance(value, int | float) and 0 < value < math.inf):
+            if not finite(value) > 0:  # false for NaN
                 raise UserError(f"OneEuro: {name} is {value!r}; expected a frequency above 0 [Hz]")
-        if not (isinstance(self.beta, int | float) and 0 <= self.beta < math.inf):
+        if not finite(self.beta) >= 0:
             raise UserError(f"OneEuro: beta is {self.beta!r}; expected 0 or more")
 
 

@@ -15,15 +15,13 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from numbers import Real
 
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
-from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
-from amesh.pipeline.arguments import ImageLike, as_image
+from amesh.pipeline.arguments import ImageLike, as_count, as_image, as_time
 from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.pipeline.looks import Looks, look_again
 from amesh.pipeline.repeats import repeats
@@ -98,11 +96,9 @@ class Tracker:
         Raises:
             UserError: An option is wrong.
         """
-        if not isinstance(detect_every, int) or detect_every < 1:
-            raise UserError(f"detect_every is {detect_every}; expected 1, 2, 3, ... frames")
         self.pipeline = pipeline
         self.smoothing = as_one_euro(smoothing)
-        self.detect_every = detect_every
+        self.detect_every = as_count(detect_every, "detect_every", " frames")
         self._ids = count()
         self._shape: tuple[int, ...] = ()
         self.reset()
@@ -128,8 +124,7 @@ class Tracker:
             UserError: The picture cannot be used or read, or the time is no finite number.
         """
         image = as_image(image)
-        if not (isinstance(time, Real) and math.isfinite(time)):
-            raise UserError(f"the time of a frame is {time!r}; expected seconds")
+        time = as_time(time)
         if image.shape != self._shape:
             self.reset()
             self._shape = image.shape
@@ -139,7 +134,7 @@ class Tracker:
         if self._free and (len(self._tracks) < followed or self._waited >= self.detect_every):
             self._find(image)
         topology = self.pipeline.runner.topology
-        return [track.face(float(time), topology) for track in self._tracks]
+        return [track.face(time, topology) for track in self._tracks]
 
     @property
     def _free(self) -> float:

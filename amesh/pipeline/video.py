@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 
 from amesh.errors import UserError
@@ -18,6 +19,7 @@ VIDEO_SUFFIXES = (
     *(".3gp", ".flv", ".m2ts", ".mts", ".ogv", ".ts"),
 )
 
+_KINDS = "give a file, an address, or a camera, such as cam:0 or 0"
 _CAMERA = re.compile(r"cam:(\d{1,4})")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 # Others, such as http, serve files as well as live streams.
@@ -60,12 +62,16 @@ def open_source(
     Raises:
         UserError: There is no such source, it holds no video, or a package is missing.
     """
-    if isinstance(source, int):
-        return Newest(Camera(source))
+    if isinstance(source, Integral) and not isinstance(source, bool):
+        source = f"cam:{source}"
+    if not isinstance(source, str | os.PathLike):
+        raise UserError(f"a video cannot be a {type(source).__name__}; {_KINDS}")
     name = os.fspath(source)
+    if not isinstance(name, str):
+        raise UserError(f"the path of a video cannot be {type(name).__name__}; {_KINDS}")
     if camera := _CAMERA.fullmatch(name):
         return Newest(Camera(int(camera[1])))
-    if name.startswith("cam:") and not Path(name).exists():
+    if name.lower().startswith("cam:") and not Path(name).exists():
         raise UserError(f"{name}: no such camera; give cam:0 for the first one")
     if address := _ADDRESS.match(name):
         video = VideoFile(without_password(name), name, wanted, remote=True)

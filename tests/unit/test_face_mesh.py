@@ -10,7 +10,7 @@ from amesh.deploy.cache import exported
 from amesh.deploy.formats import Format
 from amesh.detector_runner import DetectorRunner, TorchDetector
 from amesh.errors import UserError
-from amesh.face_mesh import open_detector, open_runner
+from amesh.face_mesh import as_runner, open_detector, open_runner
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.pipeline.detector_kind import DetectorKind
@@ -30,6 +30,28 @@ def test_without_an_exported_file_pytorch_runs_it(mine: Path):
     assert isinstance(runner, TorchRunner)
     assert (runner.name, runner.input_size, runner.topology.points) == ("mine", 128, 478)
     assert isinstance(open_runner(mine), TorchRunner)
+
+
+@pytest.mark.parametrize("model", [None, b"mine", TorchRunner])
+def test_what_is_neither_a_name_nor_a_runner_is_refused(model: object):
+    with pytest.raises(UserError, match=r"^model is a \w+; give the name of weights"):
+        as_runner(model)
+
+
+def test_a_network_is_put_into_a_runner_first():
+    net = AttentionMesh(NAMED["tiny-128"])
+    with pytest.raises(UserError, match=r"AttentionMesh; .*TorchRunner\(net\)"):
+        as_runner(net)
+    runner = TorchRunner(net)
+    assert as_runner(runner) is runner
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_a_network_takes_at_least_one_thread(mine: Path, threads: int):
+    with pytest.raises(UserError, match=f"^threads is {threads}; expected 1, 2"):
+        open_runner(mine, threads=threads)
+    with pytest.raises(UserError, match=f"^threads is {threads}; expected 1, 2"):
+        open_detector("short", threads=threads)
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "litert", "tensorrt"])

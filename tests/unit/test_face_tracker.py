@@ -48,7 +48,7 @@ def test_a_source_is_closed_when_the_caller_stops(clip: Clip):
     frames = track(0)
     next(frames)
     assert not clip.closed
-    frames.close()  # type: ignore[attr-defined]
+    frames.close()
     assert clip.closed
 
 

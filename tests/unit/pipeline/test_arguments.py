@@ -1,7 +1,9 @@
 """What people pass to `FaceMesh`: it is understood, or refused in a line that says what to give."""
 
 import io
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 
 from amesh.errors import UserError
 from amesh.geometry.roi import Roi
-from amesh.pipeline.arguments import as_image, as_rois, rois_of_boxes
+from amesh.pipeline.arguments import as_count, as_image, as_rois, as_score, as_time, rois_of_boxes
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
 BOX = [150, 60, 300, 220]
@@ -172,6 +174,39 @@ def test_an_invalid_region_is_refused(value: object, message: str) -> None:
         as_rois(value)
 
 
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_whole_numbers_of_numpy_count(value: object) -> None:
+    assert type(as_count(value, "most")) is int
+    assert as_count(value, "most") == 3
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, np.float32(1), True, "3", None, [3]])
+def test_what_is_no_whole_number_above_0_is_refused(value: object) -> None:
+    with pytest.raises(UserError, match=r"^most is .*; expected 1, 2, 3, \.\.\. frames$"):
+        as_count(value, "most", " frames")
+
+
+@pytest.mark.parametrize("value", [0, 0.5, np.float32(0.5), Fraction(1, 2)])
+def test_a_threshold_is_a_number_from_0_to_below_1(value: object) -> None:
+    assert as_score(value, "least") in (0.0, 0.5)
+
+
+@pytest.mark.parametrize("value", [1, -0.1, math.nan, "0.5", None, 1j])
+def test_what_is_no_probability_below_1_is_refused(value: object) -> None:
+    with pytest.raises(UserError, match=r"^least is .*; expected a probability"):
+        as_score(value, "least")
+
+
+def test_a_time_is_any_finite_number() -> None:
+    assert [as_time(value) for value in (-5, np.float32(0.5), Fraction(1, 4))] == [-5.0, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, 10**400, "1", None, 1j, np.array(0.5)])
+def test_what_is_no_time_is_refused(value: object) -> None:
+    with pytest.raises(UserError, match="the time of a frame is"):
+        as_time(value)
+
+
 def test_misuse_is_one_line_without_the_shape_checks(run_python: Callable[[str], str]) -> None:
     printed = run_python("""
 from types import SimpleNamespace
@@ -188,6 +223,8 @@ calls = [
     lambda: face_mesh([[picture, picture]]),
     lambda: face_mesh([picture], boxes=[0, 0, 1, 1]),
     lambda: face_mesh.map([picture], workers=0),
+    lambda: face_mesh.map([picture], workers="2"),
+    lambda: face_mesh.map("photo.jpg"),
     lambda: face_mesh("photo.jpg"),
     lambda: face_mesh(picture, boxes=[[5, 0, 1, 4]]),
     lambda: face_mesh(picture, boxes="here"),
@@ -195,6 +232,9 @@ calls = [
     lambda: face_mesh(picture, rois=Roi(1, "2", 3)),
     lambda: face_mesh(picture, rois=Roi.at(1, 2, 3), boxes=[0, 0, 1, 1]),
     lambda: FacePipeline(None, None, max_faces=1.5),
+    lambda: FacePipeline(None, None, max_faces=True),
+    lambda: FacePipeline(None, None, min_score="0.5"),
+    lambda: FacePipeline(None, None, min_score=None),
 ]
 for call in calls:
     try:
@@ -205,4 +245,4 @@ for call in calls:
         raise AssertionError("accepted")
 print(len(calls), "refused")
 """)
-    assert "11 refused" in printed
+    assert "16 refused" in printed

@@ -1,6 +1,6 @@
 """Cameras, without one: OpenCV's class is replaced."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -69,14 +69,26 @@ def test_a_camera_that_cannot_be_used(
     for source in (7777, "cam:7777"):
         with pytest.raises(UserError, match=message):
             open_source(source)
+
+
+@pytest.mark.parametrize("source", ["cam:first", "CAM:0", -1, 10**9])
+def test_a_camera_has_a_number_from_0(capture: type[FakeCapture], source: str | int) -> None:
     with pytest.raises(UserError, match="give cam:0 for the first"):
-        open_source("cam:first")
+        open_source(source)
 
 
-def test_a_camera_that_another_program_uses(
-    capture: type[FakeCapture], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    capture.opened = False
-    monkeypatch.setattr(Path, "exists", lambda path: path == Path("/dev/video3"))
-    with pytest.raises(UserError, match="may you read /dev/video3"):
-        open_source("cam:3")
+def test_sources_of_other_types(run_python: Callable[[str], str]) -> None:
+    printed = run_python("""
+import numpy as np
+from amesh.errors import UserError
+from amesh.pipeline.video import open_source
+for source in (None, True, 0.0, b"clip.mp4", ["clip.mp4"], np.int64(7777)):
+    try:
+        open_source(source)
+    except UserError as error:
+        print(error)
+""")
+    *refused, camera = printed.splitlines()
+    assert len(refused) == 5
+    assert all("give a file, an address, or a camera" in line for line in refused)
+    assert camera.startswith("cam:7777: no such camera")

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -117,3 +118,16 @@ def test_settings_come_by_name_or_as_they_are():
 def test_numbers_out_of_range_are_refused(numbers: tuple[float, ...]):
     with pytest.raises(UserError, match=r"OneEuro: .* expected"):
         OneEuro(*numbers)
+
+
+def test_settings_may_be_numbers_of_numpy(run_python: Callable[[str], str]):
+    printed = run_python("""
+import numpy as np
+from amesh.pipeline.smoothing import OneEuro, Smoother
+one, other = Smoother(OneEuro(0.5, 2)), Smoother(OneEuro(np.float32(0.5), np.int64(2)))
+for i in range(3):
+    landmarks = np.full((3, 3), i, float) + np.eye(3)
+    np.testing.assert_array_equal(one(landmarks, i / 30), other(landmarks, i / 30))
+print("equal")
+""")
+    assert printed == "equal\n"
