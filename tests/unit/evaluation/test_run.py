@@ -542,6 +542,7 @@ def test_a_network_of_another_scheme_is_refused(tmp_path: Path, manifest: Path) 
 
     with pytest.raises(UserError, match=r"predicts the scheme ibug68"):
         run(_one(manifest, tmp_path), opened)
+    pytest.importorskip("av")
     clips = {"data": LabelledData(), "videos": (tmp_path / "a.mp4",)}
     with pytest.raises(UserError, match=r"predicts the scheme ibug68"):
         run(_one(manifest, tmp_path, **clips), opened, followed)
