@@ -1,7 +1,10 @@
 """Reads the frames of video files and addresses with PyAV (FFmpeg's libraries)."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from fractions import Fraction
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-# How long an address may keep us waiting for its first frame, and for any other [s].
+# Longest wait for an address to answer, and for each packet after that [s].
 _TIMEOUT = (20, 10)
 # A clip that ends this much before it should is cut short [s].
 _MISSING = 1.0
@@ -63,12 +66,14 @@ class VideoFile(Source):
         av = pyav()
         self._wanted, self._remote = wanted, remote
         try:
-            self._container: InputContainer = av.open(
+            opening = partial(
+                av.open,
                 location,
                 options={"rtsp_transport": "tcp"} if location.startswith("rtsp") else {},
                 metadata_errors="replace",  # titles in other encodings
                 timeout=_TIMEOUT if remote else None,
             )
+            self._container: InputContainer = _interruptible(opening) if remote else opening()
         except av.FFmpegError as error:
             raise UserError(_cannot_open(name, remote, error)) from None
         try:
@@ -150,6 +155,26 @@ class VideoFile(Source):
         yield None
 
 
+def _interruptible(call: Callable[[], Any]) -> Any:
+    """Calls what waits for a network, so that Ctrl-C ends the wait at once.
+
+    PyAV looks for a timeout in a callback, and would lose a KeyboardInterrupt that is raised there.
+    So the call has a thread of its own, which is left alone after Ctrl-C: it ends with its timeout.
+    """
+    answer: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:  # raised in the caller's thread
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    while not wait([answer], timeout=0.2).done:  # unlimited, Windows would not see Ctrl-C
+        pass
+    return answer.result()
+
+
 def _decode(
     stream: "VideoStream", packet: "Packet[VideoStream] | None"
 ) -> tuple[list["Decoded"], bool]:
@@ -209,7 +234,7 @@ def _video_stream(container: "InputContainer", name: str) -> "VideoStream":
     stream = cast("VideoStream | None", container.streams.best("video"))
     if not container.streams:
         raise UserError(_not_a_video(name))
-    if stream is None or stream.disposition & Disposition.attached_pic:  # the cover of a record
+    if stream is None or stream.disposition & Disposition.attached_pic:  # an album's cover
         kinds = sorted({one.type for one in container.streams})
         raise UserError(f"{name}: there is no video in it, only {' and '.join(kinds)}")
     if stream.codec_context is None:

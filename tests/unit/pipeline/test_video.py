@@ -1,8 +1,11 @@
 """Every kind of clip is read like the one kind: upright, RGB, in order, with its own times."""
 
+import _thread
 import os
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from amesh.pipeline import video, video_file
 from amesh.pipeline.frames import Source, VideoFrame
 from amesh.pipeline.video import is_video, open_source
 
-pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+av = pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
 
 RED, BLACK = (255, 0, 0), (0, 0, 0)
 
@@ -280,6 +283,21 @@ class TestBadInput:
     def test_no_answer_from_an_address(self) -> None:
         with pytest.raises(UserError, match=r"refused.*; check the address"):
             open_source("http://127.0.0.1:1/clip.mp4")
+
+    def test_ctrl_c_ends_the_wait_for_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        over = threading.Event()
+
+        def silent(*_args: object, **_options: object) -> None:
+            """As PyAV does, which loses the exception that Ctrl-C raises in its callback."""
+            with suppress(KeyboardInterrupt):
+                _thread.interrupt_main()
+                over.wait(20)
+            raise av.FFmpegError(1, "no answer")
+
+        monkeypatch.setattr(av, "open", silent)
+        with pytest.raises(KeyboardInterrupt):
+            open_source("http://127.0.0.1:1/clip.mp4")
+        over.set()
 
     def test_pyav_is_not_installed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setitem(sys.modules, "av", None)
