@@ -14,9 +14,9 @@ _SILENT = 0  # OpenCV's level of messages
 
 
 class Camera(Source):
-    """A camera of this machine; its frames are as old as the time that passes between reading them.
+    """A camera of this machine.
 
-    Put a `Newest` around it.
+    Read it through `Newest`: OpenCV queues frames, so a slow reader would get old ones.
     """
 
     def __init__(self, number: int) -> None:
