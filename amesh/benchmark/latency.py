@@ -23,7 +23,7 @@ from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig
 from amesh.nn.plain_config import PlainConfig
 from amesh.nn.plain_mesh import PlainMesh
-from amesh.pipeline.images import crop_image
+from amesh.pipeline.crops import crop_image
 
 # The rows of the paper's Table 1, and those that add up to its cascade.
 ATTENTION, CASCADE = "Attention Mesh", "Cascade (mesh + lips + 2 x eye)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amesh.errors import UserError
-from amesh.pipeline.images import IMAGE_SUFFIXES, list_files
+from amesh.pipeline.listing import IMAGE_SUFFIXES, list_files
 from amesh.pipeline.video import VIDEO_SUFFIXES
 
 # Environment variables set by launchers: the process's rank, and the number of processes. Slurm

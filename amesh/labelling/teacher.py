@@ -13,8 +13,8 @@ from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.labelling.consensus import consensus, weight
 from amesh.labelling.views import ViewConfig, make_views, to_picture
+from amesh.pipeline.crops import crop_image
 from amesh.pipeline.face_pipeline import Face, FacePipeline
-from amesh.pipeline.images import crop_image
 from amesh.runner import Runner, confidence
 
 # For faces that fill the picture: search margin relative to the longer side, and that side [px].

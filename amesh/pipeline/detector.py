@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from amesh.detector_runner import DetectorRunner
+from amesh.pipeline.crops import as_mediapipe_cuts, crop_image, halved
 from amesh.pipeline.decoding import anchors, decode, overlap, weighted_nms
-from amesh.pipeline.images import as_mediapipe_cuts, crop_image, halved
 
 # The thresholds of MediaPipe's graphs; boxes that overlap by more than `IOU` are one face.
 MIN_SCORE = {"short": 0.5, "full": 0.6}

@@ -22,8 +22,9 @@ from amesh.pipeline.arguments import (
     as_score,
     rois_of_boxes,
 )
+from amesh.pipeline.crops import as_mediapipe_cuts, crop_image
 from amesh.pipeline.detector import Detection
-from amesh.pipeline.images import as_mediapipe_cuts, crop_image, reading_cost
+from amesh.pipeline.images import reading_cost
 from amesh.pipeline.looks import Looks, look_again
 from amesh.pipeline.parallel import cores, in_order
 from amesh.pipeline.repeats import repeats
@@ -103,7 +104,7 @@ class FacePipeline:
                 no antialiasing, and look once at each face. Only for comparisons with it.
             look_again: Look again at faces that the network is not sure of, up to eight times. This
                 finds faces that are upside down or on their side.
-            samples: How finely crops are cut; see `amesh.pipeline.images.crop_image`.
+            samples: How finely crops are cut; see `amesh.pipeline.crops.crop_image`.
 
         Raises:
             UserError: A number is out of range.

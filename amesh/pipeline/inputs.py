@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from amesh.errors import UserError
-from amesh.pipeline.images import IMAGE_SUFFIXES, list_files
+from amesh.pipeline.listing import IMAGE_SUFFIXES, list_files
 from amesh.pipeline.video import (
     VIDEO_SUFFIXES,
     is_camera_or_address,

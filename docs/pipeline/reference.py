@@ -19,10 +19,10 @@ from amesh.blazeface.config import FULL, SHORT, DetectorConfig
 from amesh.detector_runner import TorchDetector
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
+from amesh.pipeline.crops import crop_image
 from amesh.pipeline.decoding import anchors, decode, weighted_nms
 from amesh.pipeline.detector import IOU, MIN_SCORE, Detector, letterbox
 from amesh.pipeline.face_pipeline import FacePipeline
-from amesh.pipeline.images import crop_image
 from amesh.runner import TorchRunner
 
 SIZE = 256

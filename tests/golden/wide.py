@@ -15,7 +15,9 @@ import torch
 import amesh
 from amesh.geometry import roi
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.pipeline.images import crop_image, list_images, read_image
+from amesh.pipeline.crops import crop_image
+from amesh.pipeline.images import read_image
+from amesh.pipeline.listing import list_images
 from amesh.weights import store
 
 SIZE = 192

@@ -28,7 +28,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from amesh.pipeline.images import list_images
+from amesh.pipeline.listing import list_images
 from amesh.pipeline.parallel import cores
 
 HERE = Path(__file__).parent

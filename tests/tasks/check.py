@@ -31,7 +31,7 @@ from amesh.deploy.litert.task import export_task
 from amesh.face_mesh import open_detector
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
-from amesh.pipeline.images import as_mediapipe_cuts, crop_image
+from amesh.pipeline.crops import as_mediapipe_cuts, crop_image
 
 CASES: list[tuple[str, Precision]] = [
     ("released-192", "fp32"),

@@ -1,7 +1,7 @@
 """An ONNX file that includes cropping: from a picture and regions of interest to landmarks in it.
 
 For programs without this package: there is no cropping left to get wrong by half a pixel. Crops are
-bilinear and black outside the picture, like those of `pipeline.images.crop_image` without
+bilinear and black outside the picture, like those of `pipeline.crops.crop_image` without
 antialiasing; `samples` takes the place of its antialiasing.
 """
 

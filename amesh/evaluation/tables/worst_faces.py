@@ -18,8 +18,8 @@ from amesh.evaluation.pictures import Picture, captions, contents, png_name, sec
 from amesh.evaluation.scores import Scores
 from amesh.evaluation.table import Table
 from amesh.geometry import affine, roi
+from amesh.pipeline.crops import crop_image
 from amesh.pipeline.draw import Style, draw_faces, draw_sheet
-from amesh.pipeline.images import crop_image
 from amesh.topology.scheme import Topology
 
 _CELL = 360  # [px]

@@ -27,8 +27,8 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, MeshConfig
 from amesh.nn.mesh_only import MeshOnly
+from amesh.pipeline.crops import crop_image
 from amesh.pipeline.face_pipeline import FacePipeline
-from amesh.pipeline.images import crop_image
 from amesh.pipeline.tracking import Tracker
 from amesh.runner import RunnerOutput
 from amesh.topology.scheme import Topology, load

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from amesh.blazeface.config import FULL, SHORT, DetectorConfig
 from amesh.detector_runner import DetectorAnswer
+from amesh.pipeline.crops import crop_image
 from amesh.pipeline.detector import Detector, letterbox, square_tiles
-from amesh.pipeline.images import crop_image
 
 
 @pytest.mark.parametrize(("width", "height"), [(400, 100), (100, 400), (64, 64)])

@@ -10,9 +10,9 @@ from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.nn.names import DEFAULT
+from amesh.pipeline.crops import as_mediapipe_cuts, crop_image
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.face_pipeline import FacePipeline
-from amesh.pipeline.images import as_mediapipe_cuts, crop_image
 from amesh.runner import RunnerOutput, TorchRunner
 from amesh.topology import load
 from amesh.topology.roi import RoiRule, RoiRules

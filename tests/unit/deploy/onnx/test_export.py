@@ -26,7 +26,7 @@ from amesh.geometry import roi
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED
 from amesh.nn.mesh_only import MeshOnly
-from amesh.pipeline.images import crop_image
+from amesh.pipeline.crops import crop_image
 from amesh.runner import TorchRunner
 from amesh.weights import store
 
