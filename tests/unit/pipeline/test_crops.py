@@ -94,7 +94,8 @@ class TestCropImage:
         expected = reference(cells, affine / halved, 12, samples=samples)
         crop = crop_image(image, affine, 12, samples=samples)
         assert np.abs(crop - expected).max() < 4
-        assert np.abs(crop - expected).mean() < 0.6
+        # OpenCV 4 reads at multiples of 1/32 px.
+        assert np.abs(crop - expected).mean() < (1.0 if cv2.__version__ < "5" else 0.6)
 
     @pytest.mark.parametrize("samples", [1, 2])
     @pytest.mark.parametrize("shrink", [0.4, 1.0, 2.3, 7.0, 11.0])
@@ -107,9 +108,10 @@ class TestCropImage:
         crop = crop_image(ramp, affine, 24, samples=samples)
         inside = (x > 10) & (x < 390) & (y > 10) & (y < 290)
         assert inside.sum() > 250
-        # 1/64 px: what OpenCV 4 leaves; OpenCV 5 is a thousand times better.
-        assert np.abs(crop[..., 0] - x)[inside].max() < 0.02
-        assert np.abs(crop[..., 1] - y)[inside].max() < 0.02
+        # OpenCV 4 reads at multiples of 1/32 px of the picture that it warps, a halved one.
+        most = 0.02 * max(shrink, 1) if cv2.__version__ < "5" else 1e-3
+        assert np.abs(crop[..., 0] - x)[inside].max() < most
+        assert np.abs(crop[..., 1] - y)[inside].max() < most
 
     @pytest.mark.parametrize("shrink", [1.3, 2.0, 2.4, 3.4, 3.6, 4.0, 5.5, 6.2])
     def test_shrinking_is_close_to_many_samples(self, astronaut: np.ndarray, shrink: float) -> None:

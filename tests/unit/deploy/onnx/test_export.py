@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -182,8 +183,9 @@ def test_file_that_cuts_its_own_crops_agrees_with_the_pipeline(
     xy = np.einsum("bij,bnj->bni", image_from_crop[..., :2], expected.landmarks[..., :2])
     xy += image_from_crop[..., 2][:, None]
     scale = rois[:, 2:3] / 64
-    assert np.abs(found["landmarks"][..., :2] - xy).max() < 0.01
-    assert np.abs(found["landmarks"][..., 2] - expected.landmarks[..., 2] * scale).max() < 0.01
+    most = 0.02 if cv2.__version__ < "5" else 0.01  # OpenCV 4 cuts at multiples of 1/32 px
+    assert np.abs(found["landmarks"][..., :2] - xy).max() < most
+    assert np.abs(found["landmarks"][..., 2] - expected.landmarks[..., 2] * scale).max() < most
     assert np.abs(found["face_flag"] - expected.face_flag).max() < 1e-3
 
 
