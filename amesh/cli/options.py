@@ -15,7 +15,7 @@ from amesh.cli.parsing import positive, probability
 from amesh.data.loading.limits import MAX_PIXELS
 from amesh.data.sources.formats import FORMATS
 from amesh.deploy import formats
-from amesh.errors import UserError
+from amesh.errors import UserError, how_to_install
 from amesh.evaluation.options import LabelledData
 from amesh.pipeline.detector_kind import DetectorKind
 from amesh.pipeline.smoothing_kind import SmoothingKind
@@ -36,7 +36,7 @@ def needs_training(module: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("amesh"):
             raise
-        raise UserError(f"this needs {error.name}: pip install 'amesh[train]'") from None
+        raise UserError(f"this needs {error.name}: {how_to_install('train')}") from None
 
 
 def _import(module: str) -> ModuleType:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from amesh.errors import UserError
+from amesh.errors import UserError, how_to_install
 from amesh.lazy import resolve
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -71,10 +71,8 @@ class Format:
             UserError: Its package is not installed, or the machine lacks something else.
         """
         if not self.is_installed:
-            what = f"amesh[{self.extra}]" if self.extra else self.package
-            raise UserError(
-                f"{self.name} needs {self.package}, which is not installed: pip install '{what}'"
-            )
+            how = how_to_install(self.extra) if self.extra else f"pip install {self.package}"
+            raise UserError(f"{self.name} needs {self.package}, which is not installed: {how}")
         if self.check:
             resolve(self.check)()
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from amesh.errors import UserError
+from amesh.errors import UserError, how_to_install
 from amesh.pipeline.frames import Clock, Source, VideoFrame
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def pyav() -> ModuleType:
     try:
         import av
     except ModuleNotFoundError:
-        raise UserError("video needs PyAV: pip install 'amesh[video]'") from None
+        raise UserError(f"video needs PyAV: {how_to_install('video')}") from None
     return av
 
 

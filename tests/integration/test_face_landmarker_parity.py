@@ -77,7 +77,7 @@ def test_pytorch(net: PlainMesh):
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("fp16", 1e-2)])
 @pytest.mark.parametrize("batch", [1, 5])
 def test_litert(net: PlainMesh, precision: Precision, tolerance: float, batch: int):
-    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'amesh[litert]'")
+    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install '.[litert]'")
     check(LitertRunner(export_litert(net, precision, batch, verify=False)), tolerance)
 
 

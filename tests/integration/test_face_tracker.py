@@ -132,7 +132,7 @@ def test_of_two_copies_that_cross_the_one_in_front_keeps_its_id(
 
 
 def test_it_does_not_bring_pytorch_along(run_python: Callable[[str], str]):
-    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'amesh[litert]'")
+    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install '.[litert]'")
     printed = run_python("""
 import sys
 import numpy as np

@@ -25,7 +25,7 @@ from amesh.nn.plain_mesh import PlainMesh
 from amesh.runner import TorchRunner
 from amesh.weights import store
 
-pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'amesh[litert]'")
+pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install '.[litert]'")
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "released_192.npz"
 TINY, PAPER, RELEASED = NAMED["tiny-128"], NAMED["paper-256"], NAMED["released-192"]

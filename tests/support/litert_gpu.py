@@ -87,7 +87,7 @@ def _run(model: Path, given: Path, found: Path) -> None:
         from ai_edge_litert.compiled_model import CompiledModel
         from ai_edge_litert.hardware_accelerator import HardwareAccelerator
     except ImportError:
-        sys.exit("TFLite files run in LiteRT: pip install 'amesh[litert]'")
+        sys.exit("TFLite files run in LiteRT: pip install -c constraints.txt '.[litert]'")
     compiled = CompiledModel.from_file(str(model), hardware_accel=HardwareAccelerator.GPU)
     if not compiled.is_fully_accelerated():
         sys.exit("not fully accelerated")

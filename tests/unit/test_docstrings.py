@@ -78,7 +78,7 @@ def test_examples_in_docstrings_run(
     example: doctest.DocTest, workplace: Path, astronaut: np.ndarray
 ) -> None:
     if "clip.mp4" in (example.docstring or ""):
-        pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+        pytest.importorskip("av", reason="needs PyAV: pip install '.[video]'")
         write_clip(workplace / "clip.mp4", [astronaut] * 3)
     said: list[str] = []
     result = doctest.DocTestRunner(optionflags=FLAGS).run(example, out=said.append)

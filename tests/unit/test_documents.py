@@ -113,7 +113,7 @@ def test_python_blocks_run(
     write_manifest(tmp_path, astronaut)
     monkeypatch.chdir(tmp_path)
     if "clip.mp4" in code:
-        pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+        pytest.importorskip("av", reason="needs PyAV: pip install '.[video]'")
         write_clip(tmp_path / "clip.mp4", [astronaut] * 3)
     exec(compile(code, "document", "exec"), {"__name__": "document"})
 
@@ -223,3 +223,11 @@ def test_set_up_is_two_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s demo" in readme
     assert "\n.venv/bin/nox -s tests\n" in readme
+
+
+def test_nobody_is_told_to_install_the_other_amesh_of_pypi() -> None:
+    sources = [*DOCUMENTS, *(ROOT / "amesh").rglob("*.py"), *ROOT.glob("notebooks/*.ipynb")]
+    by_name = re.compile(r"pip install [^`\n]*?(?<![\w./-])amesh\[")
+    assert by_name.search("pip install 'amesh[video]'")
+    found = [path.name for path in sources if by_name.search(path.read_text(encoding="utf-8"))]
+    assert found == []

@@ -61,7 +61,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=OPEN)
 def runner(request: pytest.FixtureRequest, files: Path) -> Runner:
     if request.param == "litert" and importlib.util.find_spec("ai_edge_litert") is None:
-        pytest.skip("needs LiteRT: pip install 'amesh[litert]'")
+        pytest.skip("needs LiteRT: pip install '.[litert]'")
     return OPEN[request.param](files)
 
 
@@ -85,7 +85,7 @@ def test_many_threads_get_the_answers_that_one_gets(runner: Runner, crops: np.nd
 def test_litert_opens_an_interpreter_only_for_calls_at_the_same_time(
     files: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
-    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'amesh[litert]'")
+    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install '.[litert]'")
     opened = []
 
     def count(content: bytes, threads: int) -> object:

@@ -18,7 +18,7 @@ from amesh.data.sources.keys import only_face_key
 from amesh.data.sources.labelled_face import LabelledFace, check_points
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.source import ListSource, finish
-from amesh.errors import UserError
+from amesh.errors import UserError, how_to_install
 
 _POINTS = 68
 # 300W-LP renders each face in many poses, also mirrored: AFW_134212_1_3 is pose 3.
@@ -66,7 +66,8 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         from scipy.io import loadmat
     except ImportError:
-        raise UserError(f"{path}: .mat files need SciPy: pip install 'amesh[train]'") from None
+        how = how_to_install("train")
+        raise UserError(f"{path}: .mat files need SciPy: {how}") from None
     try:
         content: dict[str, Any] = loadmat(path)
     except Exception as error:  # SciPy raises many types of errors on damaged data

@@ -1,7 +1,7 @@
 """Exports networks of the family as TFLite files for LiteRT, with builtin operators only.
 
 There is no converter: the graph is written operator by operator. Running a file, and therefore
-comparing it with PyTorch, needs `amesh[litert]`; see `amesh.deploy.litert.runner`.
+comparing it with PyTorch, needs the extra `litert`; see `amesh.deploy.litert.runner`.
 """
 
 import json
@@ -27,7 +27,7 @@ from amesh.deploy.litert.task_runner import TASK_SIZE, TaskFile
 from amesh.deploy.network.cascade_parts import take_part
 from amesh.deploy.network.prepare import Family, Network, prepare
 from amesh.deploy.signature import INPUT, METADATA
-from amesh.errors import UserError
+from amesh.errors import UserError, how_to_install
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.mesh_only import MeshOnly
 from amesh.nn.network_config import NetworkConfig
@@ -143,7 +143,7 @@ def require_litert() -> None:
     """
     if not format_named("litert").is_installed:
         raise UserError(
-            "comparing a TFLite file with PyTorch needs LiteRT: pip install 'amesh[litert]' "
+            f"comparing a TFLite file with PyTorch needs LiteRT: {how_to_install('litert')} "
             "(in Python, verify=False writes the file without it)"
         )
 

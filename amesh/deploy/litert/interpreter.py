@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from amesh.errors import UserError
+from amesh.errors import UserError, how_to_install
 
 # One thread at a time: two that redirect stderr could not both restore it.
 _REDIRECTION = threading.Lock()
@@ -29,7 +29,7 @@ def open_interpreter(content: bytes, threads: int = 1) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise UserError("TFLite files run in LiteRT: pip install 'amesh[litert]'") from error
+        raise UserError(f"TFLite files run in LiteRT: {how_to_install('litert')}") from error
     with _REDIRECTION, _without_greeting():
         interpreter = Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()

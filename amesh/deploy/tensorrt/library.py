@@ -10,14 +10,14 @@ import torch
 
 from amesh.deploy.formats import Precision
 from amesh.deploy.signature import INPUT
-from amesh.errors import UserError
+from amesh.errors import UserError, how_to_install
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
 # From this version on, strongly typed networks need only one code path.
 _OLDEST = (10, 12)
-_INSTALL = 'pip install "amesh[tensorrt]"'
+_INSTALL = how_to_install("tensorrt")
 
 
 class Gpu(NamedTuple):

@@ -5,6 +5,7 @@ import pytest
 from amesh.cli import main
 from amesh.deploy import formats
 from amesh.deploy.formats import Format
+from amesh.errors import how_to_install
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_a_missing_extra_is_reported_before_any_work(
     monkeypatch.setattr(formats, "find_spec", lambda _: None)
     assert main(["export", name, "--model", "nothing of that name"]) == 2
     extra = formats.format_named(name).extra
-    assert f"not installed: pip install 'amesh[{extra}]'" in capsys.readouterr().err
+    assert f"not installed: {how_to_install(str(extra))}" in capsys.readouterr().err
 
 
 def test_a_dynamic_batch_is_refused_where_there_is_none(

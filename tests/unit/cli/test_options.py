@@ -29,7 +29,7 @@ def test_garbage_is_not_collected_while_a_training_module_is_imported(module: st
 def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "needy.py").write_text("import no_such_package\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(UserError, match=r"needs no_such_package: pip install 'amesh\[train\]'"):
+    with pytest.raises(UserError, match=r"install .*'\.\[train\]'"):
         needs_training("needy", "x")
     assert gc.isenabled()
     gc.unfreeze()

@@ -15,11 +15,12 @@ from one_face import OneFace
 from PIL import Image
 
 from amesh.cli import main, run
+from amesh.errors import how_to_install
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.frames import VideoFrame
 from amesh.pipeline.video import open_source
 
-pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+pytest.importorskip("av", reason="needs PyAV: pip install '.[video]'")
 
 
 class OneTrack:
@@ -190,7 +191,7 @@ def test_pyav_is_missed_before_the_networks_are_loaded(
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delattr(run, "open_tracker")
     assert main(["run", str(clip)]) == 2
-    assert capsys.readouterr().err == "amesh: video needs PyAV: pip install 'amesh[video]'\n"
+    assert capsys.readouterr().err == f"amesh: video needs PyAV: {how_to_install('video')}\n"
 
 
 class Camera:

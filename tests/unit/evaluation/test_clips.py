@@ -8,7 +8,7 @@ from followed_faces import Follower
 from amesh.errors import UserError
 from amesh.evaluation.clips import follow
 
-pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+pytest.importorskip("av", reason="needs PyAV: pip install '.[video]'")
 
 
 def test_trackers_see_every_frame_at_its_time(tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ def test_mistakes_are_reported_before_the_work(
 
 
 def test_clips_need_no_labelled_pictures(tmp_path: Path, pose: Callable[..., np.ndarray]) -> None:
-    pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+    pytest.importorskip("av", reason="needs PyAV: pip install '.[video]'")
     clip = write_clip(tmp_path / "a.mp4", [grey(100)] * 30, rate=30)
     raw = shaking(pose(), 30, 0.3)
     theirs = tmp_path / "theirs.jsonl"

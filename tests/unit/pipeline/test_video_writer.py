@@ -12,7 +12,7 @@ from amesh.pipeline.frames import VideoFrame
 from amesh.pipeline.video import open_source
 from amesh.pipeline.video_writer import writing
 
-pytest.importorskip("av", reason="needs PyAV: pip install 'amesh[video]'")
+pytest.importorskip("av", reason="needs PyAV: pip install '.[video]'")
 
 
 def read(path: Path) -> list[VideoFrame]:

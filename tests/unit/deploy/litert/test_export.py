@@ -220,14 +220,14 @@ def test_comparing_needs_litert(
     export: Callable[[Network], object], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    with pytest.raises(UserError, match=r"needs LiteRT: pip install 'amesh\[litert\]'"):
+    with pytest.raises(UserError, match=r"install .*'\.\[litert\]'"):
         export(Cascade(TINY))
 
 
 def test_running_without_litert_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(UserError, match=r"pip install 'amesh\[litert\]'"):
+    with pytest.raises(UserError, match=r"install .*'\.\[litert\]'"):
         LitertFile(b"")
 
 
