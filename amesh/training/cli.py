@@ -52,6 +52,11 @@ def main(args: Sequence[str] | None = None) -> int:
     verb, *rest = sys.argv[1:] if args is None else args
     built = None
     try:
+        if not rest:
+            raise UserError(
+                f"which training? give --config NAME, such as quick or fine_tune; `amesh {verb} "
+                "--help` lists them"
+            )
         built = TrainingCLI(verb, rest)
         built.run()
     except SIGTERMException as exception:
@@ -63,7 +68,7 @@ def main(args: Sequence[str] | None = None) -> int:
             raise
         return _farewell(signal.SIGINT, built)
     except (UserError, MisconfigurationException) as error:
-        print(f"amesh: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"amesh: {_one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         if error.errno not in _FULL:
@@ -71,6 +76,13 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"amesh: the disk is full ({error}); {_kept(built)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "No supported gpu backend" in text:  # Lightning's words, which do not say what to do
+        return "no GPU was found; leave out --config trainer/gpu, or give --config trainer/cpu"
+    return text
 
 
 def _farewell(number: int, built: "TrainingCLI | None") -> int:

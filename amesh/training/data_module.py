@@ -125,8 +125,6 @@ class FaceData(pl.LightningDataModule):
         pairs = [held_out(source, self.hold_out) for source in opened["train"]]
         rests = [rest for _, rest in pairs if len(rest)]
         train, val = [pair[0] for pair in pairs], [*opened["val"], *rests]
-        if rests and self.trainer.state.fn == "fit" and not self.trainer.fast_dev_run:
-            self._name_held_out(rests)
         repeats = [config.repeat for config in self.configs["train"]]
         made = self.synthetic
         if made.faces and made.fresh:
@@ -138,6 +136,10 @@ class FaceData(pl.LightningDataModule):
             val.append(pool(network, made.ranges, made.val, self.seed + VAL_SEED))
         self._taken = [times(len(s), r) for s, r in zip(train, repeats, strict=True)]
         self.sources = {"train": train, "val": val, "test": opened["test"] or val}
+        if self.trainer.state.fn == "fit":
+            self._order()  # refuses too few faces before anything is written or said
+            if rests and not self.trainer.fast_dev_run:
+                self._name_held_out(rests)
         if stage == "fit" and self.trainer.is_global_zero:
             for line in too_few(sum(entry.labelled for source in val for entry in source.entries)):
                 _log.warning(line)
@@ -148,20 +150,12 @@ class FaceData(pl.LightningDataModule):
         Raises:
             UserError: No face to train on, or fewer than the ranks need.
         """
-        sources, fresh = self.sources["train"], self.synthetic.faces * self.synthetic.fresh
-        faces = self._faces("train", self.augment) if any(map(len, sources)) else None
-        if not sum(self._taken) + fresh:
-            raise UserError(
-                "no faces to train on: give sets in data.train, or ask for synthetic faces with "
-                "data.synthetic.faces"
-            )
-        groups = [*zip(map(len, sources), self._taken, strict=True), (fresh, fresh)]
-        place, same = self._place(), bool(self.trainer.overfit_batches)
-        self._sampler = EpochBatchSampler(groups, self.batch_size, self.seed, *place, repeat=same)
+        self._sampler = self._order()
         if self._resumed is not None:
             self._sampler.load_state_dict(self._resumed)
             self._resumed = None
-        return self._loader(Mixture(faces, fresh), self._sampler)
+        faces = self._faces("train", self.augment) if any(map(len, self.sources["train"])) else None
+        return self._loader(Mixture(faces, self._fresh), self._sampler)
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Every face once, in order; nothing where there is nothing to validate on."""
@@ -206,6 +200,27 @@ class FaceData(pl.LightningDataModule):
         if self.skipped:
             rank = f"rank {self.trainer.global_rank}: " if self.trainer.world_size > 1 else ""
             _log.info(rank + named(self.skipped))
+
+    @property
+    def _fresh(self) -> int:
+        """Synthetic faces that each epoch makes."""
+        return self.synthetic.faces * self.synthetic.fresh
+
+    def _order(self) -> EpochBatchSampler:
+        """The order of the training faces.
+
+        Raises:
+            UserError: There is none, or fewer than the ranks need.
+        """
+        if not sum(self._taken) + self._fresh:
+            raise UserError(
+                "no faces to train on: give sets in data.train, or ask for synthetic faces with "
+                "data.synthetic.faces"
+            )
+        lengths = map(len, self.sources["train"])
+        groups = [*zip(lengths, self._taken, strict=True), (self._fresh, self._fresh)]
+        place, same = self._place(), bool(self.trainer.overfit_batches)
+        return EpochBatchSampler(groups, self.batch_size, self.seed, *place, repeat=same)
 
     def _name_held_out(self, sources: Sequence[Source]) -> None:
         """Lists them in the run's folder, so that they can be scored apart afterwards."""
@@ -276,8 +291,9 @@ def too_few(faces: int) -> list[str]:
         ]
     if faces < _FEW:
         return [
-            f"only {faces} faces to validate on: their figures, and the choice of the best network "
-            f"by them, mean little; give {_FEW} or more by data.val or a larger data.hold_out"
+            f"only {faces} {'face' if faces == 1 else 'faces'} to validate on: their errors, and "
+            "the choice of the best network by them, mean little; give at least "
+            f"{_FEW} in data.val, or raise data.hold_out"
         ]
     return []
 

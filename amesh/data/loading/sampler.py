@@ -58,11 +58,10 @@ class EpochBatchSampler(Sampler[list[int]]):
         if length < 1:
             raise UserError("no samples: the data set is empty")
         if length < world or (drop_last and length < together):
-            ranks = "1 rank" if world == 1 else f"{world} ranks"
+            ranks, fewer = (f" on {world} ranks", ", or use fewer ranks") if world > 1 else ("", "")
             raise UserError(
-                f"{length} samples are too few for {ranks} with batches of {batch_size}: "
-                f"{together if drop_last else world} are needed; reduce data.batch_size, or use "
-                "fewer ranks"
+                f"{length} samples are too few for batches of {batch_size}{ranks}: at least "
+                f"{together if drop_last else world} are needed; reduce data.batch_size{fewer}"
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.rank, self.world = rank, world

@@ -2,7 +2,9 @@ import errno
 import warnings
 
 import pytest
+import torch
 import yaml
+from drawn_faces import write_faces
 
 from amesh.errors import UserError
 from amesh.training import cli
@@ -97,8 +99,8 @@ def test_an_unknown_configuration_is_refused_with_those_there_are():
         (
             "--data.train=[{pth: x}]",
             "data.train: expected a path, or a list of paths and of mappings with the keys path, "
-            "format, images, scheme, coordinates, licence, repeat, only, without, outside; "
-            "got [{pth: x}]",
+            "format, images, scheme, coordinates, licence, repeat, only, without, outside, "
+            "correction; got [{pth: x}]",
         ),
         ("--trainer.logger=no.Logger", "trainer.logger: No module named 'no', got no.Logger"),
         (
@@ -214,6 +216,32 @@ def test_each_verb_has_the_arguments_of_its_own(capsys):
         with pytest.raises(SystemExit, match="0"):
             parse(verb, "--help")
         assert ("--verbose" in capsys.readouterr().out) == has
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test"])
+def test_a_training_without_a_configuration_is_asked_for_one(verb, capsys):
+    assert cli.main([verb]) == 2
+    assert capsys.readouterr().err == (
+        "amesh: which training? give --config NAME, such as quick or fine_tune; "
+        f"`amesh {verb} --help` lists them\n"
+    )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_missing_gpu_is_reported_with_what_to_do(capsys):
+    assert cli.main(["fit", "--config", "quick", "--trainer.accelerator=gpu"]) == 2
+    assert "amesh: no GPU was found; leave out --config trainer/gpu" in capsys.readouterr().err
+
+
+def test_too_few_faces_leave_no_folder_behind(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    shards = write_faces(tmp_path / "shards", 5)
+    words = ["--config", "quick", "--data.synthetic.faces=0", "--data.synthetic.val=0"]
+    assert cli.main(["fit", *words, f"--data.train={shards}", "--data.hold_out=0.2"]) == 2
+    said = capfd.readouterr().err
+    assert "samples are too few for batches of" in said
+    assert "to validate on" not in said
+    assert not (tmp_path / "logs").exists()
 
 
 def test_a_disk_that_fills_up_is_one_line(monkeypatch, capsys):

@@ -103,7 +103,7 @@ def test_nothing_to_train_on_is_refused():
 
 
 def test_more_ranks_than_samples_are_refused(shards):
-    with pytest.raises(UserError, match=r"12 samples .*4 ranks.*of 4"):
+    with pytest.raises(UserError, match=r"12 samples .*of 4 on 4 ranks"):
         prepared(train=[shards], world=4).train_dataloader()
 
 
@@ -145,14 +145,14 @@ def test_damaged_records_are_counted_named_and_skipped(damaged):
 
 
 def test_a_damaged_record_is_not_validated_on_and_no_other_one_twice(damaged):
-    data = prepared(val=[damaged], batch_size=3)
+    data = prepared(train=[damaged], val=[damaged], batch_size=3)
     data.trainer.training = False
     found = batches(data, data.val_dataloader())
     assert [i for batch in found for i in batch.index.tolist()] == [-1, 1, 2, 3, 4, 5]
     assert found[0].weight_xy[0].sum() == found[0].weight_z[0].sum() == 0
     assert found[0].landmarks.isfinite().all()
     assert len(data.skipped) == 1
-    stop = prepared(val=[damaged], batch_size=3, on_bad="stop")
+    stop = prepared(train=[damaged], val=[damaged], batch_size=3, on_bad="stop")
     with pytest.raises(UserError, match="damaged at byte"):
         batches(stop, stop.val_dataloader())
 
@@ -189,7 +189,9 @@ def test_the_list_holds_the_keys_of_all_sets(shards, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"hold_out": 0.0}, {"rank": 1, "world": 2}, {"folder": None}], ids=str
+    "settings",
+    [{"hold_out": 0.0}, {"rank": 1, "world": 2, "batch_size": 3}, {"folder": None}],
+    ids=str,
 )
 def test_no_list_where_nothing_is_held_out_on_other_ranks_and_in_trials(
     shards, tmp_path: Path, monkeypatch, settings
