@@ -81,13 +81,15 @@ def positive(text: str) -> int:
 
 
 def probability(text: str) -> float:
-    """A number from 0 to below 1."""
+    """A number of at least 0 and below 1."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected a number of at least 0 and below 1, got {text!r}"
+        )
     return value
 
 

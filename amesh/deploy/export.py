@@ -155,7 +155,7 @@ def _compared(
     run: parity.Run, target: nn.Module, precision: Precision, output: Path, say: Say
 ) -> dict[str, Any]:
     found = parity.verify(run, target, precision, str(output))
-    say(f"against PyTorch in single precision, {found.count} crops ({found.crops}):")
+    say(f"distance to PyTorch in single precision, over {found.count} crops:")
     for line in found.lines():
         say(f"  {line}")
     return found.to_dict()

@@ -88,8 +88,8 @@ def test_lightning_parses_its_own_commands() -> None:
         ),
         (
             ["run", "a.jpg", "--min-score", "2"],
-            "amesh run: argument --min-score: expected a number from 0 to below 1, got '2'; "
-            "`amesh run --help` lists the options",
+            "amesh run: argument --min-score: expected a number of at least 0 and below 1, "
+            "got '2'; `amesh run --help` lists the options",
         ),
         (
             ["weights", "average", "a", "b"],

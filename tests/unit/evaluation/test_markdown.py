@@ -11,6 +11,11 @@ def test_intervals_follow_their_estimate() -> None:
     assert interval(Interval(math.nan, math.nan, math.nan)) == "-"
 
 
+def test_what_rounds_to_zero_has_no_minus() -> None:
+    assert interval(Interval(-0.001, -0.004, 0.002)) == "0.00 (0.00 to 0.00)"
+    assert interval(Interval(-0.001, math.nan, math.nan), "+.2f") == "+0.00"
+
+
 def test_columns_are_aligned_and_bars_escaped() -> None:
     lines = table(["a", "long head"], [["wide cell", "|"]]).splitlines()
     assert lines == [
