@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from amesh.deploy.litert.slopes import repeat_slopes
 from amesh.errors import UserError, how_to_install
 
 # One thread at a time: two that redirect stderr could not both restore it.
@@ -30,6 +31,7 @@ def open_interpreter(content: bytes, threads: int = 1) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise UserError(f"TFLite files run in LiteRT: {how_to_install('litert')}") from error
+    content = repeat_slopes(content)
     with _REDIRECTION, _without_greeting():
         interpreter = Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()
