@@ -17,11 +17,12 @@ import platform
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from amesh.deploy.litert.export import export_litert
-from amesh.deploy.litert.runner import LitertFile
+from amesh.deploy.litert.interpreter import open_interpreter
 from amesh.weights import store
 
 WORKER = Path(__file__).with_name("mediapipe_worker.py")
@@ -29,9 +30,8 @@ BURST = 25
 KINDS = ("wall", "cpu")
 
 
-def burst(file: LitertFile, crop: np.ndarray) -> np.ndarray:
+def burst(interpreter: Any, crop: np.ndarray) -> np.ndarray:
     """Median wall and CPU time of one run [ms]."""
-    interpreter = file.interpreter
     [given] = interpreter.get_input_details()
     wanted = [one["index"] for one in interpreter.get_output_details()]
     times = np.empty((BURST, 2))
@@ -54,8 +54,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON")
     options = parser.parse_args()
     net = store.load("released-192")
-    file = LitertFile(export_litert(net, options.precision))  # type: ignore[arg-type]
-    file._run = None  # the signature's runner keeps views that would break the calls here
+    interpreter = open_interpreter(export_litert(net, options.precision))
     crop = np.random.default_rng(0).random((1, 192, 192, 3), np.float32)
     command = [options.peer, str(WORKER)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -67,8 +66,8 @@ def main() -> None:
             return np.array(worker.stdout.readline().split(), dtype=float)
 
         for _ in range(2):
-            peer(), burst(file, crop)  # warm
-        times = np.array([(burst(file, crop), peer()) for _ in range(options.rounds)])  # n 2 2
+            peer(), burst(interpreter, crop)  # warm
+        times = np.array([(burst(interpreter, crop), peer()) for _ in range(options.rounds)])
         worker.stdin.close()
     report: dict[str, object] = {"machine": platform.processor() or platform.machine()}
     report |= {"rounds": options.rounds, "burst": BURST, "precision": options.precision}
