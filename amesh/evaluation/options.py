@@ -8,6 +8,7 @@ from amesh.data.sources.formats import FormatName
 from amesh.errors import UserError
 from amesh.metrics.confidence import RESAMPLES
 from amesh.nn.names import DEFAULT
+from amesh.pipeline.listing import IMAGE_SUFFIXES
 from amesh.pipeline.smoothing_kind import SmoothingKind
 
 
@@ -105,6 +106,9 @@ class Evaluation:
             raise UserError("--mediapipe-crop needs the full pipeline: leave out --no-detector")
         if self.videos and not self.detector:
             raise UserError("--video needs the detector to find faces: leave out --no-detector")
+        for clip in self.videos:
+            if clip.suffix.lower() in IMAGE_SUFFIXES:
+                raise UserError(f"{clip} is a picture; --video takes clips, and --data pictures")
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -254,6 +254,7 @@ def test_mistakes_are_reported_before_the_work(
     refused("worst must be 0 or more, found -1", worst=-1)
     refused("leave out --no-detector", detector=False, mediapipe_crop=True)
     refused("leave out --no-detector", detector=False, videos=(tmp_path / "a.mp4",))
+    refused("is a picture; --video takes clips", videos=(tmp_path / "a.PNG",))
     refused("give --data", data=LabelledData(), videos=(tmp_path / "a.mp4",), still=2)
     only = LabelledData(only=tmp_path / "held_out.txt")
     refused("--only and --without choose faces", data=only, videos=(tmp_path / "a.mp4",))
