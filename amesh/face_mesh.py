@@ -76,7 +76,7 @@ class FaceMesh(FacePipeline):
             min_score: Faces below this confidence are dropped.
             mediapipe_crop: Crop exactly as MediaPipe does, half-pixel error included, and look once
                 at each face.
-            look_again: Look again at faces that the network is not sure of, up to eight times. This
+            look_again: Look again at faces that the network is not sure of, up to five times. This
                 finds faces that are upside down or on their side.
             threads: Threads of a CPU that each network may use. One takes the least time in all: to
                 use more cores, pass several pictures at once instead.

@@ -102,7 +102,7 @@ class FacePipeline:
             min_score: Faces below this confidence are dropped.
             mediapipe_crop: Crop as MediaPipe's CPU path does: half a pixel off, border replicated,
                 no antialiasing, and look once at each face. Only for comparisons with it.
-            look_again: Look again at faces that the network is not sure of, up to eight times. This
+            look_again: Look again at faces that the network is not sure of, up to five times. This
                 finds faces that are upside down or on their side.
             samples: How finely crops are cut; see `amesh.pipeline.crops.crop_image`.
 
