@@ -22,6 +22,8 @@ def repeats(
         >>> repeats(np.array([big, inside, beside], float), np.array([5.0, 7.0, 6.0]))
         array([ True, False, False])
     """
+    if len(landmarks) < 2:
+        return np.zeros(len(landmarks), np.bool_)
     rows = landmarks.swapaxes(1, 2)[:, :2].copy()  # b 2 n: faster than along the middle axis
     low, high = rows.min(2), rows.max(2)
     areas = (high - low).prod(1)
