@@ -1,6 +1,8 @@
 """Times `FaceMesh` on single pictures: the counterpart of `mediapipe_pictures.py`.
 
-python tests/peer_speed/amesh_pictures.py FACES DETECTOR MODEL
+python tests/peer_speed/amesh_pictures.py FACES DETECTOR MODEL [once]
+
+With `once`, it does not look again at doubtful faces.
 """
 
 import sys
@@ -15,8 +17,13 @@ from amesh.pipeline.images import read_image
 
 def main() -> None:
     """Answers each line."""
-    faces, detector, model = sys.argv[1:]
-    face_mesh = FaceMesh(model, detector=detector, max_faces=int(faces))  # type: ignore[arg-type]
+    faces, detector, model, *once = sys.argv[1:]
+    face_mesh = FaceMesh(
+        model,
+        detector=detector,  # type: ignore[arg-type]
+        max_faces=int(faces),
+        look_again=not once,
+    )
     picture = cache(read_image)
     for line in sys.stdin:
         image: np.ndarray = picture(line.strip())

@@ -74,6 +74,9 @@ def measure(
         for detector in ("short", "auto", "full"):
             one = worker([*ours, detector, model], OMP_NUM_THREADS="1")
             workers[f"amesh, detector={detector}"] = stack.enter_context(one)
+        for detector in ("short", "auto"):
+            one = worker([*ours, detector, model, "once"], OMP_NUM_THREADS="1")
+            workers[f"amesh, {detector}, look_again=False"] = stack.enter_context(one)
         usual = worker([*ours, "auto", model])
         workers["amesh, auto, OMP_NUM_THREADS unset"] = stack.enter_context(usual)
         times = {name: np.empty((rounds + 1, len(pictures))) for name in workers}
