@@ -152,11 +152,11 @@ def test_baselines_train_and_validate_by_the_same_command(train, architecture):
     assert logged(validated, "val/nme")[0] == pytest.approx(logged(run, "val/nme")[3], rel=1e-6)
 
 
-def test_a_checkpoint_of_another_network_is_refused(train, tmp_path, monkeypatch, capsys):
+def test_a_checkpoint_of_another_network_is_refused(train, faces, tmp_path, capsys):
     from amesh.training.cli import main
 
     run = train("--trainer.max_epochs=1", "--trainer.limit_val_batches=0")
-    words = ["fit", "--config", CONFIG, f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}"]
+    words = ["fit", "--config", CONFIG, f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}", *faces]
     words += ["--trainer.default_root_dir", str(tmp_path), "--model.network.depth=2"]
     assert main(words) == 2
     assert "checkpoint of another network: its depth is 1" in capsys.readouterr().err
