@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=1, help="faces per picture, at most")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, help="JSON")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # the folder may follow the options
     with ExitStack() as stack:
         folder = options.folder
         if folder is None:
