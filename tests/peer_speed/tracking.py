@@ -139,6 +139,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000, help="to watch memory; 0 for none")
     parser.add_argument("--output", type=Path, help="folder for tracking.md and tracking.json")
     options = parser.parse_args()
+    if 0 < options.frames <= 1000:
+        parser.error("--frames: memory is compared with frame 1,000; give more, or 0")
     commands = {PEER: [options.peer, str(HERE / "mediapipe_tracking.py")]}
     for model in MODELS:
         ours = str(HERE / "amesh_tracking.py")
