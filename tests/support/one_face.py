@@ -22,7 +22,8 @@ class OneFace(FacePipeline):
         """Prepares the pipeline.
 
         Args:
-            pictures: Raise KeyboardInterrupt after this many pictures.
+            pictures: Raise KeyboardInterrupt after this many pictures. Which ones they are is
+                certain with one worker only.
             seconds: Time to spend on each picture [s].
         """
         self.runner = SimpleNamespace(topology=load(), name="one-face")  # type: ignore[assignment]

@@ -20,8 +20,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *words: str, pictures: int | None = None) -> int:
-    """Runs the command; Ctrl-C comes after so many pictures."""
+    """Runs the command; Ctrl-C comes after so many pictures, one by one."""
     words = (*words, "--output", str(folder.parent / "n.jsonl"), "--keep-doubtful")
+    if pictures is not None:
+        words = (*words, "--workers", "1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(negatives, "open_face_mesh", lambda _: OneFace(pictures))
         return main(["negatives", str(folder), *words])
