@@ -28,6 +28,7 @@ from amesh.training.data_module import FaceData
 from amesh.training.memory import keep_memory
 from amesh.training.module import LandmarkTraining
 from amesh.training.parser import check, entries, make_parser, parse
+from amesh.training.processes import leave_group
 from amesh.training.report import Report
 from amesh.training.resuming import ExactResume
 from amesh.training.run_log import RunLog, folder_to_resume
@@ -49,7 +50,14 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     quieten()
     keep_memory()
-    verb, *rest = sys.argv[1:] if args is None else args
+    code = _run(*(sys.argv[1:] if args is None else args))
+    # After a Ctrl-C in the middle of a step, others may never take part in what this one waits for.
+    if code != 128 + signal.SIGINT:
+        leave_group()
+    return code
+
+
+def _run(verb: str, *rest: str) -> int:
     built = None
     try:
         if not rest:

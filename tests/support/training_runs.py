@@ -12,6 +12,17 @@ SUPPORT = Path(__file__).resolve().parent
 CONFIG = str(SUPPORT / "smallest.yaml")
 
 
+# One rank. A thread of gloo's that is left when Python ends may abort the process.
+RANK = """
+import pathlib, sys
+from amesh.training.cli import main
+code = main(sys.argv[1:])
+names = [path.read_text().strip() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
+left = [name for name in names if "gloo" in name]
+sys.exit(f"left behind: {left}" if left else code)
+"""
+
+
 def data(folder: Path) -> list[str]:
     return [f"--data.{split}=[{{path: {folder}}}]" for split in ("train", "val")]
 
@@ -36,7 +47,7 @@ def start(
     if ranks > 1:
         script = folder / "train.py"
         folder.mkdir(parents=True)
-        script.write_text(code)
+        script.write_text(RANK)
         launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
         command = [sys.executable, "-m", *launcher, str(script), *words]
     paths = [str(SUPPORT), str(SUPPORT.parents[1])]
