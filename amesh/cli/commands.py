@@ -32,6 +32,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "correct": "measure a network's systematic errors, to correct its labels",
         "negatives": "find regions without a face, to train the face flag",
         "synth": "generate synthetic faces with exact landmarks",
+        "profile": "turn labelled faces to the side, to train on profiles",
     },
     "Train": {
         "fit": "train a network; `amesh fit --config quick` takes minutes",

@@ -85,35 +85,13 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
-    """Draws each face twice, once with its landmarks; hidden ones are red."""
-    import cv2
-    import numpy as np
-
-    from amesh.errors import UserError
-    from amesh.files import write_atomically
+    from amesh.cli.sheet import Tile, check_sheet, write_sheet
     from amesh.synth.write import make, pixels
 
-    if path.suffix.lower() != ".png":
-        raise UserError(f"{path}: the sheet is a PNG file; give a name that ends in .png")
+    check_sheet(path)
     canvas = make(faces, seed, list(range(number)))
-    tiles = []
-    for picture, points, visibility in zip(
-        pixels(canvas), canvas.landmarks.numpy(), canvas.visibility.numpy(), strict=True
-    ):
-        large = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-        drawn = large.copy()
-        for (x, y, _), seen in zip(points, visibility, strict=True):
-            at = (round(float(x) * 32 - 8), round(float(y) * 32 - 8))  # fixed point, 4 bits
-            colour = (80, 255, 140) if seen else (255, 70, 60)
-            cv2.circle(drawn, at, 20, colour, -1, cv2.LINE_AA, 4)
-        tiles.append(np.concatenate([large, drawn], 1))
-    columns = max(1, round((len(tiles) / 2) ** 0.5))
-    rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
-    blank = np.full_like(tiles[0], 24)
-    rows[-1] += [blank] * (columns - len(rows[-1]))
-    sheet = np.concatenate([np.concatenate(row, 1) for row in rows])
-    encoded = cv2.imencode(".png", sheet[..., ::-1])[1]
-    write_atomically(path, encoded.tobytes())
+    labels = canvas.landmarks.numpy(), canvas.visibility.numpy()
+    write_sheet(path, map(Tile, pixels(canvas), *labels), 2 * faces.size)
     print(f"{count(number, 'face')} on {path}; hidden landmarks are red", file=sys.stderr)
 
 

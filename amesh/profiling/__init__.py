@@ -1,0 +1,1 @@
+"""Faces in profile, made from labelled pictures of faces that look ahead."""

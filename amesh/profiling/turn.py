@@ -1,0 +1,178 @@
+"""Turns a fitted head further, and draws it over its own picture."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+
+from amesh.profiling.background import fill
+from amesh.profiling.head import Angles, Head, HeadFitter
+from amesh.synth.head import CENTRE
+from amesh.synth.pose import rotation
+from amesh.synth.raster import interpolate, rasterise
+
+# Pixels are drawn at this multiple of the picture's resolution, then averaged.
+_FINER = 2
+# How far the old head is cut out beyond the fitted one [units of the head].
+_MARGIN = 0.10
+# How far a landmark may lie behind the surface and still be visible [units of the head].
+_TOLERANCE = 0.04
+
+
+class View(NamedTuple):
+    """How a head is to be shown.
+
+    Attributes:
+        angles: Its pose [degrees].
+        distance: Distance of the camera from the head's middle [units of the head].
+        face: Ratio of the face's box (longer side) to the picture's side.
+        shift: (x, y) offset of the box's centre from the picture's [sides].
+        largest: Longer side of the face's box [px] above which the picture is made smaller.
+    """
+
+    angles: Angles
+    distance: float = 12.0
+    face: float = 0.45
+    shift: tuple[float, float] = (0.0, 0.0)
+    largest: float = 190.0
+
+
+class Turned(NamedTuple):
+    """A picture of a turned head.
+
+    Attributes:
+        pixels: RGB.
+        landmarks: (n, 3) [px]; z as in the released network: its mean is 0, smaller is nearer.
+        visibility: (n,) 1 for a visible landmark, 0 for a hidden one.
+    """
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    landmarks: Float32[np.ndarray, "n 3"]
+    visibility: Float32[np.ndarray, " n"]
+
+
+def turn(
+    pixels: UInt8[np.ndarray, "h w 3"], head: Head, view: View, fitter: HeadFitter
+) -> Turned:
+    """Draws a head in another pose.
+
+    Args:
+        pixels: The source picture, RGB.
+        head: The head fitted to it.
+        view: The new pose.
+        fitter: What fitted it.
+    """
+    topology = fitter.topology
+    count = topology.points
+    matrix = rotation(torch.tensor([view.angles]).deg2rad())[0].double().numpy()
+    middle = np.array(CENTRE)
+    turned = (head.vertices - middle) @ matrix.T  # units, the head's middle at 0
+    turned[head.neck :] = (head.vertices[head.neck :] - middle) @ head.turn.T
+    near = view.distance / (view.distance + turned[:, 2:])
+    at = head.in_picture(middle[None])[0, :2]
+    xy = turned[:, :2] * near * head.scale + at  # source px
+    low, high = xy[:count].min(0), xy[:count].max(0)
+    extent = float((high - low).max())
+    zoom = min(1.0, view.largest / extent)
+    side = round(extent * zoom / view.face)
+    corner = (low + high) / 2 - (0.5 + np.array(view.shift)) * side / zoom
+    plate = _plate(pixels, head, fitter, corner, zoom, side)
+    xy = (xy - corner) * zoom
+    depth = view.distance + turned[:, 2]
+    found = rasterise(
+        torch.tensor(xy[None] * _FINER, dtype=torch.float32),
+        torch.tensor(depth[None], dtype=torch.float32),
+        torch.from_numpy(fitter.triangles),
+        (side * _FINER, side * _FINER),
+    )
+    looks = np.concatenate([head.place, head.shade[:, None], head.cover[:, None]], 1)
+    values = interpolate(
+        torch.tensor(looks[None], dtype=torch.float32), torch.from_numpy(fitter.triangles), found
+    ).numpy()
+    colour = _sample(_softened(pixels, zoom), values[:, :2]) * values[:, 2:3]
+    big = np.repeat(np.repeat(plate, _FINER, 0), _FINER, 1).reshape(-1, 3)
+    behind = big[found.pixel.numpy()]
+    big[found.pixel.numpy()] = behind + (colour - behind) * values[:, 3:]
+    picture = big.reshape(side, _FINER, side, _FINER, 3).mean((1, 3))
+    depths = np.full((side * _FINER) ** 2, np.inf, np.float32)
+    depths[found.pixel.numpy()] = found.depth.numpy()
+    depths = depths.reshape(side * _FINER, -1)
+    landmarks = np.concatenate([xy[:count], turned[:count, 2:] * head.scale * zoom], 1)
+    landmarks = _with_z(landmarks, topology)
+    return Turned(
+        np.clip(np.rint(picture), 0, 255).astype(np.uint8),
+        landmarks.astype(np.float32),
+        _visible(depths, xy[:count], depth[:count]),
+    )
+
+
+def _with_z(landmarks: Float[np.ndarray, "n 3"], topology) -> Float[np.ndarray, "n 3"]:
+    """Returns landmarks with z as in the released network."""
+    result = landmarks.copy()
+    result[:, 2] -= landmarks[np.unique(topology.triangles), 2].mean()
+    for iris in topology.irises:
+        result[list(iris.indices), 2] = result[list(iris.z_from), 2].mean()
+    return result
+
+
+def _visible(
+    depths: Float32[np.ndarray, "h w"],
+    xy: Float[np.ndarray, "n 2"],
+    depth: Float[np.ndarray, " n"],
+) -> Float32[np.ndarray, " n"]:
+    """Returns which landmarks no nearer surface hides."""
+    farthest = cv2.dilate(depths, np.ones((3, 3), np.uint8))
+    size = np.array(depths.shape[::-1])
+    at = np.floor(xy * _FINER).astype(int)
+    inside = ((at >= 0) & (at < size)).all(1)
+    column, row = at.clip(0, size - 1).T
+    return (inside & (depth <= farthest[row, column] + _TOLERANCE)).astype(np.float32)
+
+
+def _plate(
+    pixels: UInt8[np.ndarray, "h w 3"],
+    head: Head,
+    fitter: HeadFitter,
+    corner: Float[np.ndarray, " 2"],
+    zoom: float,
+    side: int,
+) -> Float32[np.ndarray, "s s 3"]:
+    """Returns the picture without the head, cut to the new picture's frame."""
+    move = np.array([[zoom, 0, -corner[0] * zoom], [0, zoom, -corner[1] * zoom]])
+    move[:, 2] += 0.5 * zoom - 0.5  # OpenCV counts from pixel centres
+    soft = _softened(pixels, zoom)
+    cut = cv2.warpAffine(soft, move, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32)
+    inside = np.full(pixels.shape[:2], 255, np.uint8)
+    known = cv2.warpAffine(inside, move, (side, side), flags=cv2.INTER_NEAREST)
+    old = (head.in_picture(head.vertices[: head.neck])[:, :2] - corner) * zoom
+    covered = np.zeros((side, side), np.uint8)
+    hull = cv2.convexHull(np.round(old).astype(np.int32).clip(-4 * side, 4 * side))
+    cv2.fillConvexPoly(covered, hull, 255)
+    reach = max(1, round(_MARGIN * head.scale * zoom))
+    covered = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
+    known[covered > 0] = 0
+    known = cv2.erode(known, np.ones((3, 3), np.uint8))
+    weight = cv2.GaussianBlur(known, (0, 0), max(reach / 3, 1)).astype(np.float32) / 255
+    weight = np.minimum(weight * 2, 1) * (known > 0)
+    return fill(cut, weight.astype(np.float32))
+
+
+def _softened(pixels: UInt8[np.ndarray, "h w 3"], zoom: float) -> UInt8[np.ndarray, "h w 3"]:
+    """Blurs a picture that is going to be made smaller."""
+    if zoom > 0.9:
+        return pixels
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.45 / zoom), np.uint8)
+
+
+def _sample(
+    pixels: UInt8[np.ndarray, "h w 3"], place: Float32[np.ndarray, "p 2"]
+) -> Float32[np.ndarray, "p 3"]:
+    """Returns the picture's colours at places [px]."""
+    rows = -(-len(place) // 1024)  # OpenCV's maps have at most 32767 columns
+    padded = np.zeros((rows * 1024, 2), np.float32)
+    padded[: len(place)] = place - 0.5
+    x, y = padded.reshape(rows, 1024, 2).transpose(2, 0, 1)
+    seen = cv2.remap(pixels, x.copy(), y.copy(), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return seen.reshape(-1, 3)[: len(place)].astype(np.float32)
