@@ -30,6 +30,7 @@ _BAND = 0.85
 _EAR = 0.06
 # Largest distance of hair from the fitted skull, and of a skull from a smaller head [units].
 _HAIR, _SMALLER = 0.35, 0.06
+_FLATTER = 0.7  # hair stands off less at the back of the head, by this share
 # Rings of the skull between which what the picture shows fades into the hair above the forehead:
 # at the sides of the head, and at the jaw.
 _FADE = ((2.0, 4.5), (3.0, 5.5))
@@ -224,9 +225,9 @@ class HeadFitter:
         lift = ((found - far) / face.scale).clip(-_SMALLER, _HAIR)
         ring = np.arange(1, RINGS + 1)[:, None]
         grown = skull - np.array(CENTRE)
-        levels = np.concatenate(
-            [(lift * (ring / 2.0).clip(max=1)).ravel(), [lift[np.abs(self._around) < _TOP[1]].mean()]]
-        )
+        rise = (ring / 2.0).clip(max=1) * (1 - _FLATTER * _step(ring, 3.0, RINGS + 1.0))
+        pole = (1 - _FLATTER) * lift[np.abs(self._around) < _TOP[1]].mean()
+        levels = np.append((lift * rise).ravel(), pole)
         grown = np.array(CENTRE) + grown * (1 + levels[:, None])
         share = along / np.maximum(far, 1e-6)  # of the strip that the picture shows
         side_on = _step(np.abs(self._around), 0.12, 0.2)
@@ -239,10 +240,9 @@ class HeadFitter:
         crown = self._hair(start, out, np.maximum(found, 0.7 * far))
         place = side + self._fade(ring, jaw)[..., None] * (crown - side)
         shade = 1 - (1 - _SHADE) * jaw * (ring / 2.0).clip(max=1) * (1 - self._fade(ring, jaw))
-        pole = place[-1].mean(0, keepdims=True)
         return (
             grown,
-            np.concatenate([place.reshape(-1, 2), pole]),
+            np.concatenate([place.reshape(-1, 2), place[-1].mean(0, keepdims=True)]),
             np.append(shade.ravel(), shade[-1].mean()),
         )
 

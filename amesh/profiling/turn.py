@@ -139,23 +139,25 @@ def _plate(
     zoom: float,
     side: int,
 ) -> Float32[np.ndarray, "s s 3"]:
-    """Returns the picture without the head, cut to the new picture's frame."""
+    """Returns the picture without the head, cut to the new picture's frame.
+
+    Where this reaches beyond the picture, it goes on mirrored.
+    """
     move = np.array([[zoom, 0, -corner[0] * zoom], [0, zoom, -corner[1] * zoom]])
     move[:, 2] += 0.5 * zoom - 0.5  # OpenCV counts from pixel centres
-    soft = _softened(pixels, zoom)
-    cut = cv2.warpAffine(soft, move, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32)
-    inside = np.full(pixels.shape[:2], 255, np.uint8)
-    known = cv2.warpAffine(inside, move, (side, side), flags=cv2.INTER_NEAREST)
-    old = (head.in_picture(head.vertices[: head.neck])[:, :2] - corner) * zoom
-    covered = np.zeros((side, side), np.uint8)
-    hull = cv2.convexHull(np.round(old).astype(np.int32).clip(-4 * side, 4 * side))
-    cv2.fillConvexPoly(covered, hull, 255)
-    reach = max(1, round(_MARGIN * head.scale * zoom))
-    covered = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
-    known[covered > 0] = 0
-    known = cv2.erode(known, np.ones((3, 3), np.uint8))
-    weight = cv2.GaussianBlur(known, (0, 0), max(reach / 3, 1)).astype(np.float32) / 255
-    weight = np.minimum(weight * 2, 1) * (known > 0)
+    known = np.full(pixels.shape[:2], 255, np.uint8)
+    old = head.in_picture(head.vertices[: head.neck])[:, :2]
+    limit = 4 * max(known.shape)
+    hull = cv2.convexHull(np.round(old).astype(np.int32).clip(-limit, limit))
+    reach = max(1, round(_MARGIN * head.scale))
+    cv2.fillConvexPoly(known, hull, 0)
+    cv2.polylines(known, [hull], True, 0, 2 * reach)
+    cut, weight = (
+        cv2.warpAffine(part, move, (side, side), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
+        for part in (_softened(pixels, zoom), known)
+    )
+    soft = cv2.GaussianBlur(weight, (0, 0), max(reach * zoom / 3, 1)) / 255
+    weight = np.minimum(soft * 2, 1) * (weight > 254)
     return fill(cut, weight.astype(np.float32))
 
 
