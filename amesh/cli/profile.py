@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from amesh.cli.fields import add_fields, from_options
 from amesh.cli.parsing import DONE, SOME_FAILED, count, positive
 from amesh.errors import UserError
-from amesh.profiling.selection import ProfileConfig
+from amesh.profiling.options import ProfileConfig
 
 if TYPE_CHECKING:
     from amesh.data.sources.source import Source

@@ -31,9 +31,7 @@ class Rays(NamedTuple):
     skull: Float[np.ndarray, " k"]
 
 
-def reach(
-    pixels: UInt8[np.ndarray, "h w 3"], rays: Rays, scale: float
-) -> Float[np.ndarray, " k"]:
+def reach(pixels: UInt8[np.ndarray, "h w 3"], rays: Rays, scale: float) -> Float[np.ndarray, " k"]:
     """Returns how far the head reaches along each ray [px]; the skull's end where that is unclear.
 
     Args:
@@ -47,13 +45,13 @@ def reach(
     move[:, 2] += 0.5 * zoom - 0.5
     soft = cv2.GaussianBlur(pixels, (0, 0), max(0.6 / zoom, 0.5))
     cut = cv2.warpAffine(soft, move, (_SIDE, _SIDE)).astype(np.float32)
-    inside = np.full(pixels.shape[:2], 1.0, np.float32)
-    inside = cv2.warpAffine(inside, move, (_SIDE, _SIDE), flags=cv2.INTER_NEAREST)
+    whole = np.ones(pixels.shape[:2], np.float32)
+    inside = cv2.warpAffine(whole, move, (_SIDE, _SIDE), flags=cv2.INTER_NEAREST)
     room = (rays.skull + _ROOM * scale)[:, None]
     head = np.zeros((_SIDE, _SIDE), np.uint8)
     rim = np.round((rays.start + rays.out * room - corner) * zoom).astype(np.int32)
     cv2.fillPoly(head, [rim.clip(-_SIDE, 2 * _SIDE)], 255)
-    plate = fill(cut, inside * (head == 0))
+    plate = fill(cut, (inside * (head == 0)).astype(np.float32))
     differs = np.abs(cut - plate).max(2) > _DIFFERENT
     steps = np.arange(0, float(room.max()) / scale, _STEP) * scale
     at = (rays.start[:, None] + rays.out[:, None] * steps[:, None] - corner) * zoom

@@ -259,13 +259,13 @@ class HeadFitter:
         strip: Float[np.ndarray, " k"],
     ) -> Float[np.ndarray, "r k 2"]:
         """Returns places in the hair above the forehead for all rings."""
-        order = np.argsort(self._around)
         goal = np.sign(self._around) * (_TOP[0] + 2 * (_TOP[1] - _TOP[0]) * np.abs(self._around))
-        pick = lambda v: np.interp(goal, self._around[order], v[order])  # noqa: E731
-        base = np.stack([pick(start[:, i]) for i in range(2)], -1)
-        away = np.stack([pick(out[:, i] * strip) for i in range(2)], -1)
+        known = np.concatenate([start, out * strip[:, None]], 1)
+        order = np.argsort(self._around)
+        picked = [np.interp(goal, self._around[order], column[order]) for column in known.T]
+        base, away = np.stack(picked[:2], -1), np.stack(picked[2:], -1)
         level = 0.72 + 0.2 * np.arange(RINGS) / (RINGS - 1)
-        return base + level[:, None, None] * away
+        return np.asarray(base + level[:, None, None] * away)
 
     def _patch(self, face: _Face, neck: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 2"]:
         """Returns places on the cheek that looks at the camera for the neck's vertices."""

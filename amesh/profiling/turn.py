@@ -12,6 +12,7 @@ from amesh.profiling.head import Angles, Head, HeadFitter
 from amesh.synth.head import CENTRE
 from amesh.synth.pose import rotation
 from amesh.synth.raster import interpolate, rasterise
+from amesh.topology import Topology
 
 # Pixels are drawn at this multiple of the picture's resolution, then averaged.
 _FINER = 2
@@ -53,9 +54,7 @@ class Turned(NamedTuple):
     visibility: Float32[np.ndarray, " n"]
 
 
-def turn(
-    pixels: UInt8[np.ndarray, "h w 3"], head: Head, view: View, fitter: HeadFitter
-) -> Turned:
+def turn(pixels: UInt8[np.ndarray, "h w 3"], head: Head, view: View, fitter: HeadFitter) -> Turned:
     """Draws a head in another pose.
 
     Args:
@@ -96,9 +95,8 @@ def turn(
     behind = big[found.pixel.numpy()]
     big[found.pixel.numpy()] = behind + (colour - behind) * values[:, 3:]
     picture = big.reshape(side, _FINER, side, _FINER, 3).mean((1, 3))
-    depths = np.full((side * _FINER) ** 2, np.inf, np.float32)
-    depths[found.pixel.numpy()] = found.depth.numpy()
-    depths = depths.reshape(side * _FINER, -1)
+    depths = np.full((side * _FINER, side * _FINER), np.inf, np.float32)
+    depths.ravel()[found.pixel.numpy()] = found.depth.numpy()
     landmarks = np.concatenate([xy[:count], turned[:count, 2:] * head.scale * zoom], 1)
     landmarks = _with_z(landmarks, topology)
     return Turned(
@@ -108,7 +106,7 @@ def turn(
     )
 
 
-def _with_z(landmarks: Float[np.ndarray, "n 3"], topology) -> Float[np.ndarray, "n 3"]:
+def _with_z(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> Float[np.ndarray, "n 3"]:
     """Returns landmarks with z as in the released network."""
     result = landmarks.copy()
     result[:, 2] -= landmarks[np.unique(topology.triangles), 2].mean()
@@ -128,7 +126,8 @@ def _visible(
     at = np.floor(xy * _FINER).astype(int)
     inside = ((at >= 0) & (at < size)).all(1)
     column, row = at.clip(0, size - 1).T
-    return (inside & (depth <= farthest[row, column] + _TOLERANCE)).astype(np.float32)
+    shown = inside & (depth <= farthest[row, column] + _TOLERANCE)
+    return np.asarray(shown, np.float32)
 
 
 def _plate(

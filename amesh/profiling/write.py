@@ -18,7 +18,7 @@ from amesh.data.sources.source import Source
 from amesh.errors import UserError
 from amesh.files import locked, remove_leftovers
 from amesh.profiling.head import Angles, HeadFitter
-from amesh.profiling.selection import ProfileConfig
+from amesh.profiling.options import ProfileConfig
 from amesh.profiling.turn import Turned, View, turn
 
 _QUALITY = 95
