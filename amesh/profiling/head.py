@@ -62,6 +62,7 @@ class Head(NamedTuple):
         vertices: (v, 3) in the head's frame: the face's landmarks, the skull, the eyeballs' fronts,
             and the neck, which stays where it is when the head turns.
         neck: Index of the neck's first vertex.
+        silhouette: (k, 2) where head and hair end in the source picture [px].
         place: (v, 2) where each vertex takes its colour from [picture px].
         shade: (v,) factor of this colour.
         cover: (v,) opacity.
@@ -72,6 +73,7 @@ class Head(NamedTuple):
 
     vertices: Float[np.ndarray, "v 3"]
     neck: int
+    silhouette: Float[np.ndarray, "k 2"]
     place: Float[np.ndarray, "v 2"]
     shade: Float[np.ndarray, " v"]
     cover: Float[np.ndarray, " v"]
@@ -97,6 +99,15 @@ class _Face(NamedTuple):
     turn: Float[np.ndarray, "3 3"]
     scale: float
     origin: Float[np.ndarray, " 3"]
+
+
+class _Skull(NamedTuple):
+    """The skull of a `Head`: its vertices, silhouette, places and shades."""
+
+    vertices: Float[np.ndarray, "m 3"]
+    silhouette: Float[np.ndarray, "k 2"]
+    place: Float[np.ndarray, "m 2"]
+    shade: Float[np.ndarray, " m"]
 
 
 class HeadFitter:
@@ -156,21 +167,21 @@ class HeadFitter:
         key = random.keys(0, 0, torch.zeros(1, dtype=torch.int64))
         batch = torch.tensor(face.vertices[None], dtype=torch.float32)
         whole = self._mesh(batch, key, torch.zeros(1)).vertices[0].double().numpy()
-        skull, place, shade = self._skin_of(pixels, face, whole[count : self._skull])
+        skull = self._fitted(pixels, face, whole[count : self._skull])
         neck = _neck(float(np.abs(face.vertices[self._outline, 0]).max()))
         fronts = np.concatenate([vertices for _, vertices in eyes])
-        vertices = np.concatenate([face.vertices, skull, fronts, neck])
+        vertices = np.concatenate([face.vertices, skull.vertices, fronts, neck])
         start = len(vertices) - len(neck)
-        rows = np.repeat(np.array(_NECK_ROWS), _ROUND, 0)
-        cover = np.concatenate([np.ones(start), rows[:, 1]])
+        seen = _projected(face, fronts)[:, :2]
+        dark = np.full(len(neck), _SHADE)
+        opaque = np.repeat([cover for _, cover in _NECK_ROWS], _ROUND)
         return Head(
             vertices,
             start,
-            np.concatenate(
-                [points[:, :2], place, _projected(face, fronts)[:, :2], self._patch(face, neck)]
-            ),
-            np.concatenate([np.ones(count), shade, np.ones(len(fronts)), 0 * neck[:, 0] + _SHADE]),
-            cover,
+            skull.silhouette,
+            np.concatenate([points[:, :2], skull.place, seen, self._patch(face, neck)]),
+            np.concatenate([np.ones(count), skull.shade, np.ones(len(fronts)), dark]),
+            np.concatenate([np.ones(start), opaque]),
             face.turn,
             face.scale,
             face.origin,
@@ -199,13 +210,13 @@ class HeadFitter:
         disc = middle + _DISC * (_at_depth(rim, face.turn, depth) - middle)
         return depth, np.concatenate([disc, middle])
 
-    def _skin_of(
+    def _fitted(
         self,
         pixels: UInt8[np.ndarray, "h w 3"],
         face: _Face,
         skull: Float[np.ndarray, "m 3"],
-    ) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m 2"], Float[np.ndarray, " m"]]:
-        """Fits the skull to the head's silhouette; returns vertices, places and shades.
+    ) -> _Skull:
+        """Fits a mean skull to the head's silhouette.
 
         Where the picture shows the side of the head, colours come from there. The back gets the
         hair above the forehead, and the jaw's underside the cheeks' skin, in shadow.
@@ -221,6 +232,7 @@ class HeadFitter:
         jaw = _step(np.abs(self._around), 0.26, 0.36)
         found = reach(pixels, Rays(start, out, far), face.scale)
         found = far + (found - far) * (1 - jaw)
+        silhouette = start + found[:, None] * out
         found = _smooth(found)
         lift = ((found - far) / face.scale).clip(-_SMALLER, _HAIR)
         ring = np.arange(1, RINGS + 1)[:, None]
@@ -240,8 +252,9 @@ class HeadFitter:
         crown = self._hair(start, out, np.maximum(found, 0.7 * far))
         place = side + self._fade(ring, jaw)[..., None] * (crown - side)
         shade = 1 - (1 - _SHADE) * jaw * (ring / 2.0).clip(max=1) * (1 - self._fade(ring, jaw))
-        return (
+        return _Skull(
             grown,
+            silhouette,
             np.concatenate([place.reshape(-1, 2), place[-1].mean(0, keepdims=True)]),
             np.append(shade.ravel(), shade[-1].mean()),
         )

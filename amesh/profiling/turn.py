@@ -145,7 +145,8 @@ def _plate(
     move = np.array([[zoom, 0, -corner[0] * zoom], [0, zoom, -corner[1] * zoom]])
     move[:, 2] += 0.5 * zoom - 0.5  # OpenCV counts from pixel centres
     known = np.full(pixels.shape[:2], 255, np.uint8)
-    old = head.in_picture(head.vertices[: head.neck])[:, :2]
+    skull = head.in_picture(head.vertices[: head.neck])[:, :2]
+    old = np.concatenate([skull, head.silhouette])
     limit = 4 * max(known.shape)
     hull = cv2.convexHull(np.round(old).astype(np.int32).clip(-limit, limit))
     reach = max(1, round(_MARGIN * head.scale))
