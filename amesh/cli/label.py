@@ -62,9 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ensemble",
         action="append",
         default=[],
-        metavar="MODEL",
+        metavar="MODEL[,PART=WEIGHT]...",
         help="another network that labels the faces found; labels, confidence and disagreement "
-        "are those of all networks together; may be repeated",
+        "are those of all networks together; may be repeated. Its weight relative to --model is 1, "
+        "or as given for parts of the face (such as iris=0, nose=2), as a factor for faces turned "
+        "far to the side (turned=2), and for the confidence (flag=0)",
     )
     parser.add_argument(
         "--correction",
@@ -106,17 +108,19 @@ def _label(options: argparse.Namespace) -> int:
     from amesh.labelling.summary import claim, describe_teacher, summarise
     from amesh.labelling.teacher import Member, Teacher
     from amesh.labelling.views import ViewConfig
+    from amesh.labelling.vote import parse_member
 
     formats.require_runtime(options.runtime)
     share = find_share(options.rank, options.ranks)
     inputs = find_inputs(options.sources)
     manifest = Manifest(find_manifests(options.sources, options.manifest), options.licence)
     config = from_options(LabelConfig, options)
-    models = [options.model, *options.ensemble]
+    members = [parse_member(words) for words in options.ensemble]
+    models = [options.model, *(model for model, _ in members)]
     corrections = _corrections(options.correction, models)
     more = [
-        Member(open_runner(model, options.runtime), correction)
-        for model, correction in zip(models[1:], corrections[1:], strict=True)
+        Member(open_runner(model, options.runtime), correction, vote)
+        for (model, vote), correction in zip(members, corrections[1:], strict=True)
     ]
     views = ViewConfig(count=options.views)
     teacher = Teacher(open_face_mesh(options), views, corrections[0], more)

@@ -15,6 +15,7 @@ from amesh.errors import UserError
 from amesh.files import locked, make_folder, write_atomically
 from amesh.labelling.ledger import SHARDS, finished
 from amesh.labelling.teacher import Member, Teacher
+from amesh.labelling.vote import Vote
 from amesh.weights import store
 
 _LOCK = ".labels.lock"
@@ -51,6 +52,7 @@ def _describe_member(model: str | Path, member: Member) -> dict[str, Any]:
         "sha256": store.file_hash(path),
         "origin": origin,
         "correction": None if member.correction is None else member.correction.digest,
+        **({} if member.vote == Vote() else {"vote": asdict(member.vote)}),
     }
 
 
@@ -106,7 +108,9 @@ def _brief(value: Any) -> str:
     if not isinstance(value, list):
         return str(value)
     return ", ".join(
-        f"{one['network']} ({one['sha256'][:12]}, correction {one['correction']})" for one in value
+        f"{one['network']} ({one['sha256'][:12]}, correction {one['correction']}"
+        + (f", vote {one['vote']})" if "vote" in one else ")")
+        for one in value
     )
 
 

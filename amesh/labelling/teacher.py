@@ -1,7 +1,7 @@
 """The teacher: one or more landmark networks that each predict every face in several views."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.labelling.consensus import consensus, weight
 from amesh.labelling.views import ViewConfig, make_views, to_picture
+from amesh.labelling.vote import Vote, yaw
 from amesh.pipeline.crops import crop_image
 from amesh.pipeline.face_pipeline import Face, FacePipeline
 from amesh.runner import Runner, confidence
@@ -29,7 +30,7 @@ class TeacherFace:
         landmarks: (n, 3) [picture px]; z in the same unit, smaller is nearer.
         weight_xy: (n,) weight of x and y.
         weight_z: (n,) weight of z.
-        score: Confidence that it is a face, averaged over the views.
+        score: Confidence that it is a face, averaged over the views, by weight.
         disagreement: Mean spread of the views over all landmarks [face sizes].
         size: Longer side of the landmarks' box [picture px].
     """
@@ -49,10 +50,12 @@ class Member:
     Attributes:
         runner: The network.
         correction: Correction of its systematic errors, if known.
+        vote: How much it counts.
     """
 
     runner: Runner
     correction: Correction | None = None
+    vote: Vote = field(default_factory=Vote)
 
 
 class Teacher:
@@ -74,7 +77,8 @@ class Teacher:
             others: Further members; labels are the consensus of all.
 
         Raises:
-            UserError: A member or a correction is for another topology.
+            UserError: A member or a correction is for another topology, or a member has a weight
+                for a part that the topology lacks.
         """
         self.pipeline, self.views = pipeline, views or ViewConfig()
         self.members = (Member(pipeline.runner, correction), *others)
@@ -88,6 +92,7 @@ class Teacher:
             if member.correction is not None:
                 member.correction.check(topology)
         self.topology, self.scheme = topology, topology.name
+        self._weights = [member.vote.of_parts(topology) for member in self.members]
         self.mirror = np.array(topology.mirror)
         self.anchors = list(topology.anchors)
         self.eyes = np.zeros(topology.points, bool)
@@ -117,13 +122,21 @@ class Teacher:
         points = face.landmarks[None, :, :2].astype(np.float64)
         region = roi.from_landmarks(points, points[:, self.anchors], self.topology.landmark_rule)
         looks = [self._answers(image, region, member) for member in self.members]
-        logits = np.concatenate([logits for _, logits in looks])
-        agreed = consensus(np.concatenate([answers for answers, _ in looks]))
+        answers = np.concatenate([answers for answers, _ in looks])
+        turned = yaw(consensus(answers).landmarks, self.topology)
+        weights = [
+            np.tile(weights * member.vote.at(turned), (len(answers), 1))
+            for (answers, _), weights, member in zip(
+                looks, self._weights, self.members, strict=True
+            )
+        ]
+        agreed = consensus(answers, np.concatenate(weights))
+        flags = [confidence(logits).mean() for _, logits in looks]
         return TeacherFace(
             landmarks=agreed.landmarks.astype(np.float32),
             weight_xy=weight(agreed.spread_xy).astype(np.float32),
             weight_z=weight(agreed.spread_z).astype(np.float32),
-            score=float(confidence(logits).mean()),
+            score=float(np.average(flags, weights=[one.vote.flag for one in self.members])),
             disagreement=float(agreed.spread_xy.mean()),
             size=agreed.size,
         )

@@ -135,6 +135,9 @@ def test_each_network_of_an_ensemble_has_its_own_correction(
             "which network it was measured on"
         ),
         ("--ensemble", models[0]): "the same network twice",
+        ("--ensemble", f"{models[0]},iris=0"): "the same network twice",
+        ("--ensemble", f"{models[1]},iris"): "expected MODEL,PART=WEIGHT,..., found 'iris'",
+        ("--ensemble", f"{models[1]},ear=0"): "face478 has no part 'ear'",
         ("--correction", str(files[0]), "--correction", str(files[0])): (
             "a second correction of released-192"
         ),

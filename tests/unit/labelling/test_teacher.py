@@ -11,6 +11,7 @@ from amesh.errors import UserError
 from amesh.labelling.summary import claim, describe_teacher
 from amesh.labelling.teacher import Member, Teacher
 from amesh.labelling.views import ViewConfig
+from amesh.labelling.vote import Vote
 from amesh.pipeline.detector import Detection
 
 from .conftest import TOPOLOGY, ColourReader, coloured, detect, face
@@ -180,6 +181,38 @@ def test_labels_are_what_all_members_agree_on(network: ColourReader, make_teache
     assert teacher(coloured())[0].score == pytest.approx(0.5, abs=1e-3)
 
 
+def test_a_member_counts_where_it_has_a_vote(network: ColourReader, make_teacher: Make):
+    second = ColourReader(network.faces, logit=-9.0)
+    wrong = np.zeros((478, 3))
+    wrong[[152, 468], 1] = 4.0  # chin and pupil [crop px], of 90 / 64 px each
+    second.error = lambda _: wrong
+    pipeline = make_teacher(network).pipeline
+    vote = Vote({"iris": 0.0, "face_oval": 3.0}, flag=0.0)
+    [found] = Teacher(pipeline, others=[Member(second, vote=vote)])(coloured())
+    [plain] = make_teacher(network)(coloured())
+    moved = (found.landmarks - plain.landmarks)[:, 1] * 64 / 90
+    # Three quarters of the weight, of which the sixth that is trimmed is all the first network's.
+    assert moved[152] == pytest.approx(4 * 5 / 6, abs=2 * CLOSE)
+    assert moved[468] == pytest.approx(0, abs=CLOSE)
+    assert found.weight_xy[468] > 0.8
+    assert found.score == plain.score
+
+
+def test_a_member_counts_more_on_turned_faces(make_teacher: Make):
+    angle = np.radians(60)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, 0.5]])
+    for points, share in ((face(), 0.5), ((face() - 128) @ turn.T + 128, 1.0)):
+        first, second = ColourReader([points]), ColourReader([points])
+        wrong = np.zeros((478, 3))
+        wrong[152, 1] = 4.0
+        second.error = lambda _, wrong=wrong: wrong
+        pipeline = make_teacher(first).pipeline
+        [found] = Teacher(pipeline, others=[Member(second, vote=Vote(turned=50.0))])(coloured())
+        [plain] = make_teacher(first)(coloured())
+        moved = (found.landmarks - plain.landmarks)[152, 1] / (4 * found.size * 1.5 / 64)
+        assert moved == pytest.approx(share, abs=0.1)
+
+
 def test_what_labelled_a_folder_names_all_members(
     network: ColourReader, make_teacher: Make, tmp_path: Path
 ):
@@ -193,6 +226,9 @@ def test_what_labelled_a_folder_names_all_members(
     assert other["network"] == "colours"
     assert other["sha256"] == hashlib.sha256(b"two.safetensors").hexdigest()
     assert other["correction"] is None
+    voting = Teacher(alone.pipeline, others=[Member(network, vote=Vote(turned=2.0))])
+    [of_two] = describe_teacher(files, voting)["others"]
+    assert of_two == {**other, "vote": {"parts": {}, "turned": 2.0, "flag": 1.0}}
     claim(tmp_path, describe_teacher(files[:1], alone), {})
     colours = r"colours \([0-9a-f]{12}, correction None\)"
     with pytest.raises(UserError, match=f"others None.*{colours}"):
