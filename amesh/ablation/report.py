@@ -197,7 +197,7 @@ def _by_seed(found: FaceSet) -> str:
         for column, one in zip(found.columns, effects, strict=True):
             base = next(effect for effect in column.effects if effect.change is None)
             pairs = zip(one.errors, base.errors, strict=True)
-            cells.append(", ".join(f"{100 * (new / old - 1):+.1f}" for new, old in pairs))
+            cells.append(", ".join(f"{100 * (new / old - 1):+z.1f}" for new, old in pairs))
         rows.append([effects[0].variant, *cells])
     return table(["variant", *(column.name for column in found.columns)], rows)
 

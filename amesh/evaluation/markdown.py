@@ -8,15 +8,13 @@ from amesh.metrics.bootstrap import Interval
 
 def interval(found: Interval, form: str = ".2f") -> str:
     """An estimate and its interval, as in `2.31 (2.20 to 2.43)`."""
-    if math.isnan(found.value):
-        return "-"
-    value, low, high = (_number(each, form) for each in (found.value, found.low, found.high))
+    value, low, high = (number(each, form) for each in (found.value, found.low, found.high))
     return value if math.isnan(found.low) else f"{value} ({low} to {high})"
 
 
-def _number(value: float, form: str) -> str:
-    """Formats a number; what rounds to zero has no minus."""
-    return format(value, form.replace(".", "z.", 1))
+def number(value: float, form: str) -> str:
+    """A number, a dash where it is unknown; what rounds to zero has no minus."""
+    return "-" if math.isnan(value) else format(value, form.replace(".", "z.", 1))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

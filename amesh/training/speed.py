@@ -129,7 +129,7 @@ def write(found: Sequence[Speed], folder: Path) -> None:
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for one in found:
-        cores = "" if one.cores is None else f"{one.cores:+.1%}"
+        cores = "" if one.cores is None else f"{one.cores:+z.1%}"
         lines.append(
             f"| {one.network} | {one.device} | {one.threads} + {one.workers} | {one.batch} "
             f"| {one.step:.1f} | {one.data:.1f} | {one.both:.1f} | {one.share:.3f} | {cores} |"

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from amesh.errors import UserError
 from amesh.evaluation.evaluated import Evaluated
 from amesh.evaluation.labels.predictions import Predictions
-from amesh.evaluation.markdown import table
+from amesh.evaluation.markdown import number, table
 from amesh.evaluation.scores import box, overlap
 from amesh.evaluation.table import Table
 from amesh.metrics.points import distances, nme
@@ -130,16 +130,12 @@ def agreement_section(found: Sequence[Agreement]) -> str:
     heads += ["shift right, down", "only first", "only second", "missed by one"]
     body = [
         [f"{a.first} - {a.second}", str(a.pictures), str(a.faces)]
-        + [_number(value, ".3f") for value in (a.mean, a.median, a.p95, a.landmarks_p95)]
-        + [", ".join(_number(side, "+.3f") for side in a.shift)]
+        + [number(value, ".3f") for value in (a.mean, a.median, a.p95, a.landmarks_p95)]
+        + [", ".join(number(side, "+.3f") for side in a.shift)]
         + [str(a.only_first), str(a.only_second), f"{a.missed:.2f} %"]
         for a in found
     ]
     return table(heads, body)
-
-
-def _number(value: float, form: str) -> str:
-    return "-" if math.isnan(value) else format(value, form)
 
 
 def _compute(evaluated: Evaluated) -> list[Agreement] | None:

@@ -1,6 +1,6 @@
 import math
 
-from amesh.evaluation.markdown import interval, table
+from amesh.evaluation.markdown import interval, number, table
 from amesh.metrics.bootstrap import Interval
 
 
@@ -14,6 +14,8 @@ def test_intervals_follow_their_estimate() -> None:
 def test_what_rounds_to_zero_has_no_minus() -> None:
     assert interval(Interval(-0.001, -0.004, 0.002)) == "0.00 (0.00 to 0.00)"
     assert interval(Interval(-0.001, math.nan, math.nan), "+.2f") == "+0.00"
+    assert number(-0.4, ".0f") == "0"
+    assert number(-0.0004, "+.3f") == "+0.000"
 
 
 def test_columns_are_aligned_and_bars_escaped() -> None:

@@ -1,12 +1,13 @@
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from amesh.errors import UserError
 from amesh.evaluation.labels.predictions import Predictions
-from amesh.evaluation.tables.agreement import compare, match_faces
+from amesh.evaluation.tables.agreement import agreement_section, compare, match_faces
 from amesh.topology.scheme import Topology
 
 Pose = Callable[..., np.ndarray]
@@ -42,6 +43,8 @@ def test_constant_displacement_shows_as_a_shift(topology: Topology, pose: Pose) 
         topology,
     )
     assert found.shift == pytest.approx((1.0, -2.0))
+    almost = agreement_section([replace(found, shift=(-0.0002, -0.0006))])
+    assert "| +0.000, -0.001 " in almost
 
 
 def test_faces_found_by_only_one_set_are_counted(topology: Topology, pose: Pose) -> None:
