@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -17,7 +18,8 @@ from amesh.evaluation.labels.predictions import Predictions
 from amesh.evaluation.perturbation import perturb, perturbations
 from amesh.geometry.roi import Roi
 from amesh.pipeline.face_pipeline import Face
-from amesh.pipeline.images import read_image
+from amesh.pipeline.images import read_image, reading_cost
+from amesh.pipeline.parallel import cores, in_order
 from amesh.topology.scheme import Topology
 
 
@@ -27,6 +29,10 @@ class FaceFinder(Protocol):
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], rois: Roi | None = None) -> list[Face]:
         """The faces found; with `rois`, one for each of them."""
+
+
+# What one network found in a picture: faces, and those in the grid of regions of each label.
+_Seen = dict[str, tuple[list[Float[np.ndarray, "n 3"]], dict[int, list[Face]]]]
 
 
 @dataclass(eq=False)
@@ -56,13 +62,15 @@ def run_models(
 ) -> dict[str, ModelRun]:
     """Runs networks over the pictures of labels; each picture is read once.
 
+    Pictures are seen side by side, on a thread for each core; the results do not depend on it.
+
     Args:
-        models: The networks, by the name that tables show.
+        models: The networks, by the name that tables show; each is called from several threads.
         labels: What to run on. A picture that cannot be read counts as one without faces.
         topology: The networks' landmark scheme.
         perturb_rois: Also run in perturbed regions, about thirty for each face.
         detect: Also run the full pipeline; otherwise `full` stays empty.
-        read: Reads a picture.
+        read: Reads a picture; is called from several threads.
 
     Raises:
         UserError: A picture is not of the size that its label says, or none could be read.
@@ -77,27 +85,43 @@ def run_models(
         run.in_roi = [None] * len(labels)
         run.scores = [float("nan")] * len(labels)
         run.perturbed = [None] * len(labels) if perturb_rois else []
-    for path, members in tqdm(by_image.items(), unit="picture", disable=not sys.stderr.isatty()):
+
+    def see(picture: Path) -> _Seen | UserError:
         try:
-            image = read(path)
+            image = read(picture)
         except UserError as error:
-            failed[str(path)] = str(error)
-            continue
+            return error
+        members = by_image[picture]
         for i in members:
             _check_size(labels[i], image)
         rois = {i: roi for i in members if (roi := label_roi(labels[i], topology)) is not None}
-        for name, model in models.items():
-            if detect:
-                faces[name][str(path)] = [face.landmarks for face in model(image)]
-            for i, roi in rois.items():
-                # The first of the grid is the region as it is: one batch serves both.
-                grid = perturbations() if perturb_rois else perturbations()[:1]
-                seen = model(image, perturb(roi, grid))
-                found = np.stack([face.landmarks for face in seen])
-                runs[name].in_roi[i] = found[0]
-                runs[name].scores[i] = seen[0].score
-                if perturb_rois:
-                    runs[name].perturbed[i] = found
+        # The first of the grid is the region as it is: one batch serves both.
+        grid = perturbations() if perturb_rois else perturbations()[:1]
+        return {
+            name: (
+                [face.landmarks for face in model(image)] if detect else [],
+                {i: model(image, perturb(roi, grid)) for i, roi in rois.items()},
+            )
+            for name, model in models.items()
+        }
+
+    with closing(in_order(see, by_image, cores(), reading_cost)) as results:
+        pictures = zip(by_image, results, strict=True)
+        for path, seen in tqdm(
+            pictures, total=len(by_image), unit="picture", disable=not sys.stderr.isatty()
+        ):
+            if isinstance(seen, UserError):
+                failed[str(path)] = str(seen)
+                continue
+            for name, (found, in_rois) in seen.items():
+                if detect:
+                    faces[name][str(path)] = found
+                for i, looks in in_rois.items():
+                    landmarks = np.stack([face.landmarks for face in looks])
+                    runs[name].in_roi[i] = landmarks[0]
+                    runs[name].scores[i] = looks[0].score
+                    if perturb_rois:
+                        runs[name].perturbed[i] = landmarks
     if len(failed) == len(by_image):
         first = next(iter(failed.values()))
         raise UserError(f"none of {len(failed)} pictures could be read; the first: {first}")
