@@ -57,15 +57,15 @@ class Evaluated:
     computed: dict[str, Any] = field(default_factory=dict)
 
     def comparison(self, names: Iterable[str]) -> Comparison:
-        """How these sets are compared: with the first where the chosen reference is none of them.
+        """How these sets are compared: with the first chosen reference that is one of them.
+
+        Where none is, with the first set.
 
         Args:
             names: Names of the sets, at least one.
         """
         names = list(names)
-        reference = self.wanted.reference
-        if reference is None or reference not in names:
-            reference = names[0]
+        reference = next((name for name in self.wanted.reference if name in names), names[0])
         return Comparison(reference, self.wanted.resamples, self.wanted.seed)
 
     @cached_property

@@ -56,8 +56,8 @@ class Evaluation:
         detector: Run the full pipeline with its face detector too, not only crops from the labels.
         mediapipe_crop: Also run each network as MediaPipe does: with its short-range detector only,
             and on crops that are half a pixel off.
-        reference: Name of the network or predictions to compare the others with; the first one by
-            default.
+        reference: Name of the network or predictions to compare the others with; of several names,
+            each table takes the first that it shows. By default, the first set.
         robustness: Also measure the error under shift, scale and rotation of the crop.
         videos: Clips in which to follow faces, to measure jitter, lag, blinks and losses.
         smoothing: How to smooth the landmarks of the networks in these clips; each is measured.
@@ -76,7 +76,7 @@ class Evaluation:
     runtime: str = "auto"
     detector: bool = True
     mediapipe_crop: bool = False
-    reference: str | None = None
+    reference: tuple[str, ...] = ()
     robustness: bool = False
     videos: tuple[Path, ...] = ()
     smoothing: tuple[SmoothingKind, ...] = ("off", "mediapipe")

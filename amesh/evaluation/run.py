@@ -51,6 +51,7 @@ def evaluate(
     only: PathLike | None = None,
     without: PathLike | None = None,
     outside: bool = False,
+    reference: str | Sequence[str] = (),
     **options: Any,
 ) -> dict[str, Any]:
     """Scores networks, or the predictions of another program, on annotated pictures or on clips.
@@ -70,8 +71,10 @@ def evaluate(
         only: A list of keys: no other face is scored.
         without: A list of keys: these faces are left out.
         outside: Read pictures that a manifest names outside its own folder, too.
+        reference: Which network or predictions to compare the others with; of several, each table
+            takes the first that it shows. By default, the first set.
         **options: Any other field of `amesh.evaluation.options.Evaluation`, such as
-            `robustness=True`, `limit=100` or `reference="released-192"`.
+            `robustness=True` or `limit=100`.
 
     Returns:
         What `evaluation.json` holds; `failed` names the pictures that could not be read.
@@ -99,6 +102,7 @@ def evaluate(
         predictions=tuple(str(file) for file in _several(predictions)),
         output=Path(output),
         videos=tuple(Path(clip) for clip in _several(videos)),
+        reference=tuple(str(name) for name in _several(reference)),
         **options,
     )
     return to_json(run(wanted))
@@ -156,10 +160,8 @@ def _evaluated(wanted: Evaluation, open_model: OpenModel, open_tracker: OpenTrac
     _check_schemes(models, trackers, topology)
     names = [*dict.fromkeys([*models, *trackers]), *(prediction.name for prediction in given)]
     _check_names(names)
-    if wanted.reference is not None and wanted.reference not in names:
-        raise UserError(
-            f"no set {wanted.reference!r} to compare with; there is: {', '.join(names)}"
-        )
+    if unknown := [name for name in wanted.reference if name not in names]:
+        raise UserError(f"no set {unknown[0]!r} to compare with; there is: {', '.join(names)}")
     pictured = [prediction for prediction in given if prediction.faces or not prediction.clips]
     for prediction in pictured:  # fails on a missing picture before the long work, not after it
         for label in labels:

@@ -21,6 +21,9 @@ from amesh.topology.scheme import Topology
 
 Landmarks = Float[np.ndarray, "n 3"]
 
+# How a label is scored: its scheme by some map; None if it has no points.
+SchemeOf = Callable[[LabelledFace, Topology], LabelScheme | None]
+
 # Boxes of different faces: their centres are at least this far apart, over the longer side of the
 # labelled one.
 _SAME_FACE = 0.5
@@ -45,10 +48,16 @@ class Scores:
     offsets: Float[np.ndarray, "f 2"]
 
 
+def named_scheme(label: LabelledFace, topology: Topology) -> LabelScheme | None:
+    """How a label is scored by the topology's map."""
+    return None if label.scheme is None else label_scheme(label.scheme, topology)
+
+
 def score(
     labels: Sequence[LabelledFace],
     faces: Callable[[LabelledFace], Sequence[Landmarks]],
     topology: Topology,
+    scheme_of: SchemeOf = named_scheme,
 ) -> Scores:
     """Scores predictions.
 
@@ -56,6 +65,7 @@ def score(
         labels: The labelled faces.
         faces: Gives all faces predicted in the picture of a label.
         topology: Of the predictions.
+        scheme_of: How each label is scored.
     """
     same_picture: dict[Path, list[int]] = defaultdict(list)
     for i, label in enumerate(labels):
@@ -65,18 +75,21 @@ def score(
         found = faces(labels[members[0]])
         for i, face in match([labels[i] for i in members], found, topology).items():
             chosen[members[i]] = found[face]
-    return score_matched(labels, chosen, topology)
+    return score_matched(labels, chosen, topology, scheme_of)
 
 
 def score_matched(
-    labels: Sequence[LabelledFace], chosen: Sequence[Landmarks | None], topology: Topology
+    labels: Sequence[LabelledFace],
+    chosen: Sequence[Landmarks | None],
+    topology: Topology,
+    scheme_of: SchemeOf = named_scheme,
 ) -> Scores:
     """Scores one prediction, or None, for each label."""
     errors: dict[str, Float[np.ndarray, " f"]] = {}
     labelled: dict[str, Bool[np.ndarray, " f"]] = {}
     offsets = np.full((len(labels), 2), np.nan)
     for i, (label, face) in enumerate(zip(labels, chosen, strict=True)):
-        scheme = None if label.scheme is None else label_scheme(label.scheme, topology)
+        scheme = scheme_of(label, topology)
         for name in labelled_measures(scheme, label.points) if scheme else ():
             errors.setdefault(name, np.full(len(labels), np.nan))
             labelled.setdefault(name, np.zeros(len(labels), dtype=bool))[i] = True
@@ -102,7 +115,7 @@ def match(
     """
     pairs = []
     for i, label in enumerate(labels):
-        scheme = None if label.scheme is None else label_scheme(label.scheme, topology)
+        scheme = named_scheme(label, topology)
         for j, face in enumerate(faces):
             if scheme is None:
                 pairs.append((-1.0, 0.0, i, j))

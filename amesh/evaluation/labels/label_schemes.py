@@ -79,6 +79,7 @@ def _own(topology: Topology) -> LabelScheme:
         measures,
         columns,
         table_2=len(columns) == 3,
+        eye_corners=outer,
         eyes=_eye_openings(identity, topology),
         mouth=_mouth_opening(identity, topology),
     )
@@ -94,7 +95,8 @@ def _mapped(name: str, topology: Topology) -> LabelScheme:
     matrix, used = known.matrix, known.weights > 0
     inner = used & (known.weights == known.weights.max())
     boxed = name in _BOXED
-    outer = None if boxed else _pair(matrix, topology.normalisers["outer_eye_corners"])
+    eye_corners = _pair(matrix, topology.normalisers["outer_eye_corners"])
+    outer = None if boxed else eye_corners
 
     def part(rows: Bool[np.ndarray, " k"], normaliser: tuple[int, int] | None) -> Part:
         return Part(tuple(np.flatnonzero(rows).tolist()), matrix[rows], normaliser)
@@ -129,6 +131,7 @@ def _mapped(name: str, topology: Topology) -> LabelScheme:
         measures,
         columns,
         table_2=not boxed,
+        eye_corners=eye_corners,
         eyes=_eye_openings(matrix, topology),
         mouth=_mouth_opening(matrix, topology),
     )

@@ -60,6 +60,7 @@ class LabelScheme:
         measures: What is measured, by name, the most informative first.
         columns: The measures that stand for the paper's `All`, `Lips` and `Eyes`, if there are any.
         table_2: Whether these are normalised as in the paper's Table 2.
+        eye_corners: The outer corners of both eyes, if the scheme has them.
         eyes: Openings of the right and of the left eye, if the scheme has them.
         mouth: The opening between the lips, if the scheme has it.
     """
@@ -70,6 +71,7 @@ class LabelScheme:
     measures: Mapping[str, tuple[Part, ...]]
     columns: Mapping[str, str] = field(default_factory=dict)
     table_2: bool = False
+    eye_corners: tuple[int, int] | None = None
     eyes: tuple[Opening, ...] = ()
     mouth: Opening | None = None
 

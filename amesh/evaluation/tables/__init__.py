@@ -5,11 +5,13 @@ from typing import Any
 from amesh.evaluation.table import Table
 from amesh.evaluation.tables.agreement import AGREEMENT
 from amesh.evaluation.tables.bins import BINS
+from amesh.evaluation.tables.depth import DEPTH
 from amesh.evaluation.tables.detection import DETECTION
 from amesh.evaluation.tables.error_maps import ERROR_MAPS
 from amesh.evaluation.tables.errors import FULL, IN_ROI
 from amesh.evaluation.tables.face_flag import FACE_FLAG
 from amesh.evaluation.tables.failures import FAILURES
+from amesh.evaluation.tables.fitted import FITTED_FULL, FITTED_IN_ROI
 from amesh.evaluation.tables.jitter import JITTER
 from amesh.evaluation.tables.offsets import OFFSETS
 from amesh.evaluation.tables.over_time import OVER_TIME
@@ -25,9 +27,12 @@ TABLES: tuple[Table[Any], ...] = (
     FACE_FLAG,
     IN_ROI,
     FULL,
+    FITTED_IN_ROI,
+    FITTED_FULL,
     FAILURES,
     BINS,
     WORSE,
+    DEPTH,
     ROBUSTNESS,
     JITTER,
     OVER_TIME,

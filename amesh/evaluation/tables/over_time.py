@@ -11,7 +11,7 @@ from amesh.charts import Panel, Point, line_charts
 from amesh.evaluation.clips import FaceFollower, follow
 from amesh.evaluation.comparison import Comparison
 from amesh.evaluation.evaluated import Evaluated
-from amesh.evaluation.markdown import interval, table
+from amesh.evaluation.markdown import interval, number, table
 from amesh.evaluation.over_time import ALL, OverTime, measure
 from amesh.evaluation.table import Table
 from amesh.evaluation.tracks import ClipTracks
@@ -185,10 +185,10 @@ def over_time_section(rows: OverTimeRows) -> str:
             interval(row.jitter[ALL], ".3f") if ALL in row.jitter else "-",
             "" if row.change is None else interval(row.change, "+.1f"),
             interval(row.lag_frames),
-            _number(1000 * row.lag.value, ".0f"),
-            _number(row.step.value, ".3f"),
+            number(1000 * row.lag.value, ".0f"),
+            number(row.step.value, ".3f"),
             str(row.blinks),
-            _number(row.blinks_kept.value, ".0f"),
+            number(row.blinks_kept.value, ".0f"),
             *(f"{row.share:.1f}", str(row.ids), str(row.losses), str(row.returns)),
         ]
         for row in rows.programs
@@ -227,12 +227,8 @@ def over_time_chart(rows: OverTimeRows) -> str:
 
 
 def _both(found: OverTime) -> str:
-    jitter = _number(found.jitter.get(ALL, math.nan), ".3f")
-    return f"{jitter} / {_number(found.lag / found.interval, '.2f')}"
-
-
-def _number(value: float, form: str) -> str:
-    return "-" if math.isnan(value) else format(value, f"z{form}")  # z: no -0.00
+    jitter = number(found.jitter.get(ALL, math.nan), ".3f")
+    return f"{jitter} / {number(found.lag / found.interval, '.2f')}"
 
 
 def _compute(evaluated: Evaluated) -> OverTimeRows | None:
@@ -248,8 +244,9 @@ def _compute(evaluated: Evaluated) -> OverTimeRows | None:
     points |= {name: (name, "") for name in evaluated.recorded}
     found = measure_clips(trackers, evaluated.recorded, clips, evaluated.topology)
     # A network that is the reference stands for its first smoothing.
-    named = [name for name, (line, _) in points.items() if line == evaluated.wanted.reference]
-    comparison = replace(evaluated.comparison(points), reference=[*named, *points][0])
+    chosen = evaluated.comparison(line for line, _ in points.values())
+    named = [name for name, (line, _) in points.items() if line == chosen.reference]
+    comparison = replace(chosen, reference=named[0])
     return OverTimeRows(program_rows(found, points, comparison), found)
 
 

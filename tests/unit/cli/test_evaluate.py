@@ -40,7 +40,7 @@ def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
             output=Path("out"),
             runtime="torch",
             mediapipe_crop=True,
-            reference="b",
+            reference=("b",),
             robustness=True,
             videos=(Path("v.mp4"),),
             smoothing=("off", "light"),

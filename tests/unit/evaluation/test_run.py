@@ -123,6 +123,13 @@ def test_two_networks_and_a_file_side_by_side(
     assert row["cells"][2]["failure_rate"] in (0.0, 25.0, 50.0, 100.0)
     in_roi = _row(data["in_roi"], "in the wild", "inner_51")
     assert [cell["faces"] for cell in in_roi["cells"]] == [4, 4]
+    fitted = _row(data["fitted_full"], "in the wild", "inner_51")
+    assert [cell["faces"] for cell in fitted["cells"]] == [3, 3, 4]
+    assert fitted["cells"][2]["error"]["value"] != pytest.approx(10, rel=1e-2)
+    assert {row["measure"] for row in data["fitted_in_roi"]} == {
+        *("inner_51", "eyes", "lips", "all_68"),
+    }
+    assert data["depth"] is None
     rates = {row["group"]: row["rates"] for row in data["detection"]}
     assert rates["lfpw"]["right-by-3"]["value"] == 50.0
     assert rates["lfpw"]["theirs"]["value"] == 100.0
@@ -159,8 +166,8 @@ def test_face_flag_is_measured_on_faces_and_on_regions_without_one(
     assert rows["all", False]["called"]["right-by-0"]["value"] == 75.0
     assert rows["walls", False]["called"]["right-by-0"]["value"] == 50.0
     assert rows["skies", False]["regions"] == 2
-    first = networks[0].rois[4]  # after the four faces
-    assert (first.centre.tolist(), first.size.tolist()) == ([[30.0, 40.0]], [60.0])
+    regions = [(one.centre.tolist(), one.size.tolist()) for one in networks[0].rois]
+    assert ([[30.0, 40.0]], [60.0]) in regions[4:]  # after the four faces
     # No region without a face counts as a face that was not found.
     assert {row["group"] for row in data["detection"]}.isdisjoint({"walls", "skies"})
     assert "## Face flag" in (tmp_path / "out" / "evaluation.md").read_text()
@@ -260,7 +267,7 @@ def test_mistakes_are_reported_before_the_work(
     refused("--only and --without choose faces", data=only, videos=(tmp_path / "a.mp4",))
     refused("no model 'left'", models=("left",))
     refused("two sets of predictions are called 'right-by-0'", models=("right-by-0",) * 2)
-    refused("no set 'x' to compare with; there is: right-by-0", reference="x")
+    refused("no set 'x' to compare with; there is: right-by-0", reference=("x",))
     theirs = tmp_path / "right-by-0.jsonl"
     record = {"source": "0.png", "frame": 0, "time": 0.0, "size": [220, 200], "faces": []}
     theirs.write_text(json.dumps(record))
@@ -298,7 +305,7 @@ def test_clips_need_no_labelled_pictures(tmp_path: Path, pose: Callable[..., np.
         videos=(clip,),
         runtime="torch",
         smoothing=("off", "strong"),
-        reference="other",
+        reference=("other",),
         output=tmp_path,
     )
     assert not run(wanted, _no_model, open_tracker).failed
@@ -417,7 +424,7 @@ def test_table_2_of_fresh_networks_on_shards(tmp_path: Path) -> None:
         output=tmp_path / "out",
         runtime="torch",
         detector=False,
-        reference="Mesh",
+        reference=("Mesh",),
         still=1,
         worst=2,
         resamples=50,
