@@ -272,9 +272,9 @@ def tracking(session: nox.Session) -> None:
 def tasks(session: nox.Session) -> None:
     """Run our .task bundles in MediaPipe Tasks, in a separate environment, and compare.
 
-    The reference is our pipeline. `nox -s tasks -- MANIFEST.jsonl` instead scores the bundles and
-    MediaPipe's older face mesh on annotations and writes docs/accuracy/tasks; further arguments go
-    to `amesh evaluate`.
+    The reference is our pipeline. `nox -s tasks -- MANIFEST.jsonl` instead scores the bundles,
+    Google's own and MediaPipe's older face mesh on annotations and writes docs/accuracy/tasks;
+    further arguments go to `amesh evaluate`.
     """
     session.log(f"Installing {TASKS} into {session.virtualenv.location}, away from ours")
     session.install(TASKS)
@@ -284,8 +284,8 @@ def tasks(session: nox.Session) -> None:
     folder = HERE / "tests" / "tasks"
     command = [str(folder / "check.py"), str(peer), "--output", str(BUILD / "tasks.json")]
     if session.posargs:
-        face_mesh = str(old_mediapipe(session))
-        command = [str(folder / "accuracy.py"), str(peer), face_mesh, *session.posargs]
+        peers = [str(peer), str(old_mediapipe(session)), str(face_landmarker(session))]
+        command = [str(folder / "accuracy.py"), *peers, *session.posargs]
     session.run(str(programs / "python"), *command, external=True)
 
 
@@ -293,14 +293,16 @@ def tasks(session: nox.Session) -> None:
 def video(session: nox.Session) -> None:
     """Compare jitter and lag on clips with MediaPipe's face trackers; writes docs/accuracy/video.
 
-    `nox -s video -- CLIP...`; `--landmarker face_landmarker.task` adds Google's own bundle.
+    `nox -s video -- CLIP...`
     """
     if not session.posargs:
         session.error("which clips? nox -s video -- CLIP...")
     session.install(TASKS)
     programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
+    session.run(str(programs / "amesh"), "weights", "import", "face-landmarker", external=True)
     peers = [str(shutil.which("python", path=session.bin)), str(old_mediapipe(session))]
+    peers.append(str(face_landmarker(session)))
     script = str(HERE / "tests" / "video" / "compare.py")
     session.run(str(programs / "python"), script, *peers, *session.posargs, external=True)
 

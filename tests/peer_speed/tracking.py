@@ -30,7 +30,7 @@ from amesh.benchmark import machine
 
 HERE = Path(__file__).parent
 PEER = "MediaPipe"
-MODELS = ("released-192", "paper-256")
+MODELS = ("released-192", "paper-256", "face-landmarker-v2")
 SIDES = (179, 512, 819, 1280)  # of the frames [px]
 GRIDS = {1: (1, 1), 2: (2, 1), 4: (2, 2), 8: (4, 2), 16: (4, 4)}  # columns and rows by faces
 TILE = 320
@@ -165,7 +165,7 @@ def main() -> None:
         if options.frames:
             smallest = next(iter(clips.values()))[0]
             [grown] = programs[MODELS[0]](f"memory {smallest} {options.frames}")
-            about["memory"] = f"{grown:+.1f} MB from frame 1,000 to {options.frames:,}"
+            about["memory"] = f"{grown:+z.1f} MB from frame 1,000 to {options.frames:,}"
             print(f"memory: {about['memory']}")
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)

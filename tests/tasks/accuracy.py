@@ -1,13 +1,12 @@
-"""Scores our bundles in MediaPipe Tasks, and Google's own face mesh, on annotated pictures.
+"""Scores our bundles in MediaPipe Tasks, and Google's own programs, on annotated pictures.
 
-    python tests/tasks/accuracy.py TASKS_PYTHON FACE_MESH_PYTHON MANIFEST.jsonl [WORD ...]
+    python tests/tasks/accuracy.py TASKS_PYTHON FACE_MESH_PYTHON FACE.task MANIFEST.jsonl [WORD ...]
 
 The two environments have the MediaPipe of the noxfile and that of
-`tests/golden/requirements-oracle.txt`. Further words go to `amesh evaluate`; its report goes to
-docs/accuracy/tasks unless `--output` is given.
-
-No MediaPipe wheel contains Google's own bundle. The face mesh graph of an older release, which has
-the released network, takes its place: Google's weights in Google's runtime.
+`tests/golden/requirements-oracle.txt`. FACE.task is Google's bundle, face_landmarker.task: Face
+Landmarker as it is, with the network of 2023. The face mesh graph of an older release has the
+released network. Further words go to `amesh evaluate`; its report goes to docs/accuracy/tasks
+unless `--output` is given.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from amesh.deploy.litert.task import export_task
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MODELS = ("paper-256", "released-192")
-GOOGLE = "MediaPipe Face Mesh"
+FACE_MESH, LANDMARKER = "MediaPipe Face Mesh", "Face Landmarker"  # Google's
 MAX_FACES = "10"  # as pictures.py
 
 
@@ -32,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", help="Python of an environment with MediaPipe Tasks")
     parser.add_argument("face_mesh", help="Python of the environment of tests/golden/oracle.py")
+    parser.add_argument("landmarker", type=Path, help="Google's bundle, face_landmarker.task")
     parser.add_argument("manifest", type=Path, help="annotated faces as JSON Lines")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="for `amesh evaluate`")
     parser.add_argument(
@@ -41,19 +41,22 @@ def main() -> int:
     pictures = labelled_pictures(options.manifest)
     folder = options.records
     folder.mkdir(parents=True, exist_ok=True)
-    found = []
+    bundles = {LANDMARKER: options.landmarker}
     for model in MODELS:
-        bundle, records = folder / f"{model}.task", folder / f"{model}.jsonl"
+        bundles[f"{model} in MediaPipe Tasks"] = bundle = folder / f"{model}.task"
         bundle.write_bytes(export_task(open_network(model)[0], "fp16"))
+    found = []
+    for name, bundle in bundles.items():
+        records = folder / f"{bundle.stem}.jsonl"
         worker = [options.tasks, str(HERE / "pictures.py"), str(bundle), str(records)]
         subprocess.run([*worker, *pictures], check=True)
-        found.append(f"{model} in MediaPipe Tasks={records}")
+        found.append(f"{name}={records}")
     records = folder / "face_mesh.jsonl"
     oracle = [options.face_mesh, str(ROOT / "tests" / "golden" / "oracle.py"), "pipeline"]
     where = ["--output", str(records), "--max-faces", MAX_FACES]
     subprocess.run([*oracle, *pictures, *where], check=True)
-    found.append(f"{GOOGLE}={records}")
-    report = ("--reference", GOOGLE, "--output", str(ROOT / "docs" / "accuracy" / "tasks"))
+    found.append(f"{FACE_MESH}={records}")
+    report = ("--reference", LANDMARKER, "--output", str(ROOT / "docs" / "accuracy" / "tasks"))
     data = ("--data", str(options.manifest), "--predictions", *found)
     return amesh(["evaluate", *data, *report, *options.words])
 
