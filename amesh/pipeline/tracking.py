@@ -12,6 +12,7 @@ landmarks: in the first frame, that brings landmarks from 0.6 to 0.3 % of the ey
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -38,6 +39,9 @@ _FAR = 2.0
 _JUMP = 0.4
 # A detection with its centre this near to that of a tracked face is the same face [sides].
 _SAME = 0.25
+# So many steps in a row that are longer than this [s] are frames timed in milliseconds: nobody can
+# follow a face through such.
+_STEPS, _LONG = 3, 10.0
 
 Image = UInt8[np.ndarray, "h w 3"]
 
@@ -101,6 +105,8 @@ class Tracker:
         self.detect_every = as_count(detect_every, "detect_every", " frames")
         self._ids = count()
         self._shape: tuple[int, ...] = ()
+        self._time, self._long = math.inf, 0  # of the last frame; long steps in a row
+        self._warned = False
         self.reset()
 
     def reset(self) -> None:
@@ -125,6 +131,7 @@ class Tracker:
         """
         image = as_image(image)
         time = as_time(time)
+        self._check_step(time)
         if image.shape != self._shape:
             self.reset()
             self._shape = image.shape
@@ -135,6 +142,18 @@ class Tracker:
             self._find(image)
         topology = self.pipeline.runner.topology
         return [track.face(time, topology) for track in self._tracks]
+
+    def _check_step(self, time: float) -> None:
+        """Warns once of times that leave nothing to smooth."""
+        self._long = self._long + 1 if time - self._time > _LONG else 0
+        if self._long == _STEPS and self.smoothing is not None and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the last frames are {time - self._time:g} s apart, too far for smoothing: are "
+                "their times in milliseconds? `process` expects seconds",
+                stacklevel=3,
+            )
+        self._time = time
 
     @property
     def _free(self) -> float:

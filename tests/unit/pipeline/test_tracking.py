@@ -389,3 +389,20 @@ def test_smoothing_is_one_of_the_presets():
 def test_a_time_is_finite(time: float):
     with pytest.raises(UserError, match="expected seconds"):
         Tracker(Scene([])).process(IMAGE, time)
+
+
+def test_times_in_milliseconds_are_warned_of_once() -> None:
+    tracker = Tracker(Scene([Person(300.0)]))
+    for i in range(3):
+        tracker.process(IMAGE, i * 33.0)
+    with pytest.warns(UserWarning, match=r"33 s apart, .* in milliseconds\?"):
+        tracker.process(IMAGE, 99.0)
+    for i in range(4, 12):
+        tracker.process(IMAGE, i * 33.0)  # a second warning would be an error
+
+
+@pytest.mark.parametrize(("smoothing", "times"), [("off", (0, 33, 66, 99)), ("light", (0, 9, 99))])
+def test_rare_frames_are_not_warned_of(smoothing: str, times: tuple[float, ...]) -> None:
+    tracker = Tracker(Scene([Person(300.0)]), smoothing)
+    for time in times:
+        tracker.process(IMAGE, time)
