@@ -6,6 +6,9 @@ from typing import Literal
 
 from amesh.errors import UserError
 
+# Terms that have a weight of their own; all others are outputs of regions.
+_TERMS = ("mesh", "z", "theta", "face", "consistency")
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -23,6 +26,8 @@ class LossConfig:
             people.
         theta: Weight of the crops' positions, for networks that predict them.
         face: Weight of the face flag.
+        consistency: Weight of the difference between the landmarks of two views of a face, against
+            jitter on clips. Unless it is 0, a quarter of the faces are shown twice, in phase 2.
         shape: How a distance becomes a loss. `wing` emphasises small errors, which matter once
             landmarks fit to within a percent or two; `l1` is the distance, `l2` its square.
         wing_width: Distance below which `wing` is logarithmic [% of the face's size].
@@ -37,6 +42,7 @@ class LossConfig:
     z: float = 0.5
     theta: float = 0.25
     face: float = 0.25
+    consistency: float = 0.0
     shape: Literal["wing", "l1", "l2"] = "wing"
     wing_width: float = 5.0
     wing_curvature: float = 1.0
@@ -49,7 +55,7 @@ class LossConfig:
             UserError: A weight is negative, or a width is not positive.
         """
         named = {
-            **{name: getattr(self, name) for name in ("mesh", "region", "z", "theta", "face")},
+            **{name: getattr(self, name) for name in ("region", *_TERMS)},
             **{f"regions.{name}": weight for name, weight in self.regions.items()},
         }
         for name, weight in named.items():
@@ -60,5 +66,5 @@ class LossConfig:
 
     def weight(self, term: str) -> float:
         """Returns the weight of a term by its name in the logs, such as `mesh`, `z` or `lips`."""
-        fixed = {"mesh": self.mesh, "z": self.z, "theta": self.theta, "face": self.face}
-        return fixed[term] if term in fixed else self.regions.get(term, self.region)
+        own: float | None = getattr(self, term) if term in _TERMS else None
+        return self.regions.get(term, self.region) if own is None else own

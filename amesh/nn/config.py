@@ -21,7 +21,7 @@ MESH_STRIDE = 64
 REGION_STRIDE = 8
 _MOST_REGIONS = 32
 # Names of other outputs and losses, which no region may use.
-_RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face"])
+_RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face", "consistency"])
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from amesh.data.augment.region_jitter import jitter_thetas
+from amesh.data.augment.second_view import second_view
 from amesh.data.loading.sample import Batch
 from amesh.data.random import keys
 from amesh.errors import UserError
 from amesh.losses.config import LossConfig
+from amesh.losses.consistency import consistency_term
 from amesh.losses.errors import face_errors, normalised_errors
 from amesh.losses.reduction import Weighted, averaged, combined, means, summed
 from amesh.losses.terms import batch_terms
@@ -37,6 +39,9 @@ from amesh.weights.architectures import ARCHITECTURES, LandmarkArchitecture
 FaceFlag = Literal["auto", "train", "keep"]
 # Settings that are restored with the optimiser's state.
 _OF_THE_OPTIMISER = ("learning_rate", "weight_decay", "betas")
+# Every how many faces are shown twice. Counted by place in the batch, so that two ranks see what
+# one would.
+_TWICE = 4
 _log = logging.getLogger("pytorch_lightning.amesh")
 
 
@@ -229,6 +234,8 @@ class LandmarkTraining(pl.LightningModule):
     def _losses(self, batch: Batch, ideal: bool) -> tuple[Tensor, Mapping[str, Tensor], MeshOutput]:
         """The loss, its parts as means over all ranks, and the output that they judge."""
         terms, output = self._terms(batch, ideal)
+        if self.losses.consistency and not ideal:
+            terms = {**terms, "consistency": self._consistency(batch, output)}
         logged = means(terms)
         return combined(logged, self.losses.weight), logged, output
 
@@ -247,6 +254,16 @@ class LandmarkTraining(pl.LightningModule):
         elif given is not None and self.network.crop_source == "predicted":
             labelled = torch.zeros_like(labelled)  # it did not choose where to look
         return batch_terms(output, batch, thetas, labelled, self.network, self.losses), output
+
+    def _consistency(self, batch: Batch, output: MeshOutput) -> Weighted:
+        """Shows some faces again, and compares the landmarks."""
+        some = Batch(*(values[::_TWICE] for values in batch))
+        key = keys(self.seed, data_epoch(self.trainer), some.index)
+        view = second_view(some.image, key)
+        first, second = output.landmarks[::_TWICE], phases.forward(self.net, view.image, None)
+        return consistency_term(
+            *(first, second.landmarks, view.first_from_second, some), self.network, self.losses
+        )
 
     def _true_thetas(self, batch: Batch) -> Tensor | None:
         """Where the regions should look; None for a network without regions."""

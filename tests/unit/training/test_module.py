@@ -4,10 +4,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from amesh.data.loading.sample import Batch
 from amesh.errors import UserError
 from amesh.losses.config import LossConfig
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED, RegionConfig
+from amesh.nn.template import template_in_crop
 from amesh.training import cli, parts
 from amesh.training.checkpoint import describe
 from amesh.training.module import LandmarkTraining, changes
@@ -193,3 +195,20 @@ def test_a_resumed_run_names_what_moves_its_schedule_and_what_is_ignored():
     moved, ignored = changes(before, before | {"steps": 600, "learning_rate": 0.1})
     assert moved.startswith("resumed with steps 600 (before: 24): from here on")
     assert ignored.startswith("resumed with learning_rate 0.1 (before: 0.002): ignored")
+
+
+def test_a_quarter_of_the_faces_are_compared_with_a_second_view_in_phase_2():
+    module = LandmarkTraining(network=TINY, losses=LossConfig(consistency=1.0))
+    module._trainer = SimpleNamespace(current_epoch=0)
+    truth = template_in_crop(TINY).expand(8, -1, -1)
+    ones, index = torch.ones(8, 478), torch.arange(8)
+    batch = Batch(torch.rand(8, 3, 128, 128), truth, ones, ones, torch.ones(8), index)
+    _, ideal, _ = module._losses(batch, ideal=True)
+    assert "consistency" not in ideal
+    _, logged, _ = module._losses(batch, ideal=False)
+    assert logged["consistency"].item() > 0
+    shown_again = torch.tensor([1.0, 0, 0, 0, 1, 0, 0, 0])
+    _, others, _ = module._losses(batch._replace(face=1 - shown_again), ideal=False)
+    assert others["consistency"].item() == 0
+    without = LandmarkTraining(network=TINY)
+    assert "consistency" not in without._losses(batch, ideal=False)[1]
