@@ -12,7 +12,7 @@ from amesh.losses.config import LossConfig
 from amesh.losses.points import xy_term
 from amesh.losses.reduction import Weighted
 from amesh.losses.terms import sizes
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 
 
 def consistency_term(
@@ -20,7 +20,7 @@ def consistency_term(
     second: Float[Tensor, "b n 3"],
     first_from_second: Float[Tensor, "b 2 3"],
     batch: Batch,
-    network: MeshConfig,
+    network: NetworkConfig,
     config: LossConfig,
 ) -> Weighted:
     """Computes the loss of the difference in x and y; regions without a face do not count.

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from amesh.data.loading.sample import Batch
 from amesh.losses.terms import counted, sizes
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.nn.output import MeshOutput
 
 _TINY = 1e-6
 
 
 def normalised_errors(
-    output: MeshOutput, batch: Batch, network: MeshConfig
+    output: MeshOutput, batch: Batch, network: NetworkConfig
 ) -> dict[str, tuple[Float[Tensor, ""], Float[Tensor, ""]]]:
     """Returns mean errors in x and y, each with its total weight for a running mean.
 
@@ -44,7 +44,7 @@ def normalised_errors(
     return found
 
 
-def face_errors(output: MeshOutput, batch: Batch, network: MeshConfig) -> Float[Tensor, " b"]:
+def face_errors(output: MeshOutput, batch: Batch, network: NetworkConfig) -> Float[Tensor, " b"]:
     """Returns each face's mean error relative to its size [%]; 0 if nothing is labelled."""
     batch = counted(batch)
     distance = (output.landmarks - batch.landmarks)[..., :2].square().sum(-1).sqrt()

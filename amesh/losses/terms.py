@@ -9,7 +9,7 @@ from amesh.geometry.picking import pick
 from amesh.losses.config import LossConfig
 from amesh.losses.points import face_size, theta_term, xy_term, z_term
 from amesh.losses.reduction import Weighted
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.nn.output import MeshOutput
 from amesh.nn.template import template_in_crop
 
@@ -19,7 +19,7 @@ def batch_terms(
     batch: Batch,
     true_thetas: Float[Tensor, "b r 2 3"],
     theta_weight: Float[Tensor, "b r"],
-    network: MeshConfig,
+    network: NetworkConfig,
     config: LossConfig,
 ) -> dict[str, Weighted]:
     """Computes the terms: `mesh`, each region's outputs, `z`, `theta` (with regions), `face`.
@@ -60,7 +60,7 @@ def counted(batch: Batch) -> Batch:
     return batch._replace(weight_xy=batch.weight_xy * real, weight_z=batch.weight_z * real)
 
 
-def sizes(batch: Batch, network: MeshConfig) -> Float[Tensor, " b"]:
+def sizes(batch: Batch, network: NetworkConfig) -> Float[Tensor, " b"]:
     """Returns the size of each face [px]; see `amesh.losses.points.face_size`."""
     anchors = network.load_topology().anchors
     first, second = anchors

@@ -18,6 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from amesh.files import remove_leftovers
 from amesh.nn.config import NAMED
+from amesh.nn.plain_config import PlainConfig
 from amesh.training.best import BestCheckpoint
 from amesh.training.checkpoint import read
 from amesh.training.module import LandmarkTraining, network_of
@@ -218,7 +219,7 @@ def network_name(config_name: str, folder: Path, loggers: Sequence[object]) -> s
         folder: The run's checkpoints.
         loggers: Of the run.
     """
-    if config_name not in NAMED:
+    if config_name not in (*NAMED, PlainConfig.name):
         return config_name
     given = (one.run_name for one in loggers if isinstance(one, Tracker))
     run = next((name for name in given if name), None)

@@ -17,6 +17,7 @@ from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.json_lines import convert
 from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.topology import portable
 
 _KEY = "amesh"
@@ -32,7 +33,7 @@ class _Held(msgspec.Struct):
     network: dict[str, Any]
 
 
-def describe(architecture: str, network: MeshConfig) -> dict[str, Any]:
+def describe(architecture: str, network: NetworkConfig) -> dict[str, Any]:
     """What a checkpoint says about its network: plain types, so that no pickle is trusted."""
     topology = network.load_topology()
     return {
@@ -42,7 +43,7 @@ def describe(architecture: str, network: MeshConfig) -> dict[str, Any]:
     }
 
 
-def check_fits(checkpoint: Mapping[str, Any], architecture: str, network: MeshConfig) -> None:
+def check_fits(checkpoint: Mapping[str, Any], architecture: str, network: NetworkConfig) -> None:
     """Compares a checkpoint with the network that is to take it.
 
     What counts is that the weights have the same places and the same meaning: the landmarks, the
@@ -64,7 +65,7 @@ def check_fits(checkpoint: Mapping[str, Any], architecture: str, network: MeshCo
                 f"the configuration asks for {_shown(wanted[key])}"
             )
     # Where its topology's file was does not matter: it is the one that the configuration names.
-    theirs = MeshConfig.from_dict({**held["network"], "topology": network.topology})
+    theirs = type(network).from_dict({**held["network"], "topology": network.topology})
     for key in (field.name for field in fields(network)):
         found, expected = getattr(theirs, key), getattr(network, key)
         # The gaussian sampler has a weight of its own; the other two are the same function.
@@ -185,8 +186,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return read(Path(path))
 
 
-def _regions(network: MeshConfig) -> dict[str, Any]:
+def _regions(network: NetworkConfig) -> dict[str, Any]:
     """What the weights of each region depend on, by name."""
+    if not isinstance(network, MeshConfig):
+        return {}
     return {r.name: (r, network.region(r.name).capacity) for r in network.refined_regions}
 
 

@@ -23,7 +23,7 @@ from amesh.data.sources.source import Source, has_negatives
 from amesh.data.sources.subset import held_out, times
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.synth.faces import SyntheticFaces
 from amesh.synth.write import LICENCE
 from amesh.training.lightning import place
@@ -229,8 +229,8 @@ class FaceData(pl.LightningDataModule):
             keys = (entry.key for source in sources for entry in source.entries)
             write_atomically(Path(folder or ".") / "held_out.txt", key_list(keys))
 
-    def _network(self) -> MeshConfig:
-        network: MeshConfig = self.trainer.lightning_module.network
+    def _network(self) -> NetworkConfig:
+        network: NetworkConfig = self.trainer.lightning_module.network
         return network
 
     def _place(self) -> tuple[int, int]:

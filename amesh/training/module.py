@@ -22,8 +22,9 @@ from amesh.losses.errors import face_errors, normalised_errors
 from amesh.losses.reduction import Weighted, averaged, combined, means, summed
 from amesh.losses.terms import batch_terms
 from amesh.nn.config import MeshConfig
-from amesh.nn.mesh_only import MeshOnly
+from amesh.nn.network_config import NetworkConfig
 from amesh.nn.output import MeshOutput
+from amesh.nn.plain_config import PlainConfig
 from amesh.nn.spatial_transformer import RegionNormaliser
 from amesh.training import parts, phases
 from amesh.training.checkpoint import check_fits, checked, describe, read
@@ -46,7 +47,7 @@ _log = logging.getLogger("pytorch_lightning.amesh")
 
 
 class LandmarkTraining(pl.LightningModule):
-    """The network to train: the Attention Mesh, or a baseline of the paper's tables.
+    """The network to train: the Attention Mesh, a baseline of the paper's tables, or a plain mesh.
 
     It expects batches of `amesh.data.loading.sample.Batch`, already augmented, on the device.
     """
@@ -55,6 +56,7 @@ class LandmarkTraining(pl.LightningModule):
         self,
         architecture: LandmarkArchitecture = "AttentionMesh",
         network: MeshConfig = MeshConfig(),  # noqa: B008 - frozen
+        plain: PlainConfig = PlainConfig(),  # noqa: B008
         losses: LossConfig = LossConfig(),  # noqa: B008
         optimiser: OptimiserConfig = OptimiserConfig(),  # noqa: B008
         schedule: phases.PhaseConfig = phases.PhaseConfig(),  # noqa: B008
@@ -68,8 +70,9 @@ class LandmarkTraining(pl.LightningModule):
         """Builds the network.
 
         Args:
-            architecture: Network of the family to train.
-            network: Sizes and options of the network.
+            architecture: Network to train: one of the paper's family, or `PlainMesh`.
+            network: Sizes and options of a network of the family.
+            plain: Sizes of a `PlainMesh`, which has these instead.
             losses: Weights and shape of the loss.
             optimiser: Optimiser and learning rate.
             schedule: The two phases of training: on ideal crops, then on predicted ones.
@@ -90,14 +93,16 @@ class LandmarkTraining(pl.LightningModule):
                 exist, or nothing of the weights to start from fits.
         """
         super().__init__()
-        if unknown := [name for name in losses.regions if name not in network.outputs]:
-            raise UserError(
-                f"losses: no region output {unknown[0]!r}; there are: {', '.join(network.outputs)}"
-            )
         self.architecture = architecture
-        self.network, self.losses = network, losses
+        self.network: NetworkConfig = plain if architecture == "PlainMesh" else network
+        self.losses = losses
+        outputs = self.network.outputs
+        if unknown := [name for name in losses.regions if name not in outputs]:
+            raise UserError(
+                f"losses: no region output {unknown[0]!r}; there are: {', '.join(outputs)}"
+            )
         self.optimiser, self.schedule, self.seed = optimiser, schedule, seed
-        self.net = ARCHITECTURES[architecture].build(network)
+        self.net = ARCHITECTURES[architecture].build(self.network)
         # For the header of the weights file: the origin of what it started from, and the number of
         # faces it was trained on, by the terms of their pictures. A resumed run adds to them.
         self.started_from: dict[str, Any] | None = None
@@ -213,7 +218,8 @@ class LandmarkTraining(pl.LightningModule):
 
     def _settle_face_flag(self) -> None:
         """Keeps the face flag where it is to be kept."""
-        if self.face_flag == "train" or set(parts.OF_THE_FACE_FLAG) <= set(self.frozen):
+        computed_from = parts.of_the_face_flag(self.net)
+        if self.face_flag == "train" or set(computed_from) <= set(self.frozen):
             return
         if self.face_flag == "auto":
             data = getattr(self.trainer, "datamodule", None)
@@ -223,8 +229,8 @@ class LandmarkTraining(pl.LightningModule):
                 "no training sample shows a region without a face: the face flag, and all that it "
                 "is computed from, is kept as it is; `amesh negatives` finds such regions"
             )
-        self.frozen += parts.OF_THE_FACE_FLAG
-        parts.freeze(self.net, parts.OF_THE_FACE_FLAG)
+        self.frozen += computed_from
+        parts.freeze(self.net, computed_from)
         self.losses = replace(self.losses, face=0.0)
 
     def _plan(self) -> dict[str, Any]:
@@ -251,7 +257,7 @@ class LandmarkTraining(pl.LightningModule):
         output = phases.forward(self.net, batch.image, given)
         if thetas is None:
             thetas, labelled = output.thetas, labelled[:, :0]
-        elif given is not None and self.network.crop_source == "predicted":
+        elif given is not None and getattr(self.network, "crop_source", "") == "predicted":
             labelled = torch.zeros_like(labelled)  # it did not choose where to look
         return batch_terms(output, batch, thetas, labelled, self.network, self.losses), output
 
@@ -267,7 +273,7 @@ class LandmarkTraining(pl.LightningModule):
 
     def _true_thetas(self, batch: Batch) -> Tensor | None:
         """Where the regions should look; None for a network without regions."""
-        if isinstance(self.net, MeshOnly):
+        if not hasattr(self.net, "normaliser"):
             return None
         points = phases.completed(batch.landmarks, batch.weight_xy, self.network)
         thetas: Tensor = cast("RegionNormaliser", self.net.normaliser)(points)
@@ -330,15 +336,15 @@ def network_of(path: Path) -> nn.Module:
     """
     checkpoint = read(path)
     held = checked(checkpoint, path, resumes=False)
-    module = LandmarkTraining(held["architecture"], MeshConfig.from_dict(held["network"]))
+    net = ARCHITECTURES[held["architecture"]].build(held["network"])
     state = {
         name.removeprefix("net."): tensor
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith("net.")
     }
     try:
-        module.net.load_state_dict(state)
+        net.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserError(f"{path}: weights do not fit their own config: {first}") from error
-    return module.net.eval()
+    return net.eval()

@@ -10,17 +10,16 @@ from torch import Tensor, nn
 from amesh.errors import UserError
 from amesh.nn.blocks import PointHead
 from amesh.nn.mesh_submodel import MeshSubmodel, SharedFeatures
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.nn.region_submodel import Branch, RegionSubmodel
 
-# What the face flag is computed from: all before the points of the mesh, which are not part of it.
-OF_THE_FACE_FLAG = (
-    "shared",
-    "mesh.stages",
-    "mesh.head.reduce",
-    "mesh.head.activation",
-    "mesh.head.block",
-    "mesh.face_flag",
-)
+
+def of_the_face_flag(net: nn.Module) -> tuple[str, ...]:
+    """What the face flag is computed from: all before the last layer of the points."""
+    if isinstance(net, PlainMesh):
+        return "stem", "stages", "face_flag"
+    head = ("mesh.head.reduce", "mesh.head.activation", "mesh.head.block")
+    return "shared", "mesh.stages", *head, "mesh.face_flag"
 
 
 def freeze(net: nn.Module, parts: Iterable[str]) -> None:
@@ -67,6 +66,8 @@ def trunks(net: nn.Module) -> list[nn.Module]:
     for module in net.modules():
         if isinstance(module, SharedFeatures):
             found.append(module)
+        elif isinstance(module, PlainMesh):
+            found += [module.stem, module.stages]
         elif isinstance(module, MeshSubmodel):
             found.append(module.stages)
         elif isinstance(module, RegionSubmodel):

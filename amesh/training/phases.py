@@ -15,7 +15,7 @@ from amesh.errors import UserError
 from amesh.geometry import affine
 from amesh.geometry.picking import pick
 from amesh.nn.attention_mesh import AttentionMesh
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.nn.output import MeshOutput
 from amesh.nn.template import template_in_crop
 
@@ -49,7 +49,7 @@ class PhaseConfig:
 
 
 def completed(
-    landmarks: Float[Tensor, "b n 3"], weight: Float[Tensor, "b n"], network: MeshConfig
+    landmarks: Float[Tensor, "b n 3"], weight: Float[Tensor, "b n"], network: NetworkConfig
 ) -> Float[Tensor, "b n 2"]:
     """All landmarks in the picture: the labelled ones, and the mean face fitted to them.
 
@@ -76,7 +76,7 @@ def completed(
     return torch.where(known > 0, points, everywhere)
 
 
-def labelled_regions(weight: Float[Tensor, "b n"], network: MeshConfig) -> Float[Tensor, "b r"]:
+def labelled_regions(weight: Float[Tensor, "b n"], network: NetworkConfig) -> Float[Tensor, "b r"]:
     """1 where every landmark that places a region's crop is labelled, else 0."""
     columns = [
         pick(weight, (*region.indices, *region.anchors)).amin(1)

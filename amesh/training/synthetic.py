@@ -8,7 +8,7 @@ from tqdm import tqdm
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.source import ListSource
 from amesh.errors import UserError
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.synth.config import SynthConfig
 from amesh.synth.faces import SyntheticFaces
 from amesh.synth.write import labelled_faces, make
@@ -44,12 +44,12 @@ class SyntheticData:
                 raise UserError(f"data.synthetic: {name} is {getattr(self, name)}, below 0")
 
 
-def maker(network: MeshConfig, ranges: SynthConfig) -> SyntheticFaces:
+def maker(network: NetworkConfig, ranges: SynthConfig) -> SyntheticFaces:
     """What makes faces for a network: in pictures so large that its crops are not enlarged much."""
     return SyntheticFaces(network.load_topology(), network.input_size * 4 // 3, ranges)
 
 
-def pool(network: MeshConfig, ranges: SynthConfig, count: int, seed: int) -> ListSource:
+def pool(network: NetworkConfig, ranges: SynthConfig, count: int, seed: int) -> ListSource:
     """Makes faces and keeps them in memory, encoded.
 
     Args:

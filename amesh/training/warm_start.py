@@ -26,6 +26,8 @@ from torch import Tensor, nn
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import MESH_STRIDE, REGION_STRIDE, MeshConfig
+from amesh.nn.network_config import NetworkConfig
+from amesh.nn.plain_config import PLAIN_STRIDE, PlainConfig
 from amesh.nn.template import template_in_crop
 from amesh.topology import Region
 
@@ -78,7 +80,9 @@ def warm_start(net: nn.Module, source: nn.Module) -> Transfer:
     """
     new, old = _config(net), _config(source)
     state = dict(source.state_dict())
-    donors = _donors(new, old)
+    donors: Mapping[str, str] = {}
+    if isinstance(new, MeshConfig) and isinstance(old, MeshConfig):
+        donors = _donors(new, old)
     copied: list[str] = []
     converted: list[str] = []
     fresh: list[str] = []
@@ -130,7 +134,7 @@ def resampled(kernel: Float[Tensor, "n c k k"], size: int) -> Float[Tensor, "n c
 
 
 def _converted(
-    name: str, tensor: Tensor, start: Tensor, new: MeshConfig, old: MeshConfig
+    name: str, tensor: Tensor, start: Tensor, new: NetworkConfig, old: NetworkConfig
 ) -> Tensor | None:
     """A tensor of a last convolution as the new network needs it; None if it means something else.
 
@@ -141,12 +145,17 @@ def _converted(
         new: The new network.
         old: The source.
     """
-    size = new.input_size // MESH_STRIDE
-    if not name.startswith("mesh.face_flag") and not _same_landmarks(new, old):
+    size = new.input_size // (PLAIN_STRIDE if isinstance(new, PlainConfig) else MESH_STRIDE)
+    larger = new.input_size / old.input_size
+    if "face_flag." not in name and not _same_landmarks(new, old):
         return None
-    if name.startswith("mesh.head.points"):
-        tensor = _mesh_rows(name, tensor, new, old) * (new.input_size / old.input_size)
+    if name.startswith("points."):
+        tensor = tensor * larger
+    elif name.startswith("mesh.head.points"):
+        tensor = _mesh_rows(name, tensor, new, old) * larger
     elif name.startswith("regions."):
+        assert isinstance(new, MeshConfig)  # no other has regions
+        assert isinstance(old, MeshConfig)
         output = name.split(".branches.")[1].split(".")[0]
         if _meaning(output, new) != _meaning(output, old):
             return None
@@ -157,7 +166,7 @@ def _converted(
     return _theta_rows(tensor, start, new, old) if name.startswith("theta.") else tensor
 
 
-def _meaning(output: str, network: MeshConfig) -> object:
+def _meaning(output: str, network: NetworkConfig) -> object:
     """What the numbers of a region's output say: of which landmarks, in which crop."""
     for region in network.refined_regions:
         if output in region.outputs:
@@ -165,7 +174,9 @@ def _meaning(output: str, network: MeshConfig) -> object:
     return None
 
 
-def _theta_rows(tensor: Tensor, start: Tensor, new: MeshConfig, old: MeshConfig) -> Tensor | None:
+def _theta_rows(
+    tensor: Tensor, start: Tensor, new: NetworkConfig, old: NetworkConfig
+) -> Tensor | None:
     """Six rows a region: the source's where it has the same region; None where it has none."""
     source = dict(zip(_names(old), tensor.unflatten(0, (-1, 6)), strict=True))
     own = dict(zip(_names(new), start.unflatten(0, (-1, 6)), strict=True))
@@ -175,11 +186,11 @@ def _theta_rows(tensor: Tensor, start: Tensor, new: MeshConfig, old: MeshConfig)
     return torch.cat([source[name] if name in kept else own[name] for name in own])
 
 
-def _names(network: MeshConfig) -> list[str]:
+def _names(network: NetworkConfig) -> list[str]:
     return [region.name for region in network.refined_regions]
 
 
-def _mesh_rows(name: str, tensor: Tensor, new: MeshConfig, old: MeshConfig) -> Tensor:
+def _mesh_rows(name: str, tensor: Tensor, new: NetworkConfig, old: NetworkConfig) -> Tensor:
     """The rows of the landmarks that the new mesh head predicts, in its order [old px]."""
     rows = tensor.unflatten(0, (-1, 3))  # 3m ... -> m 3 ...
     row_of = {landmark: row for row, landmark in enumerate(old.mesh_indices)}
@@ -218,13 +229,13 @@ def _donors(new: MeshConfig, old: MeshConfig) -> dict[str, str]:
     return found
 
 
-def _centre(region: Region, network: MeshConfig) -> Float[np.ndarray, " 2"]:
+def _centre(region: Region, network: NetworkConfig) -> Float[np.ndarray, " 2"]:
     """Where a region lies on the mean face, which every topology has in the same place."""
     template = network.load_topology().template
     return np.asarray(template[list(region.indices), :2].mean(0))
 
 
-def _donated(name: str, donors: Mapping[str, str], new: MeshConfig, old: MeshConfig) -> str:
+def _donated(name: str, donors: Mapping[str, str], new: NetworkConfig, old: NetworkConfig) -> str:
     """What a tensor of a region is called in the region that donates it."""
     words = name.split(".")
     if words[0] not in _BY_REGION or donors.get(words[1], words[1]) == words[1]:
@@ -254,17 +265,18 @@ def _counterpart(name: str, cascade: bool) -> str:
 
 def _is_head(name: str) -> bool:
     """Whether a tensor belongs to a convolution whose kernel covers its map."""
-    return name.rsplit(".", 1)[0].endswith(("head.points", "face_flag", "theta"))
+    module = name.rsplit(".", 1)[0]
+    return module == "points" or module.endswith(("head.points", "face_flag", "theta"))
 
 
-def _same_landmarks(new: MeshConfig, old: MeshConfig) -> bool:
+def _same_landmarks(new: NetworkConfig, old: NetworkConfig) -> bool:
     return new.load_topology().has_landmarks_of(old.load_topology())
 
 
-def _config(net: nn.Module) -> MeshConfig:
+def _config(net: nn.Module) -> NetworkConfig:
     config = getattr(net, "config", None)
-    if not isinstance(config, MeshConfig):
-        raise UserError(f"warm start: {type(net).__name__} is not a network of the paper's family")
+    if not isinstance(config, NetworkConfig):
+        raise UserError(f"warm start: {type(net).__name__} does not predict landmarks")
     return config
 
 

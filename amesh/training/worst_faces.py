@@ -12,7 +12,7 @@ from torch import Tensor
 from amesh.data.loading.sample import Batch
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.nn.config import MeshConfig
+from amesh.nn.network_config import NetworkConfig
 from amesh.pipeline.draw import Style, draw_faces
 from amesh.topology.scheme import Topology
 from amesh.training.callbacks import is_trial, run_folder
@@ -87,7 +87,7 @@ class WorstFaces(Callback):
         folder = run_folder(trainer, None).parent  # the ranks agree on it: all of them have to ask
         if not worst:
             return
-        network = cast("MeshConfig", pl_module.network)
+        network = cast("NetworkConfig", pl_module.network)
         picture = sheet(worst, network.load_topology())
         path = folder / f"worst-{trainer.global_step:07d}.png"
         write_atomically(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())

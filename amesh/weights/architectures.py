@@ -13,8 +13,8 @@ from amesh.lazy import resolve
 if TYPE_CHECKING:
     from torch import nn
 
-# Architectures that predict landmarks: training builds them, and `amesh export` exports them.
-LandmarkArchitecture = Literal["AttentionMesh", "MeshOnly", "Cascade"]
+# Architectures that predict landmarks, which training builds.
+LandmarkArchitecture = Literal["AttentionMesh", "MeshOnly", "Cascade", "PlainMesh"]
 
 
 @dataclass(frozen=True)

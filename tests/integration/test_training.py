@@ -139,8 +139,8 @@ def test_fast_dev_run_leaves_nothing_behind(train, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.ckpt")) + list(tmp_path.rglob("*.safetensors"))
 
 
-@pytest.mark.parametrize("architecture", ["MeshOnly", "Cascade"])
-def test_baselines_train_and_validate_by_the_same_command(train, architecture):
+@pytest.mark.parametrize("architecture", ["MeshOnly", "Cascade", "PlainMesh"])
+def test_other_architectures_train_and_validate_by_the_same_command(train, architecture):
     from amesh.weights import store
 
     run = train(f"--model.architecture={architecture}", "--trainer.max_epochs=1")

@@ -9,6 +9,7 @@ from amesh.errors import UserError
 from amesh.losses.config import LossConfig
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED, RegionConfig
+from amesh.nn.plain_config import PlainConfig
 from amesh.nn.template import template_in_crop
 from amesh.training import cli, parts
 from amesh.training.checkpoint import describe
@@ -17,6 +18,7 @@ from amesh.training.optimiser import OptimiserConfig, build
 from amesh.training.parser import parsed
 
 TINY = NAMED["tiny-128"]
+PLAIN = PlainConfig("plain", input_size=128, widths=(2, 2, 2, 2, 2, 2, 2), depth=1)
 
 
 def test_frozen_parts_have_no_gradients_and_keep_their_statistics():
@@ -70,7 +72,7 @@ def test_a_run_too_short_to_warm_up_turns_back_halfway():
 
 def fitting(negatives: bool, warm: bool = True, **options) -> LandmarkTraining:
     """A module as it is when its data are known."""
-    module = LandmarkTraining(**{"network": TINY, "face_flag": "auto"} | options)
+    module = LandmarkTraining(**{"network": TINY, "plain": PLAIN, "face_flag": "auto"} | options)
     module.started_from = {"weights": "some"} if warm else None
     data = SimpleNamespace(has_negatives=negatives, licences={})
     module._trainer = SimpleNamespace(datamodule=data, state=SimpleNamespace(fn="fit"))
@@ -95,7 +97,7 @@ def test_the_face_flag_is_kept_where_faces_alone_would_spoil_it(given, kept):
     assert module.net.mesh.face_flag.weight.requires_grad != kept
 
 
-@pytest.mark.parametrize("architecture", ["AttentionMesh", "Cascade", "MeshOnly"])
+@pytest.mark.parametrize("architecture", ["AttentionMesh", "Cascade", "MeshOnly", "PlainMesh"])
 def test_a_flag_is_kept_with_all_that_it_is_computed_from(architecture):
     free, kept = (
         fitting(True, face_flag=flag, architecture=architecture) for flag in ("auto", "keep")
@@ -104,8 +106,13 @@ def test_a_flag_is_kept_with_all_that_it_is_computed_from(architecture):
     computed_from = {name for name, p in free.net.named_parameters() if p.grad is not None}
     assert {name for name, p in kept.net.named_parameters() if not p.requires_grad} == computed_from
     kept.train()
-    assert not kept.net.shared.training
-    assert kept.net.mesh.head.points.training
+    first, points = (
+        (kept.net.stem, kept.net.points)
+        if architecture == "PlainMesh"
+        else (kept.net.shared, kept.net.mesh.head.points)
+    )
+    assert not first.training
+    assert points.training
 
 
 def test_a_resumed_run_keeps_the_flag_that_the_first_one_kept():

@@ -14,6 +14,8 @@ from amesh.nn.cascade import Cascade
 from amesh.nn.config import NAMED, MeshConfig, RegionConfig
 from amesh.nn.mesh_only import MeshOnly
 from amesh.nn.output import MeshOutput
+from amesh.nn.plain_config import PlainConfig
+from amesh.nn.plain_mesh import PlainMesh
 from amesh.training.warm_start import resampled, warm_start
 
 SMALL = MeshConfig("small", input_size=192, crop_size=16, depth=1, mesh_irises=False)
@@ -42,6 +44,26 @@ def test_a_larger_member_takes_everything_and_scales_its_heads():
     assert (bias[468, :2] < eye.amax(0)).all()
     lips = net.regions["lips"].branches["lips"].head.points.bias
     assert torch.allclose(lips, source.regions["lips"].branches["lips"].head.points.bias * 1.5)
+
+
+def test_a_plain_mesh_takes_over_a_plain_mesh_of_another_size():
+    plain = PlainConfig("plain", input_size=128, widths=(2, 2, 2, 2, 2, 2, 2), depth=0)
+    source, same, large = (PlainMesh(replace(plain, input_size=s)) for s in (128, 128, 256))
+    assert not warm_start(same, source).converted
+    image = torch.rand(1, 3, 128, 128)
+    assert torch.equal(same(image).landmarks, source(image).landmarks)
+    transfer = warm_start(large, source)
+    assert not transfer.fresh + transfer.unused
+    assert transfer.converted == ("points.weight", "points.bias", "face_flag.weight")
+    assert torch.allclose(large.points.bias, 2 * source.points.bias)
+
+
+def test_a_plain_mesh_and_an_attention_mesh_have_nothing_in_common():
+    plain = PlainMesh(PlainConfig("plain", widths=(2, 2, 2, 2, 2, 2, 2), depth=0))
+    with pytest.raises(UserError, match="nothing of small fits into plain"):
+        warm_start(plain, AttentionMesh(SMALL))
+    with pytest.raises(UserError, match="nothing of plain fits into small"):
+        warm_start(AttentionMesh(SMALL), plain)
 
 
 @pytest.mark.parametrize("size", [3, 4])
@@ -159,7 +181,7 @@ def test_on_other_landmarks_the_features_and_the_face_flag_are_kept():
 
 
 def test_another_kind_of_network_is_refused():
-    with pytest.raises(UserError, match="Linear is not a network of the paper"):
+    with pytest.raises(UserError, match="Linear does not predict landmarks"):
         warm_start(AttentionMesh(SMALL), torch.nn.Linear(2, 2))
 
 
