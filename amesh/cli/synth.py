@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amesh.cli.parsing import DONE, count, positive
+from amesh.cli.parsing import DONE, count, positive, probability
 
 if TYPE_CHECKING:
     from amesh.synth.faces import SyntheticFaces
@@ -34,6 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=positive, default=256, metavar="PX", help="side of the pictures"
     )
+    parser.add_argument(
+        "--lids",
+        type=probability,
+        default=0.0,
+        metavar="P",
+        help="probability of eyes closed to any degree, winks and squints; without, 6%% are closed",
+    )
+    parser.add_argument(
+        "--lips",
+        type=probability,
+        default=0.0,
+        metavar="P",
+        help="probability of a mouth that is pursed, rolled, wide open or otherwise out of the way",
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other faces")
     parser.add_argument(
         "--device",
@@ -55,13 +69,15 @@ def _synth(options: argparse.Namespace) -> int:
 
     from amesh import topology
     from amesh.errors import UserError
+    from amesh.synth.config import SynthConfig
     from amesh.synth.faces import SyntheticFaces
     from amesh.synth.write import write_shards
 
     if options.output is None and options.sheet is None:
         raise UserError("nothing to write: give --output DIR for shards, or --sheet FILE.png")
     scheme = topology.load()
-    faces = SyntheticFaces(scheme, options.size).to(_device(options.device))
+    config = SynthConfig(lids=options.lids, lips=options.lips)
+    faces = SyntheticFaces(scheme, options.size, config).to(_device(options.device))
     if options.sheet is not None:
         _sheet(options.sheet, faces, options.count or 24, options.seed)
     if options.output is None:

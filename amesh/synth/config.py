@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 from amesh.errors import UserError
 
-_CHANCES = ("hair", "glasses", "beard", "hand", "mask", "make_up")
+_CHANCES = ("closed", "lids", "lips", "hair", "glasses", "beard", "hand", "mask", "make_up")
 _DEGREES = {"yaw": 85.0, "pitch": 60.0, "roll": 180.0, "gaze": 45.0}
 
 
@@ -24,6 +24,9 @@ class SynthConfig:
         colour: Strength of the modes of colour; 1 is as measured.
         gaze: Largest rotation of the eyes [degrees].
         closed: Probability of closed eyes; half as many more are half closed, or wink.
+        lids: Probability of lids at any closure instead: a third of these faces have closed eyes,
+            a quarter close their eyes unequally, and half raise the lower lids, as in a squint.
+        lips: Probability of a strong expression of the mouth: pursed, rolled, wide open, ...
         hair: Probability of hair.
         glasses: Probability of glasses, a third of them dark.
         beard: Probability of a beard or stubble.
@@ -45,6 +48,8 @@ class SynthConfig:
     colour: float = 0.8
     gaze: float = 30.0
     closed: float = 0.06
+    lids: float = 0.0
+    lips: float = 0.0
     hair: float = 0.94
     glasses: float = 0.15
     beard: float = 0.2
@@ -54,9 +59,15 @@ class SynthConfig:
     noise: float = 0.025
     blur: float = 0.012
 
+    @property
+    def changes(self) -> str:
+        """What differs from the defaults, as in `lids=0.5,lips=0.3`; empty where nothing does."""
+        mine = ((field, getattr(self, field.name)) for field in fields(self))
+        return ",".join(f"{field.name}={value}" for field, value in mine if value != field.default)
+
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float]] = {
-            **dict.fromkeys((*_CHANCES, "closed"), (0.0, 1.0)),
+            **dict.fromkeys(_CHANCES, (0.0, 1.0)),
             **{name: (0.0, limit) for name, limit in _DEGREES.items()},
             **dict.fromkeys(("shape", "expression", "colour"), (0.0, 2.0)),
             "face": (0.05, 1.0),

@@ -1,4 +1,4 @@
-"""Eyeballs, gaze and lids.
+"""Eyeballs and gaze.
 
 Convention: an eyeball is a sphere behind its opening; its gaze is the unit vector from its centre
 to the centre of the iris, (0, 0, -1) if it looks straight ahead. The iris is a disc cut from the
@@ -7,19 +7,15 @@ sphere.
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from amesh.data import random
 from amesh.synth.noise import Noise
-from amesh.synth.texture_map import eye_lids
-from amesh.topology import Topology
 
 # An iris is 11.7 mm wide, an eyeball 24 mm, and the outer corners of the eyes are 87 mm apart.
-_BALL, _IRIS = 0.140, 0.0685
-_LID = 0.012  # thickness of a lid
+BALL, IRIS = 0.140, 0.0685
 
 
 class Eyes(NamedTuple):
@@ -44,81 +40,6 @@ class Eyes(NamedTuple):
         across, up = (self.iris[:, None, None] * self.axes[:, :, i] for i in (0, 1))
         places = [middle, middle + across, middle + up, middle - across, middle - up]
         return torch.stack(places, 2)
-
-
-class Lids(nn.Module):
-    """Closes eyelids: determines which landmarks move with the upper lids, and how."""
-
-    share: Tensor
-    upper: Tensor
-    lower: Tensor
-    around: Tensor
-    corners: Tensor
-
-    def __init__(self, topology: Topology) -> None:
-        super().__init__()
-        lids = eye_lids(topology)
-        template = topology.template
-        shares = np.zeros((len(lids), topology.points, len(lids[0].upper)))
-        for number, lid in enumerate(lids):
-            level = template[list(lid.corners), 1].mean()
-            x = template[list(lid.corners), 0]
-            between = (template[:, 0] > x.min()) & (template[:, 0] < x.max())
-            moves = between & (template[:, 1] < level) & (template[:, 2] < 0.1)
-            moves[[*lid.corners, *lid.lower]] = False
-            gap = np.linalg.norm(
-                (template[:, None] - template[None, list(lid.upper)])[..., :2], axis=-1
-            )
-            nearest = np.exp(-((gap / 0.035) ** 2))
-            nearest /= nearest.sum(1, keepdims=True).clip(1e-9)
-            fade = np.exp(-((gap.min(1) / 0.07) ** 2)) * moves
-            shares[number] = nearest * fade[:, None]
-            shares[number, list(lid.upper)] = np.eye(len(lid.upper))
-        around = [list(iris.z_from) for iris in topology.irises]
-        for name, value in {
-            "upper": np.array([lid.upper for lid in lids]),
-            "lower": np.array([lid.lower for lid in lids]),
-            "around": np.array(around),
-            "corners": np.array([lid.corners for lid in lids]),
-        }.items():
-            self.register_buffer(name, torch.from_numpy(value), persistent=False)
-        self.register_buffer("share", torch.tensor(shares, dtype=torch.float32), persistent=False)
-
-    def place(self, face: Float[Tensor, "b n 3"], key: Int64[Tensor, " b"]) -> Eyes:
-        """Places eyeballs behind the openings, looking straight ahead."""
-        size = 1.0 + 0.05 * random.bell(key, "eyeballs", [2])
-        radius, iris = _BALL * size[:, 0], _IRIS * size[:, 1]
-        around = face[:, self.around]  # b 2 16 3
-        middle = slice(2, -2)
-        lids = [face[:, side[:, middle]][..., 2].mean(2) for side in (self.upper, self.lower)]
-        depth = (lids[0] + lids[1]) / 2 + radius[:, None] - 0.012
-        centre = torch.cat([around[..., :2].mean(2), depth[..., None]], -1)
-        axes = torch.eye(3, device=face.device) * face.new_tensor([1.0, -1.0, -1.0])
-        return Eyes(centre, radius, iris, axes.expand(len(face), 2, 3, 3))
-
-    def close(
-        self, face: Float[Tensor, "b n 3"], eyes: Eyes, amount: Float[Tensor, "b 2"]
-    ) -> Float[Tensor, "b n 3"]:
-        """Lowers the upper lids over the eyeballs.
-
-        Args:
-            face: Landmarks.
-            eyes: Eyeballs from `place`.
-            amount: 0 leaves a lid as it is, 1 closes it; the right one first.
-        """
-        upper, lower = face[:, self.upper], face[:, self.lower]  # b 2 7 3
-        target = torch.lerp(upper, lower, amount[..., None, None])
-        arm = target - eyes.centre[:, :, None]
-        length = arm.norm(dim=-1, keepdim=True)
-        least = (eyes.radius + _LID)[:, None, None, None]
-        pushed = eyes.centre[:, :, None] + arm * (least / length).clamp(min=1.0)
-        # Keeps the eyeball behind a moving lid, and leaves an open lid where it is.
-        target = torch.lerp(
-            target, pushed, (4 * amount * (1 - amount)).clamp(0, 1)[..., None, None]
-        )
-        moved = target - upper
-        change = (self.share[None, :, :, :, None] * moved[:, :, None]).sum((1, 3))
-        return face + change
 
 
 def look(eyes: Eyes, yaw: Float[Tensor, "b 2"], pitch: Float[Tensor, "b 2"]) -> Eyes:

@@ -14,9 +14,11 @@ from amesh.synth import eyes as eye_shading
 from amesh.synth import hair, light, mouth
 from amesh.synth.background import draw_background
 from amesh.synth.config import SynthConfig
-from amesh.synth.eyes import Eyes, Lids
+from amesh.synth.expressions import Expressions
+from amesh.synth.eyes import Eyes
 from amesh.synth.hair import HairMesh, Style
 from amesh.synth.head import NECK, RINGS, HeadMesh
+from amesh.synth.lids import Lids, draw_lids
 from amesh.synth.lookup import look_up
 from amesh.synth.masks import NAMES as MASKS
 from amesh.synth.model import FaceModel
@@ -78,6 +80,7 @@ class SyntheticFaces(nn.Module):
             raise UserError(f"synthetic faces: size is {size}, expected 32 or more pixels")
         self.size, self.config = size, config or SynthConfig()
         self.model = FaceModel(topology)
+        self.expressions = Expressions(topology)
         self.noise = Noise()
         self.head, self.hair, self.lids = HeadMesh(topology), HairMesh(topology), Lids(topology)
         self.skin = SkinPainter(self.model, topology, self.noise)
@@ -145,7 +148,9 @@ class SyntheticFaces(nn.Module):
         """Draws shape, expression and gaze."""
         config = self.config
         controls = self.model.draw_controls(key, config.expression)
-        face = self.model.shape(key, controls, config.shape)
+        strong = self.expressions.draw(key, config.lips)
+        controls = self.expressions.relax(controls, self.model.control_mean, strong)
+        face = self.expressions.apply(self.model.shape(key, controls, config.shape), strong)
         eyes = self.lids.place(face, key)
         draw = random.uniform(key, "eyes", [4])
         limit = math.radians(config.gaze)
@@ -156,13 +161,7 @@ class SyntheticFaces(nn.Module):
         turn = torch.where(draw[:, :1] < 0.5, to_camera, free).clamp(-limit, limit)
         turn[:, 1] = turn[:, 1].clamp(-0.6 * limit, 0.6 * limit)
         eyes = eye_shading.look(eyes, turn[:, :1].expand(-1, 2), turn[:, 1:].expand(-1, 2))
-        shut = (draw[:, 1] < config.closed).float()
-        half = (draw[:, 1] > 1 - config.closed / 2).float()
-        wink = torch.nn.functional.one_hot((draw[:, 3] * 4).long().clamp(max=3), 4)[:, :2]
-        amount = (0.7 * (-turn[:, 1:]).clamp(min=0)).expand(-1, 2)
-        amount = torch.maximum(amount, half[:, None] * (draw[:, 2:3] + wink).clamp(max=1))
-        amount = torch.maximum(amount, shut[:, None].expand(-1, 2))
-        face = self.lids.close(face, eyes, amount)
+        face = self.lids.close(face, eyes, draw_lids(key, config, turn[:, 1]))
         face = face.clone()
         face[:, self.irises] = eyes.points()
         return Solid(face, eyes, mouth.place(face, self.model.mean_shape, key))

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from amesh.data import random
 from amesh.synth.glasses import RIM, glasses_of
 from amesh.synth.grids import fan, grid
-from amesh.synth.texture_map import eye_lids, flatten, lips_inside, openings
+from amesh.synth.texture_map import flatten, openings
 from amesh.topology import Topology
+from amesh.topology.lids import eye_lids, lips_inside
 
 # Parts of the mesh, which differ in shading.
 SKIN, HEAD, CLOTH, MOUTH, FRAME, EYE = 0, 1, 2, 3, 4, 5  # the second eye is EYE + 1

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from amesh.synth.texture_map import eye_lids, flatten, texels
+from amesh.synth.texture_map import flatten, texels
 from amesh.topology import Topology
+from amesh.topology.lids import eye_lids
 
 NAMES = ("lips", "lids", "lashes", "brows", "beard", "moustache", "cheeks", "medical")
 

@@ -5,13 +5,13 @@ Convention:
     - texel (row, column) of a map of side t has its centre at u = (column + 0.5) / t
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from amesh.topology import Topology
+from amesh.topology.lids import Lids, eye_lids, lips_inside
 
 # Exponent of the outline: 2 would be a circle. Any convex outline gives a map without folds.
 _SQUARENESS = 4.0
@@ -28,48 +28,6 @@ class Openings(NamedTuple):
 
     eyes: tuple[Int[np.ndarray, "t 3"], ...]
     mouth: Int[np.ndarray, "t 3"]
-
-
-class Lids(NamedTuple):
-    """The two borders of an opening, both from its image-left corner to its image-right one.
-
-    Attributes:
-        corners: The two corners.
-        upper: Landmarks of the upper border between them.
-        lower: Landmarks of the lower border between them; the same number.
-    """
-
-    corners: tuple[int, int]
-    upper: tuple[int, ...]
-    lower: tuple[int, ...]
-
-
-def borders(loop: Sequence[int], topology: Topology) -> Lids:
-    """Splits a closed contour at its two corners, the leftmost and the rightmost point.
-
-    Args:
-        loop: A contour, with or without its first landmark repeated at the end.
-        topology: Topology whose template gives the positions.
-    """
-    ring = list(loop[:-1] if loop[0] == loop[-1] else loop)
-    x = topology.template[ring, 0]
-    first, last = int(x.argmin()), int(x.argmax())
-    ring, last = ring[first:] + ring[:first], (last - first) % len(ring)
-    one, other = ring[1:last], ring[:last:-1]
-    heights = [float(topology.template[side, 1].mean()) for side in (one, other)]
-    upper, lower = (one, other) if heights[0] < heights[1] else (other, one)
-    return Lids((ring[0], ring[last]), tuple(upper), tuple(lower))
-
-
-def eye_lids(topology: Topology) -> tuple[Lids, ...]:
-    """Returns the lids of each eye, in the topology's order of irises."""
-    names = [iris.name.replace("iris", "eye") for iris in topology.irises]
-    return tuple(borders(topology.contours[name][0], topology) for name in names)
-
-
-def lips_inside(topology: Topology) -> Lids:
-    """Returns the inner border of the lips."""
-    return borders(topology.contours["lips_inner"][0], topology)
 
 
 def fill(lids: Lids) -> Int[np.ndarray, "t 3"]:

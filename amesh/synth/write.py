@@ -14,6 +14,7 @@ from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.shard_files import ShardWriter, written_keys
 from amesh.errors import UserError
 from amesh.files import locked, remove_leftovers
+from amesh.synth.config import SynthConfig
 from amesh.synth.faces import SyntheticFaces
 from amesh.topology import Topology
 
@@ -65,12 +66,18 @@ def write_shards(
     with locked(folder / f".{name}.lock", taken):
         remove_leftovers(folder, f"{name}-*")  # of a process that was killed
         known = written_keys(folder, name)
-        wanted = [i for i in range(rank, count, ranks) if _key(seed, faces.size, i) not in known]
+        wanted = [
+            i
+            for i in range(rank, count, ranks)
+            if _key(faces.config, seed, faces.size, i) not in known
+        ]
         done(len(range(rank, count, ranks)) - len(wanted))
         with ShardWriter(folder, name, per_shard) as writer:
             for start in range(0, len(wanted), _AT_ONCE):
                 numbers = wanted[start : start + _AT_ONCE]
-                for face in labelled_faces(make(faces, seed, numbers), topology, seed):
+                for face in labelled_faces(
+                    make(faces, seed, numbers), topology, faces.config, seed
+                ):
                     writer.add(face)
                 done(len(numbers))
     return len(wanted)
@@ -90,12 +97,14 @@ def pixels(canvas: Canvas) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         yield np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
 
 
-def labelled_faces(canvas: Canvas, topology: Topology, seed: int) -> Iterator[LabelledFace]:
+def labelled_faces(
+    canvas: Canvas, topology: Topology, config: SynthConfig, seed: int
+) -> Iterator[LabelledFace]:
     """Yields the faces with their labels, encoded as JPEG."""
     parts = (canvas.landmarks, canvas.visibility)
     labels = zip(*(part.numpy() for part in parts), canvas.index.tolist(), strict=True)
     for picture, (points, visibility, number) in zip(pixels(canvas), labels, strict=True):
-        key = _key(seed, len(picture), number)
+        key = _key(config, seed, len(picture), number)
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
         yield LabelledFace(
@@ -110,5 +119,6 @@ def labelled_faces(canvas: Canvas, topology: Topology, seed: int) -> Iterator[La
         )
 
 
-def _key(seed: int, size: int, number: int) -> str:
-    return f"synthetic-{seed}-{size}-{number}"
+def _key(config: SynthConfig, seed: int, size: int, number: int) -> str:
+    changes = f"{config.changes}-" if config.changes else ""
+    return f"synthetic-{changes}{seed}-{size}-{number}"

@@ -63,6 +63,8 @@ def pool(network: NetworkConfig, ranges: SynthConfig, count: int, seed: int) -> 
     with tqdm(total=count, desc="synthetic faces", disable=not sys.stderr.isatty()) as bar:
         for start in range(0, count, _AT_ONCE):
             numbers = list(range(start, min(start + _AT_ONCE, count)))
-            found += labelled_faces(make(faces, seed, numbers), network.load_topology(), seed)
+            found += labelled_faces(
+                make(faces, seed, numbers), network.load_topology(), ranges, seed
+            )
             bar.update(len(numbers))
     return ListSource("synthetic faces", found)

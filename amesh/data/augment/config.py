@@ -17,6 +17,7 @@ class AugmentConfig:
         shift: Largest shift along each axis [sides of the crop].
         perspective: Largest relative difference in scale between the crop's centre and an edge.
         mirror: Probability of mirroring.
+        lids: Probability of closing the eyes of a face, if they are open: to any degree, one or both.
         gain: Largest change of exposure, as a logarithm; each colour channel adds up to half of it.
         curve: Largest bend of the intensity curve: brighter or darker midtones, and contrast.
         grey: Probability of removing colour.
@@ -35,6 +36,7 @@ class AugmentConfig:
     shift: float = 0.12
     perspective: float = 0.08
     mirror: float = 0.5
+    lids: float = 0.0
     gain: float = 0.3
     curve: float = 0.3
     grey: float = 0.05

@@ -18,7 +18,9 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
+from amesh.data.augment.closure import draw_closure
 from amesh.data.augment.config import AugmentConfig
+from amesh.data.augment.lids import CloseEyes, Eyes, sources
 from amesh.data.augment.photometric import draw, photometric, together
 from amesh.data.loading.sample import Batch, Canvas
 from amesh.data.random import bell, keys, uniform
@@ -62,6 +64,7 @@ class Augment(nn.Module):
         super().__init__()
         self.crop_size, self.config = crop_size, config or AugmentConfig()
         self.anchors, self.roi_rule = topology.anchors, topology.landmark_rule
+        self.lids = CloseEyes(topology) if self.config.lids else None
         self.register_buffer("mirror", torch.tensor(topology.mirror), persistent=False)
 
     @torch.no_grad()
@@ -71,29 +74,39 @@ class Augment(nn.Module):
         motion = draw_motion(
             canvas.landmarks, self.anchors, self.crop_size, self.config, key, self.roi_rule
         )
-        landmarks = move_landmarks(canvas.landmarks, motion, self.crop_size)
+        points, weight_xy, eyes = canvas.landmarks, canvas.weight_xy, None
+        if self.lids is not None:
+            eyes = self.lids.find(points, weight_xy, draw_closure(key, self.config.lids))
+            points, weight_xy = self.lids.move(points, eyes), self.lids.weigh(weight_xy, eyes)
+        landmarks = move_landmarks(points, motion, self.crop_size)
         swap = motion.mirrored[:, None]
-        weight_xy = torch.where(swap, canvas.weight_xy[:, self.mirror], canvas.weight_xy)
+        weight_xy = torch.where(swap, weight_xy[:, self.mirror], weight_xy)
         weight_z = torch.where(swap, canvas.weight_z[:, self.mirror], canvas.weight_z)
         landmarks = torch.where(swap[..., None], landmarks[:, self.mirror], landmarks)
-        image = self._images(canvas.pictures, motion, key)
+        image = self._images(canvas.pictures, motion, eyes, key)
         return Batch(image, landmarks, weight_xy, weight_z, canvas.face, canvas.index)
 
-    def _images(self, pictures: Tensor, motion: Motion, key: Tensor) -> Tensor:
+    def _images(
+        self, pictures: Tensor, motion: Motion, eyes: Eyes | None, key: Tensor
+    ) -> Tensor:
         draws, size = draw(self.config, key), self.crop_size
         if together(pictures):
-            return photometric(resample(pictures, motion, size), self.config, draws)
+            return photometric(resample(pictures, motion, size, eyes), self.config, draws)
         # On a CPU, process one picture at a time, and only the part that the crop shows, which
         # stays in cache. With channels last in memory, convolutions train in 3/4 of the time.
         shape = (len(key), 3, size, size)
         images = torch.empty(shape, memory_format=torch.channels_last)
         shown = bounds(motion, *pictures.shape[-2:])
+        moving = [False] * len(key) if eyes is None else eyes.moving.tolist()
         within = motion.image_from_unit.clone()
         within[..., 2] -= shown[:, :2]
         for i, (left, top, right, bottom) in enumerate(shown.tolist()):
             one = slice(i, i + 1)
             own = Motion(within[one], *(values[one] for values in motion[1:]))
-            crop = resample(pictures[one, :, top:bottom, left:right], own, size)
+            lids = None
+            if eyes is not None and moving[i]:
+                lids = Eyes(*(values[one] for values in eyes)).shifted(shown[one, :2])
+            crop = resample(pictures[one, :, top:bottom, left:right], own, size, lids)
             images[one] = photometric(crop, self.config, draws.some(one))
         return images
 
@@ -145,7 +158,7 @@ def bounds(motion: Motion, height: int, width: int) -> Int64[Tensor, "b 4"]:
 
 
 def resample(
-    pictures: UInt8[Tensor, "b 3 H W"], motion: Motion, crop_size: int
+    pictures: UInt8[Tensor, "b 3 H W"], motion: Motion, crop_size: int, eyes: Eyes | None = None
 ) -> Float[Tensor, "b 3 s s"]:
     """Samples the crops bilinearly; black outside the pictures.
 
@@ -153,6 +166,7 @@ def resample(
         pictures: Source pictures.
         motion: The transformation between crops and pictures.
         crop_size: Side of the crops [px].
+        eyes: Eyes to close in the pictures; None leaves them as they are.
     """
     height, width = pictures.shape[-2:]
     # x and y are interleaved along a row, so that every pass runs over whole rows. Products with
@@ -167,6 +181,10 @@ def resample(
     along, down, shift = matrix.unbind(-1)  # b 1 2s
     places = torch.addcmul(along * u, down, v)
     places = torch.addcmul(shift - 1.0, places, near).unflatten(-1, (crop_size, 2))
+    if eyes is not None:
+        half = places.new_tensor([width / 2, height / 2])
+        at = ((places + 1.0) * half).flatten(1, 2)
+        places = (sources(at, eyes).view_as(places) / half).sub_(1.0)
     crops = grid_sample(
         pictures.to(places.dtype), places, padding_mode="zeros", align_corners=False
     )

@@ -5,8 +5,9 @@ import torch
 
 from amesh.data import random
 from amesh.synth.config import SynthConfig
-from amesh.synth.eyes import Eyes, Lids, look
+from amesh.synth.eyes import Eyes, look
 from amesh.synth.faces import SyntheticFaces
+from amesh.synth.lids import Lids
 from amesh.topology import Topology
 
 KEY = random.keys(0, 0, torch.arange(3))
@@ -50,33 +51,6 @@ def test_iris_points_are_ordered_right_top_left_bottom_in_the_image(
     for eye, iris in enumerate(topology.irises):
         expected = template[list(iris.indices)]
         assert (ahead[eye, :, :2] - expected[:, :2]).norm(dim=-1).max() < 0.03
-
-
-def test_closed_lids_meet_outside_the_eyeball(
-    topology: Topology, face: torch.Tensor, eyes: Eyes
-) -> None:
-    lids = Lids(topology)
-    amount = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
-    closed = lids.close(face, eyes, amount)
-    torch.testing.assert_close(closed[0, lids.upper[0]], closed[0, lids.lower[0]])
-    torch.testing.assert_close(closed[0, lids.upper[1]], face[0, lids.upper[1]])
-    torch.testing.assert_close(closed[2, lids.upper[1]], closed[2, lids.lower[1]])
-    half = closed[1, lids.upper] - eyes.centre[1, :, None]
-    assert (half.norm(dim=-1) >= eyes.radius[1] - 1e-5).all()
-    # Lower lids, mouth and chin stay where they are.
-    still = [*lids.lower.flatten().tolist(), 13, 14, 152]
-    torch.testing.assert_close(closed[:, still], face[:, still])
-
-
-def test_closed_lids_hide_irises_and_open_ones_show_them(topology: Topology) -> None:
-    config = SynthConfig(
-        yaw=10, pitch=5, hair=0, glasses=0, hand=0, mask=0, closed=1.0, gaze=5, fov=(10, 20)
-    )
-    middles = [iris.indices[0] for iris in topology.irises]
-    closed = SyntheticFaces(topology, 192, config)(0, 0, torch.arange(8))
-    assert (closed.visibility[:, middles] == 0).float().mean() > 0.9
-    open_ = SyntheticFaces(topology, 192, replace(config, closed=0.0))(0, 0, torch.arange(8))
-    assert open_.visibility[:, middles].mean() > 0.8
 
 
 def test_a_sideways_gaze_moves_the_irises(topology: Topology) -> None:

@@ -11,8 +11,9 @@ from amesh.synth import controls, measure
 from amesh.synth.albedo import vertex_normals
 from amesh.synth.masks import NAMES, region_masks
 from amesh.synth.model import read_model
-from amesh.synth.texture_map import fill, flatten, lips_inside, openings, texels
+from amesh.synth.texture_map import fill, flatten, openings, texels
 from amesh.topology import Topology
+from amesh.topology.lids import lips_inside
 
 
 def turned(topology: Topology, yaw: float, scale: float, rng: np.random.Generator) -> np.ndarray:
