@@ -16,6 +16,7 @@ from amesh.evaluation.labels.measures import (
     face_errors,
     face_offset,
     labelled_measures,
+    predicted_openings,
 )
 from amesh.topology.scheme import Topology
 
@@ -40,12 +41,15 @@ class Scores:
         labelled: Whether the labels of each face allow each measure.
         offsets: How far each prediction as a whole lies to the right of its label and below it [%];
             NaN where that is not known.
+        openings: How far the right eye, the left eye and the mouth of each prediction are open, see
+            `measures.opening`; NaN where that is not known.
     """
 
     detected: Bool[np.ndarray, " f"]
     errors: Mapping[str, Float[np.ndarray, " f"]]
     labelled: Mapping[str, Bool[np.ndarray, " f"]]
     offsets: Float[np.ndarray, "f 2"]
+    openings: Float[np.ndarray, "f 3"]
 
 
 def named_scheme(label: LabelledFace, topology: Topology) -> LabelScheme | None:
@@ -88,6 +92,7 @@ def score_matched(
     errors: dict[str, Float[np.ndarray, " f"]] = {}
     labelled: dict[str, Bool[np.ndarray, " f"]] = {}
     offsets = np.full((len(labels), 2), np.nan)
+    openings = np.full((len(labels), 3), np.nan)
     for i, (label, face) in enumerate(zip(labels, chosen, strict=True)):
         scheme = scheme_of(label, topology)
         for name in labelled_measures(scheme, label.points) if scheme else ():
@@ -96,9 +101,10 @@ def score_matched(
         if scheme and face is not None:
             for name, error in face_errors(scheme, face, label.points).items():
                 errors[name][i] = error
+            openings[i] = predicted_openings(scheme, face)
             offsets[i] = face_offset(scheme, face, label.points)
     detected = np.array([face is not None for face in chosen], dtype=bool)
-    return Scores(detected, errors, labelled, offsets)
+    return Scores(detected, errors, labelled, offsets, openings)
 
 
 def match(

@@ -164,6 +164,25 @@ def opening(points: Float[np.ndarray, "p d"], around: Opening) -> float:
     return float(np.linalg.norm(area)) / squared
 
 
+def openings(scheme: LabelScheme, points: Float[np.ndarray, "p d"]) -> Float[np.ndarray, " 3"]:
+    """How far a labelled face's right eye, left eye and mouth are open, as seen in the picture.
+
+    NaN where the scheme has no such opening, or a point of it has no label.
+    """
+    around = (*scheme.eyes, scheme.mouth) if len(scheme.eyes) == 2 else (None, None, scheme.mouth)
+    return np.array([np.nan if one is None else opening(points[:, :2], one) for one in around])
+
+
+def predicted_openings(
+    scheme: LabelScheme, landmarks: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, " 3"]:
+    """The same of a prediction, between the points that the labels would have there."""
+    points = np.full((scheme.points, 2), np.nan)
+    if scheme.common is not None:
+        points[list(scheme.common.labelled)] = scheme.common.matrix @ landmarks[:, :2]
+    return openings(scheme, points)
+
+
 def _is_labelled(part: Part, points: Float[np.ndarray, "p d"]) -> bool:
     unit = normaliser_length(part.normaliser, points)
     return unit > 0 and bool(_known(points[list(part.labelled)]).any())

@@ -14,6 +14,7 @@ from amesh.evaluation.tables.failures import FAILURES
 from amesh.evaluation.tables.fitted import FITTED_FULL, FITTED_IN_ROI
 from amesh.evaluation.tables.jitter import JITTER
 from amesh.evaluation.tables.offsets import OFFSETS
+from amesh.evaluation.tables.openings import OPENINGS
 from amesh.evaluation.tables.over_time import OVER_TIME
 from amesh.evaluation.tables.robustness import ROBUSTNESS
 from amesh.evaluation.tables.table_2 import TABLE_2
@@ -31,6 +32,7 @@ TABLES: tuple[Table[Any], ...] = (
     FITTED_FULL,
     FAILURES,
     BINS,
+    OPENINGS,
     WORSE,
     DEPTH,
     ROBUSTNESS,
