@@ -116,7 +116,7 @@ class Expressions(nn.Module):
         rest[:, _OPEN] = 0.0
         return torch.where(strengths.chosen, rest, controls)
 
-    def apply(self, face: Float[Tensor, "b n 3"], strengths: Strengths) -> Float[Tensor, "b n 3"]:
+    def forward(self, face: Float[Tensor, "b n 3"], strengths: Strengths) -> Float[Tensor, "b n 3"]:
         """Adds the shapes to frontal faces; where lips would cross, they meet.
 
         Args:

@@ -150,7 +150,7 @@ class SyntheticFaces(nn.Module):
         controls = self.model.draw_controls(key, config.expression)
         strong = self.expressions.draw(key, config.lips)
         controls = self.expressions.relax(controls, self.model.control_mean, strong)
-        face = self.expressions.apply(self.model.shape(key, controls, config.shape), strong)
+        face = self.expressions(self.model.shape(key, controls, config.shape), strong)
         eyes = self.lids.place(face, key)
         draw = random.uniform(key, "eyes", [4])
         limit = math.radians(config.gaze)

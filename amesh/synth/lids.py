@@ -72,9 +72,7 @@ class Lids(nn.Module):
         return face + change + _spread(self.lower_share, raised - lower)
 
 
-def draw_lids(
-    key: Int64[Tensor, " b"], config: SynthConfig, pitch: Float[Tensor, " b"]
-) -> Closure:
+def draw_lids(key: Int64[Tensor, " b"], config: SynthConfig, pitch: Float[Tensor, " b"]) -> Closure:
     """Draws how far the eyes are closed.
 
     Args:

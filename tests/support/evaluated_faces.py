@@ -40,7 +40,9 @@ def scores_of(*errors: float) -> Scores:
     found = np.array(errors)
     labelled = {"lips": np.ones(len(found), dtype=bool)}
     offsets = np.stack([found, -2 * found], axis=-1)
-    return Scores(~np.isnan(found), {"lips": found}, labelled, offsets, np.full((len(found), 3), np.nan))
+    return Scores(
+        ~np.isnan(found), {"lips": found}, labelled, offsets, np.full((len(found), 3), np.nan)
+    )
 
 
 def cells(text: str) -> list[list[str]]:

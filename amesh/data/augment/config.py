@@ -17,7 +17,7 @@ class AugmentConfig:
         shift: Largest shift along each axis [sides of the crop].
         perspective: Largest relative difference in scale between the crop's centre and an edge.
         mirror: Probability of mirroring.
-        lids: Probability of closing the eyes of a face, if they are open: to any degree, one or both.
+        lids: Probability of closing the open eyes of a face, to any degree, alike or unequally.
         gain: Largest change of exposure, as a logarithm; each colour channel adds up to half of it.
         curve: Largest bend of the intensity curve: brighter or darker midtones, and contrast.
         grey: Probability of removing colour.

@@ -86,9 +86,7 @@ class Augment(nn.Module):
         image = self._images(canvas.pictures, motion, eyes, key)
         return Batch(image, landmarks, weight_xy, weight_z, canvas.face, canvas.index)
 
-    def _images(
-        self, pictures: Tensor, motion: Motion, eyes: Eyes | None, key: Tensor
-    ) -> Tensor:
+    def _images(self, pictures: Tensor, motion: Motion, eyes: Eyes | None, key: Tensor) -> Tensor:
         draws, size = draw(self.config, key), self.crop_size
         if together(pictures):
             return photometric(resample(pictures, motion, size, eyes), self.config, draws)
@@ -97,15 +95,17 @@ class Augment(nn.Module):
         shape = (len(key), 3, size, size)
         images = torch.empty(shape, memory_format=torch.channels_last)
         shown = bounds(motion, *pictures.shape[-2:])
-        moving = [False] * len(key) if eyes is None else eyes.moving.tolist()
+        moving = [False] * len(key)
+        if eyes is not None:
+            moving, eyes = eyes.moving.tolist(), eyes.shifted(shown[:, :2].to(eyes.corner.dtype))
         within = motion.image_from_unit.clone()
         within[..., 2] -= shown[:, :2]
         for i, (left, top, right, bottom) in enumerate(shown.tolist()):
             one = slice(i, i + 1)
             own = Motion(within[one], *(values[one] for values in motion[1:]))
-            lids = None
-            if eyes is not None and moving[i]:
-                lids = Eyes(*(values[one] for values in eyes)).shifted(shown[one, :2])
+            lids = (
+                Eyes(*(values[one] for values in eyes)) if eyes is not None and moving[i] else None
+            )
             crop = resample(pictures[one, :, top:bottom, left:right], own, size, lids)
             images[one] = photometric(crop, self.config, draws.some(one))
         return images

@@ -174,7 +174,9 @@ def _down(eyes: Eyes) -> Float[Tensor, "b 2 1 2"]:
 
 
 def _local(
-    points: Float[Tensor, "b #e m 2"], corner: Float[Tensor, "b 2 2"], along: Float[Tensor, "b 2 2"]
+    points: Float[Tensor, "b eyes_or_1 m 2"],
+    corner: Float[Tensor, "b 2 2"],
+    along: Float[Tensor, "b 2 2"],
 ) -> Float[Tensor, "b 2 m 2"]:
     """Returns points of the picture [px] in the frame of each eye."""
     arm = points - corner[:, :, None]
