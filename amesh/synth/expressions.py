@@ -41,7 +41,7 @@ _EXPRESSIONS = (
     ("mouthRight", "jawRight"),
     ("jawForward",),
 )
-# What the mouth does without them: lips closed, and everything else as in the average face.
+# The controls that they replace: not those of eyes and brows, nor how thick the lips are.
 _LIPS = tuple(NAMES.index(name) for name in NAMES if name.startswith(("mouth", "lip", "jaw")))
 _OPEN = NAMES.index("mouth_open")
 
@@ -59,7 +59,11 @@ class Strengths(NamedTuple):
 
 
 class Expressions(nn.Module):
-    """Draws strong expressions of the mouth and applies them."""
+    """Draws strong expressions of the mouth and applies them.
+
+    Attributes:
+        names: ICT-FaceKit's names of the shapes.
+    """
 
     effects: Tensor
     members: Tensor
@@ -70,8 +74,8 @@ class Expressions(nn.Module):
         super().__init__()
         file = resources.files("amesh.synth") / "expressions.npz"
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as data:
-            names, effects = data["names"].tolist(), data["effects"]
-        members = [[float(name in shapes) for name in names] for shapes in _EXPRESSIONS]
+            self.names, effects = data["names"].tolist(), data["effects"]
+        members = [[float(name in shapes) for name in self.names] for shapes in _EXPRESSIONS]
         inside = lips_inside(topology)
         for name, value in {
             "effects": torch.tensor(effects, dtype=torch.float32),
