@@ -17,8 +17,8 @@ from amesh.profiling.hair import Rays, reach
 from amesh.synth.grids import fan, grid
 from amesh.synth.head import CENTRE, HEAD, MOUTH, RINGS, SKIN, HeadMesh
 from amesh.synth.measure import align
-from amesh.synth.texture_map import eye_lids
 from amesh.topology import Topology
+from amesh.topology.lids import eye_lids
 
 # How far the eyeball's front lies before the middle of the lids [units of the head].
 _BULGE = 0.012
