@@ -22,10 +22,13 @@ class RunnerOutput(NamedTuple):
     Attributes:
         landmarks: All landmarks [crop px]; z in the same unit.
         face_flag: Logit that the crop shows a face.
+        expected_error: Distance of each landmark in x and y from its true place that the network
+            expects [crop px]; None from a network that does not predict it.
     """
 
     landmarks: Float32[np.ndarray, "b n 3"]
     face_flag: Float32[np.ndarray, " b"]
+    expected_error: Float32[np.ndarray, "b n"] | None = None
 
 
 def confidence(face_flag: Float[np.ndarray, " b"]) -> Float[np.ndarray, " b"]:
@@ -50,7 +53,7 @@ class Runner(Protocol):
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
         """Predicts the landmarks of RGB crops in [0, 1].
 
-        A crop that contains NaN gets NaN landmarks; the other crops are unaffected.
+        A crop that contains NaN gets NaN landmarks and errors; the other crops are unaffected.
 
         Raises:
             UserError: As for `check_crops`.
@@ -125,4 +128,9 @@ class TorchRunner:
         images = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)  # b s s 3 -> b 3 s s
         with torch.inference_mode(), torch_threads(self.threads):
             output = self.net(images)
-        return RunnerOutput(output.landmarks.cpu().numpy(), output.face_flag.cpu().numpy())
+        errors = output.expected_error
+        return RunnerOutput(
+            output.landmarks.cpu().numpy(),
+            output.face_flag.cpu().numpy(),
+            None if errors is None else errors.cpu().numpy(),
+        )

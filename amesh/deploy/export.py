@@ -11,7 +11,7 @@ from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy import artefact, formats, parity, sidecar
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.formats import Batch, Format, Precision
-from amesh.deploy.network.prepare import Network
+from amesh.deploy.network.prepare import Network, without_errors
 from amesh.deploy.request import Request
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
@@ -70,7 +70,8 @@ def export(
     row.require()
     net, origin = open_network(model, untrained)
     model_name, topology = _described(net, row, precision)
-    request = Request(net, part, precision, batch_size, calibration)
+    whole = net if row.errors or isinstance(net, DetectorNetwork) else without_errors(net)
+    request = Request(whole, part, precision, batch_size, calibration)
     target = net if isinstance(net, DetectorNetwork) and not part else request.target
     name = "-".join((model_name, *([part] if part else []), precision))
     output = output or Path(f"{name}{row.suffix}")

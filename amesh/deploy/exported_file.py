@@ -11,6 +11,7 @@ from jaxtyping import Float32, UInt8
 from amesh.deploy import sidecar
 from amesh.deploy.signature import (
     DETECTOR_OUTPUTS,
+    EXPECTED_ERROR,
     INPUT,
     OUTPUTS,
     Layout,
@@ -109,8 +110,7 @@ class FileRunner:
         Raises:
             UserError: As for `amesh.runner.check_crops`.
         """
-        found = self.file.run_crops(crops)
-        return RunnerOutput(*(found[name] for name in OUTPUTS))
+        return runner_output(self.file.run_crops(crops))
 
 
 class FileDetector:
@@ -129,6 +129,12 @@ class FileDetector:
         """Searches an RGB picture of the network's input size."""
         found = self.file.run_crops(square[None] * np.float32(1 / 255))
         return DetectorAnswer(*(found[name][0] for name in DETECTOR_OUTPUTS))
+
+
+def runner_output(found: Mapping[str, np.ndarray]) -> RunnerOutput:
+    """A landmark network's outputs, found by name."""
+    landmarks, face_flag = (found[name] for name in OUTPUTS)
+    return RunnerOutput(landmarks, face_flag, found.get(EXPECTED_ERROR))
 
 
 def reopened(source: str | Path | bytes) -> Path | bytes:

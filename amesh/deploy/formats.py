@@ -43,6 +43,7 @@ class Format:
         batches: `any`: a fixed number or dynamic (the default); `fixed`: a number, 1 by default;
             `one`: always 1.
         auto: Whether `auto` may choose it; the cache then keeps such files of installed weights.
+        errors: Whether its files have the errors that a network expects, if it predicts them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Format:
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
     batches: Literal["any", "fixed", "one"] = "any"
     auto: bool = False
+    errors: bool = True
 
     @property
     def is_installed(self) -> bool:
@@ -178,6 +180,7 @@ FORMATS: tuple[Format, ...] = (
         extra="litert",
         exporter="amesh.deploy.litert.artefact:task_artefact",
         batches="one",
+        errors=False,
     ),
 )
 

@@ -15,7 +15,7 @@ from amesh.deploy import crops as crop_sets
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.formats import Precision
 from amesh.deploy.network.cascade_parts import MeshPart, RegionPart
-from amesh.deploy.signature import DETECTOR_OUTPUTS, OUTPUTS
+from amesh.deploy.signature import DETECTOR_OUTPUTS, EXPECTED_ERROR, OUTPUTS, landmark_outputs
 from amesh.errors import UserError
 from amesh.nn.network_config import NetworkConfig
 from amesh.runner import RunnerOutput
@@ -164,7 +164,10 @@ def reference(net: nn.Module, images: Images) -> dict[str, np.ndarray]:
     output = net(torch.from_numpy(images).permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
     if isinstance(net, MeshPart | RegionPart):
         return {n: t.numpy() for n, t in zip(net.outputs, output, strict=True)}
-    names = DETECTOR_OUTPUTS if isinstance(net.config, DetectorConfig) else OUTPUTS
+    config = _config(net)
+    names: tuple[str, ...] = DETECTOR_OUTPUTS
+    if isinstance(config, NetworkConfig):
+        names = landmark_outputs(config.predicts_errors)
     return {name: getattr(output, name).numpy() for name in names}
 
 
@@ -188,7 +191,7 @@ def compare(
         UserError: The outputs have other names or shapes.
     """
     if isinstance(found, RunnerOutput):
-        found = found._asdict()
+        found = {name: value for name, value in found._asdict().items() if value is not None}
     for key, value in expected.items():
         shape = found[key].shape if key in found else None
         if shape != value.shape:
@@ -201,6 +204,8 @@ def compare(
         if key in _LOGITS:
             logit = float(np.abs(difference).max())
             continue
+        if key == EXPECTED_ERROR:
+            difference = difference[..., None]  # b n -> b n 1
         if key == DETECTOR_OUTPUTS[0]:
             difference = difference.reshape(len(value), -1, 2)  # b anchors 16 -> b points 2
         distance = np.linalg.norm(difference, axis=-1)  # b n

@@ -4,7 +4,8 @@
 tensors are float32. Outputs are named after the fields of what the network returns in PyTorch:
 
 - a landmark network: `landmarks` (b n 3) in pixels of the crop, z in the same unit; `face_flag`
-  (b) is a logit;
+  (b) is a logit; where the network predicts it, `expected_error` (b n), the distance of each
+  landmark in x and y from its true place, in pixels of the crop;
 - a face detector: `boxes` (b anchors 16) in pixels of the input, `scores` (b anchors), logits; see
   `amesh.pipeline.decoding`.
 """
@@ -18,12 +19,18 @@ from amesh.topology import Topology, load
 
 INPUT = "image"
 OUTPUTS = ("landmarks", "face_flag")
+EXPECTED_ERROR = "expected_error"
 DETECTOR_OUTPUTS = ("boxes", "scores")
 # Key of the exporter's JSON in a file's metadata.
 METADATA = "amesh"
 
 Layout = Literal["nchw", "nhwc"]  # order of the image's axes
 Shapes = Mapping[str, Sequence[Any]]  # by name; an axis that is not a number is dynamic
+
+
+def landmark_outputs(predicts_errors: bool) -> tuple[str, ...]:
+    """Names of a landmark network's outputs, in order."""
+    return (*OUTPUTS, EXPECTED_ERROR) if predicts_errors else OUTPUTS
 
 
 def check_landmark_network(source: str, inputs: Shapes, outputs: Shapes, layout: Layout) -> int:
@@ -42,7 +49,7 @@ def check_landmark_network(source: str, inputs: Shapes, outputs: Shapes, layout:
         UserError: The file is not such a network.
     """
     size = _side(inputs, layout)
-    if size is None or set(outputs) != set(OUTPUTS):
+    if size is None or set(outputs) != set(landmark_outputs(EXPECTED_ERROR in outputs)):
         raise _not_a("landmark network", source, inputs, outputs)
     if not isinstance(size, int):
         raise UserError(f"{source}: the size of its input is not fixed")
@@ -107,6 +114,12 @@ def check_points(source: object, outputs: Shapes, scheme: str) -> Topology:
         found = " x ".join(map(str, landmarks[1:]))
         raise UserError(
             f"{source}: landmarks are {found}, but topology {scheme} has {topology.points} x 3"
+        )
+    errors = outputs.get(EXPECTED_ERROR, (None, topology.points))
+    if tuple(errors[1:]) != (topology.points,):
+        found = " x ".join(map(str, errors[1:]))
+        raise UserError(
+            f"{source}: expected errors are {found}, but topology {scheme} has {topology.points}"
         )
     return topology
 

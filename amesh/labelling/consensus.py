@@ -1,4 +1,4 @@
-"""Combines several predictions for one face into labels, with a weight for each landmark."""
+"""Combines several predictions for one face into labels, and says how far they spread."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,6 @@ from jaxtyping import Float
 # Share of the predictions, by weight, trimmed at either end of each coordinate: of eight equal
 # ones, a single outlier, or two on opposite sides, have no effect.
 _TRIM = 1 / 8
-# Spread [face sizes] at which a landmark counts half. Measured against manual annotations, in the
-# wild and in profile: the squared distance to them grows as a + b spread^2, and sqrt(a / b) is
-# 0.006 to 0.007. Those annotations have x and y only: using it for z too is an assumption.
-HALF = 0.007
 
 
 class Consensus(NamedTuple):
@@ -63,15 +59,3 @@ def _trimmed_sum(
 def box_size(landmarks: Float[np.ndarray, "n 3"]) -> float:
     """Longer side of the axis-aligned box around a face, used as the face's size [px]."""
     return max(float(np.ptp(landmarks[:, :2], axis=0).max()), 1e-6)
-
-
-def weight(spread: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Weight of a label: 1 if all views agree, 0.5 at a spread of `HALF`.
-
-    This weighting is optimal if the variance of the labels' error is proportional to
-    1 + (spread / HALF)^2. `HALF` was measured on x and y only.
-
-    Args:
-        spread: Spread of x and y, or of z [face sizes].
-    """
-    return np.asarray(1.0 / (1.0 + (spread / HALF) ** 2))

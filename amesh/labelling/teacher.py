@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from amesh.data.correction import Correction
+from amesh.data.label_weights import weight
 from amesh.errors import UserError
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
-from amesh.labelling.consensus import consensus, weight
+from amesh.labelling.consensus import consensus
 from amesh.labelling.views import ViewConfig, make_views, to_picture
 from amesh.labelling.vote import Vote, yaw
 from amesh.pipeline.crops import crop_image

@@ -7,7 +7,7 @@ from typing import Literal
 from amesh.errors import UserError
 
 # Terms that have a weight of their own; all others are outputs of regions.
-_TERMS = ("mesh", "z", "theta", "face", "consistency")
+_TERMS = ("mesh", "z", "theta", "face", "consistency", "expected_error")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class LossConfig:
         face: Weight of the face flag.
         consistency: Weight of the difference between the landmarks of two views of a face, against
             jitter on clips. Unless it is 0, a quarter of the faces are shown twice, in phase 2.
+        expected_error: Weight of the expected errors of the landmarks, for networks that predict
+            them. They learn from the landmarks' errors, and nothing else learns from them.
+        label_spreads: How far a label is from the truth on average, in spreads of the predictions
+            that it is made of; for the expected errors.
         shape: How a distance becomes a loss. `wing` emphasises small errors, which matter once
             landmarks fit to within a percent or two; `l1` is the distance, `l2` its square.
         wing_width: Distance below which `wing` is logarithmic [% of the face's size].
@@ -43,6 +47,8 @@ class LossConfig:
     theta: float = 0.25
     face: float = 0.25
     consistency: float = 0.0
+    expected_error: float = 0.25
+    label_spreads: float = 2.0
     shape: Literal["wing", "l1", "l2"] = "wing"
     wing_width: float = 5.0
     wing_curvature: float = 1.0
@@ -52,7 +58,7 @@ class LossConfig:
         """Checks the weights and widths.
 
         Raises:
-            UserError: A weight is negative, or a width is not positive.
+            UserError: A weight or label_spreads is negative, or a width is not positive.
         """
         named = {
             **{name: getattr(self, name) for name in ("region", *_TERMS)},
@@ -61,6 +67,8 @@ class LossConfig:
         for name, weight in named.items():
             if not weight >= 0:  # this also catches NaN
                 raise UserError(f"losses: {name} is {weight}; a weight must be 0 or more")
+        if not self.label_spreads >= 0:
+            raise UserError(f"losses: label_spreads is {self.label_spreads}; it must be 0 or more")
         if not (self.wing_width > 0 and self.wing_curvature > 0):
             raise UserError("losses: wing_width and wing_curvature must be above 0")
 

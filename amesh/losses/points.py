@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from amesh.data.label_weights import spread_of
 from amesh.geometry.picking import pick
 from amesh.losses.config import LossConfig
 from amesh.losses.reduction import Weighted
@@ -124,6 +125,39 @@ def theta_term(
     error = _length(torch.stack(corners, dim=-2)).mean(-1)  # b r 4 -> b r
     loss = shaped(100 * error / size[:, None], config)
     return Weighted((loss * weight).sum(), weight.sum())
+
+
+def expected_error_term(
+    expected: Float[Tensor, "b n"],
+    predicted: Float[Tensor, "b n 2"],
+    truth: Float[Tensor, "b n 2"],
+    weight: Float[Tensor, "b n"],
+    size: Float[Tensor, " b"],
+    config: LossConfig,
+) -> Weighted:
+    """Computes the loss of the expected errors: error / expected + log(expected).
+
+    This is the negative log-likelihood of a Laplace distribution in two dimensions, up to a factor
+    and a constant. It is least where the expected error is the mean of the errors. A label is not
+    the truth: how far it may be from that follows from its weight, and is part of the error.
+
+    All labelled points count alike, and landmarks get no gradient: otherwise a network could learn
+    to be wrong where it says so.
+
+    Args:
+        expected: Expected distances from the truth [px].
+        predicted: Predicted points [px].
+        truth: Labels of all points, also of those without weight [px].
+        weight: Weights of the labels; see `amesh.data.label_weights`.
+        size: The face's size [px].
+        config: How far labels are from the truth.
+    """
+    labelled = (weight > 0).to(weight.dtype)
+    away = (predicted.detach() - _labelled(truth, predicted, weight[..., None])).square().sum(-1)
+    box = (truth.amax(1) - truth.amin(1)).amax(1)[:, None]
+    error = (away + (config.label_spreads * box * spread_of(weight)).square() + _TINY).sqrt()
+    loss = error / expected + (100 * expected / size[:, None]).log()
+    return Weighted((loss * labelled).sum(), labelled.sum())
 
 
 def _length(difference: Float[Tensor, "*b d"]) -> Float[Tensor, "*b"]:

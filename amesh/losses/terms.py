@@ -7,7 +7,7 @@ from torch import Tensor
 from amesh.data.loading.sample import Batch
 from amesh.geometry.picking import pick
 from amesh.losses.config import LossConfig
-from amesh.losses.points import face_size, theta_term, xy_term, z_term
+from amesh.losses.points import expected_error_term, face_size, theta_term, xy_term, z_term
 from amesh.losses.reduction import Weighted
 from amesh.nn.network_config import NetworkConfig
 from amesh.nn.output import MeshOutput
@@ -23,6 +23,8 @@ def batch_terms(
     config: LossConfig,
 ) -> dict[str, Weighted]:
     """Computes the terms: `mesh`, each region's outputs, `z`, `theta` (with regions), `face`.
+
+    Networks that predict their errors have `expected_error`, too.
 
     Args:
         output: Output of the network.
@@ -51,6 +53,11 @@ def batch_terms(
     flag = F.binary_cross_entropy_with_logits(output.face_flag, batch.face, reduction="none")
     counts = (batch.index >= 0).to(flag)
     terms["face"] = Weighted((flag * counts).sum(), counts.sum())
+    if output.expected_error is not None:
+        found, known = output.landmarks[..., :2], batch.landmarks[..., :2]
+        terms["expected_error"] = expected_error_term(
+            output.expected_error, found, known, batch.weight_xy, size, config
+        )
     return terms
 
 

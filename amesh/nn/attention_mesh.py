@@ -78,7 +78,9 @@ class AttentionMesh(nn.Module):
             crop = self.attention[name](shared, thetas[:, i])
             regions |= self.regions[name](crop, thetas[:, i])
         landmarks = self.assembly(mesh.points, regions)
-        return MeshOutput(landmarks, mesh.face_flag, mesh.points, regions, thetas)
+        return MeshOutput(
+            landmarks, mesh.face_flag, mesh.points, regions, thetas, mesh.expected_error
+        )
 
     def thetas(
         self, mesh: Float[Tensor, "b m 3"], features: Float[Tensor, "b c k k"]

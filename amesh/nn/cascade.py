@@ -70,4 +70,6 @@ class Cascade(nn.Module):
             crop = self.cut[name](image, thetas[:, i])
             regions |= self.regions[name](crop, thetas[:, i])
         landmarks = self.assembly(mesh.points, regions)
-        return MeshOutput(landmarks, mesh.face_flag, mesh.points, regions, thetas)
+        return MeshOutput(
+            landmarks, mesh.face_flag, mesh.points, regions, thetas, mesh.expected_error
+        )

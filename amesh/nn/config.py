@@ -21,7 +21,9 @@ MESH_STRIDE = 64
 REGION_STRIDE = 8
 _MOST_REGIONS = 32
 # Names of other outputs and losses, which no region may use.
-_RESERVED = frozenset(["mesh", "landmarks", "face_flag", "z", "theta", "face", "consistency"])
+_RESERVED = frozenset(
+    ["mesh", "landmarks", "face_flag", "z", "theta", "face", "consistency", "expected_error"]
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class MeshConfig(NetworkConfig):
         sampler: How a crop is read from the shared map; see `amesh.geometry.sampling`.
         batch_norm: BatchNorm after each pointwise convolution, folded for export.
         detach_theta: Stop the regions' gradients from reaching the mesh through theta.
+        error_width: Hidden channels of the head that predicts each landmark's error; 0 for none.
 
     Examples:
         >>> config = MeshConfig(name="mine", input_size=192, crop_size=16)
@@ -107,6 +110,7 @@ class MeshConfig(NetworkConfig):
     sampler: Literal["affine", "gather", "gaussian"] = "affine"
     batch_norm: bool = False
     detach_theta: bool = False
+    error_width: int = 0
 
     def __post_init__(self) -> None:
         """Rejects configurations that cannot be built."""
@@ -122,6 +126,8 @@ class MeshConfig(NetworkConfig):
         check_widths(self.name, self.widths, 6)
         check_depth(self.name, self.depth)
         check_head_width(self.name, self.head_width)
+        if self.predicts_errors:
+            check_head_width(self.name, self.error_width, "error_width")
         for name, part in self.regions.items():
             if part is None:
                 continue
@@ -158,6 +164,11 @@ class MeshConfig(NetworkConfig):
         irises = [r.iris for r in self.refined_regions if r.iris and not self.mesh_irises]
         skipped = {i for iris in irises for i in iris.indices}
         return tuple(i for i in range(self.load_topology().points) if i not in skipped)
+
+    @property
+    def predicts_errors(self) -> bool:
+        """Whether the network predicts the error of each landmark."""
+        return self.error_width != 0
 
     def region(self, name: str) -> RegionConfig:
         """The config of a region; defaults if there is none."""

@@ -32,4 +32,6 @@ class MeshOnly(nn.Module):
         self.config.check_image(image.shape)
         mesh = self.mesh(self.shared(image))
         no_thetas = mesh.points.new_zeros(image.shape[0], 0, 2, 3)
-        return MeshOutput(mesh.points, mesh.face_flag, mesh.points, {}, no_thetas)
+        return MeshOutput(
+            mesh.points, mesh.face_flag, mesh.points, {}, no_thetas, mesh.expected_error
+        )

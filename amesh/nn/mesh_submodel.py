@@ -15,6 +15,7 @@ from amesh.nn.blocks import (
     start,
 )
 from amesh.nn.config import MESH_STRIDE, MeshConfig
+from amesh.nn.error_head import ErrorHead
 from amesh.nn.template import start_at, template_in_crop
 
 
@@ -37,11 +38,13 @@ class Mesh(NamedTuple):
         points: Points in pixels of the input.
         face_flag: Logit of the confidence that the crop shows a face.
         features: The input of the last convolutions.
+        expected_error: See `amesh.nn.output.MeshOutput`.
     """
 
     points: Float[Tensor, "b m 3"]
     face_flag: Float[Tensor, " b"]
     features: Float[Tensor, "b c k k"]
+    expected_error: Float[Tensor, "b n"] | None
 
 
 class MeshSubmodel(nn.Module):
@@ -63,10 +66,13 @@ class MeshSubmodel(nn.Module):
         self.face_flag = nn.Conv2d(config.head_width, 1, kernel)
         start(self.face_flag, LAST)
         start_at(self.head.points, template_in_crop(config)[0, list(config.mesh_indices)])
+        self.error_head = ErrorHead(config) if config.predicts_errors else None
 
     def forward(self, shared: Float[Tensor, "b c h w"]) -> Mesh:
         """Predicts the mesh from the shared map."""
         features = self.head.features(self.stages(shared))
         points = in_own_precision(self.head.points, features).flatten(1)
         flag = in_own_precision(self.face_flag, features).flatten()
-        return Mesh(points.unflatten(1, (-1, 3)), flag, features)
+        # Detached: how well errors can be predicted must not change what the landmarks are.
+        errors = self.error_head(features.detach()) if self.error_head is not None else None
+        return Mesh(points.unflatten(1, (-1, 3)), flag, features, errors)

@@ -47,6 +47,11 @@ class NetworkConfig:
         """Landmarks that the mesh head predicts, in output order."""
         return tuple(range(self.load_topology().points))
 
+    @property
+    def predicts_errors(self) -> bool:
+        """Whether the network predicts the error of each landmark."""
+        return False
+
     def check_image(self, shape: Sequence[int]) -> None:
         """Checks that the network can take images of this shape.
 
@@ -96,14 +101,14 @@ def check_depth(where: str, depth: int) -> None:
         raise UserError(f"{where}: depth {depth}; expected 0 to {_DEEPEST} blocks")
 
 
-def check_head_width(where: str, width: int) -> None:
+def check_head_width(where: str, width: int, field: str = "head_width") -> None:
     """Checks the channels before a head's last convolution.
 
     Raises:
         UserError: There are none, or too many to build.
     """
     if not 1 <= width <= _WIDEST:
-        raise UserError(f"{where}: head_width {width}; expected 1 to {_WIDEST} channels")
+        raise UserError(f"{where}: {field} {width}; expected 1 to {_WIDEST} channels")
 
 
 def check_size(where: str, field: str, size: int, stride: int) -> None:

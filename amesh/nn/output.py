@@ -18,6 +18,8 @@ class MeshOutput(NamedTuple):
         mesh: The mesh submodel's own points.
         regions: x and y by region name (`lips`, `right_eye`, `right_iris`, ...).
         thetas: Affine transforms of the regions' crops; see `amesh.geometry.region`.
+        expected_error: Distance of each landmark in x and y from its true place that the network
+            expects; None where it does not predict it.
     """
 
     landmarks: Float[Tensor, "b n 3"]
@@ -25,3 +27,4 @@ class MeshOutput(NamedTuple):
     mesh: Float[Tensor, "b m 3"]
     regions: dict[str, Float[Tensor, "b k 2"]]
     thetas: Float[Tensor, "b r 2 3"]
+    expected_error: Float[Tensor, "b n"] | None = None

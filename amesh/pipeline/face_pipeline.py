@@ -22,6 +22,7 @@ from amesh.pipeline.arguments import (
     as_score,
     rois_of_boxes,
 )
+from amesh.pipeline.confidence import landmark_confidence
 from amesh.pipeline.crops import as_mediapipe_cuts, crop_image
 from amesh.pipeline.detector import Detection
 from amesh.pipeline.images import reading_cost
@@ -51,6 +52,8 @@ class Face:
         roi: The square that the network looked at, a batch of one, in NumPy.
         topology: The scheme of the landmarks.
         raw: The landmarks before smoothing, in a video; in a picture, the landmarks.
+        expected_error: (n,) distance of each raw landmark from its true place that the network
+            expects [image px]; None from a network that does not predict it.
 
     Examples:
         >>> landmarks = np.zeros((478, 3), np.float32)
@@ -65,11 +68,23 @@ class Face:
     roi: Roi
     topology: Topology = field(default_factory=load, repr=False)
     raw: Float32[np.ndarray, "n 3"] = field(default=None, repr=False)  # type: ignore[arg-type]
+    expected_error: Float32[np.ndarray, " n"] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Where nothing is smoothed, the landmarks are the raw ones."""
         if self.raw is None:
             object.__setattr__(self, "raw", self.landmarks)
+
+    @property
+    def confidence(self) -> Float32[np.ndarray, " n"] | None:
+        """(n,) probability that each raw landmark is close to its true place, from 0 to 1.
+
+        Close means within `amesh.pipeline.confidence.TOLERANCE` of the size of the face, turned or
+        not. None from a network that does not predict its errors.
+        """
+        if self.expected_error is None:
+            return None
+        return landmark_confidence(self.expected_error, self.raw, self.topology)
 
     def __getitem__(self, part: str) -> Float32[np.ndarray, "k 3"]:
         """The landmarks of a named part of the face.
@@ -238,6 +253,7 @@ class FacePipeline:
         image_from_crop = roi.image_from_crop(rois, size)
         landmarks = np.empty((len(rois.size), self.runner.topology.points, 3))
         logits = np.empty(len(rois.size))
+        errors = []
         for start in range(0, len(rois.size), _BATCH):
             batch = slice(start, start + _BATCH)
             output = _without_broken(self.runner(self.cut(image, image_from_crop[batch])))
@@ -247,15 +263,13 @@ class FacePipeline:
             scale = (rois.size[batch] / size)[:, None]
             landmarks[batch, :, 2] = output.landmarks[..., 2] * scale
             logits[batch] = output.face_flag
-        return Looks(rois, landmarks, logits)
+            if output.expected_error is not None:
+                errors.append(output.expected_error * scale)
+        return Looks(rois, landmarks, logits, np.concatenate(errors) if errors else None)
 
     def _faces(self, looks: Looks) -> list[Face]:
-        landmarks = looks.landmarks.astype(np.float32)
-        scores = looks.scores.tolist()
-        regions = [looks.rois.pick(slice(i, i + 1)) for i in range(len(scores))]
         topology = self.runner.topology
-        parts = enumerate(zip(scores, landmarks, regions, strict=True))
-        return [Face(i, score, points, region, topology) for i, (score, points, region) in parts]
+        return [face_of(looks.pick(slice(i, i + 1)), i, topology) for i in range(len(looks.logits))]
 
     def cut(
         self, image: UInt8[np.ndarray, "h w 3"], image_from_crop: Float64[np.ndarray, "b 2 3"]
@@ -273,13 +287,45 @@ class FacePipeline:
         return crops
 
 
+def face_of(
+    look: Looks,
+    id: int,
+    topology: Topology,
+    smoothed: Float64[np.ndarray, "n 3"] | None = None,
+) -> Face:
+    """Makes a face of a single look.
+
+    Args:
+        look: The look, a batch of one.
+        id: Number of the face.
+        topology: Of the landmarks.
+        smoothed: The landmarks after smoothing, if they were smoothed.
+    """
+    raw = look.landmarks[0].astype(np.float32)
+    return Face(
+        id,
+        float(look.scores[0]),
+        raw if smoothed is None else smoothed.astype(np.float32),
+        look.rois,
+        topology,
+        raw,
+        None if look.errors is None else look.errors[0].astype(np.float32),
+    )
+
+
 def _without_broken(output: RunnerOutput) -> RunnerOutput:
     """Makes crops no faces where a number is not finite: one NaN stays in a filter for ever."""
+    errors = output.expected_error
     good = np.isfinite(output.landmarks).all(axis=(1, 2)) & ~np.isnan(output.face_flag)
+    if errors is not None:
+        good &= np.isfinite(errors).all(axis=1)
     if good.all():
         return output
     landmarks = np.where(good[:, None, None], output.landmarks, np.nan)
-    return RunnerOutput(landmarks, np.where(good, output.face_flag, -np.inf))
+    flags = np.where(good, output.face_flag, -np.inf)
+    return RunnerOutput(
+        landmarks, flags, None if errors is None else np.where(good[:, None], errors, np.nan)
+    )
 
 
 def _cost(image: ImageLike) -> int:

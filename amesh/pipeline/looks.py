@@ -49,11 +49,14 @@ class Looks(NamedTuple):
         rois: The regions.
         landmarks: (b, n, 3) x and y [image px]; z in the same unit.
         logits: (b,) of the face flag.
+        errors: (b, n) expected error of each landmark [image px]; None where the network does not
+            predict it.
     """
 
     rois: Roi
     landmarks: Float64[np.ndarray, "b n 3"]
     logits: Float64[np.ndarray, " b"]
+    errors: Float64[np.ndarray, "b n"] | None = None
 
     @property
     def scores(self) -> Float64[np.ndarray, " b"]:
@@ -62,7 +65,8 @@ class Looks(NamedTuple):
 
     def pick(self, rows: Int64[np.ndarray, " k"] | slice) -> "Looks":
         """Picks some of the looks."""
-        return Looks(self.rois.pick(rows), self.landmarks[rows], self.logits[rows])
+        errors = None if self.errors is None else self.errors[rows]
+        return Looks(self.rois.pick(rows), self.landmarks[rows], self.logits[rows], errors)
 
     def replaced(self, rows: Int64[np.ndarray, " k"], others: "Looks") -> "Looks":
         """Puts others in the place of some of the looks."""
@@ -73,7 +77,11 @@ class Looks(NamedTuple):
             return changed
 
         rois = Roi(*(put(old, new) for old, new in zip(self.rois, others.rois, strict=True)))
-        return Looks(rois, put(self.landmarks, others.landmarks), put(self.logits, others.logits))
+        errors = None
+        if self.errors is not None and others.errors is not None:
+            errors = put(self.errors, others.errors)
+        landmarks = put(self.landmarks, others.landmarks)
+        return Looks(rois, landmarks, put(self.logits, others.logits), errors)
 
 
 def look_again(first: Looks, look: Callable[[Roi], Looks], topology: Topology) -> Looks:

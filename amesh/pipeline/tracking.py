@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float64, UInt8
 from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.pipeline.arguments import ImageLike, as_count, as_image, as_time
-from amesh.pipeline.face_pipeline import Face, FacePipeline
+from amesh.pipeline.face_pipeline import Face, FacePipeline, face_of
 from amesh.pipeline.looks import Looks, look_again
 from amesh.pipeline.repeats import repeats
 from amesh.pipeline.smoothing import OneEuro, Smoother, as_one_euro
@@ -66,15 +66,8 @@ class _Track:
 
     def face(self, time: float, topology: Topology) -> Face:
         raw = self.look.landmarks[0]
-        smooth = raw if self.smoother is None else self.smoother(raw, time)
-        return Face(
-            self.id,
-            float(self.look.scores[0]),
-            smooth.astype(np.float32),
-            self.look.rois,
-            topology,
-            raw.astype(np.float32),
-        )
+        smooth = None if self.smoother is None else self.smoother(raw, time)
+        return face_of(self.look, self.id, topology, smooth)
 
 
 class Tracker:

@@ -109,7 +109,7 @@ def forward(
         regions |= net.regions[name](crop, thetas[:, i])
     landmarks = net.assembly(mesh.points, regions)
     own = net.thetas(mesh.points, mesh.features)
-    return MeshOutput(landmarks, mesh.face_flag, mesh.points, regions, own)
+    return MeshOutput(landmarks, mesh.face_flag, mesh.points, regions, own, mesh.expected_error)
 
 
 def _called(net: nn.Module, *inputs: Tensor) -> MeshOutput:

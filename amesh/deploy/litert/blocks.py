@@ -18,6 +18,7 @@ from amesh.deploy.litert.operators import OperatorGraph
 from amesh.deploy.network.prepare import Family
 from amesh.errors import UserError
 from amesh.nn.blocks import Convolution, DownBlock, PointHead, ResidualBlock
+from amesh.nn.error_head import ErrorHead
 from amesh.nn.plain_mesh import Bottleneck, DownBottleneck
 from amesh.nn.region_submodel import Branch
 
@@ -172,6 +173,17 @@ def mesh_features(graph: OperatorGraph, net: Family, shared: Value) -> Value:
     with graph.scope("mesh"):
         x = sequence(graph, shared, [net.mesh.stages])
         return head_features(graph, x, [net.mesh.head])
+
+
+def expected_error(graph: OperatorGraph, head: ErrorHead, features: Value) -> Value:
+    """Adds the head of the expected errors (b n) [px of the input], on the mesh head's features."""
+    with graph.scope("errors"):
+        hidden, errors = head.hidden, head.errors
+        x = graph.convolution(features, kernel_of(hidden), bias_of(hidden), valid=True)
+        x = _prelu(graph, x, [head.activation])
+        x = graph.convolution(x, kernel_of(errors), bias_of(errors))
+        x = graph.multiply(graph.sigmoid(x), head.most)
+        return graph.reshape(x, (x.shape[0], errors.out_channels))
 
 
 def _dense(

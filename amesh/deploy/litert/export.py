@@ -13,6 +13,7 @@ from amesh.deploy.formats import Precision, format_named
 from amesh.deploy.litert.attention import HeadRows
 from amesh.deploy.litert.blocks import (
     bias_of,
+    expected_error,
     head_features,
     kernel_of,
     mesh_features,
@@ -25,8 +26,8 @@ from amesh.deploy.litert.regions import Refined
 from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.litert.task_runner import TASK_SIZE, TaskFile
 from amesh.deploy.network.cascade_parts import take_part
-from amesh.deploy.network.prepare import Family, Network, prepare
-from amesh.deploy.signature import INPUT, METADATA
+from amesh.deploy.network.prepare import Family, Network, prepare, without_errors
+from amesh.deploy.signature import EXPECTED_ERROR, INPUT, METADATA
 from amesh.errors import UserError, how_to_install
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.mesh_only import MeshOnly
@@ -39,6 +40,8 @@ def export_litert(
     net: Network, precision: Precision = "fp32", batch: int = 1, *, verify: bool = True
 ) -> bytes:
     """Exports a TFLite file: `image` (b s s 3) to `landmarks` (b n 3) and `face_flag` (b).
+
+    Where the network predicts its errors, they are a third output, `expected_error` (b n).
 
     Args:
         net: A network of the family.
@@ -105,7 +108,8 @@ def export_for_task(net: Network, precision: Precision = "fp16", *, verify: bool
     """Exports a network with the interface of MediaPipe's Face Landmarker, without its metadata.
 
     That is: `image` (1 256 256 3) in [0, 1] to `landmarks` (1 1 1 3n) [px of 256] and `face_flag`
-    (1 1 1 1), a logit. For a network of another input size, the graph resizes the picture.
+    (1 1 1 1), a logit; expected errors are left out. For a network of another input size, the
+    graph resizes the picture.
 
     Args:
         net: A network of the family with 478 landmarks.
@@ -117,6 +121,7 @@ def export_for_task(net: Network, precision: Precision = "fp16", *, verify: bool
     """
     if verify:
         require_litert()
+    net = without_errors(net)
     prepared = _prepared(net)
     graph, size = _graph(precision), net.config.input_size
     image = _image(graph, 1, TASK_SIZE)
@@ -190,15 +195,16 @@ def _to_bytes(
 
 
 def network(graph: OperatorGraph, net: Network, image: Value) -> dict[str, Value]:
-    """Adds a whole network: `landmarks` (b n 3) and `face_flag` (b)."""
+    """Adds a whole network: `landmarks` (b n 3), `face_flag` (b), `expected_error` (b n)."""
     if isinstance(net, MeshOnly | PlainMesh):
         outputs = mesh_network(graph, net, image)
-        return {"landmarks": outputs["mesh"], "face_flag": outputs["face_flag"]}
+        return {"landmarks": outputs.pop("mesh"), **outputs}
     return Refined(graph, net).add(image)
 
 
 def mesh_network(graph: OperatorGraph, net: Family | PlainMesh, image: Value) -> dict[str, Value]:
-    """Adds backbone and mesh head alone: `mesh` (b m 3) and `face_flag` (b)."""
+    """Adds backbone and heads alone: `mesh` (b m 3), `face_flag` (b), `expected_error` (b n)."""
+    errors = None if isinstance(net, PlainMesh) else net.mesh.error_head
     if isinstance(net, PlainMesh):
         features = sequence(graph, image, [nn.Sequential(net.stem, net.stages)])
         points, face_flag = net.points, net.face_flag
@@ -211,10 +217,13 @@ def mesh_network(graph: OperatorGraph, net: Family | PlainMesh, image: Value) ->
     head = rows.convolve(graph, features)
     b = image.shape[0]
     landmarks = graph.slice(head, 1, mesh, flag)
-    return {
+    outputs = {
         "mesh": graph.reshape(landmarks, (b, points.out_channels // 3, 3)),
         "face_flag": graph.reshape(graph.slice(head, 1, flag, flag + 1), (b,)),
     }
+    if errors is not None:
+        outputs[EXPECTED_ERROR] = expected_error(graph, errors, features)
+    return outputs
 
 
 def region_network(graph: OperatorGraph, net: RegionNetwork, crop: Value) -> dict[str, Value]:

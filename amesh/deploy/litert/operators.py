@@ -168,6 +168,10 @@ class OperatorGraph(Graph):
         """1 / sqrt(x)."""
         return self.operator("RSQRT", [x], x.shape)
 
+    def sigmoid(self, x: Value) -> Value:
+        """1 / (1 + exp(-x))."""
+        return self.operator("LOGISTIC", [x], x.shape)
+
     def to_int(self, x: Value) -> Value:
         """The values as int32."""
         dtype = np.dtype(np.int32)

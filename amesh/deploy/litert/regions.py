@@ -25,6 +25,7 @@ from amesh.deploy.litert.attention import (
 from amesh.deploy.litert.blocks import (
     bias_of,
     branch_points,
+    expected_error,
     head_features,
     kernel_of,
     lanes_of,
@@ -34,6 +35,7 @@ from amesh.deploy.litert.blocks import (
 )
 from amesh.deploy.litert.flatbuffer import Value
 from amesh.deploy.litert.operators import OperatorGraph
+from amesh.deploy.signature import EXPECTED_ERROR
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.config import SHARED_STRIDE
@@ -61,7 +63,7 @@ class Refined:
         self.starts: dict[str, tuple[int, int]] = {}  # of each output's x and y
 
     def add(self, image: Value) -> dict[str, Value]:
-        """Adds the whole network: `landmarks` (b n 3) and `face_flag` (b)."""
+        """Adds the whole network: `landmarks` (b n 3), `face_flag` (b), `expected_error` (b n)."""
         graph, net = self.graph, self.net
         shared = shared_map(graph, net, image)
         # The GPU delegate cannot use a picture's three channels as a group, but it can use four.
@@ -90,10 +92,13 @@ class Refined:
         everything = graph.concatenate(numbers, axis=1)
         order = graph.constant(self.places.reshape(-1).astype(np.int32), "places")
         landmarks = graph.gather(everything, order, axis=1)
-        return {
+        outputs = {
             "landmarks": graph.reshape(landmarks, (b, self.landmarks, 3)),
             "face_flag": graph.reshape(graph.slice(head, 1, flag, flag + 1), (b,)),
         }
+        if net.mesh.error_head is not None:
+            outputs[EXPECTED_ERROR] = expected_error(graph, net.mesh.error_head, features)
+        return outputs
 
     def _groups(self) -> list[list[int]]:
         """Groups the regions that can run as lanes: those of equal capacity."""

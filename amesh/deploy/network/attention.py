@@ -139,12 +139,10 @@ class JointAttention(nn.Module):
         ):
             self.register_buffer(name, values, persistent=False)
 
-    def forward(
-        self, image: Float[Tensor, "b 3 s s"]
-    ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
-        """Predicts landmarks [crop px] and the face flag's logit."""
+    def forward(self, image: Float[Tensor, "b 3 s s"]) -> tuple[Float[Tensor, "b ..."], ...]:
+        """Predicts landmarks [crop px], the face flag's logit and the expected errors."""
         shared = self.shared(image)
-        mesh, flag = self.mesh(shared)
+        mesh, *others = self.mesh(shared)
         thetas = self.thetas(mesh)
         crops = gather_jointly(image if self.cascaded else shared, thetas, self.crop_size)
         if self.cascaded:
@@ -155,7 +153,7 @@ class JointAttention(nn.Module):
         z = mesh[..., 2:]
         if len(self.iris_means):
             z = torch.cat([z, self.iris_means @ z], dim=1)
-        return torch.cat([xy, z.index_select(1, self.z_rows)], dim=-1), flag
+        return torch.cat([xy, z.index_select(1, self.z_rows)], dim=-1), *others
 
     def _to_image(
         self, points: Float[Tensor, "b p 2"], thetas: Float[Tensor, "b r 2 3"]

@@ -6,29 +6,37 @@ The caller crops the image and maps the points back to it.
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amesh.deploy.signature import landmark_outputs
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade, RegionNetwork
 
 MESH = "mesh"
 
 
+def with_errors(landmarks: Tensor, face_flag: Tensor, errors: Tensor | None) -> tuple[Tensor, ...]:
+    """A landmark network's outputs, in the order of `amesh.deploy.signature.landmark_outputs`."""
+    return (landmarks, face_flag) if errors is None else (landmarks, face_flag, errors)
+
+
 class MeshPart(nn.Module):
-    """image -> (mesh, face_flag): the first network of a cascade, without refined regions."""
+    """image -> (mesh, face_flag): the first network of a cascade, without refined regions.
+
+    With a third output, `expected_error`, if the cascade predicts its errors.
+    """
 
     def __init__(self, net: Cascade) -> None:
         """Wraps the parts of the mesh network."""
         super().__init__()
         self.config, self.name = net.config, MESH
         self.input_size = net.config.input_size
-        self.outputs = (MESH, "face_flag")
+        _, *others = landmark_outputs(net.config.predicts_errors)
+        self.outputs = (MESH, *others)
         self.shared, self.mesh = net.shared, net.mesh
 
-    def forward(
-        self, image: Float[Tensor, "b 3 s s"]
-    ) -> tuple[Float[Tensor, "b m 3"], Float[Tensor, " b"]]:
-        """Predicts the mesh [px of the input] and the face flag's logit."""
+    def forward(self, image: Float[Tensor, "b 3 s s"]) -> tuple[Float[Tensor, "b ..."], ...]:
+        """Predicts the mesh [px of the input], the face flag's logit and the expected errors."""
         mesh = self.mesh(self.shared(image))
-        return mesh.points, mesh.face_flag
+        return with_errors(mesh.points, mesh.face_flag, mesh.expected_error)
 
 
 class RegionPart(nn.Module):

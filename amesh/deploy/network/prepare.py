@@ -1,5 +1,6 @@
 """Prepares a network for export: copies it, folds every BatchNorm and checks the weights."""
 
+from dataclasses import replace
 from typing import Any, TypeVar, cast, get_args
 
 import torch
@@ -45,6 +46,17 @@ def prepare(net: _Net, half: bool = False) -> _Net:
         halve(ready)
         check_finite(ready, f"{net.config.name} in half precision")
     return cast(_Net, ready.eval())
+
+
+def without_errors(net: Network) -> Network:
+    """Returns a network without the head that predicts errors, for formats that have no place."""
+    if isinstance(net, PlainMesh) or not net.config.predicts_errors:
+        return net
+    with torch.random.fork_rng(devices=[]):
+        bare = type(net)(replace(net.config, error_width=0))
+    state = {k: v for k, v in net.state_dict().items() if not k.startswith("mesh.error_head.")}
+    bare.load_state_dict(state)
+    return bare.eval()
 
 
 def _build(net: Network | Part | DetectorNetwork) -> Network | Part | DetectorNetwork:
@@ -99,7 +111,7 @@ def fold_batch_norm(net: nn.Module) -> None:
 
 def halve(net: nn.Module) -> None:
     """Converts the blocks to half precision; last convolutions and coordinates stay single."""
-    single = {"points", "face_flag", "theta"}
+    single = {"points", "face_flag", "theta", "errors"}
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.PReLU) and name.rpartition(".")[2] not in single:
             module.half()

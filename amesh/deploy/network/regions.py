@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amesh.deploy.network.cascade_parts import with_errors
 from amesh.deploy.network.stacking import stack
 from amesh.nn.blocks import PointHead
 from amesh.nn.mesh_submodel import MeshSubmodel
@@ -13,7 +14,10 @@ from amesh.nn.region_submodel import Branch, RegionSubmodel
 
 
 class JointMesh(nn.Module):
-    """A mesh submodel that computes points and face flag with one matrix product."""
+    """A mesh submodel that computes points and face flag with one matrix product.
+
+    The head of the expected errors stays as it is.
+    """
 
     def __init__(self, mesh: MeshSubmodel) -> None:
         """Builds the joint form from a submodel's parts."""
@@ -25,14 +29,16 @@ class JointMesh(nn.Module):
         weights, biases = (torch.cat(parts) for parts in zip(*last, strict=True))
         self.points = nn.Linear(weights.shape[1], len(weights))
         self.points.weight, self.points.bias = nn.Parameter(weights), nn.Parameter(biases)
+        self.error_head = mesh.error_head
 
-    def forward(
-        self, shared: Float[Tensor, "b c h w"]
-    ) -> tuple[Float[Tensor, "b m 3"], Float[Tensor, " b"]]:
-        """Predicts the mesh [px of the input] and the face flag's logit."""
-        features = self.head(self.stages(shared)).flatten(1)  # b c k k -> b c*k*k
-        numbers = self.points(features.to(self.points.weight.dtype))
-        return numbers[:, :-1].reshape(-1, numbers.shape[1] // 3, 3), numbers[:, -1]
+    def forward(self, shared: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b ..."], ...]:
+        """Predicts the mesh [px of the input], the face flag's logit and the expected errors."""
+        features = self.head(self.stages(shared))
+        flat = features.flatten(1)  # b c k k -> b c*k*k
+        numbers = self.points(flat.to(self.points.weight.dtype))
+        points, flag = numbers[:, :-1].reshape(-1, numbers.shape[1] // 3, 3), numbers[:, -1]
+        errors = None if self.error_head is None else self.error_head(features)
+        return with_errors(points, flag, errors)
 
 
 class JointRegions(nn.Module):

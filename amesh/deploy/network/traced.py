@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from amesh.deploy.network.attention import JointAttention, can_join
 from amesh.deploy.network.blocks import rewrite
-from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart
+from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart, with_errors
 from amesh.deploy.network.prepare import Network, prepare
 from amesh.deploy.network.regions import JointMesh, JointRegions
-from amesh.deploy.signature import OUTPUTS
+from amesh.deploy.signature import landmark_outputs
 from amesh.nn.mesh_only import MeshOnly
 
 Target = Literal["cpu", "gpu"]
@@ -35,7 +35,8 @@ class OnnxNetwork(nn.Module):
         if isinstance(net, MeshPart | RegionPart):
             self.outputs, self.input_size = net.outputs, net.input_size
         else:
-            self.outputs, self.input_size = OUTPUTS, net.config.input_size
+            self.outputs = landmark_outputs(net.config.predicts_errors)
+            self.input_size = net.config.input_size
         self.dtype = torch.float16 if half else torch.float32
         self.net = _joined(prepare(net, half))
         rewrite(self.net, split_prelu=target == "cpu")
@@ -52,8 +53,8 @@ class _MeshAlone(nn.Module):
         super().__init__()
         self.shared, self.mesh = net.shared, JointMesh(net.mesh)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        mesh: tuple[Tensor, Tensor] = self.mesh(self.shared(image))
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        mesh: tuple[Tensor, ...] = self.mesh(self.shared(image))
         return mesh
 
 
@@ -68,7 +69,7 @@ class _RegionAlone(nn.Module):
 
 
 class AsIs(nn.Module):
-    """image -> (landmarks, face_flag) as the network itself computes them, region by region.
+    """image -> landmarks and so on as the network itself computes them, region by region.
 
     Used for soft attention, and for regions that differ in capacity.
     """
@@ -78,12 +79,10 @@ class AsIs(nn.Module):
         super().__init__()
         self.net, self.input_size = net, net.config.input_size
 
-    def forward(
-        self, image: Float[Tensor, "b 3 s s"]
-    ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
-        """Predicts landmarks [crop px] and the face flag's logit."""
+    def forward(self, image: Float[Tensor, "b 3 s s"]) -> tuple[Float[Tensor, "b ..."], ...]:
+        """Predicts landmarks [crop px], the face flag's logit and the expected errors."""
         output = self.net(image)
-        return output.landmarks, output.face_flag
+        return with_errors(output.landmarks, output.face_flag, output.expected_error)
 
 
 def _joined(net: Network | Part) -> nn.Module:

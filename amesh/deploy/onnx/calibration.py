@@ -20,7 +20,7 @@ CHANNELS = 32
 NARROWEST = 128
 # Weights by the names of the network's modules: heads, last convolutions, regressed thetas, and
 # the identities that widen a map beside a down block.
-_KEPT = re.compile(r"(^|\.)((head|points|face_flag|theta)\.|skip$)")
+_KEPT = re.compile(r"(^|\.)((head|points|face_flag|theta|error_head)\.|skip$)")
 _BINS = 4096
 
 Ranges = dict[str, float]

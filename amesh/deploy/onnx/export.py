@@ -33,8 +33,8 @@ ALLOWED_OPERATORS = frozenset(
         *("Expand", "Flatten", "Floor", "Gather", "GatherND", "Gemm", "GreaterOrEqual", "Less"),
         *("LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Pad", "Pow"),
         *("PRelu", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"),
-        *("Relu", "Reshape", "Round", "Shape", "Slice", "Softmax", "Split", "Sqrt", "Squeeze"),
-        *("Sub", "Transpose", "Unsqueeze", "Where"),
+        *("Relu", "Reshape", "Round", "Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt"),
+        *("Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
     )
 )
 
@@ -48,6 +48,8 @@ def export_onnx(
     verify: bool = True,
 ) -> bytes:
     """Exports an ONNX file: `image` (b 3 s s) to `landmarks` (b n 3) and `face_flag` (b).
+
+    Where the network predicts its errors, they are the third output, `expected_error` (b n).
 
     Args:
         net: A network of the family, or a part of a cascade with its own outputs.

@@ -20,7 +20,7 @@ from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.signature import OUTPUTS
+from amesh.deploy.signature import landmark_outputs
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.coordinates import denormalise, pixel_centres
@@ -31,7 +31,7 @@ ROTATION = frozenset(("Cos", "Sin"))
 
 
 class PictureNetwork(nn.Module):
-    """(picture, rois) -> (landmarks in the picture, face_flag)."""
+    """(picture, rois) -> (landmarks in the picture, face_flag), and expected errors in it."""
 
     def __init__(self, network: OnnxNetwork | AsIs, samples: int = 1) -> None:
         """Wraps an exported network.
@@ -45,8 +45,8 @@ class PictureNetwork(nn.Module):
 
     def forward(
         self, picture: UInt8[Tensor, "h w 3"], rois: Float[Tensor, "b 4"]
-    ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, " b"]]:
-        """Predicts landmarks [picture px], z in the same unit, and the face flags' logits.
+    ) -> tuple[Float[Tensor, "b ..."], ...]:
+        """Predicts landmarks and expected errors [picture px], and the face flags' logits.
 
         Args:
             picture: RGB.
@@ -54,10 +54,12 @@ class PictureNetwork(nn.Module):
         """
         square = roi.Roi(rois[:, :2], rois[:, 2], rois[:, 3])
         image_from_crop = roi.image_from_crop(square, self.size)
-        landmarks, flag = self.network(cut(picture, image_from_crop, self.size, self.samples))
+        crops = cut(picture, image_from_crop, self.size, self.samples)
+        landmarks, flag, *errors = self.network(crops)
+        scale = (rois[:, 2] / self.size)[:, None]
         xy = affine.apply(image_from_crop, landmarks[..., :2])
-        z = landmarks[..., 2:] * (rois[:, 2] / self.size)[:, None, None]
-        return torch.cat([xy, z], dim=-1), flag
+        z = landmarks[..., 2:] * scale[..., None]
+        return torch.cat([xy, z], dim=-1), flag, *(error * scale for error in errors)
 
 
 def cut(
@@ -111,7 +113,8 @@ def export_onnx_picture(
     """Exports a network as an ONNX file that cuts its own crops.
 
     Inputs: `picture` (h w 3) uint8 RGB of any size, `rois` (b 4): centre x and y, side [px], angle
-    [radians, clockwise on the screen]. Outputs: `landmarks` (b n 3) [picture px], `face_flag` (b).
+    [radians, clockwise on the screen]. Outputs: `landmarks` (b n 3) [picture px], `face_flag` (b),
+    and `expected_error` (b n) [picture px] if the network predicts it.
 
     Args:
         net: A network of the family.
@@ -134,7 +137,7 @@ def export_onnx_picture(
     model = trace(
         PictureNetwork(network, samples),
         {PICTURE: (37, 41, 3), ROIS: (None, 4)},
-        OUTPUTS,
+        network.outputs,
         dynamic={PICTURE: {0: height, 1: width}},
         example=(
             torch.zeros(37, 41, 3, dtype=torch.uint8),
@@ -169,10 +172,11 @@ def _verify(content: bytes, net: Network, precision: Precision, samples: int) ->
     file, rois = OnnxFile(content), torch.from_numpy(square)
     found = [file(**{PICTURE: image, ROIS: square}) for image in images]
     wanted = [plain(torch.from_numpy(image), rois) for image in images]
-    outputs = {name: np.concatenate([one[name] for one in found]) for name in OUTPUTS}
+    names = landmark_outputs(net.config.predicts_errors)
+    outputs = {name: np.concatenate([one[name] for one in found]) for name in names}
     expected = {
         name: torch.cat(tensors).numpy()
-        for name, tensors in zip(OUTPUTS, zip(*wanted, strict=True), strict=True)
+        for name, tensors in zip(names, zip(*wanted, strict=True), strict=True)
     }
     compared = parity.compare(outputs, expected, net.config.outputs, size, NAME)
     parity.require(compared, precision, "the ONNX file that cuts its own crops")

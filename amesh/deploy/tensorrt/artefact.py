@@ -7,7 +7,7 @@ from amesh.deploy.network.cascade_parts import Part
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.onnx.quantise import export_int8
 from amesh.deploy.request import Request
-from amesh.deploy.signature import OUTPUTS
+from amesh.deploy.signature import landmark_outputs
 from amesh.deploy.tensorrt.export import Origin, engine_artefact
 from amesh.deploy.tensorrt.plan import BuildOptions
 
@@ -27,7 +27,8 @@ def tensorrt_artefact(request: Request) -> Artefact:
     else:
         content = export_onnx(target, request.precision, request.batch, target="gpu", verify=False)
     file = Path(f"{config.name}-{request.precision}.onnx")
-    outputs = target.outputs if isinstance(target, Part) else OUTPUTS
+    whole = landmark_outputs(config.predicts_errors)
+    outputs = target.outputs if isinstance(target, Part) else whole
     origin = Origin(config.name, config.topology, outputs)
     options = BuildOptions(precision=request.precision)
     return engine_artefact(content, file, file.with_suffix(".engine"), origin, options)

@@ -18,7 +18,7 @@ from amesh.deploy.formats import Precision
 from amesh.deploy.onnx import export as onnx_file
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.parity import Run
-from amesh.deploy.signature import INPUT, OUTPUTS, check_points
+from amesh.deploy.signature import EXPECTED_ERROR, INPUT, OUTPUTS, check_points, landmark_outputs
 from amesh.deploy.tensorrt import readiness
 from amesh.deploy.tensorrt.library import (
     Log,
@@ -61,7 +61,7 @@ class Origin:
         return cls(
             facts.get("model", path.stem),
             facts.get("topology", "face478"),
-            outputs if "part" in facts else OUTPUTS,
+            outputs if "part" in facts else landmark_outputs(EXPECTED_ERROR in outputs),
         )
 
 

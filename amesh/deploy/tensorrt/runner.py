@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from amesh.deploy.exported_file import in_batches
-from amesh.deploy.signature import INPUT, OUTPUTS
+from amesh.deploy.exported_file import in_batches, runner_output
+from amesh.deploy.signature import INPUT
 from amesh.deploy.tensorrt.library import Batches, profiles
 from amesh.errors import UserError
 from amesh.runner import RunnerOutput, check_crops
@@ -115,8 +115,7 @@ class TensorRTRunner:
         Raises:
             UserError: The batch is outside the profiles, or TensorRT fails.
         """
-        found = self.run(crops)
-        return RunnerOutput(*(found[name] for name in OUTPUTS))
+        return runner_output(self.run(crops))
 
     @torch.inference_mode()
     def run(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from amesh.labelling.consensus import HALF, consensus, weight
+from amesh.data.label_weights import weight
+from amesh.labelling.consensus import consensus
 
 
 def answers(count: int = 8) -> np.ndarray:
@@ -36,11 +37,6 @@ def test_one_stray_view_moves_nothing_but_counts_as_disagreement(away: float):
     np.testing.assert_allclose(found.landmarks, answers()[0])
     assert found.spread_xy[2] > 1
     assert weight(found.spread_xy)[2] < 1e-4
-
-
-def test_a_label_counts_half_where_looks_spread_by_half():
-    spread = np.array([0.0, HALF, 3 * HALF])
-    np.testing.assert_allclose(weight(spread), [1.0, 0.5, 0.1], rtol=1e-6)
 
 
 def test_answers_count_by_their_weights():

@@ -8,7 +8,14 @@ from hypothesis import given
 from amesh.errors import UserError
 from amesh.geometry import affine
 from amesh.losses.config import LossConfig
-from amesh.losses.points import face_size, shaped, theta_term, xy_term, z_term
+from amesh.losses.points import (
+    expected_error_term,
+    face_size,
+    shaped,
+    theta_term,
+    xy_term,
+    z_term,
+)
 
 L1 = LossConfig(shape="l1")
 
@@ -94,3 +101,40 @@ def test_a_weight_below_zero_is_refused():
         LossConfig(z=-1)
     with pytest.raises(UserError, match=r"losses: regions.lips is -2"):
         LossConfig(regions={"lips": -2})
+
+
+def expected(errors: torch.Tensor, weight: torch.Tensor):
+    """The loss of expected errors where the points are off by 3 and 4 px; the box is 10 px."""
+    truth = torch.tensor([[[0.0, 0.0], [10.0, 0.0]]])
+    predicted = truth + torch.tensor([[[0.0, 3.0], [4.0, 0.0]]])
+    size = torch.tensor([50.0])
+    return expected_error_term(errors, predicted, truth, weight, size, LossConfig())
+
+
+def test_the_loss_of_expected_errors_has_known_values():
+    total, weight = expected(torch.tensor([[3.0, 8.0]]), torch.ones(1, 2))
+    # 3 / 3 + ln(6 %) and 4 / 8 + ln(16 %)
+    assert total.item() == pytest.approx(1 + math.log(6) + 0.5 + math.log(16), rel=1e-5)
+    assert weight.item() == 2
+
+
+def test_expected_errors_are_best_where_they_are_the_errors():
+    errors = torch.tensor([[3.0, 4.0]], requires_grad=True)
+    expected(errors, torch.ones(1, 2)).total.backward()
+    torch.testing.assert_close(errors.grad, torch.zeros(1, 2), atol=1e-5, rtol=0)
+
+
+def test_a_label_that_spreads_may_itself_be_wrong():
+    # Weight 0.5: the spread is 0.007 of the box of 10 px, and the label off by twice as much.
+    errors = torch.tensor([[math.hypot(3.0, 0.14), 4.0]], requires_grad=True)
+    expected(errors, torch.tensor([[0.5, 1.0]])).total.backward()
+    torch.testing.assert_close(errors.grad, torch.zeros(1, 2), atol=1e-5, rtol=0)
+
+
+def test_the_expected_error_of_an_unlabelled_point_does_not_count():
+    errors = torch.tensor([[3.0, 4.0]], requires_grad=True)
+    total, weight = expected(errors, torch.tensor([[1.0, 0.0]]))
+    total.backward()
+    assert weight.item() == 1
+    assert errors.grad[0, 1].item() == 0
+    assert total.item() == pytest.approx(1 + math.log(6), rel=1e-5)

@@ -16,6 +16,7 @@ from amesh.training.checkpoint import describe
 from amesh.training.module import LandmarkTraining, changes
 from amesh.training.optimiser import OptimiserConfig, build
 from amesh.training.parser import parsed
+from amesh.weights import store
 
 TINY = NAMED["tiny-128"]
 PLAIN = PlainConfig("plain", input_size=128, widths=(2, 2, 2, 2, 2, 2, 2), depth=1)
@@ -31,6 +32,23 @@ def test_frozen_parts_have_no_gradients_and_keep_their_statistics():
     assert all(p.requires_grad for p in module.net.mesh.parameters())
     assert not module.net.shared.training
     assert module.net.mesh.training
+
+
+def test_the_head_of_the_errors_learns_alone_on_weights_without_one(tmp_path):
+    torch.manual_seed(0)
+    weights = tmp_path / "tiny.safetensors"
+    store.save(AttentionMesh(TINY), weights, {"licence": "CC0-1.0"})
+    module = LandmarkTraining(
+        network=replace(TINY, error_width=8),
+        warm_start=str(weights),
+        freeze=["shared", "mesh.stages", "mesh.head", "mesh.face_flag", "regions"],
+    )
+    before = {name: p.detach().clone() for name, p in module.net.named_parameters()}
+    optimiser, _ = build(module.net.parameters(), OptimiserConfig(), 10)
+    module.net(torch.rand(2, 3, 128, 128)).expected_error.log().sum().backward()
+    optimiser.step()
+    changed = {n for n, p in module.net.named_parameters() if not torch.equal(p, before[n])}
+    assert changed == {n for n in before if n.startswith("mesh.error_head.")}
 
 
 def test_an_unknown_part_is_refused_with_those_there_are():
