@@ -29,6 +29,8 @@ class AugmentConfig:
         compression: Four times its coarsest quantisation step of a block's mean [of full scale].
         occluder_chance: Probability of each of two occluders.
         occluder: Largest radius of an occluder [sides of the crop].
+        extreme: Probability of light or blur at the limit of what shows a face, or beyond it: such
+            a sample then counts as one without a face.
     """
 
     rotation: float = 25.0
@@ -47,6 +49,7 @@ class AugmentConfig:
     compression: float = 0.15
     occluder_chance: float = 0.2
     occluder: float = 0.25
+    extreme: float = 0.0
 
     def __post_init__(self) -> None:
         limits = {"rotation": 180.0, "scale": 1.0, "shift": 0.5, "perspective": 0.2, "curve": 0.5}

@@ -20,6 +20,7 @@ from torch.nn.functional import grid_sample
 
 from amesh.data.augment.closure import draw_closure
 from amesh.data.augment.config import AugmentConfig
+from amesh.data.augment.extremes import draw_extremes
 from amesh.data.augment.lids import CloseEyes, Eyes, sources
 from amesh.data.augment.photometric import draw, photometric, together
 from amesh.data.loading.sample import Batch, Canvas
@@ -84,7 +85,9 @@ class Augment(nn.Module):
         weight_z = torch.where(swap, canvas.weight_z[:, self.mirror], canvas.weight_z)
         landmarks = torch.where(swap[..., None], landmarks[:, self.mirror], landmarks)
         image = self._images(canvas.pictures, motion, eyes, key)
-        return Batch(image, landmarks, weight_xy, weight_z, canvas.face, canvas.index)
+        seen = (~draw_extremes(key, self.config.extreme).lost).to(weight_xy)
+        weight_xy, weight_z = weight_xy * seen[:, None], weight_z * seen[:, None]
+        return Batch(image, landmarks, weight_xy, weight_z, canvas.face * seen, canvas.index)
 
     def _images(self, pictures: Tensor, motion: Motion, eyes: Eyes | None, key: Tensor) -> Tensor:
         draws, size = draw(self.config, key), self.crop_size

@@ -14,6 +14,7 @@ from torch.nn.functional import pad
 
 from amesh.data.augment.compression import compress
 from amesh.data.augment.config import AugmentConfig
+from amesh.data.augment.extremes import draw_extremes, expose, smear
 from amesh.data.random import normal, uniform
 
 # Luma of BT.601.
@@ -41,6 +42,10 @@ class Draws(NamedTuple):
         windows: (b, 3, 2) positions of each colour's window in the stored noise.
         compressed: (b,) whether the sample is compressed.
         step: (b,) quantisation step of the compression.
+        exposed: (b,) whether the light is extreme.
+        brightness: (b,) mean brightness of the middle of the crop, then.
+        smeared: (b,) whether the blur is extreme.
+        smear: (b,) its standard deviation [sides of the crop], then.
     """
 
     gain: Float[Tensor, "b 3 1 1"]
@@ -54,6 +59,10 @@ class Draws(NamedTuple):
     windows: Float[Tensor, "b 3 2"]
     compressed: Bool[Tensor, " b"]
     step: Float[Tensor, " b"]
+    exposed: Bool[Tensor, " b"]
+    brightness: Float[Tensor, " b"]
+    smeared: Bool[Tensor, " b"]
+    smear: Float[Tensor, " b"]
 
     def some(self, which: slice | Tensor) -> "Draws":
         """Selects the parameters of some of the samples."""
@@ -74,6 +83,7 @@ def draw(config: AugmentConfig, key: Int64[Tensor, " b"]) -> Draws:
     a, b = ((2.0 * bends - 1.0) * config.curve).unbind(-1)
     sigma = (widths * config.blur).clamp_min(0.05)
     taps = torch.arange(_BLUR_REACH + 1, device=key.device)
+    extremes = draw_extremes(key, config.extreme)
     kernels = torch.exp(-0.5 * (taps / sigma[..., None]).square())  # b 2 k
     return Draws(
         gain=exposure.exp()[..., None, None],
@@ -87,6 +97,10 @@ def draw(config: AugmentConfig, key: Int64[Tensor, " b"]) -> Draws:
         windows=windows.unflatten(1, (3, 2)),
         compressed=chances[:, 4] < config.compression_chance,
         step=config.compression * (0.1 + 0.9 * strengths[:, 1]).square(),
+        exposed=extremes.exposed,
+        brightness=extremes.brightness,
+        smeared=extremes.smeared,
+        smear=extremes.smear,
     )
 
 
@@ -103,6 +117,9 @@ def photometric(images: Images, config: AugmentConfig, draws: Draws) -> Images:
         images = camera_noise(images, draws)
     if config.compression_chance and config.compression:
         images = _on(draws.compressed, images, draws, lambda x, own: compress(x, own.step))
+    if config.extreme:
+        images = _on(draws.smeared, images, draws, lambda x, own: smear(x, own.smear))
+        images = _on(draws.exposed, images, draws, lambda x, own: expose(x, own.brightness))
     return images
 
 

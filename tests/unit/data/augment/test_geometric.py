@@ -10,6 +10,7 @@ from labelled_pictures import Pose, encode, photo
 from amesh.data.augment import geometric as augment_module
 from amesh.data.augment import photometric as photometric_module
 from amesh.data.augment.config import NO_AUGMENTATION, AugmentConfig
+from amesh.data.augment.extremes import draw_extremes
 from amesh.data.augment.geometric import (
     Augment,
     Motion,
@@ -242,3 +243,15 @@ def test_invalid_ranges_are_refused() -> None:
         AugmentConfig(mirror=-0.5)
     with pytest.raises(UserError, match="blur is nan"):
         AugmentConfig(blur=float("nan"))
+
+
+def test_a_face_that_is_lost_counts_as_none(canvas: Canvas, topology: Topology) -> None:
+    batches = [Augment(topology, SIZE, AugmentConfig(extreme=x))(canvas) for x in (0.0, 1.0)]
+    lost = draw_extremes(keys(0, 0, canvas.index), 1.0).lost
+    assert 0 < lost.sum() < len(lost)
+    torch.testing.assert_close(batches[1].face, batches[0].face * ~lost)
+    for name in ("weight_xy", "weight_z"):
+        before, after = (getattr(batch, name) for batch in batches)
+        torch.testing.assert_close(after, before * ~lost[:, None])
+    torch.testing.assert_close(batches[0].landmarks, batches[1].landmarks)
+    assert (batches[0].image - batches[1].image).abs().amax((1, 2, 3)).min() > 0.01

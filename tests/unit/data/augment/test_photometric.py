@@ -45,6 +45,7 @@ def test_values_stay_in_range_at_extreme_settings() -> None:
         compression=1.0,
         occluder_chance=1.0,
         occluder=1.0,
+        extreme=1.0,
     )
     changed = photometric(pictures(), wild, draw(wild, KEY))
     assert changed.isfinite().all()
