@@ -18,6 +18,8 @@ from amesh.topology import Topology
 _FINER = 2
 # How far the old head is cut out beyond the fitted one [units of the head].
 _MARGIN = 0.10
+# The neck, which does not turn with the head, is drawn this much farther away: never over the chin.
+_BEHIND = 0.45
 # How far a landmark may lie behind the surface and still be visible [units of the head].
 _TOLERANCE = 0.04
 
@@ -37,7 +39,7 @@ class View(NamedTuple):
     distance: float = 12.0
     face: float = 0.45
     shift: tuple[float, float] = (0.0, 0.0)
-    largest: float = 190.0
+    largest: float = 180.0
 
 
 class Turned(NamedTuple):
@@ -79,23 +81,25 @@ def turn(pixels: UInt8[np.ndarray, "h w 3"], head: Head, view: View, fitter: Hea
     corner = (low + high) / 2 - (0.5 + np.array(view.shift)) * side / zoom
     plate = _plate(pixels, head, fitter, corner, zoom, side)
     xy = (xy - corner) * zoom
+    fine = (side * _FINER, side * _FINER)
     depth = view.distance + turned[:, 2]
+    depth[head.neck :] += _BEHIND
     found = rasterise(
         torch.tensor(xy[None] * _FINER, dtype=torch.float32),
         torch.tensor(depth[None], dtype=torch.float32),
         torch.from_numpy(fitter.triangles),
-        (side * _FINER, side * _FINER),
+        fine,
     )
     looks = np.concatenate([head.place, head.shade[:, None], head.cover[:, None]], 1)
     values = interpolate(
         torch.tensor(looks[None], dtype=torch.float32), torch.from_numpy(fitter.triangles), found
     ).numpy()
     colour = _sample(_softened(pixels, zoom), values[:, :2]) * values[:, 2:3]
-    big = np.repeat(np.repeat(plate, _FINER, 0), _FINER, 1).reshape(-1, 3)
-    behind = big[found.pixel.numpy()]
-    big[found.pixel.numpy()] = behind + (colour - behind) * values[:, 3:]
-    picture = big.reshape(side, _FINER, side, _FINER, 3).mean((1, 3))
-    depths = np.full((side * _FINER, side * _FINER), np.inf, np.float32)
+    large = cv2.resize(plate, fine, interpolation=cv2.INTER_NEAREST)
+    behind = large.reshape(-1, 3)[found.pixel.numpy()]
+    large.reshape(-1, 3)[found.pixel.numpy()] = behind + (colour - behind) * values[:, 3:]
+    picture = cv2.resize(large, (side, side), interpolation=cv2.INTER_AREA)
+    depths = np.full(fine, np.inf, np.float32)
     depths.ravel()[found.pixel.numpy()] = found.depth.numpy()
     landmarks = np.concatenate([xy[:count], turned[:count, 2:] * head.scale * zoom], 1)
     landmarks = _with_z(landmarks, topology)
