@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 
 from amesh.data import random
+from amesh.profiling.body import SHADE, Body, body_triangles, make_body
 from amesh.profiling.hair import Rays, reach
 from amesh.synth.grids import fan, grid
 from amesh.synth.head import CENTRE, HEAD, MOUTH, RINGS, SKIN, HeadMesh
@@ -36,13 +37,6 @@ _FLATTER = 0.7  # hair stands off less at the back of the head, by this share
 _FADE = ((2.0, 4.5), (3.0, 5.5))
 # Part of the outline above the forehead whose hair covers the back of the head [turns].
 _TOP = (0.06, 0.18)
-# Colour of the neck and of the jaw's underside, which are in shadow, relative to the cheeks.
-_SHADE = 0.7
-# The neck: half width, half depth, depth of its axis, and rows of height and opacity. Below, the
-# picture's own neck goes on.
-_NECK = (0.6, 0.58, 0.86)
-_NECK_ROWS = ((0.3, 1.0), (1.0, 1.0), (1.15, 0.8), (1.4, 0.0))
-_ROUND = 20
 # Where the skin is plain in the template (x, y; either side), and how much of it is used.
 _CHEEK, _PATCH = (0.42, 0.42), 0.1
 
@@ -60,8 +54,8 @@ class Head(NamedTuple):
 
     Attributes:
         vertices: (v, 3) in the head's frame: the face's landmarks, the skull, the eyeballs' fronts,
-            and the neck, which stays where it is when the head turns.
-        neck: Index of the neck's first vertex.
+            and the body, which stays where it is when the head turns.
+        body: Index of the body's first vertex.
         silhouette: (k, 2) where head and hair end in the source picture [px].
         place: (v, 2) where each vertex takes its colour from [picture px].
         shade: (v,) factor of this colour.
@@ -72,7 +66,7 @@ class Head(NamedTuple):
     """
 
     vertices: Float[np.ndarray, "v 3"]
-    neck: int
+    body: int
     silhouette: Float[np.ndarray, "k 2"]
     place: Float[np.ndarray, "v 2"]
     shade: Float[np.ndarray, " v"]
@@ -140,8 +134,7 @@ class HeadFitter:
             blocks += [grid(np.stack([loop, disc])), fan(disc, start + len(loop))]
             self._loops.append(loop)
             start += len(loop) + 1
-        neck = start + np.arange(len(_NECK_ROWS) * _ROUND).reshape(-1, _ROUND)
-        blocks.append(grid(neck))
+        blocks.append(body_triangles(start))
         self.triangles = np.ascontiguousarray(np.concatenate(blocks))
         at = topology.template[self._outline]
         self._around = np.arctan2(at[:, 0], at[:, 1].mean() - at[:, 1]) / (2 * math.pi)
@@ -168,20 +161,18 @@ class HeadFitter:
         batch = torch.tensor(face.vertices[None], dtype=torch.float32)
         whole = self._mesh(batch, key, torch.zeros(1)).vertices[0].double().numpy()
         skull = self._fitted(pixels, face, whole[count : self._skull])
-        neck = _neck(float(np.abs(face.vertices[self._outline, 0]).max()))
+        body = self._body(pixels, face)
         fronts = np.concatenate([vertices for _, vertices in eyes])
-        vertices = np.concatenate([face.vertices, skull.vertices, fronts, neck])
-        start = len(vertices) - len(neck)
+        vertices = np.concatenate([face.vertices, skull.vertices, fronts, body.vertices])
+        start = len(vertices) - len(body.vertices)
         seen = _projected(face, fronts)[:, :2]
-        dark = np.full(len(neck), _SHADE)
-        opaque = np.repeat([cover for _, cover in _NECK_ROWS], _ROUND)
         return Head(
             vertices,
             start,
             skull.silhouette,
-            np.concatenate([points[:, :2], skull.place, seen, self._patch(face, neck)]),
-            np.concatenate([np.ones(count), skull.shade, np.ones(len(fronts)), dark]),
-            np.concatenate([np.ones(start), opaque]),
+            np.concatenate([points[:, :2], skull.place, seen, body.place]),
+            np.concatenate([np.ones(count), skull.shade, np.ones(len(fronts)), body.shade]),
+            np.concatenate([np.ones(start), body.cover]),
             face.turn,
             face.scale,
             face.origin,
@@ -251,7 +242,7 @@ class HeadFitter:
         side = side + jaw[:, None] * (under - side)
         crown = self._hair(start, out, np.maximum(found, 0.7 * far))
         place = side + self._fade(ring, jaw)[..., None] * (crown - side)
-        shade = 1 - (1 - _SHADE) * jaw * (ring / 2.0).clip(max=1) * (1 - self._fade(ring, jaw))
+        shade = 1 - (1 - SHADE) * jaw * (ring / 2.0).clip(max=1) * (1 - self._fade(ring, jaw))
         return _Skull(
             grown,
             silhouette,
@@ -280,13 +271,14 @@ class HeadFitter:
         level = 0.72 + 0.2 * np.arange(RINGS) / (RINGS - 1)
         return np.asarray(base + level[:, None, None] * away)
 
-    def _patch(self, face: _Face, neck: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 2"]:
-        """Returns places on the cheek that looks at the camera for the neck's vertices."""
-        cheek = self._cheeks[0 if face.turn[2, 0] > 0 else 1]
-        size = _PATCH * face.scale
-        return face.points[cheek, :2] + size * np.stack(
-            [neck[:, 0] / _NECK[0], (neck[:, 1] - 0.9) / 0.6], -1
-        )
+    def _body(self, pixels: UInt8[np.ndarray, "h w 3"], face: _Face) -> Body:
+        """Returns neck and shoulders, with skin from the cheek that looks at the camera."""
+        height, width = pixels.shape[:2]
+        cheek = face.points[self._cheeks[0 if face.turn[2, 0] > 0 else 1], :2]
+        down = face.turn[:2, 1]  # the head's y axis in the picture
+        ends = float((height - face.origin[1]) / (face.scale * max(down[1], 0.3)))
+        wide = float(np.abs(face.vertices[self._outline, 0]).max())
+        return make_body(wide, cheek, _PATCH * face.scale, (height, width), ends)
 
 
 def angles_of(turn: Float[np.ndarray, "3 3"]) -> Angles:
@@ -308,14 +300,6 @@ def _at_depth(
     """Moves points along the source camera's rays to a depth in the head's frame."""
     ray = turn[2]  # the camera's axis, in the head's frame
     return np.asarray(points + ((depth - points[:, 2:]) / ray[2]) * ray)
-
-
-def _neck(width: float) -> Float[np.ndarray, "m 3"]:
-    half, deep, axis = _NECK
-    angle = np.arange(_ROUND) * (2 * math.pi / _ROUND)
-    x, z = half * width / 0.79 * np.sin(angle), axis - deep * np.cos(angle)
-    rows = [np.stack([x, np.full(_ROUND, y), z], -1) for y, _ in _NECK_ROWS]
-    return np.concatenate(rows)
 
 
 def _step(values: np.ndarray, low: float | np.ndarray, high: float | np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from amesh.topology import Topology
 _FINER = 2
 # How far the old head is cut out beyond the fitted one [units of the head].
 _MARGIN = 0.10
-# The neck, which does not turn with the head, is drawn this much farther away: never over the chin.
+# The body, which does not turn with the head, is drawn this much farther away: never over the chin.
 _BEHIND = 0.45
 # How far a landmark may lie behind the surface and still be visible [units of the head].
 _TOLERANCE = 0.04
@@ -70,7 +70,7 @@ def turn(pixels: UInt8[np.ndarray, "h w 3"], head: Head, view: View, fitter: Hea
     matrix = rotation(torch.tensor([view.angles]).deg2rad())[0].double().numpy()
     middle = np.array(CENTRE)
     turned = (head.vertices - middle) @ matrix.T  # units, the head's middle at 0
-    turned[head.neck :] = (head.vertices[head.neck :] - middle) @ head.turn.T
+    turned[head.body :] = (head.vertices[head.body :] - middle) @ head.turn.T
     near = view.distance / (view.distance + turned[:, 2:])
     at = head.in_picture(middle[None])[0, :2]
     xy = turned[:, :2] * near * head.scale + at  # source px
@@ -83,7 +83,7 @@ def turn(pixels: UInt8[np.ndarray, "h w 3"], head: Head, view: View, fitter: Hea
     xy = (xy - corner) * zoom
     fine = (side * _FINER, side * _FINER)
     depth = view.distance + turned[:, 2]
-    depth[head.neck :] += _BEHIND
+    depth[head.body :] += _BEHIND
     found = rasterise(
         torch.tensor(xy[None] * _FINER, dtype=torch.float32),
         torch.tensor(depth[None], dtype=torch.float32),
@@ -149,7 +149,7 @@ def _plate(
     move = np.array([[zoom, 0, -corner[0] * zoom], [0, zoom, -corner[1] * zoom]])
     move[:, 2] += 0.5 * zoom - 0.5  # OpenCV counts from pixel centres
     known = np.full(pixels.shape[:2], 255, np.uint8)
-    skull = head.in_picture(head.vertices[: head.neck])[:, :2]
+    skull = head.in_picture(head.vertices[: head.body])[:, :2]
     old = np.concatenate([skull, head.silhouette])
     limit = 4 * max(known.shape)
     hull = cv2.convexHull(np.round(old).astype(np.int32).clip(-limit, limit))
