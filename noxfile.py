@@ -109,6 +109,33 @@ def face_model(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def lids(session: nox.Session) -> None:
+    """Measure how far networks close eyes: `nox -s lids -- SHARDS MODEL...`.
+
+    On synthetic faces with exact lids, and on the faces of SHARDS, as `amesh label` writes them,
+    with their eyes drawn closed. The report is build/lids/report/evaluation.md.
+    """
+    if len(session.posargs) < 2:
+        session.error("which faces and networks? nox -s lids -- SHARDS MODEL...")
+    shards, *models = session.posargs
+    programs, folder = develop(session, "-e", "."), BUILD / "lids"
+    shutil.rmtree(folder, ignore_errors=True)
+    drawn, made = str(folder / "drawn"), str(folder / "made")
+    for command in (
+        (str(programs / "python"), "-m", "amesh.data.closing", shards, "--output", drawn),
+        (
+            *(str(programs / "amesh"), "synth", "--lids", "0.9", "--lips", "0.5"),
+            *("--count", "300", "--seed", "5001", "--size", "288", "--output", made),
+        ),
+        (
+            *(str(programs / "amesh"), "evaluate", "--data", made, drawn, "--no-detector"),
+            *("--output", str(folder / "report"), "--model", *models),
+        ),
+    ):
+        session.run(*command, external=True)
+
+
+@nox.session(venv_backend="none")
 def notebooks(session: nox.Session) -> None:
     """Run the notebooks with small settings; the results go to build/notebooks."""
     programs = develop(session, "-e", ".[litert,train,notebooks]", "scikit-image")

@@ -11,7 +11,7 @@ Convention:
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from amesh.data.augment.closure import Closure
@@ -157,6 +157,19 @@ def sources(places: Float[Tensor, "b m 2"], eyes: Eyes) -> Float[Tensor, "b m 2"
     on_lower = inside & (y >= new_lower) & (y < bottom) & ~on_upper
     shift = torch.where(on_upper, above - y, torch.where(on_lower, below - y, 0.0))
     return places + (shift[..., None] * _down(eyes)).sum(1)
+
+
+def draw_closed(pictures: UInt8[Tensor, "b 3 h w"], eyes: Eyes) -> UInt8[Tensor, "b 3 h w"]:
+    """Returns the pictures with these eyes closed."""
+    height, width = pictures.shape[-2:]
+    y, x = (torch.arange(side, device=pictures.device) + 0.5 for side in (height, width))
+    places = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).expand(len(pictures), -1, -1, -1)
+    found = sources(places.flatten(1, 2), eyes).view_as(places)
+    grid = found * (2.0 / found.new_tensor([width, height])) - 1.0
+    drawn = nn.functional.grid_sample(
+        pictures.to(grid.dtype), grid, padding_mode="border", align_corners=False
+    )
+    return drawn.round().to(torch.uint8)
 
 
 def _edges(eyes: Eyes, x: Float[Tensor, "b 2 m"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
