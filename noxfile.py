@@ -83,6 +83,22 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def weights(session: nox.Session) -> None:
+    """Make the weights that come with amesh, in build/weights: `nox -s weights -- FACES`.
+
+    It runs the commands of docs/weights.md, which says how long they take, and what FACES holds. It
+    may be stopped, and goes on when it is called again.
+    """
+    if len(session.posargs) != 1:
+        session.error("which pictures? nox -s weights -- FACES")
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
+    script, folder = str(HERE / "docs" / "weights.py"), str(BUILD / "weights")
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
+    words = (str(programs / "python"), script, session.posargs[0], folder)
+    session.run(*words, env={"PATH": path}, external=True)
+
+
+@nox.session(venv_backend="none")
 def kills(session: nox.Session) -> None:
     """Kill trainings at many moments; resumed, they end bit for bit as undisturbed ones.
 
