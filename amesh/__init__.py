@@ -7,6 +7,9 @@ from amesh.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from amesh.deploy.export import export
+    from amesh.effects.camera import Camera
+    from amesh.effects.drawing import draw_pose
+    from amesh.effects.head_pose import Pose, head_pose
     from amesh.errors import UserError
     from amesh.evaluation.run import evaluate
     from amesh.face_mesh import FaceMesh
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "AttentionMesh": ("amesh.nn.attention_mesh", "AttentionMesh"),
+    "Camera": ("amesh.effects.camera", "Camera"),
     "Face": ("amesh.pipeline.face_pipeline", "Face"),
     "FaceMesh": ("amesh.face_mesh", "FaceMesh"),
     "FaceTracker": ("amesh.face_tracker", "FaceTracker"),
@@ -32,11 +36,14 @@ _PUBLIC = {
     "MeshOutput": ("amesh.nn.output", "MeshOutput"),
     "OneEuro": ("amesh.pipeline.smoothing", "OneEuro"),
     "RegionConfig": ("amesh.nn.config", "RegionConfig"),
+    "Pose": ("amesh.effects.head_pose", "Pose"),
     "Roi": ("amesh.geometry.roi", "Roi"),
     "UserError": ("amesh.errors", "UserError"),
     "draw_faces": ("amesh.pipeline.draw", "draw_faces"),
+    "draw_pose": ("amesh.effects.drawing", "draw_pose"),
     "evaluate": ("amesh.evaluation.run", "evaluate"),
     "export": ("amesh.deploy.export", "export"),
+    "head_pose": ("amesh.effects.head_pose", "head_pose"),
     "load": ("amesh.weights.store", "load"),
     "load_topology": ("amesh.topology", "load"),
     "read_image": ("amesh.pipeline.images", "read_image"),
@@ -53,6 +60,10 @@ __all__ = [  # noqa: RUF022 - in the order in which people meet them
     "Frame",
     "read_image",
     "draw_faces",
+    "head_pose",
+    "Pose",
+    "Camera",
+    "draw_pose",
     "load",
     "load_topology",
     "evaluate",

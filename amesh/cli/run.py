@@ -47,6 +47,11 @@ read until then is complete. If this machine is too slow for one, frames are ski
 
 An overlay in a folder is named after its source: that of holiday/a.jpg is DIR/holiday/a.jpg.png,
 that of clip.mov is DIR/clip.mov.mp4.
+
+--effect draws something else than the mesh; several are joined by commas (docs/effects.md):
+
+  mesh  mesh, contours and irises, as without --effect
+  pose  axes of the head: blue points where the face points
 """
 
 # What --output may be called: it is JSON lines, whatever its name says.
@@ -69,6 +74,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder, or file, for overlays of the meshes: pictures, or FILE.mp4 for a video",
     )
     parser.add_argument(
+        "--effect",
+        metavar="NAME[=VALUE],...",
+        help="what to draw instead of the mesh, in this order (see below)",
+    )
+    parser.add_argument(
+        "--fov",
+        type=float,
+        default=63.0,
+        metavar="DEGREES",
+        help="what the camera sees from top to bottom, for effects that measure",
+    )
+    parser.add_argument(
         "--scale",
         type=positive,
         default=1,
@@ -81,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from amesh.pipeline.effects import parse_effects
     from amesh.pipeline.inputs import Video, find_inputs
     from amesh.pipeline.overlays import Overlays, check_outputs
     from amesh.pipeline.results import to_line
@@ -92,6 +110,8 @@ def _run(options: argparse.Namespace) -> int:
             f"--output {output}: the records are JSON lines; give a name that ends in .jsonl "
             "(--draw writes pictures and video)"
         )
+    if options.effect is not None and options.draw is None:
+        raise UserError("--effect says what --draw draws; name a folder or a file with --draw")
     if options.resume and output is None:
         raise UserError("--resume continues the file of --output; name it")
     inputs, skipped = find_inputs(options.sources)
@@ -100,7 +120,9 @@ def _run(options: argparse.Namespace) -> int:
         raise UserError(f"--resume: {videos[0].name} cannot be read again; leave out --resume")
     overlays = None
     if options.draw is not None:
-        overlays = Overlays(options.draw, len(inputs) == 1, options.scale)
+        effects = parse_effects(options.effect) if options.effect is not None else ()
+        alone = len(inputs) == 1
+        overlays = Overlays(options.draw, alone, options.scale, effects, options.fov)
     check_outputs(inputs, output, overlays)
     if any(one.path for one in videos):
         pyav()  # before the networks are loaded
@@ -204,6 +226,8 @@ def _decisive(options: argparse.Namespace) -> Mapping[str, Any]:
         "--max-pixels": options.max_pixels,
         "--draw": None if options.draw is None else os.path.realpath(options.draw),
         "--scale": options.scale,
+        "--effect": options.effect,
+        "--fov": options.fov,
         "--detect-every": options.detect_every,
         "--smoothing": options.smoothing,
     }

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from amesh.effects.camera import Camera
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.pipeline.draw import draw_faces
+from amesh.pipeline.effects import Draw, draw_effects
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.inputs import Input, Picture, Video
 from amesh.pipeline.video_writer import VIDEO_SUFFIX
@@ -35,18 +37,23 @@ class Overlays:
         place: The folder, or the file of the only input.
         alone: There is only one input.
         scale: Whole number by which the pictures are enlarged.
+        effects: What is drawn instead of the mesh, if anything.
+        fov: Vertical field of view that effects assume of the camera [degrees].
     """
 
     place: Path
     alone: bool
     scale: int = 1
+    effects: tuple[Draw, ...] = ()
+    fov: float = 63.0
 
     def __post_init__(self) -> None:
-        """Refuses a file that cannot take the overlays.
+        """Refuses what cannot be drawn, before anything is.
 
         Raises:
-            UserError: Several inputs would share it.
+            UserError: Several inputs would share it, or no camera has this field of view.
         """
+        Camera.from_fov(1, 1, self.fov)
         if self._is_file and not self.alone:
             raise UserError(f"--draw {self.place} names one file for many inputs; give a folder")
 
@@ -80,7 +87,16 @@ class Overlays:
         self, image: UInt8[np.ndarray, "h w 3"], faces: Sequence[Face], topology: Topology
     ) -> UInt8[np.ndarray, "drawn_h drawn_w 3"]:
         """Draws the faces on a copy of their picture."""
-        return draw_faces(image, faces, topology, scale=self.scale)
+        if not self.effects:
+            return draw_faces(image, faces, topology, scale=self.scale)
+        if self.scale > 1:
+            image = cv2.resize(
+                image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC
+            )
+        height, width = image.shape[:2]
+        landmarks = [face.landmarks * self.scale for face in faces]
+        camera = Camera.from_fov(width, height, self.fov)
+        return draw_effects(image, landmarks, self.effects, camera)
 
     def write(
         self,

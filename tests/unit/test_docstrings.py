@@ -16,6 +16,7 @@ from amesh.topology import load
 
 MODULES = [
     "amesh.deploy.export",
+    *(f"amesh.effects.{name}" for name in ("camera", "canonical", "drawing", "head_pose")),
     "amesh.evaluation.run",
     "amesh.face_mesh",
     "amesh.face_tracker",
@@ -23,6 +24,7 @@ MODULES = [
     "amesh.nn.attention_mesh",
     "amesh.nn.config",
     "amesh.pipeline.draw",
+    "amesh.pipeline.effects",
     "amesh.pipeline.face_pipeline",
     "amesh.pipeline.images",
     "amesh.pipeline.smoothing",
@@ -88,6 +90,6 @@ def test_examples_in_docstrings_run(
 
 @pytest.mark.parametrize("name", amesh.__all__)
 def test_public_names_have_an_example(name: str) -> None:
-    if name in ("MeshOutput", "RegionConfig", "UserError"):  # nobody calls these first
+    if name in ("MeshOutput", "Pose", "RegionConfig", "UserError"):  # nobody calls these first
         return
     assert ">>> " in (inspect.getdoc(getattr(amesh, name)) or "")

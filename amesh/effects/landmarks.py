@@ -1,0 +1,22 @@
+"""The landmarks that effects take."""
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from amesh.errors import UserError
+
+_POINTS = 478
+
+
+def as_batch(landmarks: Float[np.ndarray, "..."]) -> tuple[Float64[np.ndarray, "b 478 d"], bool]:
+    """Landmarks as a batch, and whether they were those of one face.
+
+    Raises:
+        UserError: They are not the landmarks of `face478`.
+    """
+    array = np.asarray(landmarks, np.float64)
+    if array.ndim not in (2, 3) or array.shape[-2] != _POINTS or array.shape[-1] not in (2, 3):
+        raise UserError(
+            f"effects take the landmarks of face478, (478, 3) or (b, 478, 3), found {array.shape}"
+        )
+    return (array[None], True) if array.ndim == 2 else (array, False)

@@ -1,0 +1,42 @@
+"""The canonical face."""
+
+import numpy as np
+
+from amesh.effects.canonical import canonical_face
+from amesh.topology import load
+
+
+def test_convention_head_axes() -> None:
+    """x to the subject's left, y down, z into the head [mm]."""
+    points = canonical_face().points
+    nose_tip, chin, right_eye, left_eye = points[[4, 152, 33, 263]]
+    np.testing.assert_allclose(right_eye, [-44.45859, -26.63991, -31.73422], rtol=1e-6)
+    np.testing.assert_allclose(left_eye, right_eye * [-1, 1, 1], atol=1e-6)
+    assert nose_tip[2] < right_eye[2] < 0
+    assert chin[1] > nose_tip[1] > right_eye[1]
+
+
+def test_it_is_mirrored_like_the_topology() -> None:
+    face, topology = canonical_face(), load()
+    flipped = face.points[topology.mirror] * [-1, 1, 1]
+    away = np.abs(flipped - face.points).max(axis=1)  # [mm]
+    assert away[face.rigid].max() < 0.01
+    assert away.max() < 3
+    weights = dict(zip(face.rigid.tolist(), face.weights.tolist(), strict=True))
+    assert {int(topology.mirror[i]): w for i, w in weights.items()} == weights
+
+
+def test_convention_uv_starts_at_the_top_left() -> None:
+    face = canonical_face()
+    assert face.uv.min() >= 0
+    assert face.uv.max() <= 1
+    forehead, chin, right_eye, left_eye = face.uv[[10, 152, 33, 263]]
+    assert forehead[1] < right_eye[1] < chin[1]
+    assert right_eye[0] < left_eye[0]
+
+
+def test_weights_sum_to_one_and_nothing_can_be_changed() -> None:
+    face = canonical_face()
+    assert abs(face.weights.sum() - 1) < 1e-12
+    assert len(face.rigid) == 33
+    assert not any(a.flags.writeable for a in (face.points, face.uv, face.rigid, face.weights))

@@ -1,0 +1,56 @@
+"""The table of effects: names, values, and what is said of wrong ones."""
+
+import numpy as np
+import pytest
+from posed_heads import seen, turned
+
+from amesh import UserError, draw_faces
+from amesh.cli.run import DETAILS
+from amesh.effects.camera import Camera
+from amesh.effects.drawing import draw_pose
+from amesh.effects.head_pose import head_pose
+from amesh.pipeline.effects import EFFECTS, draw_effects, parse_effects
+
+CAMERA = Camera.from_fov(640, 480)
+FACES = [
+    seen(CAMERA, turned(-20), (-70.0, 0.0, 600.0)).astype(np.float32),
+    seen(CAMERA, turned(30), (90.0, 20.0, 700.0)).astype(np.float32),
+]
+GREY = np.full((480, 640, 3), 128, np.uint8)
+
+
+def test_effects_are_drawn_one_after_the_other_on_all_faces() -> None:
+    drawn = draw_effects(GREY, FACES, parse_effects("mesh, pose"), CAMERA)
+    expected = draw_faces(GREY, FACES)
+    for face in FACES:
+        expected = draw_pose(expected, head_pose(face, CAMERA))
+    np.testing.assert_array_equal(drawn, expected)
+    assert (GREY == 128).all()
+
+
+def test_without_a_face_nothing_is_drawn() -> None:
+    assert (draw_effects(GREY, [], parse_effects("mesh,pose"), CAMERA) == GREY).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pose,nose", "no effect 'nose'; there are: mesh, pose"),
+        ("", "no effect ''"),
+        ("pose=3", "the effect pose takes no value, found '3'"),
+    ],
+)
+def test_wrong_effects_are_said(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_effects(text)
+
+
+def test_landmarks_of_another_scheme_are_refused() -> None:
+    with pytest.raises(UserError, match="needs the 478 landmarks of face478"):
+        draw_effects(GREY, [np.zeros((68, 3))], parse_effects("pose"), CAMERA)
+
+
+def test_the_help_lists_each_effect() -> None:
+    for name, effect in EFFECTS.items():
+        lines = [line.split(maxsplit=1) for line in DETAILS.splitlines() if line.startswith("  ")]
+        assert [name + effect.usage, effect.about] in lines
