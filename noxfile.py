@@ -225,7 +225,7 @@ def parity(session: nox.Session) -> None:
 
 @nox.session
 def peer(session: nox.Session) -> None:
-    """Score our pipeline and MediaPipe's on annotated pictures; writes docs/accuracy.
+    """Score our pipeline and Google's two on annotated pictures; writes docs/accuracy.
 
     `nox -s peer -- MANIFEST.jsonl` takes a manifest as for `amesh evaluate`; further arguments go
     to that command.
@@ -240,12 +240,23 @@ def peer(session: nox.Session) -> None:
     theirs = BUILD / "peer" / "mediapipe.jsonl"
     theirs.parent.mkdir(parents=True, exist_ok=True)
     oracle(session, "pipeline", *pictures, "--output", str(theirs), "--max-faces", "10")
+    newer = BUILD / "peer" / "face_landmarker.jsonl"
+    worker = str(HERE / "tests" / "tasks" / "pictures.py")
+    session.run("python", worker, str(face_landmarker(session)), str(newer), *pictures)
     programs = develop(session, "-e", ".")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
+    session.run(str(programs / "amesh"), "weights", "import", "face-landmarker", external=True)
+    given = (f"MediaPipe={theirs}", f"Face Landmarker={newer}")
     session.run(
         *(str(programs / "amesh"), "evaluate", "--data", str(manifest)),
-        *("--model", "released-192", "--predictions", f"MediaPipe={theirs}", "--mediapipe-crop"),
-        *("--robustness", "--output", str(HERE / "docs" / "accuracy"), *options),
+        *("--model", "released-192", "face-landmarker-v2", "--predictions", *given),
+        *(
+            "--mediapipe-crop",
+            "--robustness",
+            "--output",
+            str(HERE / "docs" / "accuracy"),
+            *options,
+        ),
         external=True,
     )
 
