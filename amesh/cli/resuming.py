@@ -30,15 +30,24 @@ def face_mesh_choices(options: argparse.Namespace) -> Mapping[str, Any]:
     Raises:
         UserError: There is no such network.
     """
-    from amesh.weights import store
-
     return {
-        "--model": f"{options.model} (SHA-256 {store.file_hash(options.model)[:12]})",
+        "--model": named_model(options.model),
         "--runtime": options.runtime,
         "--detector": options.detector,
         "--max-faces": options.max_faces,
         "--min-score": options.min_score,
     }
+
+
+def named_model(model: str) -> str:
+    """The network with a part of its file's hash, which tells two of one name apart.
+
+    Raises:
+        UserError: There is no such network.
+    """
+    from amesh.weights import store
+
+    return f"{model} (SHA-256 {store.file_hash(model)[:12]})"
 
 
 def say_how_to_resume(output: Path, done: str) -> None:
