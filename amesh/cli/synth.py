@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="probability of a mouth that is pursed, rolled, wide open or otherwise out of the way",
     )
+    parser.add_argument(
+        "--behind",
+        type=probability,
+        default=0.0,
+        metavar="P",
+        help="probability of a head seen from behind, which teaches the face flag what is no face",
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other faces")
     parser.add_argument(
         "--device",
@@ -76,7 +83,7 @@ def _synth(options: argparse.Namespace) -> int:
     if options.output is None and options.sheet is None:
         raise UserError("nothing to write: give --output DIR for shards, or --sheet FILE.png")
     scheme = topology.load()
-    config = SynthConfig(lids=options.lids, lips=options.lips)
+    config = SynthConfig(lids=options.lids, lips=options.lips, behind=options.behind)
     faces = SyntheticFaces(scheme, options.size, config).to(_device(options.device))
     if options.sheet is not None:
         _sheet(options.sheet, faces, options.count or 24, options.seed)

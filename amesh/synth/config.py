@@ -4,7 +4,10 @@ from dataclasses import dataclass, fields
 
 from amesh.errors import UserError
 
-_CHANCES = ("closed", "lids", "lips", "hair", "glasses", "beard", "hand", "mask", "make_up")
+_CHANCES = (
+    *("closed", "lids", "lips", "hair", "glasses", "beard", "hand", "mask", "make_up"),
+    "behind",
+)
 _DEGREES = {"yaw": 85.0, "pitch": 60.0, "roll": 180.0, "gaze": 45.0}
 
 
@@ -33,6 +36,7 @@ class SynthConfig:
         make_up: Probability of coloured lips and lids.
         hand: Probability of a hand or another object in front of the face.
         mask: Probability of a medical mask.
+        behind: Probability of a head seen from behind, which is no face.
         noise: Largest standard deviation of the sensor's noise [of full scale].
         blur: Largest standard deviation of the lens's blur [of the face's box].
     """
@@ -56,6 +60,7 @@ class SynthConfig:
     make_up: float = 0.25
     hand: float = 0.1
     mask: float = 0.03
+    behind: float = 0.0
     noise: float = 0.025
     blur: float = 0.012
 

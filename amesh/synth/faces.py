@@ -26,7 +26,7 @@ from amesh.synth.mouth import Mouth
 from amesh.synth.noise import Noise
 from amesh.synth.occluder import draw_occluder
 from amesh.synth.picture import Painter, Scene
-from amesh.synth.pose import Camera, Pose, draw_pose, frame, rotate
+from amesh.synth.pose import Camera, Pose, draw_pose, frame, from_behind, rotate
 from amesh.synth.sensor import expose
 from amesh.synth.skin import SkinPainter, Surface
 from amesh.synth.visibility import visible
@@ -108,8 +108,9 @@ class SyntheticFaces(nn.Module):
         with torch.autocast(index.device.type, enabled=False):
             parts = [self._draw(random.keys(seed, epoch, i)) for i in index.split(together)]
         pictures, landmarks, shown = (torch.cat(part) for part in zip(*parts, strict=True))
-        ones = torch.ones_like(shown)
-        return Canvas(pictures, landmarks, ones, ones, shown, ones[:, 0], index)
+        face = 1.0 - from_behind(random.keys(seed, epoch, index), self.config).to(shown)
+        known = face[:, None].expand_as(shown)
+        return Canvas(pictures, landmarks, known, known, shown, face, index)
 
     def _draw(self, key: Int64[Tensor, " b"]) -> tuple[Tensor, Tensor, Tensor]:
         config = self.config

@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from amesh.data import random
@@ -16,6 +16,8 @@ from amesh.synth.config import SynthConfig
 
 # Mean pitch of people in pictures relative to the template, which looks up slightly [degrees].
 _NOD = 5.5
+# Largest turn of a head seen from behind to either side; no eye is seen [degrees].
+_AWAY = 55.0
 
 
 class Pose(NamedTuple):
@@ -66,15 +68,24 @@ def draw_pose(key: Int64[Tensor, " b"], config: SynthConfig) -> Pose:
     limits = torch.tensor([config.yaw, config.pitch, config.roll], device=key.device)
     angles = torch.deg2rad(limits) * random.bell(key, "pose", [3])
     angles = angles + angles.new_tensor([0.0, math.radians(_NOD), 0.0])
+    behind = from_behind(key, config)
+    angles[:, 0] *= torch.where(behind, _AWAY / max(config.yaw, _AWAY), 1.0)
     loose = 0.12 * random.bell(key, "body", [3])
     # The shoulders follow the head partly.
     body = angles * angles.new_tensor([0.35, 0.2, 0.3]) + loose
+    angles[:, 0] += math.pi * behind
+    body[:, 0] += math.pi * behind
     low, high = (torch.tensor(v, device=key.device).deg2rad().log() for v in config.fov)
     draw = random.uniform(key, "camera", [2])
     face = config.face[0] + (config.face[1] - config.face[0]) * draw[:, 1]
     shift = config.shift * (2 * random.uniform(key, "shift", [2]) - 1)
     fov = (low + (high - low) * draw[:, 0]).exp()
     return Pose(rotation(angles), rotation(body), fov, face, shift)
+
+
+def from_behind(key: Int64[Tensor, " b"], config: SynthConfig) -> Bool[Tensor, " b"]:
+    """Draws which heads show their back."""
+    return random.uniform(key, "behind") < config.behind
 
 
 def rotation(angles: Float[Tensor, "b 3"]) -> Float[Tensor, "b 3 3"]:

@@ -100,23 +100,26 @@ def pixels(canvas: Canvas) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
 def labelled_faces(
     canvas: Canvas, topology: Topology, config: SynthConfig, seed: int
 ) -> Iterator[LabelledFace]:
-    """Yields the faces with their labels, encoded as JPEG."""
-    parts = (canvas.landmarks, canvas.visibility)
+    """Yields the faces with their labels, encoded as JPEG; heads seen from behind are no faces."""
+    parts = (canvas.landmarks, canvas.visibility, canvas.face)
     labels = zip(*(part.numpy() for part in parts), canvas.index.tolist(), strict=True)
-    for picture, (points, visibility, number) in zip(pixels(canvas), labels, strict=True):
+    for picture, (points, visibility, face, number) in zip(pixels(canvas), labels, strict=True):
         key = _key(config, seed, len(picture), number)
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
-        yield LabelledFace(
-            picture=file.getvalue(),
-            scheme=topology.name,
-            points=points,
-            source=SOURCE,
-            key=key,
-            where=f"synthetic face {key}",
-            licence=LICENCE,
-            visibility=visibility,
-        )
+        about = {
+            "picture": file.getvalue(),
+            "source": SOURCE,
+            "key": key,
+            "where": f"synthetic face {key}",
+            "licence": LICENCE,
+        }
+        if face:
+            yield LabelledFace(scheme=topology.name, points=points, visibility=visibility, **about)
+        else:
+            left, top = points[:, :2].min(0).tolist()
+            right, bottom = points[:, :2].max(0).tolist()
+            yield LabelledFace(face=False, box=(left, top, right, bottom), **about)
 
 
 def _key(config: SynthConfig, seed: int, size: int, number: int) -> str:

@@ -108,6 +108,9 @@ class FaceData(pl.LightningDataModule):
     @property
     def has_negatives(self) -> bool:
         """Whether training shows regions without a face."""
+        made = self.synthetic
+        if made.faces and made.fresh and made.ranges.behind:
+            return True
         return any(map(has_negatives, self.sources.get("train", [])))
 
     def setup(self, stage: str) -> None:

@@ -48,6 +48,18 @@ def test_a_face_depends_on_seed_epoch_and_index_only(faces: SyntheticFaces, canv
         assert (other.landmarks - alone.landmarks).abs().mean() > 1
 
 
+def test_a_head_seen_from_behind_is_no_face(topology: Topology, canvas: Canvas) -> None:
+    some = SyntheticFaces(topology, SIZE, SynthConfig(behind=0.5))(7, 2, torch.arange(12))
+    behind = some.face == 0
+    assert 0 < behind.sum() < 12
+    for weights in (some.weight_xy, some.weight_z):
+        assert torch.equal(weights, some.face[:, None].expand(12, 478))
+    # Others are as they were; of these, the nose tip lies behind the outer corners of the eyes.
+    torch.testing.assert_close(some.landmarks[~behind], canvas.landmarks[~behind])
+    nose, corners = some.landmarks[:, 1, 2], some.landmarks[:, [33, 263], 2].mean(1)
+    assert torch.equal(nose > corners, behind)
+
+
 @pytest.mark.parametrize("part", ["colour", "background", "skin"])
 def test_colours_do_not_depend_on_the_batch_at_all(faces: SyntheticFaces, part: str) -> None:
     draw = {

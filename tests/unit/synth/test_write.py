@@ -9,6 +9,7 @@ from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
 from amesh.errors import UserError
 from amesh.files import locked
+from amesh.synth.config import SynthConfig
 from amesh.synth.faces import SyntheticFaces
 from amesh.synth.write import write_shards
 from amesh.topology import Topology
@@ -30,6 +31,17 @@ def test_shards_contain_the_faces(
         pixels = decode(read.read_picture(), read.where)[0].astype(int)
         apart = np.abs(pixels - canvas.pictures[i].permute(1, 2, 0).numpy().astype(int))
         assert apart.mean() < 4
+
+
+def test_a_head_seen_from_behind_is_written_as_a_region_without_a_face(
+    tmp_path: Path, topology: Topology
+) -> None:
+    behind = SyntheticFaces(topology, 64, SynthConfig(behind=1.0))
+    write_shards(tmp_path, behind, topology, 1, seed=3)
+    read = ShardSource(tmp_path, Problems())[0]
+    assert (read.face, read.scheme, len(read.points)) == (False, None, 0)
+    xy = behind(3, 0, torch.tensor([0])).landmarks[0, :, :2]
+    np.testing.assert_allclose(read.box, torch.cat([xy.amin(0), xy.amax(0)]), atol=1e-3)
 
 
 def test_a_stopped_run_resumes(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:

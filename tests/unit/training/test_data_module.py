@@ -11,6 +11,7 @@ from amesh.data.loading.sample import Batch
 from amesh.data.sources.opening import SourceConfig, open_source
 from amesh.data.sources.problems import Problems
 from amesh.errors import UserError
+from amesh.synth.config import SynthConfig
 from amesh.training.data_module import FaceData, data_epoch
 from amesh.training.synthetic import SyntheticData
 
@@ -94,7 +95,9 @@ def test_regions_without_a_face_are_noticed_in_what_is_trained_on(shards, tmp_pa
     faces = SourceConfig(write_faces(tmp_path / "faces", 4))
     assert prepared(train=[faces, shards]).has_negatives
     assert not prepared(train=[faces], val=[shards]).has_negatives
-    assert not prepared(synthetic=SyntheticData(faces=4, fresh=True)).has_negatives
+    for behind in (0.0, 0.5):
+        synthetic = SyntheticData(faces=4, fresh=True, ranges=SynthConfig(behind=behind))
+        assert prepared(synthetic=synthetic).has_negatives == (behind > 0)
 
 
 def test_nothing_to_train_on_is_refused():
