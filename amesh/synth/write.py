@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,19 +108,26 @@ def labelled_faces(
         key = _key(config, seed, len(picture), number)
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
-        about = {
-            "picture": file.getvalue(),
-            "source": SOURCE,
-            "key": key,
-            "where": f"synthetic face {key}",
-            "licence": LICENCE,
-        }
-        if face:
-            yield LabelledFace(scheme=topology.name, points=points, visibility=visibility, **about)
-        else:
-            left, top = points[:, :2].min(0).tolist()
-            right, bottom = points[:, :2].max(0).tolist()
-            yield LabelledFace(face=False, box=(left, top, right, bottom), **about)
+        made = LabelledFace(
+            picture=file.getvalue(),
+            scheme=topology.name,
+            points=points,
+            source=SOURCE,
+            key=key,
+            where=f"synthetic face {key}",
+            licence=LICENCE,
+            visibility=visibility,
+        )
+        yield made if face else _no_face(made)
+
+
+def _no_face(made: LabelledFace) -> LabelledFace:
+    """The region of a head without its landmarks."""
+    left, top = made.points[:, :2].min(0).tolist()
+    right, bottom = made.points[:, :2].max(0).tolist()
+    none = made.points[:0, :2]
+    box = (left, top, right, bottom)
+    return replace(made, scheme=None, points=none, visibility=None, face=False, box=box)
 
 
 def _key(config: SynthConfig, seed: int, size: int, number: int) -> str:
