@@ -16,6 +16,7 @@ from amesh.data.augment.geometric import (
     Motion,
     bounds,
     draw_motion,
+    midline,
     move_landmarks,
     resample,
 )
@@ -85,6 +86,34 @@ def test_training_crops_by_the_rule_of_the_scheme(
     middle = face[0, :2] - sample.landmarks[0, :2] + [w / 2, h / 2]
     np.testing.assert_allclose(middle, region.centre[0], atol=1.0)
     assert w == pytest.approx(region.size.item() + 2, abs=2)
+
+
+@pytest.mark.parametrize("yaw", [-94.0, -80.0, 75.0, 88.0, 94.0])
+def test_crops_of_profiles_are_upright(
+    yaw: float, record: Callable[..., LabelledFace], topology: Topology, pose: Pose
+) -> None:
+    face = pose(yaw=yaw, size=20.0, roll=25.0, centre=(200.0, 150.0))
+    sample = make_sample(record(picture=encode(photo(400, 300)), points=face), topology, SIZE, 1.0)
+    crop = Augment(topology, SIZE, NO_AUGMENTATION)(collate([sample])).landmarks[0]
+    across, down = crop[152, :2] - crop[10, :2]  # from the forehead to the chin
+    assert down > 0
+    assert abs(across) < 0.02 * down
+
+
+@pytest.mark.parametrize("yaw", [0.0, 30.0, -50.0])
+def test_the_eyes_show_the_roll_of_other_faces(
+    yaw: float, record: Callable[..., LabelledFace], topology: Topology, pose: Pose
+) -> None:
+    points = torch.from_numpy(pose(yaw=yaw, roll=25.0))[None]
+    found = draw_motion(points, topology.anchors, SIZE, FULL, key := keys(0, 0, torch.arange(1)))
+    same = draw_motion(points, topology.anchors, SIZE, FULL, key, roi.WHOLE_FACE, midline(topology))
+    torch.testing.assert_close(same.image_from_unit, found.image_from_unit)
+
+
+def test_the_midline_runs_from_the_forehead_to_the_chin(topology: Topology) -> None:
+    assert midline(topology) == (10, 152)
+    sides = replace(topology, mirror=(np.arange(478) + 1) % 478)
+    assert midline(sides) is None
 
 
 def test_resampling_equals_opencvs_warp(canvas: Canvas, topology: Topology) -> None:
