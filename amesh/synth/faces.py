@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from amesh.data import random
+from amesh.data.augment.closure import iris_weight
 from amesh.data.loading.sample import Canvas
 from amesh.errors import UserError
 from amesh.synth import eyes as eye_shading
@@ -44,11 +45,13 @@ class Solid(NamedTuple):
         face: (b, n, 3) landmarks, including the irises.
         eyes: The eyeballs.
         mouth: The teeth.
+        shut: (b, 2) how far the upper lids are closed, 0 to 1.
     """
 
     face: Float[Tensor, "b n 3"]
     eyes: Eyes
     mouth: Mouth
+    shut: Float[Tensor, "b 2"]
 
 
 class SyntheticFaces(nn.Module):
@@ -107,12 +110,14 @@ class SyntheticFaces(nn.Module):
         together = _TOGETHER.get(index.device.type, _TOGETHER_ELSEWHERE)
         with torch.autocast(index.device.type, enabled=False):
             parts = [self._draw(random.keys(seed, epoch, i)) for i in index.split(together)]
-        pictures, landmarks, shown = (torch.cat(part) for part in zip(*parts, strict=True))
+        pictures, landmarks, shown, shut = (torch.cat(part) for part in zip(*parts, strict=True))
         face = 1.0 - from_behind(random.keys(seed, epoch, index), self.config).to(shown)
         known = face[:, None].expand_as(shown)
-        return Canvas(pictures, landmarks, known, known, shown, face, index)
+        weights = known.clone()
+        weights[:, self.irises] *= iris_weight(shut)[..., None]
+        return Canvas(pictures, landmarks, weights, known, shown, face, index)
 
-    def _draw(self, key: Int64[Tensor, " b"]) -> tuple[Tensor, Tensor, Tensor]:
+    def _draw(self, key: Int64[Tensor, " b"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         config = self.config
         pose = draw_pose(key, config)
         solid = self._solid(key, pose)
@@ -143,7 +148,8 @@ class SyntheticFaces(nn.Module):
             hidden = layer.cover.flatten(1).gather(1, at[..., 1] * self.size + at[..., 0])
             shown[for_hand] *= (hidden < 0.5).float()
         extent = (box[:, 2:] - box[:, :2]).amax(1)
-        return expose(linear, key, extent, config, self.noise), landmarks, shown
+        pictures = expose(linear, key, extent, config, self.noise)
+        return pictures, landmarks, shown, solid.shut
 
     def _solid(self, key: Int64[Tensor, " b"], pose: Pose) -> Solid:
         """Draws shape, expression and gaze."""
@@ -162,10 +168,12 @@ class SyntheticFaces(nn.Module):
         turn = torch.where(draw[:, :1] < 0.5, to_camera, free).clamp(-limit, limit)
         turn[:, 1] = turn[:, 1].clamp(-0.6 * limit, 0.6 * limit)
         eyes = eye_shading.look(eyes, turn[:, :1].expand(-1, 2), turn[:, 1:].expand(-1, 2))
-        face = self.lids.close(face, eyes, draw_lids(key, config, turn[:, 1]))
+        closure = draw_lids(key, config, turn[:, 1])
+        face = self.lids.close(face, eyes, closure)
         face = face.clone()
         face[:, self.irises] = eyes.points()
-        return Solid(face, eyes, mouth.place(face, self.model.mean_shape, key))
+        teeth = mouth.place(face, self.model.mean_shape, key)
+        return Solid(face, eyes, teeth, closure.amount)
 
     def _scene(self, key: Int64[Tensor, " b"], solid: Solid, pose: Pose, camera: Camera) -> Scene:
         config = self.config

@@ -102,9 +102,11 @@ def labelled_faces(
     canvas: Canvas, topology: Topology, config: SynthConfig, seed: int
 ) -> Iterator[LabelledFace]:
     """Yields the faces with their labels, encoded as JPEG; heads seen from behind are no faces."""
-    parts = (canvas.landmarks, canvas.visibility, canvas.face)
+    parts = (canvas.landmarks, canvas.weight_xy, canvas.visibility, canvas.face)
     labels = zip(*(part.numpy() for part in parts), canvas.index.tolist(), strict=True)
-    for picture, (points, visibility, face, number) in zip(pixels(canvas), labels, strict=True):
+    for picture, (points, weights, visibility, face, number) in zip(
+        pixels(canvas), labels, strict=True
+    ):
         key = _key(config, seed, len(picture), number)
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
@@ -116,6 +118,7 @@ def labelled_faces(
             key=key,
             where=f"synthetic face {key}",
             licence=LICENCE,
+            weight_xy=weights,
             visibility=visibility,
         )
         yield made if face else _no_face(made)
@@ -127,7 +130,9 @@ def _no_face(made: LabelledFace) -> LabelledFace:
     right, bottom = made.points[:, :2].max(0).tolist()
     none = made.points[:0, :2]
     box = (left, top, right, bottom)
-    return replace(made, scheme=None, points=none, visibility=None, face=False, box=box)
+    return replace(
+        made, scheme=None, points=none, weight_xy=None, visibility=None, face=False, box=box
+    )
 
 
 def _key(config: SynthConfig, seed: int, size: int, number: int) -> str:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from amesh.data.augment.closure import Closure
+from amesh.data.augment.closure import Closure, iris_weight
 from amesh.errors import UserError
 from amesh.topology.lids import eye_lids
 from amesh.topology.scheme import Topology
@@ -139,7 +139,7 @@ class CloseEyes(nn.Module):
     def weigh(self, weights: Float[Tensor, "b n"], eyes: Eyes) -> Float[Tensor, "b n"]:
         """Lowers the weights of irises as lids cover them."""
         found = weights.clone()
-        found[:, self.irises] *= (1.0 - eyes.amount)[..., None]
+        found[:, self.irises] *= iris_weight(eyes.amount)[..., None]
         return found
 
 

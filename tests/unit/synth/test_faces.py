@@ -26,7 +26,8 @@ def test_a_batch_has_pictures_with_labels(canvas: Canvas) -> None:
     assert canvas.pictures.dtype == torch.uint8
     assert canvas.landmarks.shape == (12, 478, 3)
     assert canvas.landmarks.isfinite().all()
-    assert (canvas.weight_xy == 1).all()
+    assert (canvas.weight_xy[:, :468] == 1).all()
+    assert (canvas.weight_xy[:, 468:] > 0.7).float().mean() > 0.8  # open eyes
     assert (canvas.weight_z == 1).all()
     assert (canvas.face == 1).all()
     assert canvas.index.tolist() == list(range(12))

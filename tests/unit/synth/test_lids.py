@@ -48,6 +48,7 @@ def test_closed_lids_hide_irises_and_open_ones_show_them(topology: Topology) -> 
     )
     middles = [iris.indices[0] for iris in topology.irises]
     closed = SyntheticFaces(topology, 192, config)(0, 0, torch.arange(8))
+    torch.testing.assert_close(closed.weight_xy[:, middles], torch.full((8, 2), 0.1))
     assert (closed.visibility[:, middles] == 0).float().mean() > 0.9
     open_ = SyntheticFaces(topology, 192, replace(config, closed=0.0))(0, 0, torch.arange(8))
     assert open_.visibility[:, middles].mean() > 0.8
