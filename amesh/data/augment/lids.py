@@ -23,6 +23,7 @@ from amesh.topology.scheme import Topology
 # how little of the skin above it may be there to stretch.
 _OPEN, _CHEEK, _LEAST = 0.12, 0.4, 0.2
 _BROW = 0.9  # of the way to the brow: where the skin that moves begins
+_AROUND = 0.6  # and the reach of the skin: farther from the middle of the eye, nothing moves
 _OVERLAP = 0.03  # how far closed lids overlap in the picture
 _SMALLEST = 10.0  # width of an eye [px]
 _TURNED = 0.5  # of the other eye's width: an eye that is narrower is turned away
@@ -145,6 +146,19 @@ class CloseEyes(nn.Module):
 
 def sources(places: Float[Tensor, "b m 2"], eyes: Eyes) -> Float[Tensor, "b m 2"]:
     """Returns where in the picture each place of the picture with closed eyes comes from [px]."""
+    if len(places) > 1:
+        return _sources(places, eyes)
+    # Of a single picture, as a CPU takes them, only the few places around the eyes are computed.
+    middle, width = eyes.corner + eyes.along / 2, eyes.along.norm(dim=-1)
+    far = (width * (eyes.reach + _AROUND))[..., None]
+    left, top = (middle - far).amin(1)[0]
+    right, bottom = (middle + far).amax(1)[0]
+    x, y = places[0].unbind(-1)
+    near = ((x > left) & (x < right) & (y > top) & (y < bottom)).nonzero()[:, 0]
+    return places.index_copy(1, near, _sources(places.index_select(1, near), eyes))
+
+
+def _sources(places: Float[Tensor, "b m 2"], eyes: Eyes) -> Float[Tensor, "b m 2"]:
     x, y = _local(places[:, None], eyes.corner, eyes.along).unbind(-1)
     upper, lower, new_upper, new_lower = _edges(eyes, x)
     top, bottom = upper - eyes.reach[..., None], lower + _CHEEK
