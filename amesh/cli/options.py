@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
 from amesh.cli.fields import add_fields, from_options
-from amesh.cli.parsing import positive, probability
+from amesh.cli.parsing import positive, threshold
 from amesh.data.loading.limits import MAX_PIXELS
 from amesh.data.sources.formats import FORMATS
 from amesh.deploy import formats
@@ -83,7 +83,7 @@ def add_face_mesh(
     )
     parser.add_argument(
         "--min-score",
-        type=probability,
+        type=threshold,
         default=0.5,
         metavar="P",
         help="drop faces whose confidence is below P",

@@ -2,8 +2,9 @@
 
 import argparse
 import difflib
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
@@ -81,15 +82,22 @@ def positive(text: str) -> int:
 
 
 def probability(text: str) -> float:
-    """A number of at least 0 and below 1."""
+    """A number from 0 to 1."""
+    return _number(text, "from 0 to 1", lambda value: 0 <= value <= 1)
+
+
+def threshold(text: str) -> float:
+    """A number of at least 0 and below 1, which some confidence can reach."""
+    return _number(text, "of at least 0 and below 1", lambda value: 0 <= value < 1)
+
+
+def _number(text: str, which: str, fits: Callable[[float], bool]) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(
-            f"expected a number of at least 0 and below 1, got {text!r}"
-        )
+        value = math.nan
+    if not fits(value):
+        raise argparse.ArgumentTypeError(f"expected a number {which}, got {text!r}")
     return value
 
 

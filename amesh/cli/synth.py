@@ -113,8 +113,12 @@ def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
 
     check_sheet(path)
     canvas = make(faces, seed, list(range(number)))
-    labels = canvas.landmarks.numpy(), canvas.visibility.numpy()
-    write_sheet(path, map(Tile, pixels(canvas), *labels), 2 * faces.size)
+    # Heads seen from behind have no landmarks.
+    shown = (canvas.face > 0)[:, None].expand_as(canvas.visibility)
+    labels = zip(canvas.landmarks.numpy(), canvas.visibility.numpy(), shown.numpy(), strict=True)
+    marked = ((points[own], seen[own]) for points, seen, own in labels)
+    tiles = (Tile(picture, *one) for picture, one in zip(pixels(canvas), marked, strict=True))
+    write_sheet(path, tiles, 2 * faces.size)
     print(f"{count(number, 'face')} on {path}; hidden landmarks are red", file=sys.stderr)
 
 

@@ -29,6 +29,15 @@ def test_a_sheet_shows_each_face_without_and_with_landmarks(
     assert "3 faces on" in capsys.readouterr().err
 
 
+def test_a_sheet_shows_heads_from_behind_without_landmarks(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    words = ("--count", "1", "--size", "64", "--device", "cpu", "--behind", "1")
+    assert run("--sheet", str(sheet), *words) == 0
+    picture = cv2.imread(str(sheet))
+    assert picture is not None
+    assert (picture[:, :128] == picture[:, 128:]).all()
+
+
 def test_shards_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--output", str(tmp_path), "--size", "64", "--device", "cpu", "--seed", "5")
     assert run(*words, "--count", "2") == 0
