@@ -1,0 +1,113 @@
+"""Areas of makeup as masks: filled, feathered, and faded where the face turns away."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Float64, Int
+
+from amesh.effects.makeup_colour import smooth_step
+from amesh.effects.makeup_shapes import Area, Layer
+
+_SHIFT = 6  # fractional bits of the coordinates that OpenCV's drawing functions take
+_REACH = 2.5  # feathers beyond which nothing is covered
+_MAX_FEATHER = 64.0  # [px]: bounds the work on faces much larger than their picture
+
+
+class Mask(NamedTuple):
+    """The pixels that an area covers.
+
+    Attributes:
+        pixels: Their indices in the picture, row after row.
+        cover: How much of each, 0 to 1.
+    """
+
+    pixels: Int[np.ndarray, " k"]
+    cover: Float32[np.ndarray, " k"]
+
+
+def rasterise(area: Area, width: int, height: int, least: float) -> Mask | None:
+    """Draws an area.
+
+    Args:
+        area: The area.
+        width: Of the picture [px].
+        height: Of the picture [px].
+        least: Pixels with no more cover than this are left out.
+
+    Returns:
+        Pixels within the area and its feather; None if nothing of it can be seen.
+    """
+    feather, edge = min(area.feather, _MAX_FEATHER), min(area.edge, _MAX_FEATHER)
+    # A wide blur needs few pixels.
+    sharpest = min([feather] if area.inside is area.outside else [feather, edge])
+    step = max(int(sharpest / 2.5), 1)
+    outlines = np.concatenate([layer.outline for layer in area.layers])
+    margin, limit = _REACH * feather + step + 1, np.array([width, height], np.float64)
+    low = np.floor(outlines.min(axis=0) - margin).clip(0, limit).astype(int)
+    high = np.ceil(outlines.max(axis=0) + margin).clip(0, limit).astype(int)
+    if area.cover <= 0 or (low >= high).any():
+        return None
+    canvas = _Canvas(low, high, step)
+    cover = canvas.soft(area.layers, feather)
+    if area.inside is not None:
+        cover *= canvas.soft((Layer(area.inside),), edge)
+    if area.outside is not None:
+        cover *= 1 - canvas.soft((Layer(area.outside),), edge)
+    if area.fade is not None:
+        cover *= canvas.fade(area.fade)
+    if area.cover < 1:
+        cover *= np.float32(area.cover)
+    cover = canvas.enlarged(cover).ravel()
+    within = np.flatnonzero(cover > least)
+    row_width = int(high[0] - low[0])
+    pixels = within + within // row_width * (width - row_width) + int(low[1] * width + low[0])
+    return Mask(pixels, cover.take(within))
+
+
+class _Canvas:
+    """A part of the picture, on which soft polygons are drawn; each pixel of it covers some."""
+
+    def __init__(self, low: Int[np.ndarray, "2"], high: Int[np.ndarray, "2"], step: int) -> None:
+        self.low, self.step = low, step
+        self.part = high - low
+        self.width, self.height = (-(-self.part // step)).tolist()
+
+    def soft(self, layers: Sequence[Layer], sigma: float) -> Float32[np.ndarray, "h w"]:
+        """The layers, blurred; beyond the picture's border, they go on as they end there."""
+        sigma /= self.step
+        # OpenCV's antialiased polygons are half a pixel too large: fill more pixels, and average.
+        zoom = 2 if sigma >= 1 else 4
+        drawn = np.zeros((self.height * zoom, self.width * zoom), np.uint8)
+        for layer in layers:
+            index = (layer.outline - self.low) * (zoom / self.step) - 0.5
+            # A point far outside stays within the fixed-point integers.
+            corners = np.rint(index.clip(-1e5, 1e5) * (1 << _SHIFT)).astype(np.int32)
+            cv2.fillPoly(drawn, [corners], round(255 * layer.level), cv2.LINE_8, _SHIFT)
+        small = cv2.resize(drawn, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        mask = small.astype(np.float32) * np.float32(1 / 255)
+        if sigma < 0.2:
+            return mask
+        side = 2 * int(np.ceil(_REACH * sigma)) + 1
+        return cv2.GaussianBlur(mask, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
+
+    def fade(self, plane: Float64[np.ndarray, "3"]) -> Float32[np.ndarray, "h w"]:
+        """How visible each pixel's surface is."""
+        centres = [
+            low + self.step * (np.arange(n) + 0.5)
+            for low, n in zip(self.low, (self.width, self.height), strict=True)
+        ]
+        x, y = plane[1] * centres[0], plane[2] * centres[1] + plane[0]
+        ends = x[[0, -1]] + y[[0, -1], None]
+        if ends.min() >= 1:
+            return np.ones((1, 1), np.float32)
+        return smooth_step(x.astype(np.float32) + y.astype(np.float32)[:, None], 0, 1)
+
+    def enlarged(self, mask: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "part_h part_w"]:
+        """The mask in pixels of the picture."""
+        if self.step == 1:
+            return mask
+        width, height = self.part.tolist()
+        size = self.width * self.step, self.height * self.step
+        return cv2.resize(mask, size)[:height, :width]
