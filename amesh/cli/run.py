@@ -52,6 +52,13 @@ that of clip.mov is DIR/clip.mov.mp4.
 
   mesh  mesh, contours and irises, as without --effect
   pose  axes of the head: blue points where the face points
+  lipstick[=COLOUR[:STRENGTH]]    lipstick, which leaves the teeth
+  eyeliner[=COLOUR[:STRENGTH]]    a line along the upper lashes
+  eye-shadow[=COLOUR[:STRENGTH]]  eye shadow on the lids
+  blush[=COLOUR[:STRENGTH]]       blush on the cheeks
+  iris[=COLOUR[:STRENGTH]]        coloured irises
+
+A colour is #b0103a, #fff or a CSS name such as crimson; a strength, 0 to 1: lipstick=crimson:0.8
 """
 
 # What --output may be called: it is JSON lines, whatever its name says.

@@ -5,6 +5,8 @@ To add an effect, add a row. Its module is imported when it is first asked for.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -48,10 +50,33 @@ def _pose(value: str) -> Draw:
     return lambda image, landmarks, camera: draw_pose(image, head_pose(landmarks, camera))
 
 
+def _makeup(product: str, value: str) -> Draw:
+    """A product of `amesh.effects.makeup`, of `COLOUR:STRENGTH`, both optional."""
+    from amesh.effects import makeup
+
+    color, _, strength = value.partition(":")
+    given: dict[str, Any] = {"color": color} if color else {}
+    if strength:
+        try:
+            given["strength"] = float(strength)
+        except ValueError:
+            raise UserError(
+                f"the strength of {product} is {strength!r}; expected 0 to 1, as in crimson:0.8"
+            ) from None
+    worn = [getattr(makeup, product)(**given)]
+    return lambda image, landmarks, _: makeup.apply(image, landmarks, worn)
+
+
+_PAINT = "[=COLOUR[:STRENGTH]]"
 # In the order of the help.
 EFFECTS: Mapping[str, Effect] = {
     "mesh": Effect("mesh, contours and irises, as without --effect", _mesh),
     "pose": Effect("axes of the head: blue points where the face points", _pose),
+    "lipstick": Effect("lipstick, which leaves the teeth", partial(_makeup, "lipstick"), _PAINT),
+    "eyeliner": Effect("a line along the upper lashes", partial(_makeup, "eyeliner"), _PAINT),
+    "eye-shadow": Effect("eye shadow on the lids", partial(_makeup, "eye_shadow"), _PAINT),
+    "blush": Effect("blush on the cheeks", partial(_makeup, "blush"), _PAINT),
+    "iris": Effect("coloured irises", partial(_makeup, "iris_tint"), _PAINT),
 }
 
 

@@ -6,6 +6,7 @@ from posed_heads import seen, turned
 
 from amesh import UserError, draw_faces
 from amesh.cli.run import DETAILS
+from amesh.effects import makeup
 from amesh.effects.camera import Camera
 from amesh.effects.drawing import draw_pose
 from amesh.effects.head_pose import head_pose
@@ -28,6 +29,22 @@ def test_effects_are_drawn_one_after_the_other_on_all_faces() -> None:
     assert (GREY == 128).all()
 
 
+@pytest.mark.parametrize(
+    ("text", "product"),
+    [
+        ("lipstick", makeup.lipstick()),
+        ("eyeliner=:0.5", makeup.eyeliner(strength=0.5)),
+        ("eye-shadow=#fff", makeup.eye_shadow("#fff")),
+        ("blush = crimson:1", makeup.blush("crimson", 1)),
+        ("iris=#0000ff:0.8", makeup.iris_tint("blue", 0.8)),
+    ],
+)
+def test_makeup_is_a_colour_and_a_strength(text: str, product: makeup.Product) -> None:
+    drawn = draw_effects(GREY, FACES, parse_effects(text), CAMERA)
+    np.testing.assert_array_equal(drawn, makeup.apply(GREY, FACES, [product]))
+    assert (drawn != GREY).any()
+
+
 def test_without_a_face_nothing_is_drawn() -> None:
     assert (draw_effects(GREY, [], parse_effects("mesh,pose"), CAMERA) == GREY).all()
 
@@ -38,6 +55,9 @@ def test_without_a_face_nothing_is_drawn() -> None:
         ("pose,nose", "no effect 'nose'; there are: mesh, pose"),
         ("", "no effect ''"),
         ("pose=3", "the effect pose takes no value, found '3'"),
+        ("lipstick=reddish", "'reddish' is not a colour"),
+        ("blush=#fff:2", "strength of blush is 2.0; expected 0 to 1"),
+        ("blush=:much", "strength of blush is 'much'; expected 0 to 1"),
     ],
 )
 def test_wrong_effects_are_said(text: str, message: str) -> None:
