@@ -1,4 +1,6 @@
-"""What people build on landmarks: pose, gaze, distance. Functions of NumPy arrays, without state.
+"""What people build on landmarks: pose, gaze, distance, makeup.
+
+Functions of NumPy arrays, without state.
 
 Landmarks are those of `face478`, of one face (478, 3) or of a batch (b, 478, 3), as `FaceMesh` and
 `FaceTracker` return them. Axes, units and signs are in CONVENTIONS.md.

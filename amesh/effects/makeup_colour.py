@@ -97,7 +97,8 @@ class Pigment:
         if shine is not None:
             cover = cover * (1 - (1 - self.glints) * shine)
         # X, Y and Z of a surface scale with the light; L + 16, a and b with the cube root of it.
-        shade = np.minimum((light + 16) * np.float32(1 / (self.lab[0] + 16)), np.float32(1))
+        shade = (light + 16) * np.float32(1 / (self.lab[0] + 16))
+        shade = np.minimum(shade, np.sqrt(shade))  # a dark pigment on bright skin would glow
         for plane, wanted in zip(chroma, self.lab[1:], strict=True):
             plane += cover * (np.float32(wanted) * shade - plane)
         return _to_screen(light, *chroma)

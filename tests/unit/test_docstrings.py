@@ -17,6 +17,8 @@ from amesh.topology import load
 MODULES = [
     "amesh.deploy.export",
     *(f"amesh.effects.{name}" for name in ("camera", "canonical", "drawing", "head_pose")),
+    "amesh.effects.makeup",
+    "amesh.effects.makeup_colour",
     "amesh.evaluation.run",
     "amesh.face_mesh",
     "amesh.face_tracker",

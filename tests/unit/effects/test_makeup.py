@@ -122,8 +122,9 @@ def test_colours_move_towards_the_wanted_one(portrait, maker, colour) -> None:
     for strength in (0.0, 0.4, 0.8):
         painted = apply(image, landmarks, [maker(colour, strength)])
         lab = rgb2lab(painted[full])
-        # A surface of this colour that is as light as the pixel, but no more colourful.
-        shade = ((lab[:, :1] + 16) / (wanted[0] + 16)).clip(0, 1)
+        # A surface of this colour in the light on the pixel; less colourful if that is strong.
+        shade = (lab[:, :1] + 16) / (wanted[0] + 16)
+        shade = np.where(shade > 1, np.sqrt(shade), shade)
         distances.append(np.linalg.norm(lab[:, 1:] - shade * wanted[1:], axis=1).mean())
     assert distances[0] > distances[1] > distances[2]
 
