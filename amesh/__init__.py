@@ -8,7 +8,9 @@ from amesh.version import __version__ as __version__
 if TYPE_CHECKING:
     from amesh.deploy.export import export
     from amesh.effects.camera import Camera
-    from amesh.effects.drawing import draw_pose
+    from amesh.effects.drawing import draw_gaze, draw_pose
+    from amesh.effects.eye_tracker import EyeTracker
+    from amesh.effects.eyes import Eyes, eyes
     from amesh.effects.head_pose import Pose, head_pose
     from amesh.errors import UserError
     from amesh.evaluation.run import evaluate
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "AttentionMesh": ("amesh.nn.attention_mesh", "AttentionMesh"),
     "Camera": ("amesh.effects.camera", "Camera"),
+    "EyeTracker": ("amesh.effects.eye_tracker", "EyeTracker"),
+    "Eyes": ("amesh.effects.eyes", "Eyes"),
     "Face": ("amesh.pipeline.face_pipeline", "Face"),
     "FaceMesh": ("amesh.face_mesh", "FaceMesh"),
     "FaceTracker": ("amesh.face_tracker", "FaceTracker"),
@@ -40,9 +44,11 @@ _PUBLIC = {
     "Roi": ("amesh.geometry.roi", "Roi"),
     "UserError": ("amesh.errors", "UserError"),
     "draw_faces": ("amesh.pipeline.draw", "draw_faces"),
+    "draw_gaze": ("amesh.effects.drawing", "draw_gaze"),
     "draw_pose": ("amesh.effects.drawing", "draw_pose"),
     "evaluate": ("amesh.evaluation.run", "evaluate"),
     "export": ("amesh.deploy.export", "export"),
+    "eyes": ("amesh.effects.eyes", "eyes"),
     "head_pose": ("amesh.effects.head_pose", "head_pose"),
     "load": ("amesh.weights.store", "load"),
     "load_topology": ("amesh.topology", "load"),
@@ -62,8 +68,12 @@ __all__ = [  # noqa: RUF022 - in the order in which people meet them
     "draw_faces",
     "head_pose",
     "Pose",
+    "eyes",
+    "Eyes",
+    "EyeTracker",
     "Camera",
     "draw_pose",
+    "draw_gaze",
     "load",
     "load_topology",
     "evaluate",

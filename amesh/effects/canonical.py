@@ -27,13 +27,11 @@ class CanonicalFace:
         uv: Places of the landmarks in a square texture, from 0 to 1, from its top left corner.
             Those of the irises (468 and above) are not on the face.
         rigid: Landmarks that expressions hardly move.
-        weights: How much each of them counts for the pose; they sum to 1.
     """
 
     points: Float[np.ndarray, "478 3"]
     uv: Float[np.ndarray, "478 2"]
     rigid: Int[np.ndarray, " k"]
-    weights: Float[np.ndarray, " k"]
 
 
 @cache
@@ -48,13 +46,8 @@ def canonical_face() -> CanonicalFace:
     place = resources.files("amesh.effects") / "canonical_face.npz"
     with place.open("rb") as file, np.load(file) as data:
         points = data["vertices"].astype(np.float64) @ OPENGL * _MM_PER_CM
-        weights = data["weights"].astype(np.float64)
-        face = CanonicalFace(
-            points,
-            data["uv"].astype(np.float64),
-            data["rigid"].astype(np.int64),
-            weights / weights.sum(),
-        )
-    for array in (face.points, face.uv, face.rigid, face.weights):
+        uv = data["uv"].astype(np.float64)
+        face = CanonicalFace(points, uv, data["rigid"].astype(np.int64))
+    for array in (face.points, face.uv, face.rigid):
         array.flags.writeable = False
     return face

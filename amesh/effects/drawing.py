@@ -1,4 +1,4 @@
-"""Poses drawn on pictures.
+"""Poses and gazes drawn on pictures.
 
 Convention
     Drawings are antialiased and sub-pixel, and as wide as the face is large, so that a face looks
@@ -10,13 +10,16 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from amesh.effects.canonical import canonical_face
+from amesh.effects.eyes import Eyes
 from amesh.effects.head_pose import Pose
 
+_GOLD = (255, 190, 60)
 _RED, _GREEN, _BLUE = (235, 64, 64), (64, 200, 96), (64, 132, 255)
 _DARK = (20, 22, 26)
 _NOSE_TIP = 4
 _AXIS = 70.0  # length of a drawn axis [mm]
 _WIDTH = 2.6  # of a line [mm]
+_GAZE = 55.0  # length of a drawn gaze [mm]
 _NEAREST = 1.0  # [mm]: what is drawn stays in front of the camera
 _SHIFT = 4  # fractional bits of the coordinates that OpenCV's drawing functions take
 
@@ -56,6 +59,48 @@ def draw_pose(image: UInt8[np.ndarray, "h w 3"], pose: Pose) -> UInt8[np.ndarray
         # What is farther away first.
         for number in np.argsort(-placed[1:, 2]):
             draw_arrow(image, start, seen[number], axes[number][1], width)
+    return image
+
+
+def draw_gaze(image: UInt8[np.ndarray, "h w 3"], eyes: Eyes) -> UInt8[np.ndarray, "h w 3"]:
+    """Draws the rims of the irises, and an arrow from each to where the eye looks.
+
+    Closed eyes are left out.
+
+    Args:
+        image: RGB.
+        eyes: Of one face, or of several.
+
+    Examples:
+        >>> from amesh import Camera, eyes
+        >>> camera = Camera.from_fov(640, 480)
+        >>> landmarks = camera.project(canonical_face().points + (-200, 0, 600))
+        >>> drawn = draw_gaze(np.zeros((480, 640, 3), np.uint8), eyes(landmarks, camera))
+        >>> drawn[:, :320].any(), drawn[:, 320:].any()
+        (np.True_, np.False_)
+
+    Raises:
+        UserError: The camera is for pictures of another size.
+    """
+    camera = eyes.pose.camera
+    camera.require(image)
+    image = image.copy()
+    shown = ~eyes.closed & np.isfinite(eyes.gaze).all(-1) & np.isfinite(eyes.position).all(-1)
+    for place, gaze, centre, diameter in zip(
+        eyes.position[shown],
+        eyes.gaze[shown],
+        eyes.centre[shown],
+        eyes.diameter[shown],
+        strict=True,
+    ):
+        ends = np.stack([place, place + _GAZE * gaze])
+        ends[:, 2] = ends[:, 2].clip(_NEAREST)
+        width = 0.6 * _WIDTH * camera.fx / place[2]
+        radius = round(min(diameter / 2, 1e4) * (1 << _SHIFT))
+        (middle,) = _fixed(centre[None])
+        cv2.circle(image, middle.tolist(), radius, _GOLD, _thick(0.5 * width), cv2.LINE_AA, _SHIFT)
+        start, end = camera.project(ends)
+        draw_arrow(image, start, end, _GOLD, width)
     return image
 
 

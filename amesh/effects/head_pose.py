@@ -9,7 +9,9 @@ Convention
 
 The pose is the one that brings the rigid points of the canonical face closest to their landmarks
 in the picture, under the camera's own perspective: OpenCV's SQPnP for a start that needs no guess,
-then Gauss-Newton on the weighted distances. The depth of landmarks is not used: it knows no camera.
+then Gauss-Newton. The depth of landmarks is not used: it knows no camera. All rigid points count
+the same; with MediaPipe's weights, which rest on the nose, a turned camera and expressions move the
+pose more (docs/effects.md).
 """
 
 from dataclasses import dataclass
@@ -54,7 +56,7 @@ class Pose:
         translation: Place of the head's origin, between the ears, in the camera's axes [mm]. Its
             scale is that of an average adult's face; `eyes` measures the distance by the irises,
             whose size varies less.
-        error_px: Root of the weighted mean squared distance between the rigid landmarks and those
+        error_px: Root of the mean squared distance between the rigid landmarks and those
             of the posed canonical face [image px].
         camera: The camera it holds for.
     """
@@ -148,11 +150,11 @@ def head_pose(landmarks: Float[np.ndarray, "*b 478 d"], camera: Camera | tuple[i
     translation, error = np.full((len(faces), 3), np.nan), np.full(len(faces), np.nan)
     if good.any():
         _refuse_mirrored(rigid[good])
-        points, weights = canonical.points[canonical.rigid], canonical.weights
+        points = canonical.points[canonical.rigid]
         seen = np.ascontiguousarray(rigid[good][..., :2])  # OpenCV takes nothing else
         starts = [_start(points, one, camera) for one in seen]
         turn, shift = (np.stack(part) for part in zip(*starts, strict=True))
-        fitted = _fit(points, weights, seen, camera, turn, shift)
+        fitted = _fit(points, seen, camera, turn, shift)
         rotation[good], translation[good], error[good] = fitted
     if single:
         return Pose(rotation[0], translation[0], error[0], camera)
@@ -193,20 +195,19 @@ def _start(
 
 def _fit(
     points: Float[np.ndarray, "k 3"],
-    weights: Float[np.ndarray, " k"],
     seen: Float[np.ndarray, "b k 2"],
     camera: Camera,
     rotation: Float[np.ndarray, "b 3 3"],
     translation: Float[np.ndarray, "b 3"],
 ) -> tuple[Float[np.ndarray, "b 3 3"], Float[np.ndarray, "b 3"], Float[np.ndarray, " b"]]:
-    """Gauss-Newton on the weighted squared distances in the picture; no step makes them worse."""
-    cost, step = _step(points, weights, seen, camera, rotation, translation)
+    """Gauss-Newton on the squared distances in the picture; no step makes them worse."""
+    cost, step = _step(points, seen, camera, rotation, translation)
     for _ in range(_ITERATIONS):
         if not (np.abs(step) > _SMALL).any():
             break
         new_rotation = np.stack([cv2.Rodrigues(one)[0] for one in step[:, :3]]) @ rotation
         new_translation = translation + step[:, 3:] * translation[:, 2:]
-        new_cost, new_step = _step(points, weights, seen, camera, new_rotation, new_translation)
+        new_cost, new_step = _step(points, seen, camera, new_rotation, new_translation)
         better = new_cost < cost
         rotation = np.where(better[:, None, None], new_rotation, rotation)
         translation = np.where(better[:, None], new_translation, translation)
@@ -219,13 +220,12 @@ def _fit(
 
 def _step(
     points: Float[np.ndarray, "k 3"],
-    weights: Float[np.ndarray, " k"],
     seen: Float[np.ndarray, "b k 2"],
     camera: Camera,
     rotation: Float[np.ndarray, "b 3 3"],
     translation: Float[np.ndarray, "b 3"],
 ) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, "b 6"]]:
-    """The weighted mean squared distance [px^2], and the step that would lower it most.
+    """The mean squared distance [px^2], and the step that would lower it most.
 
     A step is a rotation about the head's origin [radians], and a shift relative to the distance.
     """
@@ -247,8 +247,8 @@ def _step(
     jacobian[..., 0, 5], jacobian[..., 1, 5] = across * far, down * far
     jacobian = jacobian.reshape(len(seen), -1, 6)
     flat = away.reshape(len(seen), -1, 1)
-    weighted = (jacobian * np.repeat(weights, 2)[:, None]).transpose(0, 2, 1)  # b 6 2k
-    normal = weighted @ jacobian + 1e-9 * np.eye(6)  # never singular
-    step = -np.linalg.solve(normal, weighted @ flat)[..., 0]
-    cost = np.where(behind, np.inf, (away**2).sum(axis=-1) @ weights)
+    transposed = jacobian.transpose(0, 2, 1)
+    normal = transposed @ jacobian + 1e-9 * np.eye(6)  # never singular
+    step = -np.linalg.solve(normal, transposed @ flat)[..., 0]
+    cost = np.where(behind, np.inf, (away**2).sum(axis=-1).mean(axis=-1))
     return cost, np.where(behind[:, None], 0, step)

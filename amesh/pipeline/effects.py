@@ -50,6 +50,14 @@ def _pose(value: str) -> Draw:
     return lambda image, landmarks, camera: draw_pose(image, head_pose(landmarks, camera))
 
 
+def _gaze(value: str) -> Draw:
+    from amesh.effects.drawing import draw_gaze
+    from amesh.effects.eyes import eyes
+
+    _no_value("gaze", value)
+    return lambda image, landmarks, camera: draw_gaze(image, eyes(landmarks, camera))
+
+
 def _makeup(product: str, value: str) -> Draw:
     """A product of `amesh.effects.makeup`, of `COLOUR:STRENGTH`, both optional."""
     from amesh.effects import makeup
@@ -72,6 +80,7 @@ _PAINT = "[=COLOUR[:STRENGTH]]"
 EFFECTS: Mapping[str, Effect] = {
     "mesh": Effect("mesh, contours and irises, as without --effect", _mesh),
     "pose": Effect("axes of the head: blue points where the face points", _pose),
+    "gaze": Effect("where each open eye looks, and the rims of the irises", _gaze),
     "lipstick": Effect("lipstick, which leaves the teeth", partial(_makeup, "lipstick"), _PAINT),
     "eyeliner": Effect("a line along the upper lashes", partial(_makeup, "eyeliner"), _PAINT),
     "eye-shadow": Effect("eye shadow on the lids", partial(_makeup, "eye_shadow"), _PAINT),

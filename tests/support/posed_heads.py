@@ -34,3 +34,26 @@ def angle_between(first: np.ndarray, second: np.ndarray) -> float:
     """The angle of the rotation that leads from one to the other [degrees]."""
     cosine = (np.trace(first.T @ second) - 1) / 2
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
+def looking(yaw: float = 0, pitch: float = 0) -> np.ndarray:
+    """The canonical face with eyeballs turned right and down [degrees], irises 11.7 mm wide."""
+    points = canonical_face().points.copy()
+    turn = turned(yaw, pitch)
+    for outer, inner, first, side in ((33, 133, 468, -1), (263, 362, 473, 1)):
+        ball = points[[outer, inner]].mean(axis=0) + np.array([1.6 * side, -3.0, 7.4])
+        depth = np.sqrt(12**2 - 5.85**2)
+        rim = [[0, 0, 0], [1, 0, 0], [0, -1, 0], [-1, 0, 0], [0, 1, 0]]
+        points[first : first + 5] = ball + (np.array(rim) * 5.85 - (0, 0, depth)) @ turn.T
+    return points
+
+
+def lids_at(share: float, points: np.ndarray) -> np.ndarray:
+    """A face whose lids are open by a share of what they were; irises follow halfway."""
+    lowered = points.copy()
+    upper, lower = [246, 161, 160, 159, 158, 157, 173], [7, 163, 144, 145, 153, 154, 155]
+    other = [466, 388, 387, 386, 385, 384, 398], [249, 390, 373, 374, 380, 381, 382]
+    for up, low in ((upper, lower), other):
+        lowered[up] = points[low] + share * (points[up] - points[low])
+    lowered[468:478, 1] += 4 * (1 - share)
+    return lowered

@@ -1,12 +1,13 @@
-"""Drawings of poses."""
+"""Drawings of poses and gazes."""
 
 import numpy as np
 import pytest
-from posed_heads import seen, turned
+from posed_heads import looking, seen, turned
 
 from amesh import UserError
 from amesh.effects.camera import Camera
-from amesh.effects.drawing import draw_pose
+from amesh.effects.drawing import draw_gaze, draw_pose
+from amesh.effects.eyes import eyes
 from amesh.effects.head_pose import head_pose
 
 CAMERA = Camera.from_fov(640, 480)
@@ -46,3 +47,20 @@ def test_a_picture_of_another_size_is_refused() -> None:
     pose = head_pose(seen(CAMERA, turned(), (0.0, 0.0, 500.0)), CAMERA)
     with pytest.raises(UserError, match="the camera is for pictures of 640 x 480 px"):
         draw_pose(GREY[:400], pose)
+
+
+def test_gaze_starts_at_the_open_eyes_and_points_where_they_look() -> None:
+    landmarks = seen(CAMERA, turned(), (0.0, 0.0, 400.0), looking(-35, 0))
+    landmarks[[246, 161, 160, 159, 158, 157, 173]] = landmarks[[7, 163, 144, 145, 153, 154, 155]]
+    found = eyes(landmarks, CAMERA)
+    assert found.closed.tolist() == [True, False]
+    y, x = np.nonzero((draw_gaze(GREY, found) != GREY).any(axis=2))
+    left = landmarks[473]
+    assert x.max() - left[0] < 12  # the rim of the iris
+    assert left[0] - x.min() > 18
+    assert np.abs(y - left[1]).max() < 25
+
+
+def test_eyes_without_a_face_are_left_out() -> None:
+    found = eyes(np.full((2, 478, 3), np.nan), CAMERA)
+    assert (draw_gaze(GREY, found) == GREY).all()

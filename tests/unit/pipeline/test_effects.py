@@ -52,7 +52,7 @@ def test_without_a_face_nothing_is_drawn() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pose,nose", "no effect 'nose'; there are: mesh, pose"),
+        ("pose,nose", "no effect 'nose'; there are: mesh, pose, gaze"),
         ("", "no effect ''"),
         ("pose=3", "the effect pose takes no value, found '3'"),
         ("lipstick=reddish", "'reddish' is not a colour"),
