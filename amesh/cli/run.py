@@ -36,9 +36,10 @@ Takes pictures, folders, videos, one camera (cam:0 is the first) or one address 
 rtsp://host/door. A folder stands for its pictures, or for its videos if it holds no picture.
 
 Writes one JSON object per picture or frame, a line each: its source, its size, and its faces with
-their landmarks in pixels of the picture; for frames, also their number and time, and a face keeps
-its id as long as it is followed. They go to the standard output unless --output or --draw is given.
-A picture or video that cannot be read gets an `error`, and the others are processed.
+their landmarks in pixels of the picture, and the confidence in each landmark if the network has it;
+for frames, also their number and time, and a face keeps its id as long as it is followed. They go
+to the standard output unless --output or --draw is given. A picture or video that cannot be read
+gets an `error`, and the others are processed.
 
 While the command runs, the lines are in FILE.jsonl.part, and each is safe once it is written. After
 an interruption, the same command with --resume does the rest; a video that was interrupted is read
@@ -94,6 +95,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the camera sees from top to bottom, for effects that measure",
     )
     parser.add_argument(
+        "--draw-confidence",
+        action="store_true",
+        help="in overlays, colour the landmarks by the network's confidence in each: coral for "
+        "none, gold for a half, aqua for full",
+    )
+    parser.add_argument(
         "--scale",
         type=positive,
         default=1,
@@ -130,7 +137,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.draw is not None:
         effects = parse_effects(options.effect) if options.effect is not None else ()
         alone = len(inputs) == 1
-        overlays = Overlays(options.draw, alone, options.scale, effects, options.fov)
+        overlays = Overlays(
+            options.draw, alone, options.scale, effects, options.fov, options.draw_confidence
+        )
+    elif options.draw_confidence:
+        raise UserError("--draw-confidence says how overlays look; name their folder with --draw")
     check_outputs(inputs, output, overlays)
     if any(one.path for one in videos):
         pyav()  # before the networks are loaded
@@ -233,6 +244,7 @@ def _decisive(options: argparse.Namespace) -> Mapping[str, Any]:
         **face_mesh_choices(options),
         "--max-pixels": options.max_pixels,
         "--draw": None if options.draw is None else os.path.realpath(options.draw),
+        "--draw-confidence": options.draw_confidence,
         "--scale": options.scale,
         "--effect": options.effect,
         "--fov": options.fov,

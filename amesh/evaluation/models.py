@@ -43,12 +43,15 @@ class ModelRun:
         full: Faces found by the full pipeline.
         in_roi: Landmarks in the region that each label gives; None where a label gives none.
         scores: Confidence that this region shows a face; NaN where there is no region.
+        errors: Error that it expects of each of these landmarks [image px]; None where there is no
+            region, or from a network that does not predict it.
         perturbed: Landmarks in the region after each of `perturbations()`; empty if not measured.
     """
 
     full: Predictions
     in_roi: list[Float[np.ndarray, "n 3"] | None] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    errors: list[Float[np.ndarray, " n"] | None] = field(default_factory=list)
     perturbed: list[Float[np.ndarray, "c n 3"] | None] = field(default_factory=list)
 
 
@@ -84,6 +87,7 @@ def run_models(
     for run in runs.values():
         run.in_roi = [None] * len(labels)
         run.scores = [float("nan")] * len(labels)
+        run.errors = [None] * len(labels)
         run.perturbed = [None] * len(labels) if perturb_rois else []
 
     def see(picture: Path) -> _Seen | UserError:
@@ -120,6 +124,7 @@ def run_models(
                     landmarks = np.stack([face.landmarks for face in looks])
                     runs[name].in_roi[i] = landmarks[0]
                     runs[name].scores[i] = looks[0].score
+                    runs[name].errors[i] = looks[0].expected_error
                     if perturb_rois:
                         runs[name].perturbed[i] = landmarks
     if len(failed) == len(by_image):

@@ -5,7 +5,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amesh.nn.blocks import LAST, in_own_precision, start
+from amesh.nn.blocks import LAST, start
 from amesh.nn.config import MESH_STRIDE, MeshConfig
 
 # What a fresh head predicts, and what no head exceeds [share of the input's side].
@@ -37,4 +37,5 @@ class ErrorHead(nn.Module):
     def forward(self, features: Float[Tensor, "b c k k"]) -> Float[Tensor, "b n"]:
         """Predicts the expected error of each landmark in x and y [px of the network's input]."""
         hidden = self.activation(self.hidden(features))
-        return self.most * in_own_precision(self.errors, hidden).flatten(1).sigmoid()
+        errors: Tensor = self.errors(hidden).flatten(1).sigmoid()  # b n 1 1 -> b n
+        return self.most * errors

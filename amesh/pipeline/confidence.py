@@ -13,6 +13,8 @@ from jaxtyping import Float, Float32
 from amesh.topology import Topology
 
 TOLERANCE = 0.05
+# Twice the limit over the expected error, from which the probability is 1 in double precision.
+_CERTAIN = 100.0
 
 
 def landmark_confidence(
@@ -43,7 +45,7 @@ def within(expected: Float[np.ndarray, "*s"], limit: float) -> Float[np.ndarray,
         array([0.908, 0.594])
     """
     with np.errstate(divide="ignore"):
-        ratio = 2 * limit / expected
+        ratio = np.minimum(2 * limit / expected, _CERTAIN)
     return np.asarray(1 - (1 + ratio) * np.exp(-ratio))
 
 

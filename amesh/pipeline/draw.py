@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from amesh.pipeline.draw_confidence import draw_confidence
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.strokes import Colour, Layer
 from amesh.topology import Iris, Topology, load
@@ -34,6 +35,8 @@ class Style:
         mesh: Draws the edges of the surface.
         contours: Draws the contours of the topology.
         irises: Draws irises and pupils.
+        confidence: Draws the landmarks as dots instead of contours and irises, coloured by
+            confidence, where a face has it: coral for none, gold for a half, aqua for full.
         colours: RGB by the start of a contour's name, the first that fits; "mesh" for the surface.
         line: Width of a contour, share of the face's size.
         opacity: Of contours and irises, 0 to 1; the mesh has less.
@@ -42,6 +45,7 @@ class Style:
     mesh: bool = True
     contours: bool = True
     irises: bool = True
+    confidence: bool = False
     colours: Mapping[str, Colour] = field(default_factory=lambda: _COLOURS)
     line: float = 0.007
     opacity: float = 0.95
@@ -97,7 +101,8 @@ def draw_faces(
             )
         if not np.isfinite(landmarks[:, :2]).all():
             raise ValueError("a face with landmarks that are not finite cannot be drawn")
-        _draw_face(image, landmarks[:, :2].astype(np.float64) * scale, scheme, style)
+        confidence = face.confidence if style.confidence and isinstance(face, Face) else None
+        _draw_face(image, landmarks[:, :2].astype(np.float64) * scale, scheme, style, confidence)
     return image
 
 
@@ -142,6 +147,7 @@ def _draw_face(
     points: Float[np.ndarray, "n 2"],
     topology: Topology,
     style: Style,
+    confidence: Float[np.ndarray, " n"] | None = None,
 ) -> None:
     size = float(np.ptp(points, axis=0).max())
     width = max(style.line * size, 1.2)
@@ -153,6 +159,9 @@ def _draw_face(
     if style.mesh and fade > 0:
         layer.stroke(points, topology.edges, facing, max(0.36 * width, 0.6))
         layer.paint(style.colour("mesh"), 0.4 * fade)
+    if confidence is not None:
+        draw_confidence(layer, points, confidence, size)
+        return
     if style.irises:
         for region in topology.regions:
             if region.iris is not None:

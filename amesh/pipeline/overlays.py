@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from amesh.effects.camera import Camera
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.pipeline.draw import draw_faces
+from amesh.pipeline.draw import Style, draw_faces
 from amesh.pipeline.effects import Draw, draw_effects
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.inputs import Input, Picture, Video
@@ -39,6 +39,7 @@ class Overlays:
         scale: Whole number by which the pictures are enlarged.
         effects: What is drawn instead of the mesh, if anything.
         fov: Vertical field of view that effects assume of the camera [degrees].
+        confidence: Colour the landmarks by their confidence.
     """
 
     place: Path
@@ -46,13 +47,17 @@ class Overlays:
     scale: int = 1
     effects: tuple[Draw, ...] = ()
     fov: float = 63.0
+    confidence: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what cannot be drawn, before anything is.
 
         Raises:
-            UserError: Several inputs would share it, or no camera has this field of view.
+            UserError: Several inputs would share it, no camera has this field of view, or both
+                effects and confidence are to be drawn.
         """
+        if self.effects and self.confidence:
+            raise UserError("--effect and --draw-confidence both say what to draw; give one")
         Camera.from_fov(1, 1, self.fov)
         if self._is_file and not self.alone:
             raise UserError(f"--draw {self.place} names one file for many inputs; give a folder")
@@ -86,9 +91,20 @@ class Overlays:
     def draw(
         self, image: UInt8[np.ndarray, "h w 3"], faces: Sequence[Face], topology: Topology
     ) -> UInt8[np.ndarray, "drawn_h drawn_w 3"]:
-        """Draws the faces on a copy of their picture."""
+        """Draws the faces on a copy of their picture.
+
+        Raises:
+            UserError: Their confidence is to be drawn, and they have none.
+        """
+        if self.confidence and any(face.confidence is None for face in faces):
+            raise UserError(
+                "--draw-confidence: this network predicts no errors of its landmarks; "
+                "take one that does, or leave it out"
+            )
         if not self.effects:
-            return draw_faces(image, faces, topology, scale=self.scale)
+            return draw_faces(
+                image, faces, topology, Style(confidence=self.confidence), self.scale
+            )
         if self.scale > 1:
             image = cv2.resize(
                 image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC
@@ -108,7 +124,7 @@ class Overlays:
         """Draws the faces and writes the file.
 
         Raises:
-            UserError: The file cannot be written, or not in this format.
+            UserError: The file cannot be written, or not in this format; or as for `draw`.
         """
         path = self.path(picture)
         drawn = self.draw(image, faces, topology)

@@ -6,8 +6,9 @@ Convention
     Landmarks are continuous picture coordinates [px], rounded to 0.001 px; scores to 0.0001; times
     [s] to a microsecond. A picture that could not be read has "error" instead of "faces", and its
     size is null; where a video broke off, so has its last result. JSON has no NaN or infinity, and
-    neither has a result. Programs that smooth a video's landmarks may add "raw" to a face: its
-    landmarks before smoothing, in the same form.
+    neither has a result. If the network predicts its errors, a face has "confidence", from 0 to 1
+    for each landmark and rounded to 0.001; see `amesh.pipeline.confidence`. Programs that smooth a
+    video's landmarks may add "raw" to a face: its landmarks before smoothing, in the same form.
 """
 
 import json
@@ -19,7 +20,7 @@ from typing import Annotated, NotRequired, Protocol, TypedDict, runtime_checkabl
 
 import msgspec
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from msgspec import Meta
 
 from amesh.errors import UserError
@@ -36,6 +37,7 @@ class FaceResult(TypedDict):
     score: float
     landmarks: list[_Point]
     raw: NotRequired[list[_Point]]
+    confidence: NotRequired[list[float]]
 
 
 class PictureResult(TypedDict):
@@ -112,17 +114,20 @@ def picture_result(
     if faces is None:
         line["error"] = str(error)
         return line
-    line["faces"] = [
-        FaceResult(
-            id=int(face.id),
-            score=_rounded(face.score, 4),
-            landmarks=[
-                [_rounded(value, 3) for value in point] for point in face.landmarks.tolist()
-            ],
-        )
-        for face in faces
-    ]
+    line["faces"] = [_face_result(face) for face in faces]
     return line
+
+
+def _face_result(face: FaceLike) -> FaceResult:
+    found = FaceResult(
+        id=int(face.id),
+        score=_rounded(face.score, 4),
+        landmarks=[[_rounded(value, 3) for value in point] for point in face.landmarks.tolist()],
+    )
+    confidence: Float[np.ndarray, " n"] | None = getattr(face, "confidence", None)
+    if confidence is not None:
+        found["confidence"] = [_rounded(value, 3) for value in confidence.tolist()]
+    return found
 
 
 def to_line(line: PictureResult) -> str:

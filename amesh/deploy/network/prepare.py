@@ -111,7 +111,7 @@ def fold_batch_norm(net: nn.Module) -> None:
 
 def halve(net: nn.Module) -> None:
     """Converts the blocks to half precision; last convolutions and coordinates stay single."""
-    single = {"points", "face_flag", "theta", "errors"}
+    single = {"points", "face_flag", "theta"}
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.PReLU) and name.rpartition(".")[2] not in single:
             module.half()

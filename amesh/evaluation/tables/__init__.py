@@ -5,6 +5,7 @@ from typing import Any
 from amesh.evaluation.table import Table
 from amesh.evaluation.tables.agreement import AGREEMENT
 from amesh.evaluation.tables.bins import BINS
+from amesh.evaluation.tables.confidence import CONFIDENCE
 from amesh.evaluation.tables.depth import DEPTH
 from amesh.evaluation.tables.detection import DETECTION
 from amesh.evaluation.tables.error_maps import ERROR_MAPS
@@ -35,6 +36,7 @@ TABLES: tuple[Table[Any], ...] = (
     OPENINGS,
     WORSE,
     DEPTH,
+    CONFIDENCE,
     ROBUSTNESS,
     JITTER,
     OVER_TIME,

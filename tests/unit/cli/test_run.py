@@ -190,6 +190,26 @@ def test_equal_names_in_another_folder_do_not_resume_a_run(
     assert "was begun with the folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--draw", "drawn"], "--draw-confidence: this network predicts no errors"),
+        (["--draw", "drawn", "--effect", "blur"], "both say what to draw; give one"),
+        ([], "--draw-confidence says how overlays look; name their folder with --draw"),
+    ],
+)
+def test_a_confidence_that_is_not_there_is_not_drawn(
+    words: list[str],
+    message: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert main(["run", str(folder / "a.png"), "--draw-confidence", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_resuming_needs_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(folder), "--resume"]) == 2
     assert "--resume continues the file of --output" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.blocks import PointHead
 from amesh.nn.cascade import Cascade
 from amesh.nn.config import MeshConfig, RegionConfig
+from amesh.nn.error_head import ErrorHead
 from amesh.nn.mesh_only import MeshOnly
 from amesh.nn.plain_config import PlainConfig
 from amesh.nn.plain_mesh import PlainMesh
@@ -40,7 +41,9 @@ def networks() -> dict[str, nn.Module]:
     unlike = {**SMALL["regions"], "lips": RegionConfig((16, 16, 16), 1, 16)}
     nets: dict[str, nn.Module] = {
         "paper": AttentionMesh(MeshConfig(name="paper", **SMALL)),
-        "released": AttentionMesh(MeshConfig(name="released", mesh_irises=False, **SMALL)),
+        "released": AttentionMesh(
+            MeshConfig(name="released", mesh_irises=False, error_width=8, **SMALL)
+        ),
         "normed": AttentionMesh(MeshConfig(name="normed", batch_norm=True, **SMALL)),
         # Whatever keeps regions from being treated together: capacity, rule, sampler.
         "soft": AttentionMesh(
@@ -48,12 +51,13 @@ def networks() -> dict[str, nn.Module]:
                 name="soft",
                 theta_rule="corners",
                 sampler="gaussian",
+                error_width=8,
                 **{**SMALL, "regions": unlike},
             )
         ),
         "regressed": AttentionMesh(MeshConfig(name="regressed", crop_source="regressed", **SMALL)),
-        "mesh_only": MeshOnly(MeshConfig(name="mesh_only", **SMALL)),
-        "cascade": Cascade(MeshConfig(name="cascade", **SMALL)),
+        "mesh_only": MeshOnly(MeshConfig(name="mesh_only", error_width=8, **SMALL)),
+        "cascade": Cascade(MeshConfig(name="cascade", error_width=8, **SMALL)),
         "plain": PlainMesh(
             PlainConfig("plain", input_size=128, widths=(8, 8, 16, 16, 16, 16, 16), depth=1)
         ),
@@ -69,6 +73,8 @@ def shake(net: nn.Module) -> nn.Module:
             module.weight.uniform_(-1.0, 1.5)
         if isinstance(module, PointHead):
             module.points.weight.mul_(2)
+        if isinstance(module, ErrorHead):
+            module.errors.weight.mul_(10)
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.2)
             module.running_var.uniform_(0.5, 2)

@@ -91,6 +91,16 @@ def test_what_is_out_of_tolerance_is_refused_with_its_figures():
         parity.require(figures(0.7, 0.1), "fp16", "a.onnx")
 
 
+def test_expected_errors_are_compared_in_pixels_too():
+    errors = {"expected_error": np.ones((2, 478), np.float32)}
+    wrong = {"expected_error": errors["expected_error"] + np.float32(0.7)}
+    result = parity.compare(outputs() | wrong, outputs() | errors, FACE.outputs, 192, "mine")
+    assert result.regions["expected_error"].max == pytest.approx(0.7)
+    assert result.problem("fp16") is not None
+    with pytest.raises(UserError, match=r"output expected_error: .*found None"):
+        parity.compare(outputs(), outputs() | errors, FACE.outputs, 192, "mine")
+
+
 def test_nan_fails():
     found = outputs()
     found["landmarks"][1, 5, 2] = np.nan

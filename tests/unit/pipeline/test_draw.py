@@ -189,6 +189,23 @@ def test_a_face_is_drawn_by_its_own_topology() -> None:
     assert changed(image, drawn).any()
 
 
+def test_landmarks_are_dots_in_the_colours_of_their_confidence() -> None:
+    image = np.full((600, 600, 3), 128, np.uint8)
+    points = (load().template * 180 + 300).astype(np.float32)
+    face = Face(0, 1.0, points, Roi.at(300, 300, 400), expected_error=np.zeros(478, np.float32))
+    face.expected_error[4] = 1e6  # the tip of the nose
+    style = Style(mesh=False, confidence=True)
+    drawn = draw_faces(image, [face], style=style)
+    at = np.floor(points[:, :2]).astype(int)
+    unsure, sure = drawn[at[4, 1], at[4, 0]], drawn[at[10, 1], at[10, 0]]
+    assert np.abs(unsure - np.array([255.0, 88, 84])).max() < 30  # coral
+    assert np.abs(sure - np.array([56.0, 214, 214])).max() < 30  # aqua
+    plain = Face(0, 1.0, points, Roi.at(300, 300, 400))
+    assert np.array_equal(
+        draw_faces(image, [plain], style=style), draw_faces(image, [plain], style=Style(mesh=False))
+    )
+
+
 def test_landmarks_that_do_not_fit_are_refused() -> None:
     image = np.zeros((500, 500, 3), np.uint8)
     with pytest.raises(ValueError, match=r"square has 9 points, found \(8, 2\)"):

@@ -25,8 +25,8 @@ class Probe:
     input_size = 64
     topology = replace(load("ibug68"), roi=load("face478").roi)
 
-    def __init__(self, flags: list[float] | None = None) -> None:
-        self.flags = flags
+    def __init__(self, flags: list[float] | None = None, errors: np.ndarray | None = None) -> None:
+        self.flags, self.errors = flags, errors
         self.batches: list[np.ndarray] = []
 
     def __call__(self, crops: np.ndarray) -> RunnerOutput:
@@ -35,7 +35,10 @@ class Probe:
         points = np.zeros((len(crops), 68, 3), np.float32)
         points[:, :5] = [(0, 0, 0), (64, 0, 1), (0, 64, 2), (64, 64, 3), (32, 32, 4)]
         flags = self.flags[start : start + len(crops)] if self.flags else [20.0] * len(crops)
-        return RunnerOutput(points, np.array(flags, np.float32))
+        errors = None
+        if self.errors is not None:
+            errors = np.tile(self.errors.astype(np.float32), (len(crops), 1))
+        return RunnerOutput(points, np.array(flags, np.float32), errors)
 
 
 def detection(x: float, y: float, side: float) -> Detection:
@@ -55,6 +58,33 @@ def test_landmarks_come_back_to_the_picture():
     np.testing.assert_allclose(face.landmarks[:5, :2], expected, atol=1e-4)
     np.testing.assert_allclose(face.landmarks[:5, 2], np.arange(5) * 120 / 64, atol=1e-5)
     assert face.roi.size.item() == pytest.approx(120)
+
+
+def test_expected_errors_are_scaled_to_the_picture_and_give_confidence():
+    probe = Probe(errors=np.linspace(0, 8, 68))
+    [face] = FacePipeline(probe, lambda _: [detection(50, 40, 80)])(IMAGE)
+    # The square of 120 px is a crop of 64 px.
+    np.testing.assert_allclose(face.expected_error, np.linspace(0, 15, 68), rtol=1e-5, atol=1e-6)
+    assert face.confidence.shape == (68,)
+    assert face.confidence[0] == 1
+    assert (np.diff(face.confidence) <= 0).all()
+    assert 0 < face.confidence[-1] < 0.5
+
+
+def test_a_network_that_predicts_no_errors_gives_no_confidence():
+    [face] = FacePipeline(Probe(), lambda _: [detection(50, 40, 80)])(IMAGE)
+    assert face.expected_error is None
+    assert face.confidence is None
+
+
+def test_a_face_with_an_expected_error_that_is_not_finite_is_broken():
+    probe = Probe(errors=np.r_[np.ones(67), np.nan])
+    face_mesh = FacePipeline(probe, lambda _: [detection(50, 40, 80)])
+    assert face_mesh(IMAGE) == []
+    [face] = face_mesh(IMAGE, Roi.at(90, 80, 120))
+    assert face.score == 0
+    assert np.isnan(face.landmarks).all()
+    assert np.isnan(face.confidence).all()
 
 
 def test_the_scheme_says_where_its_crop_lies_in_a_detected_face():

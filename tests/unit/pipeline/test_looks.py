@@ -148,3 +148,19 @@ def test_nonsense_is_not_followed(scale: float):
     look_again(first, scene, TOPOLOGY)
     np.testing.assert_array_equal(scene.regions[0].size, [150.0])
     np.testing.assert_array_equal(scene.regions[0].centre, [[0.0, 0.0]])
+
+
+def looks_of(errors: list[float] | None) -> Looks:
+    count = 3
+    rois = Roi(np.zeros((count, 2)), np.ones(count), np.zeros(count))
+    wide = None if errors is None else np.tile(np.array(errors)[:, None], (1, 2))
+    return Looks(rois, np.zeros((count, 2, 3)), np.zeros(count), wide)
+
+
+def test_expected_errors_are_those_of_the_look_that_is_kept():
+    first, second = looks_of([1.0, 2.0, 3.0]), looks_of([7.0, 8.0, 9.0])
+    rows = np.array([2, 0])
+    mixed = first.replaced(rows, second.pick(rows))
+    assert mixed.errors[:, 0].tolist() == [7.0, 2.0, 9.0]
+    assert first.errors[:, 0].tolist() == [1.0, 2.0, 3.0]
+    assert looks_of(None).replaced(rows, looks_of(None).pick(rows)).errors is None

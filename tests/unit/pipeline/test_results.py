@@ -42,6 +42,17 @@ def test_a_record_is_the_documented_object() -> None:
     }
 
 
+def test_a_face_has_its_confidence_if_the_network_has_it(tmp_path: Path) -> None:
+    face = Face()
+    face.confidence = np.array([0.98765], np.float32)  # type: ignore[attr-defined]
+    line = picture_result("a.jpg", size=(640, 480), faces=[face])
+    assert line["faces"][0]["confidence"] == [0.988]
+    (tmp_path / "a.jsonl").write_text(to_line(line), encoding="ascii")
+    assert list(read_jsonl(tmp_path / "a.jsonl")) == [line]
+    face.confidence = None  # type: ignore[attr-defined]
+    assert "confidence" not in picture_result("a.jpg", size=(640, 480), faces=[face])["faces"][0]
+
+
 def test_no_face_is_an_empty_list_and_an_error_replaces_faces() -> None:
     assert picture_result("a.jpg", size=(2, 1), faces=[])["faces"] == []
     assert picture_result("b.jpg", error="b.jpg: the file is empty") == {

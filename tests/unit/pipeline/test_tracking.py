@@ -78,7 +78,9 @@ class Scene(FacePipeline):
             person = self.people[int(np.argmin(away))] if seen else Person(*centre, size / SIDE)
             landmarks.append(person.landmarks())
             logits.append(self.confidence if seen else -9.0)
-        return Looks(rois, np.array(landmarks).reshape(-1, 478, 3), np.array(logits, float))
+        count = len(self.regions)  # the expected errors tell one look from another
+        errors = np.full((len(logits), 478), 0.1 * count)
+        return Looks(rois, np.array(landmarks).reshape(-1, 478, 3), np.array(logits, float), errors)
 
 
 def follow(tracker: Tracker, scene: Scene, frames: list[list[Person]]) -> list[list[Face]]:
@@ -92,6 +94,14 @@ def follow(tracker: Tracker, scene: Scene, frames: list[list[Person]]) -> list[l
 
 def ids(found: list[list[Face]]) -> list[list[int]]:
     return [[face.id for face in faces] for faces in found]
+
+
+def test_expected_errors_are_those_of_the_last_look_and_not_filtered():
+    scene = Scene([])
+    found = follow(Tracker(scene), scene, [[Person(200)]] * 3)
+    [[face]] = found[-1:]
+    assert face.expected_error == pytest.approx(0.1 * len(scene.regions))
+    assert face.confidence.min() > 0.99
 
 
 def test_a_moving_face_is_detected_once_and_followed_by_its_raw_landmarks():

@@ -32,7 +32,7 @@ TINY = NAMED["tiny-128"]
 ALLOWED = {
     *("CONV_2D", "DEPTHWISE_CONV_2D", "PRELU", "ADD", "SUB", "MUL", "MAX_POOL_2D", "PAD"),
     *("CONCATENATION", "SLICE", "RESHAPE", "TRANSPOSE", "GATHER", "CAST", "FLOOR", "RSQRT"),
-    *("MINIMUM", "MAXIMUM", "SUM", "REDUCE_MIN", "REDUCE_MAX", "RESIZE_BILINEAR"),
+    *("MINIMUM", "MAXIMUM", "SUM", "REDUCE_MIN", "REDUCE_MAX", "RESIZE_BILINEAR", "LOGISTIC"),
 }
 NETWORKS: dict[str, Callable[[], Network]] = {
     "attention": lambda: AttentionMesh(TINY),
@@ -41,7 +41,9 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "corners": lambda: AttentionMesh(replace(TINY, theta_rule="corners")),
     "regressed": lambda: AttentionMesh(replace(TINY, crop_source="regressed")),
     "uneven": lambda: AttentionMesh(replace(TINY, regions={"lips": RegionConfig(depth=1)})),
+    "errors": lambda: AttentionMesh(replace(TINY, error_width=8)),
     "mesh only": lambda: MeshOnly(TINY),
+    "mesh only, errors": lambda: MeshOnly(replace(TINY, error_width=8)),
     "cascade": lambda: Cascade(TINY),
     "plain": lambda: PlainMesh(PlainConfig("plain", input_size=128, depth=1)),
 }
@@ -59,12 +61,14 @@ def census(content: bytes) -> Counter[str]:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_operators_and_shapes(name: str, batch: int):
-    content = written(NETWORKS[name]().eval(), "fp32", batch)
+    net = NETWORKS[name]()
+    content = written(net.eval(), "fp32", batch)
     file = tflite_file.read(content)
     assert {op.name for op in file.operators} <= ALLOWED
     assert max(len(shape) for shape in file.shapes.values()) <= 4
     assert [file.shapes[i] for i in file.inputs] == [(batch, 128, 128, 3)]
-    assert [file.shapes[i] for i in file.outputs] == [(batch, 478, 3), (batch,)]
+    errors = [(batch, 478)] if net.config.predicts_errors else []
+    assert [file.shapes[i] for i in file.outputs] == [(batch, 478, 3), (batch,), *errors]
 
 
 def test_layout_changes_once():
@@ -113,6 +117,14 @@ def test_equal_networks_give_equal_bytes():
 def test_the_file_says_what_it_is():
     facts = json.loads(read_metadata(written(AttentionMesh(TINY).eval(), "fp16"), METADATA))
     assert facts == {"model": "tiny-128", "topology": "face478", "precision": "fp16"}
+
+
+def test_a_task_has_no_place_for_errors():
+    torch.manual_seed(0)
+    plain = AttentionMesh(TINY).eval()
+    more = AttentionMesh(replace(TINY, error_width=8)).eval()
+    more.load_state_dict(plain.state_dict(), strict=False)
+    assert export_for_task(more, verify=False) == export_for_task(plain, verify=False)
 
 
 def test_parts_of_a_cascade():

@@ -74,9 +74,11 @@ def test_joined_regions_predict_what_single_ones_predict(nets: dict[str, nn.Modu
     joint = JointAttention(prepare(net))
     with torch.inference_mode():
         expected = net(image)
-        landmarks, flag = joint(image)
+        landmarks, flag, *errors = joint(image)
         assert worst(landmarks, expected.landmarks) < 1e-3
         assert worst(flag, expected.face_flag) < 1e-4
+        assert len(errors) == net.config.predicts_errors
+        assert all(worst(found, expected.expected_error) < 1e-4 for found in errors)
         rewrite(joint, split_prelu=True)
         assert worst(joint(image)[0], expected.landmarks) < 1e-3
 

@@ -187,6 +187,7 @@ def test_file_that_cuts_its_own_crops_agrees_with_the_pipeline(
     assert np.abs(found["landmarks"][..., :2] - xy).max() < most
     assert np.abs(found["landmarks"][..., 2] - expected.landmarks[..., 2] * scale).max() < most
     assert np.abs(found["face_flag"] - expected.face_flag).max() < 1e-3
+    assert np.abs(found["expected_error"] - expected.expected_error * scale).max() < most
 
 
 def test_unsupported_operator_is_named(exported: Path):

@@ -109,6 +109,10 @@ def test_a_graph_that_does_not_match_its_own_sidecar(
 def test_a_graph_says_what_it_is(tensorrt: ModuleType, small_graph: GraphMaker, tmp_path: Path):
     model, path = small_graph(), tmp_path / "plain.onnx"
     assert engines.Origin.of(model, path) == engines.Origin("plain")
+    outputs = ("landmarks", "face_flag", "expected_error")
+    more = small_graph()
+    more.graph.output.add().name = outputs[-1]
+    assert engines.Origin.of(more, path) == engines.Origin("plain", outputs=outputs)
     facts = json.dumps({"model": "paper-256", "topology": "face478"})
     onnx.helper.set_model_props(model, {"amesh": facts})
     onnx.save(model, path)
