@@ -102,9 +102,7 @@ class Overlays:
                 "take one that does, or leave it out"
             )
         if not self.effects:
-            return draw_faces(
-                image, faces, topology, Style(confidence=self.confidence), self.scale
-            )
+            return draw_faces(image, faces, topology, Style(confidence=self.confidence), self.scale)
         if self.scale > 1:
             image = cv2.resize(
                 image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC

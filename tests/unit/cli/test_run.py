@@ -194,7 +194,7 @@ def test_equal_names_in_another_folder_do_not_resume_a_run(
     ("words", "message"),
     [
         (["--draw", "drawn"], "--draw-confidence: this network predicts no errors"),
-        (["--draw", "drawn", "--effect", "blur"], "both say what to draw; give one"),
+        (["--draw", "drawn", "--effect", "mesh"], "both say what to draw; give one"),
         ([], "--draw-confidence says how overlays look; name their folder with --draw"),
     ],
 )

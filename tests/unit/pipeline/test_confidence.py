@@ -14,7 +14,7 @@ from amesh.topology import load
 FACE = load()
 
 
-def test_confidence_by_hand() -> None:
+def test_convention_confidence_by_hand() -> None:
     # 2 x limit / expected = 2, 1, infinite
     expected = np.array([1.0, 2.0, 0.0])
     assert within(expected, 1.0) == pytest.approx([1 - 3 * np.exp(-2), 1 - 2 / np.e, 1.0])
@@ -33,6 +33,12 @@ def test_it_is_the_share_of_errors_of_a_laplace_distribution_in_two_dimensions()
     assert distances.mean() == pytest.approx(1, abs=0.01)
     for limit in (0.3, 1.0, 2.5):
         assert (distances <= limit).mean() == pytest.approx(within(np.ones(1), limit)[0], abs=0.005)
+
+
+def test_convention_the_size_of_a_face() -> None:
+    square = np.zeros((478, 2))
+    square[7] = (60.0, 100.0)
+    assert frontal_eye_distance(square, FACE) == pytest.approx(53.1, abs=0.05)
 
 
 def test_the_eye_distance_from_the_front_does_not_shrink_in_profile() -> None:
