@@ -70,9 +70,10 @@ class MeshSubmodel(nn.Module):
 
     def forward(self, shared: Float[Tensor, "b c h w"]) -> Mesh:
         """Predicts the mesh from the shared map."""
-        features = self.head.features(self.stages(shared))
+        deep = self.stages(shared)
+        features = self.head.features(deep)
         points = in_own_precision(self.head.points, features).flatten(1)
         flag = in_own_precision(self.face_flag, features).flatten()
         # Detached: how well errors can be predicted must not change what the landmarks are.
-        errors = self.error_head(features.detach()) if self.error_head is not None else None
+        errors = self.error_head(deep.detach()) if self.error_head is not None else None
         return Mesh(points.unflatten(1, (-1, 3)), flag, features, errors)

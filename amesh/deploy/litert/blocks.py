@@ -168,18 +168,23 @@ def shared_map(graph: OperatorGraph, net: Family, image: Value) -> Value:
         return sequence(graph, image, [net.shared])
 
 
-def mesh_features(graph: OperatorGraph, net: Family, shared: Value) -> Value:
-    """Adds the mesh submodel up to the input of its last convolutions."""
+def mesh_stages(graph: OperatorGraph, net: Family, shared: Value) -> Value:
+    """Adds the deeper stages of the backbone."""
     with graph.scope("mesh"):
-        x = sequence(graph, shared, [net.mesh.stages])
-        return head_features(graph, x, [net.mesh.head])
+        return sequence(graph, shared, [net.mesh.stages])
 
 
-def expected_error(graph: OperatorGraph, head: ErrorHead, features: Value) -> Value:
-    """Adds the head of the expected errors (b n) [px of the input], on the mesh head's features."""
+def mesh_features(graph: OperatorGraph, net: Family, deep: Value) -> Value:
+    """Adds the mesh head up to the input of its last convolutions."""
+    with graph.scope("mesh"):
+        return head_features(graph, deep, [net.mesh.head])
+
+
+def expected_error(graph: OperatorGraph, head: ErrorHead, deep: Value) -> Value:
+    """Adds the head of the expected errors (b n) [px of the input], on the deepest map."""
     with graph.scope("errors"):
         hidden, errors = head.hidden, head.errors
-        x = graph.convolution(features, kernel_of(hidden), bias_of(hidden), valid=True)
+        x = graph.convolution(deep, kernel_of(hidden), bias_of(hidden), valid=True)
         x = _prelu(graph, x, [head.activation])
         x = graph.convolution(x, kernel_of(errors), bias_of(errors))
         x = graph.multiply(graph.sigmoid(x), head.most)

@@ -17,6 +17,7 @@ from amesh.deploy.litert.blocks import (
     head_features,
     kernel_of,
     mesh_features,
+    mesh_stages,
     sequence,
     shared_map,
 )
@@ -204,12 +205,15 @@ def network(graph: OperatorGraph, net: Network, image: Value) -> dict[str, Value
 
 def mesh_network(graph: OperatorGraph, net: Family | PlainMesh, image: Value) -> dict[str, Value]:
     """Adds backbone and heads alone: `mesh` (b m 3), `face_flag` (b), `expected_error` (b n)."""
-    errors = None if isinstance(net, PlainMesh) else net.mesh.error_head
+    errors: dict[str, Value] = {}
     if isinstance(net, PlainMesh):
         features = sequence(graph, image, [nn.Sequential(net.stem, net.stages)])
         points, face_flag = net.points, net.face_flag
     else:
-        features = mesh_features(graph, net, shared_map(graph, net, image))
+        deep = mesh_stages(graph, net, shared_map(graph, net, image))
+        features = mesh_features(graph, net, deep)
+        if net.mesh.error_head is not None:
+            errors[EXPECTED_ERROR] = expected_error(graph, net.mesh.error_head, deep)
         points, face_flag = net.mesh.head.points, net.mesh.face_flag
     rows = HeadRows()
     mesh = rows.add(kernel_of(points), bias_of(points))
@@ -217,13 +221,11 @@ def mesh_network(graph: OperatorGraph, net: Family | PlainMesh, image: Value) ->
     head = rows.convolve(graph, features)
     b = image.shape[0]
     landmarks = graph.slice(head, 1, mesh, flag)
-    outputs = {
+    return {
         "mesh": graph.reshape(landmarks, (b, points.out_channels // 3, 3)),
         "face_flag": graph.reshape(graph.slice(head, 1, flag, flag + 1), (b,)),
+        **errors,
     }
-    if errors is not None:
-        outputs[EXPECTED_ERROR] = expected_error(graph, errors, features)
-    return outputs
 
 
 def region_network(graph: OperatorGraph, net: RegionNetwork, crop: Value) -> dict[str, Value]:

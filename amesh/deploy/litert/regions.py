@@ -30,6 +30,7 @@ from amesh.deploy.litert.blocks import (
     kernel_of,
     lanes_of,
     mesh_features,
+    mesh_stages,
     sequence,
     shared_map,
 )
@@ -70,7 +71,8 @@ class Refined:
         seen = shared if isinstance(net, AttentionMesh) else graph.pad_channels(image, 1)
         # Reshaped here, not where the rows are read, while the map is still in the CPU's cache.
         pixels = as_rows(graph, seen)
-        features = mesh_features(graph, net, shared)
+        deep = mesh_stages(graph, net, shared)
+        features = mesh_features(graph, net, deep)
         flag = self.rows.add(kernel_of(net.mesh.face_flag), bias_of(net.mesh.face_flag))
         self._place_mesh()
         groups = self._groups()
@@ -97,7 +99,7 @@ class Refined:
             "face_flag": graph.reshape(graph.slice(head, 1, flag, flag + 1), (b,)),
         }
         if net.mesh.error_head is not None:
-            outputs[EXPECTED_ERROR] = expected_error(graph, net.mesh.error_head, features)
+            outputs[EXPECTED_ERROR] = expected_error(graph, net.mesh.error_head, deep)
         return outputs
 
     def _groups(self) -> list[list[int]]:

@@ -33,11 +33,11 @@ class JointMesh(nn.Module):
 
     def forward(self, shared: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b ..."], ...]:
         """Predicts the mesh [px of the input], the face flag's logit and the expected errors."""
-        features = self.head(self.stages(shared))
-        flat = features.flatten(1)  # b c k k -> b c*k*k
-        numbers = self.points(flat.to(self.points.weight.dtype))
+        deep = self.stages(shared)
+        features = self.head(deep).flatten(1)  # b c k k -> b c*k*k
+        numbers = self.points(features.to(self.points.weight.dtype))
         points, flag = numbers[:, :-1].reshape(-1, numbers.shape[1] // 3, 3), numbers[:, -1]
-        errors = None if self.error_head is None else self.error_head(features)
+        errors = None if self.error_head is None else self.error_head(deep)
         return with_errors(points, flag, errors)
 
 

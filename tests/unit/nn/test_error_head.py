@@ -32,13 +32,13 @@ def test_errors_are_one_more_output_and_change_no_other(kind: type[nn.Module]):
 
 def test_a_fresh_head_expects_a_hundredth_of_the_input():
     torch.manual_seed(0)
-    errors = ErrorHead(WITH_ERRORS)(torch.zeros(1, 32, 2, 2))
+    errors = ErrorHead(WITH_ERRORS)(torch.zeros(1, 64, 2, 2))
     torch.testing.assert_close(errors, torch.full((1, 478), 1.28))
 
 
 def test_errors_are_positive_and_below_a_quarter_of_the_input():
     torch.manual_seed(0)
-    errors = ErrorHead(WITH_ERRORS)(1e4 * torch.randn(8, 32, 2, 2))
+    errors = ErrorHead(WITH_ERRORS)(1e4 * torch.randn(8, 64, 2, 2))
     assert errors.min() >= 0
     assert errors.max() <= 32
     assert errors.max() > 20
