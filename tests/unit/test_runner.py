@@ -112,7 +112,9 @@ def test_a_crop_of_nan_leaves_the_other_crops_alone(runner: Runner, crops: np.nd
     found = runner(spoilt)
     rest = [0, 2, 3]
     np.testing.assert_allclose(found.landmarks[rest], expected.landmarks[rest], atol=1e-4)
+    np.testing.assert_allclose(found.expected_error[rest], expected.expected_error[rest], atol=1e-4)
     assert np.isnan(found.landmarks[1]).all()
+    assert np.isnan(found.expected_error[1]).all()
     assert np.isnan(found.face_flag[1])
 
 
