@@ -40,7 +40,8 @@ _LINEAR = _linear(np.arange(256, dtype=np.float32) / 255)
 _ENCODED = np.rint(_encoded((np.arange(_STEPS + 1, dtype=np.float32) + 0.5) / _STEPS) * 255).astype(
     np.uint8
 )
-_CHUNK = 4096  # pixels at a time: their numbers stay in the processor's cache
+_CHUNK = 8192  # pixels at a time: their numbers stay in the processor's cache
+_SAMPLE = 1024  # pixels that tell how light the skin is
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Pigment:
         """
         if not len(skin):
             return skin
-        some = slice(None, None, 1 + len(skin) // _CHUNK)
+        some = slice(None, None, 1 + len(skin) // _SAMPLE)
         light = _lab(skin[some])[0]
         mean = float(light @ cover[some]) / max(float(cover[some].sum()), 1e-6)
         gain = 1 + self.depth * (self.lab[0] / max(mean, 1.0) - 1)
@@ -118,9 +119,10 @@ def _to_screen(
     xyz[0] = xyz[1] + a * np.float32(1 / 500)
     xyz[2] = xyz[1] - b * np.float32(1 / 200)
     dark = xyz < np.float32(6 / 29)  # there, CIELAB is linear
-    line = (xyz[dark] - np.float32(4 / 29)) * np.float32(108 / 841)
+    line = (xyz[dark] - np.float32(4 / 29)) * np.float32(108 / 841) if dark.any() else None
     xyz *= xyz * xyz
-    xyz[dark] = line
+    if line is not None:
+        xyz[dark] = line
     grey, rgb = xyz[1], _FROM_XYZ @ xyz
     if rgb.min() < 0 or rgb.max() > 1:
         rgb -= grey

@@ -214,7 +214,7 @@ def cheeks(face: FaceShape) -> Iterator[Area]:
     for row in _rows().cheeks:
         yield Area(
             (Layer(_loop_curve(face.points[list(row)])),),
-            feather=0.085 * face.unit,
+            feather=0.075 * face.unit,
             inside=oval,
             edge=0.04 * face.unit,
             fade=face.fade(row),
