@@ -88,7 +88,7 @@ def eye_shadow(color: Colour = "#7a4a6a", strength: float = 0.5) -> Product:
     Raises:
         UserError: It is not a colour, or not a strength.
     """
-    return _product("eye_shadow", color, strength, shapes.eye_lids_and_folds, 0.5, (0.6, 1.2))
+    return _product("eye_shadow", color, strength, shapes.eye_lids_and_folds, 0.5, (0.75, 1.1))
 
 
 def blush(color: Colour = "#d8506a", strength: float = 0.25) -> Product:
@@ -114,7 +114,7 @@ def iris_tint(color: Colour = "#3a7ca8", strength: float = 0.6) -> Product:
     Raises:
         UserError: It is not a colour, or not a strength.
     """
-    return _product("iris_tint", color, strength, shapes.irises, 0.5, (0.8, 1.35), glints=0.0)
+    return _product("iris_tint", color, strength, shapes.irises, 0.5, (0.9, 1.15), glints=0.0)
 
 
 def apply(
