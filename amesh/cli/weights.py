@@ -48,9 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pack",
         "convert a network's weights to 16-bit numbers\n\n"
         "The file is half the size of what training writes. Prints how far this moves landmarks, "
-        "on the crops that `amesh export` checks with.",
+        "on the crops that `amesh export` checks with. --face-flag also changes which crops the "
+        "network takes for a face, and how sure it says that it is.",
     )
     pack.add_argument("model", metavar="MODEL", help="installed weights by name, or a file")
+    pack.add_argument(
+        "--face-flag",
+        nargs=2,
+        type=float,
+        metavar=("ZERO", "SCALE"),
+        help="replace the logit of the face flag by SCALE * (logit - ZERO)",
+    )
     pack.add_argument(
         "--output", type=Path, required=True, metavar="FILE.safetensors", help="file to write"
     )
@@ -116,12 +124,18 @@ def _weights_pack(options: argparse.Namespace) -> int:
     from amesh.nn.network_config import NetworkConfig
     from amesh.runner import TorchRunner
     from amesh.weights import store
+    from amesh.weights.flag_scale import rescale_flag
 
     _check_name(options.output)
     path = store.find(options.model)
     before = path.stat().st_size / 2**20
     net = store.load(path)
-    store.save(net, options.output, store.header(path)["origin"], half=True)
+    origin = store.header(path)["origin"]
+    if options.face_flag:
+        zero, scale = options.face_flag
+        rescale_flag(net, zero, scale)
+        origin = {**origin, "face flag": f"{scale:g} * (logit {-zero:+g})"}
+    store.save(net, options.output, origin, half=True)
     after = options.output.stat().st_size / 2**20
     line = f"{options.output}: {after:.1f} MiB, before {before:.1f}"
     if isinstance(net.config, NetworkConfig):  # a detector finds no landmarks
