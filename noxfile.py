@@ -322,6 +322,16 @@ def tracking(session: nox.Session) -> None:
     beside_mediapipe(session, "tracking.py")
 
 
+@nox.session(venv_backend="none")
+def effects(session: nox.Session) -> None:
+    """Measure how far poses, gazes and distances are off, and the time of effects per frame.
+
+    `nox -s effects -- --output docs/benchmark/effects` writes the report.
+    """
+    python = develop(session, "-e", ".[dev,litert,train,video]") / "python"
+    session.run(str(python), "tests/effects/measure.py", *session.posargs, external=True)
+
+
 @nox.session
 def tasks(session: nox.Session) -> None:
     """Run our .task bundles in MediaPipe Tasks, in a separate environment, and compare.

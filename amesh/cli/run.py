@@ -90,9 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fov",
         type=float,
-        default=63.0,
         metavar="DEGREES",
-        help="what the camera sees from top to bottom, for effects that measure",
+        help="what the camera sees from top to bottom, for effects that measure (default: what the "
+        "EXIF data of a picture says, else 63)",
     )
     parser.add_argument(
         "--draw-confidence",

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class Overlays:
         alone: There is only one input.
         scale: Whole number by which the pictures are enlarged.
         effects: What is drawn instead of the mesh, if anything.
-        fov: Vertical field of view that effects assume of the camera [degrees].
+        fov: Vertical field of view of the camera, for effects that measure [degrees]; by default
+            that of a picture's EXIF data, else the default of `Camera.from_fov`.
         confidence: Colour the landmarks by their confidence.
     """
 
@@ -46,7 +48,7 @@ class Overlays:
     alone: bool
     scale: int = 1
     effects: tuple[Draw, ...] = ()
-    fov: float = 63.0
+    fov: float | None = None
     confidence: bool = False
 
     def __post_init__(self) -> None:
@@ -58,7 +60,8 @@ class Overlays:
         """
         if self.effects and self.confidence:
             raise UserError("--effect and --draw-confidence both say what to draw; give one")
-        Camera.from_fov(1, 1, self.fov)
+        if self.fov is not None:
+            Camera.from_fov(1, 1, self.fov)
         if self._is_file and not self.alone:
             raise UserError(f"--draw {self.place} names one file for many inputs; give a folder")
 
@@ -89,9 +92,13 @@ class Overlays:
         return self.place / (name + (VIDEO_SUFFIX if video else _OVERLAY_SUFFIX))
 
     def draw(
-        self, image: UInt8[np.ndarray, "h w 3"], faces: Sequence[Face], topology: Topology
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        faces: Sequence[Face],
+        topology: Topology,
+        file: Path | None = None,
     ) -> UInt8[np.ndarray, "drawn_h drawn_w 3"]:
-        """Draws the faces on a copy of their picture.
+        """Draws the faces on a copy of their picture, which was read from this file.
 
         Raises:
             UserError: Their confidence is to be drawn, and they have none.
@@ -103,14 +110,24 @@ class Overlays:
             )
         if not self.effects:
             return draw_faces(image, faces, topology, Style(confidence=self.confidence), self.scale)
+        camera = self._camera(image, file).scaled(self.scale)
         if self.scale > 1:
             image = cv2.resize(
                 image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC
             )
-        height, width = image.shape[:2]
         landmarks = [face.landmarks * self.scale for face in faces]
-        camera = Camera.from_fov(width, height, self.fov)
         return draw_effects(image, landmarks, self.effects, camera)
+
+    def _camera(self, image: UInt8[np.ndarray, "h w 3"], file: Path | None) -> Camera:
+        height, width = image.shape[:2]
+        if self.fov is not None:
+            return Camera.from_fov(width, height, self.fov)
+        if file is not None:
+            with suppress(UserError):  # most files do not say
+                camera = Camera.from_exif(file)
+                if (camera.width, camera.height) == (width, height):
+                    return camera
+        return Camera.from_fov(width, height)
 
     def write(
         self,
@@ -125,7 +142,7 @@ class Overlays:
             UserError: The file cannot be written, or not in this format; or as for `draw`.
         """
         path = self.path(picture)
-        drawn = self.draw(image, faces, topology)
+        drawn = self.draw(image, faces, topology, picture.path)
         try:
             drawn = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
             good, content = cv2.imencode(path.suffix.lower(), drawn)

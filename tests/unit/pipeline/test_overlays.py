@@ -10,6 +10,7 @@ import pytest
 from one_face import OneFace
 from PIL import Image
 
+from amesh.effects.camera import Camera
 from amesh.errors import UserError
 from amesh.pipeline.inputs import Input, Picture, Video, find_inputs
 from amesh.pipeline.overlays import Overlays, check_outputs
@@ -128,3 +129,30 @@ def test_a_source_is_not_overwritten(tmp_path: Path, link: bool) -> None:
         check_outputs(inputs, None, Overlays(tmp_path, alone=False))
     with pytest.raises(UserError, match="would overwrite a source"):
         check_outputs(inputs, source, None)
+
+
+@pytest.mark.parametrize(("fov", "expected"), [(None, 36 / np.hypot(36, 24)), (90.0, 0.5 / 1.5)])
+def test_effects_get_the_camera_of_the_exif_data_unless_told(
+    fov: float | None, expected: float, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 36  # [mm] on a diagonal of 43.3 mm
+    exif[0x0112] = 6  # on its side: 60 x 40 upright
+    Image.new("RGB", (40, 60)).save(tmp_path / "a.jpg", exif=exif)
+    cameras = []
+
+    def draw(image: np.ndarray, _: np.ndarray, camera: Camera) -> np.ndarray:
+        cameras.append(camera)
+        return image
+
+    overlays = Overlays(tmp_path / "drawn", alone=True, scale=2, effects=(draw,), fov=fov)
+    run(inputs_of(tmp_path / "a.jpg"), overlays)
+    (camera,) = cameras
+    assert (camera.width, camera.height) == (120, 80)
+    focal = expected * (120 if fov else np.hypot(120, 80))
+    assert camera.fx == camera.fy == pytest.approx(focal)
+
+
+def test_impossible_fields_of_view_are_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a field of view is 200 degrees"):
+        Overlays(tmp_path, alone=True, fov=200)
