@@ -43,8 +43,8 @@ def main() -> None:
 ## How far off
 
 The canonical face, 300 px high, {TRIALS} times with normal noise in x and y. Gazes: eyeballs in it
-are turned by up to 25 degrees, and their irises are 22 px wide. Real picture: `paper-256` looks anew
-at the portrait of the astronaut, as a camera sees it that is turned to either side.
+are turned by up to 25 degrees, and their irises are 22 px wide. Real picture: `paper-256` looks
+anew at the portrait of the astronaut, as a camera sees it that is turned to either side.
 
 {table(("What", "95 % of errors", "Largest"), accuracy())}
 
