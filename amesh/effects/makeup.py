@@ -118,7 +118,7 @@ def iris_tint(color: Colour = "#3a7ca8", strength: float = 0.6) -> Product:
 
 
 def apply(
-    image: UInt8[np.ndarray, "h w 3"], landmarks: Any, products: Sequence[Product]
+    image: UInt8[np.ndarray, "h w 3"], landmarks: Any, products: Product | Sequence[Product]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Puts makeup on the faces of a picture.
 
@@ -130,7 +130,7 @@ def apply(
         image: RGB.
         landmarks: Landmarks of one face (478, 3), of several (b, 478, 3), or faces as `FaceMesh`
             and `FaceTracker` return them.
-        products: What to put on, in this order.
+        products: What to put on, in this order; or one product.
 
     Returns:
         A picture of its own, also if there is nothing to put on.
@@ -143,16 +143,17 @@ def apply(
         >>> from amesh.topology import load
         >>> image = np.full((240, 320, 3), 128, np.uint8)
         >>> face = load().template * 100 + (160, 120, 0)
-        >>> red = apply(image, face, [lipstick("#f00", 1)])
+        >>> red = apply(image, face, lipstick("#f00", 1))
         >>> (red != image).any(axis=2).sum() > 500
         np.True_
     """
     result = _checked(image).copy()
+    worn = [products] if isinstance(products, Product) else products
     for landmarks_of_face in _faces(landmarks):
         face = FaceShape(landmarks_of_face)
         share = float(np.clip((face.size - _SMALL[0]) / (_SMALL[1] - _SMALL[0]), 0, 1))
         if share > 0 and face.unit > 0:
-            for product in products:
+            for product in worn:
                 _put_on(result, product.pigment, product.areas(face), share * product.strength)
     return result
 

@@ -243,6 +243,7 @@ def test_a_look_is_its_products_in_order(portrait) -> None:
     for product in LOOK:
         steps = apply(steps, landmarks, [product])
     assert np.array_equal(apply(image, landmarks, LOOK), steps)
+    assert np.array_equal(apply(image, landmarks, [LOOK[0]]), apply(image, landmarks, LOOK[0]))
 
 
 def test_several_faces_get_it_in_every_form() -> None:
