@@ -53,7 +53,7 @@ that of clip.mov is DIR/clip.mov.mp4.
 
   mesh  mesh, contours and irises, as without --effect
   pose  axes of the head: blue points where the face points
-  gaze  where each open eye looks, and the rims of the irises
+  gaze  where the open eyes look, and the rims of the irises
   lipstick[=COLOUR[:STRENGTH]]    lipstick, which leaves the teeth
   eyeliner[=COLOUR[:STRENGTH]]    a line along the upper lashes
   eye-shadow[=COLOUR[:STRENGTH]]  eye shadow on the lids

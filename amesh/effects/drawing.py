@@ -63,9 +63,10 @@ def draw_pose(image: UInt8[np.ndarray, "h w 3"], pose: Pose) -> UInt8[np.ndarray
 
 
 def draw_gaze(image: UInt8[np.ndarray, "h w 3"], eyes: Eyes) -> UInt8[np.ndarray, "h w 3"]:
-    """Draws the rims of the irises, and an arrow from each to where the eye looks.
+    """Draws the rims of the irises, and an arrow from each to where both eyes look.
 
-    Closed eyes are left out.
+    Closed eyes are left out. What the shape of one's eyes adds to the gaze of one eye, such as that
+    they seem to cross, mostly cancels in `Eyes.gaze_of_both`.
 
     Args:
         image: RGB.
@@ -86,12 +87,9 @@ def draw_gaze(image: UInt8[np.ndarray, "h w 3"], eyes: Eyes) -> UInt8[np.ndarray
     camera.require(image)
     image = image.copy()
     shown = ~eyes.closed & np.isfinite(eyes.gaze).all(-1) & np.isfinite(eyes.position).all(-1)
+    gazes = np.broadcast_to(eyes.gaze_of_both[..., None, :], eyes.gaze.shape)
     for place, gaze, centre, diameter in zip(
-        eyes.position[shown],
-        eyes.gaze[shown],
-        eyes.centre[shown],
-        eyes.diameter[shown],
-        strict=True,
+        eyes.position[shown], gazes[shown], eyes.centre[shown], eyes.diameter[shown], strict=True
     ):
         ends = np.stack([place, place + _GAZE * gaze])
         ends[:, 2] = ends[:, 2].clip(_NEAREST)

@@ -80,7 +80,7 @@ _PAINT = "[=COLOUR[:STRENGTH]]"
 EFFECTS: Mapping[str, Effect] = {
     "mesh": Effect("mesh, contours and irises, as without --effect", _mesh),
     "pose": Effect("axes of the head: blue points where the face points", _pose),
-    "gaze": Effect("where each open eye looks, and the rims of the irises", _gaze),
+    "gaze": Effect("where the open eyes look, and the rims of the irises", _gaze),
     "lipstick": Effect("lipstick, which leaves the teeth", partial(_makeup, "lipstick"), _PAINT),
     "eyeliner": Effect("a line along the upper lashes", partial(_makeup, "eyeliner"), _PAINT),
     "eye-shadow": Effect("eye shadow on the lids", partial(_makeup, "eye_shadow"), _PAINT),
