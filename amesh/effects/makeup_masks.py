@@ -49,13 +49,16 @@ def rasterise(area: Area, width: int, height: int, least: float) -> Mask | None:
     high = np.ceil(outlines.max(axis=0) + margin).clip(0, limit).astype(int)
     if area.cover <= 0 or (low >= high).any():
         return None
+    faintest, clearest = _extremes(area.fade, low, high)
+    if clearest <= 0:
+        return None
     canvas = _Canvas(low, high, step)
     cover = canvas.soft(area.layers, feather)
     if area.inside is not None:
         cover *= canvas.soft((Layer(area.inside),), edge)
     if area.outside is not None:
         cover *= 1 - canvas.soft((Layer(area.outside),), edge)
-    if area.fade is not None:
+    if faintest < 1:
         cover *= canvas.fade(area.fade)
     if area.cover < 1:
         cover *= np.float32(area.cover)
@@ -94,14 +97,9 @@ class _Canvas:
 
     def fade(self, plane: Float64[np.ndarray, "3"]) -> Float32[np.ndarray, "h w"]:
         """How visible each pixel's surface is."""
-        centres = [
-            low + self.step * (np.arange(n) + 0.5)
-            for low, n in zip(self.low, (self.width, self.height), strict=True)
-        ]
-        x, y = plane[1] * centres[0], plane[2] * centres[1] + plane[0]
-        ends = x[[0, -1]] + y[[0, -1], None]
-        if ends.min() >= 1:
-            return np.ones((1, 1), np.float32)
+        (left, top), step = self.low, self.step
+        x = plane[1] * (left + step * (np.arange(self.width) + 0.5))
+        y = plane[2] * (top + step * (np.arange(self.height) + 0.5)) + plane[0]
         return smooth_step(x.astype(np.float32) + y.astype(np.float32)[:, None], 0, 1)
 
     def enlarged(self, mask: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "part_h part_w"]:
@@ -111,3 +109,14 @@ class _Canvas:
         width, height = self.part.tolist()
         size = self.width * self.step, self.height * self.step
         return cv2.resize(mask, size)[:height, :width]
+
+
+def _extremes(
+    plane: Float64[np.ndarray, "3"], low: Int[np.ndarray, "2"], high: Int[np.ndarray, "2"]
+) -> tuple[float, float]:
+    """The least and the greatest value of a plane on a box."""
+    ends = [
+        sorted((slope * a, slope * b)) for slope, a, b in zip(plane[1:], low, high, strict=True)
+    ]
+    least, most = (float(plane[0] + sum(side)) for side in zip(*ends, strict=True))
+    return least, most

@@ -8,7 +8,7 @@ Convention
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
@@ -57,7 +57,7 @@ class Area:
     outside: Float64[np.ndarray, "k 2"] | None = None
     edge: float = 0.0
     cover: float = 1.0
-    fade: Float64[np.ndarray, "3"] | None = None
+    fade: Float64[np.ndarray, "3"] = field(default_factory=lambda: np.array([1.0, 0.0, 0.0]))
 
 
 class FaceShape:
@@ -94,13 +94,15 @@ class FaceShape:
             gone: Cosine at which makeup is gone.
             whole: Cosine from which it is whole.
         """
-        at = self.points[list(landmarks)]
-        middle, cosines = at.mean(axis=0), self._facing[list(landmarks)]
-        spread = (at - middle) / self.unit
-        pull = spread.T @ spread + 2e-3 * len(at) * np.eye(2)
-        slope = np.linalg.solve(pull, spread.T @ (cosines - cosines.mean())) / self.unit
-        plane = np.array([cosines.mean() - slope @ middle - gone, *slope])
-        return np.asarray(plane / (whole - gone))
+        rows = list(landmarks)
+        samples = np.column_stack([self.points[rows] / self.unit, self._facing[rows]])
+        middle = samples.mean(axis=0)
+        samples -= middle
+        (xx, xy, xc), (_, yy, yc), _ = (samples.T @ samples).tolist()
+        xx, yy = xx + 2e-3 * len(rows), yy + 2e-3 * len(rows)
+        slope = np.array([xc * yy - yc * xy, yc * xx - xc * xy]) / (xx * yy - xy * xy)
+        level = middle[2] - slope @ middle[:2] - gone
+        return np.array([level, *(slope / self.unit)]) / (whole - gone)
 
 
 class EyeShape:
