@@ -40,9 +40,9 @@ def rasterise(area: Area, width: int, height: int, least: float) -> Mask | None:
         Pixels within the area and its feather; None if nothing of it can be seen.
     """
     feather, edge = min(area.feather, _MAX_FEATHER), min(area.edge, _MAX_FEATHER)
+    bounded = area.inside is not None or area.outside is not None
     # A wide blur needs few pixels.
-    sharpest = min([feather] if area.inside is area.outside else [feather, edge])
-    step = max(int(sharpest / 2.5), 1)
+    step = max(int((min(feather, edge) if bounded else feather) / 2.5), 1)
     outlines = np.concatenate([layer.outline for layer in area.layers])
     margin, limit = _REACH * feather + step + 1, np.array([width, height], np.float64)
     low = np.floor(outlines.min(axis=0) - margin).clip(0, limit).astype(int)
