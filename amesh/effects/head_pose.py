@@ -31,6 +31,10 @@ _SMALL = 1e-5  # [radians, and share of the distance]: the next step would chang
 _MM_PER_CM = 10.0
 
 
+class MirroredFaceError(UserError):
+    """Landmarks that fit the mirror image of a face only."""
+
+
 class Euler(NamedTuple):
     """Angles of heads or of gazes [degrees]; their signs are those of the picture.
 
@@ -172,7 +176,7 @@ def _refuse_mirrored(rigid: Float[np.ndarray, "b k d"]) -> None:
     target = np.where(known, rigid - rigid.mean(axis=1, keepdims=True), 0)
     mirrored = np.linalg.det(np.einsum("bki,kj->bij", target, source)) < 0
     if mirrored.any():
-        raise UserError(
+        raise MirroredFaceError(
             f"face {int(mirrored.argmax())} has the landmarks of a mirrored face; where x is "
             "flipped, exchange left and right, too: landmarks[load_topology().mirror]"
         )

@@ -47,7 +47,7 @@ def _pose(value: str) -> Draw:
     from amesh.effects.head_pose import head_pose
 
     _no_value("pose", value)
-    return lambda image, landmarks, camera: draw_pose(image, head_pose(landmarks, camera))
+    return _of_faces(lambda image, face, camera: draw_pose(image, head_pose(face, camera)))
 
 
 def _gaze(value: str) -> Draw:
@@ -55,7 +55,20 @@ def _gaze(value: str) -> Draw:
     from amesh.effects.eyes import eyes
 
     _no_value("gaze", value)
-    return lambda image, landmarks, camera: draw_gaze(image, eyes(landmarks, camera))
+    return _of_faces(lambda image, face, camera: draw_gaze(image, eyes(face, camera)))
+
+
+def _of_faces(draw: Draw) -> Draw:
+    """Leaves out what cannot be a face: where there is none, a network may see a mirrored one."""
+    from amesh.effects.head_pose import MirroredFaceError
+
+    def drawn(image: Image, landmarks: Float[np.ndarray, "478 3"], camera: Camera) -> Image:
+        try:
+            return draw(image, landmarks, camera)
+        except MirroredFaceError:
+            return image
+
+    return drawn
 
 
 def _makeup(product: str, value: str) -> Draw:

@@ -65,6 +65,14 @@ def test_wrong_effects_are_said(text: str, message: str) -> None:
         parse_effects(text)
 
 
+def test_what_cannot_be_a_face_is_left_out() -> None:
+    mirrored = FACES[0] * np.array([-1, 1, 1], np.float32) + np.array([640, 0, 0], np.float32)
+    effects = parse_effects("pose,gaze")
+    assert (draw_effects(GREY, [mirrored], effects, CAMERA) == GREY).all()
+    drawn = draw_effects(GREY, [mirrored, FACES[0]], effects, CAMERA)
+    np.testing.assert_array_equal(drawn, draw_effects(GREY, [FACES[0]], effects, CAMERA))
+
+
 def test_landmarks_of_another_scheme_are_refused() -> None:
     with pytest.raises(UserError, match="needs the 478 landmarks of face478"):
         draw_effects(GREY, [np.zeros((68, 3))], parse_effects("pose"), CAMERA)
