@@ -8,9 +8,10 @@ the frame's bytes, RGB. So every program sees the same pixels at the same times,
 makes of a video. A new `source` starts a new video.
 
 RECORDS gets a line for each frame, as `amesh run --output` writes it, and `raw`: the landmarks
-before smoothing. `face_mesh` does not smooth. `landmarker`, Face Landmarker in video mode, always
-does; but its filter forgets what is long ago, and nothing else in it depends on time. So it runs a
-second time on the same frames a day apart, and that gives `raw`.
+before smoothing; from Face Landmarker also `blendshapes`, by name. `face_mesh` does not smooth.
+`landmarker`, Face Landmarker in video mode, always does; but its filter forgets what is long ago,
+and nothing else in it depends on time. So it runs a second time on the same frames a day apart, and
+that gives `raw`.
 """
 
 import argparse
@@ -24,8 +25,10 @@ from typing import Any, BinaryIO
 import mediapipe
 import numpy as np
 
-# Finds landmarks (n 3) [px] and the same before smoothing, in the next frame at a time [s].
-Follow = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray] | None]
+# Finds landmarks (n 3) [px], the same before smoothing, and blendshapes by name, in the next frame
+# at a time [s].
+Found = tuple[np.ndarray, np.ndarray, dict[str, float]]
+Follow = Callable[[np.ndarray, float], Found | None]
 
 CONFIDENCE = 0.5  # the default of both programs, and ours
 DAY = 24 * 60 * 60 * 1000  # [ms]: the filter then keeps 4e-5 of the frame before
@@ -37,10 +40,10 @@ def face_mesh(_: Path | None) -> Follow:
 
     graph = FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=True)
 
-    def follow(image: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray] | None:
+    def follow(image: np.ndarray, time: float) -> Found | None:
         found = graph.process(image).multi_face_landmarks
         points = None if not found else pixels(found[0].landmark, image)
-        return None if points is None else (points, points)
+        return None if points is None else (points, points, {})
 
     return follow
 
@@ -53,24 +56,28 @@ def landmarker(bundle: Path | None) -> Follow:
         raise SystemExit("landmarker needs --bundle")
     content = bundle.read_bytes()
 
-    def opened() -> Any:
+    def opened(blendshapes: bool) -> Any:
         return vision.FaceLandmarker.create_from_options(
             vision.FaceLandmarkerOptions(
                 base_options=BaseOptions(model_asset_buffer=content),
                 running_mode=vision.RunningMode.VIDEO,
                 min_face_detection_confidence=CONFIDENCE,
                 min_face_presence_confidence=CONFIDENCE,
+                output_face_blendshapes=blendshapes,
             )
         )
 
     # From 1: the filter does not notice a frame at 0.
-    smoothed, unsmoothed, days = opened(), opened(), itertools.count(1)
+    smoothed, unsmoothed, days = opened(True), opened(False), itertools.count(1)
 
-    def follow(image: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray] | None:
+    def follow(image: np.ndarray, time: float) -> Found | None:
         frame = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
-        found = smoothed.detect_for_video(frame, 1 + round(1000 * time)).face_landmarks
+        result = smoothed.detect_for_video(frame, 1 + round(1000 * time))
         raw = unsmoothed.detect_for_video(frame, DAY * next(days)).face_landmarks
-        return (pixels(found[0], image), pixels(raw[0], image)) if found and raw else None
+        if not (result.face_landmarks and raw):
+            return None
+        shapes = {one.category_name: one.score for one in result.face_blendshapes[0]}
+        return pixels(result.face_landmarks[0], image), pixels(raw[0], image), shapes
 
     return follow
 
@@ -106,8 +113,11 @@ def main() -> None:
             found = follow(image, about["time"])
             faces: list[dict[str, Any]] = []
             if found is not None:
-                points, raw = (each.round(4).tolist() for each in found)
+                points, raw = (each.round(4).tolist() for each in found[:2])
                 faces = [{"id": 0, "score": CONFIDENCE, "landmarks": points, "raw": raw}]
+                if found[2]:
+                    shapes = {name: round(value, 6) for name, value in found[2].items()}
+                    faces[0]["blendshapes"] = shapes
             records.write(json.dumps(about | {"faces": faces}) + "\n")
             records.flush()
 
