@@ -7,6 +7,7 @@ from amesh.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from amesh.deploy.export import export
+    from amesh.effects.blendshapes import Blendshapes
     from amesh.effects.camera import Camera
     from amesh.effects.drawing import draw_gaze, draw_pose
     from amesh.effects.eye_tracker import EyeTracker
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "AttentionMesh": ("amesh.nn.attention_mesh", "AttentionMesh"),
+    "Blendshapes": ("amesh.effects.blendshapes", "Blendshapes"),
     "Camera": ("amesh.effects.camera", "Camera"),
     "EyeTracker": ("amesh.effects.eye_tracker", "EyeTracker"),
     "Eyes": ("amesh.effects.eyes", "Eyes"),
@@ -74,6 +76,7 @@ __all__ = [  # noqa: RUF022 - in the order in which people meet them
     "Camera",
     "draw_pose",
     "draw_gaze",
+    "Blendshapes",
     "load",
     "load_topology",
     "evaluate",
