@@ -344,6 +344,7 @@ def tasks(session: nox.Session) -> None:
     session.install(TASKS)
     programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
+    session.run(str(programs / "amesh"), "weights", "import", "face-landmarker", external=True)
     peer = shutil.which("python", path=session.bin)
     folder = HERE / "tests" / "tasks"
     command = [str(folder / "check.py"), str(peer), "--output", str(BUILD / "tasks.json")]

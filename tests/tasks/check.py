@@ -10,6 +10,8 @@ network in PyTorch in single precision):
 * in video mode, on the first frame and on the last ones, where each ROI comes from the landmarks of
   the previous frame. Tasks filters a video's landmarks over time, so the last frames are still; and
   each side follows its own landmarks, so differences accumulate.
+
+The blendshapes of Tasks are compared with ours of the same landmarks.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from amesh.deploy.export import open_network
 from amesh.deploy.formats import Precision
 from amesh.deploy.litert.export import TASK_SIZE
 from amesh.deploy.litert.task import export_task
+from amesh.effects.blendshapes import Blendshapes
 from amesh.face_mesh import open_detector
 from amesh.geometry import affine, roi
 from amesh.geometry.roi import Roi
@@ -44,7 +47,8 @@ SIDE = 512  # of a frame, and of the portrait [px]
 CORNERS = [(0, 0), (8, 4), (16, 8), (24, 12), (32, 16), (40, 12), (48, 8), (48, 4)] + [(48, 0)] * 8
 STILL = 4  # still frames at the end, for the filter to settle
 ANCHORS = [33, 263]  # landmarks that give the roll of the next ROI
-LIMITS = {"picture_max": 0.5, "video_first": 0.5, "video_max": 2.0}  # [crop px]
+# [crop px]; of the blendshapes, in their own unit.
+LIMITS = {"picture_max": 0.5, "video_first": 0.5, "video_max": 2.0, "blendshapes": 1e-4}
 
 
 def main() -> None:
@@ -69,7 +73,7 @@ def main() -> None:
         # Written so that NaN, which means no face, fails.
         for key, limit in LIMITS.items():
             if not found[key] <= limit:
-                raise SystemExit(f"{name}: {key} is {found[key]} px from ours, allowed {limit}")
+                raise SystemExit(f"{name}: {key} is {found[key]} from ours, allowed {limit}")
         if found["video_faces"] != found["frames"]:
             raise SystemExit(f"{name}: {found['video_faces']} faces in {found['frames']} frames")
 
@@ -94,6 +98,7 @@ def compare(net: nn.Module, bundle: bytes, frames: np.ndarray, python: Path) -> 
         followed.append(roi.from_landmarks(points, points[:, ANCHORS]))
     follow = distances(video, ours, followed[:-1])
     late = follow[-STILL:]
+    shapes = answers["blendshapes"][:, 1:] - Blendshapes("released")(image)[:, :-1]
     return {
         "mediapipe": str(answers["version"]),
         "frames": len(frames),
@@ -103,6 +108,7 @@ def compare(net: nn.Module, bundle: bytes, frames: np.ndarray, python: Path) -> 
         "video_first": round(float(follow[0].max()), 4),
         "video_max": round(float(late.max()), 4),
         "video_mean": round(float(late.mean()), 4),
+        "blendshapes": float(np.abs(shapes).max()),
         "video_faces": int(np.isfinite(video).all((1, 2)).sum()),
     }
 

@@ -3,7 +3,8 @@
     python tests/tasks/landmarker.py BUNDLE.task FRAMES.npz ANSWERS.npz
 
 FRAMES has `frames` (n h w 3), uint8 RGB. ANSWERS gets `image` and `video` (n 478 3): each frame on
-its own, and all of them as a video, in Tasks' normalised coordinates; NaN if no face was found.
+its own, and all of them as a video, in Tasks' normalised coordinates; NaN if no face was found. It
+also gets `blendshapes` (n 52), of each frame on its own.
 """
 
 import sys
@@ -13,7 +14,7 @@ import mediapipe
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
-POINTS = 478
+POINTS, SHAPES = 478, 52
 INTERVAL = 33  # of the video [ms]
 
 
@@ -23,6 +24,7 @@ def landmarker(bundle: bytes, mode: vision.RunningMode) -> vision.FaceLandmarker
         vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=bundle),
             running_mode=mode,
+            output_face_blendshapes=mode is vision.RunningMode.IMAGE,
         )
     )
 
@@ -34,6 +36,13 @@ def points(result: vision.FaceLandmarkerResult) -> np.ndarray:
     return np.array([(point.x, point.y, point.z) for point in result.face_landmarks[0]])
 
 
+def shapes(result: vision.FaceLandmarkerResult) -> np.ndarray:
+    """The values of the first face, in Tasks' order."""
+    if not result.face_blendshapes:
+        return np.full(SHAPES, np.nan)
+    return np.array([one.score for one in result.face_blendshapes[0]])
+
+
 def main(bundle: Path, frames: Path, answers: Path) -> None:
     """Runs both modes."""
     content = bundle.read_bytes()
@@ -42,13 +51,15 @@ def main(bundle: Path, frames: Path, answers: Path) -> None:
         for frame in np.load(frames)["frames"]
     ]
     with landmarker(content, vision.RunningMode.IMAGE) as task:
-        image = [points(task.detect(picture)) for picture in pictures]
+        found = [task.detect(picture) for picture in pictures]
+        image, blendshapes = [points(one) for one in found], [shapes(one) for one in found]
     with landmarker(content, vision.RunningMode.VIDEO) as task:
         video = [
             points(task.detect_for_video(picture, i * INTERVAL))
             for i, picture in enumerate(pictures)
         ]
-    np.savez(answers, image=image, video=video, version=mediapipe.__version__)
+    about = {"version": mediapipe.__version__}
+    np.savez(answers, image=image, video=video, blendshapes=blendshapes, **about)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`.task` bundles for the Face Landmarker of MediaPipe Tasks, in place of Google's own.
 
 A bundle is an uncompressed zip of two TFLite files with the metadata of Tasks: Google's face
-detector and a landmark network. It has no blendshapes.
+detector and a landmark network; and Google's blendshape network, if it has been imported.
 """
 
 import io
@@ -14,9 +14,10 @@ from amesh.deploy.litert.metadata import TASKS_NAME, add_metadata, tasks_metadat
 from amesh.deploy.litert.task_runner import TaskFile
 from amesh.deploy.network.prepare import Network, without_errors
 from amesh.errors import UserError
-from amesh.weights.install import read_original
+from amesh.weights.install import original_file, read_original
 
 DETECTOR, LANDMARKS = "face_detector.tflite", "face_landmarks_detector.tflite"
+BLENDSHAPES = "face_blendshapes.tflite"
 # Number of landmarks that Face Landmarker expects: it draws 468 to 477 as irises.
 _POINTS = 478
 # Alignment of a member's data, so that it can be used directly in a memory-mapped bundle [bytes].
@@ -29,14 +30,17 @@ _EXTRA_ID = 0xD935  # the one that Android's zipalign pads with
 def export_task(net: Network, precision: Precision = "fp16", *, verify: bool = True) -> bytes:
     """Bundles a network with Google's short-range detector; the bytes are reproducible.
 
+    After `amesh weights import face-landmarker`, Google's blendshape network is in it, too, and
+    Face Landmarker's `output_face_blendshapes` may be on.
+
     Args:
         net: A network of the family with the 478 landmarks.
         precision: Precision of the network; see `amesh.deploy.litert.export.export_litert`.
         verify: Compare the landmark network in the bundle with PyTorch; otherwise the caller must.
 
     Raises:
-        UserError: The detector's file is not in the cache, the network has other landmarks, or as
-            for `amesh.deploy.litert.export.export_litert`.
+        UserError: The detector's file is not in the cache, the one of the blendshapes is damaged,
+            the network has other landmarks, or as for `amesh.deploy.litert.export.export_litert`.
     """
     points = net.config.load_topology().points
     if points != _POINTS:
@@ -47,7 +51,10 @@ def export_task(net: Network, precision: Precision = "fp16", *, verify: bool = T
     detector = with_tasks_metadata(read_original("detector-short"), "face detector", 127.5, 127.5)
     landmarks = export_for_task(net, precision, verify=False)
     landmarks = with_tasks_metadata(landmarks, net.config.name, 0.0, 255.0)
-    content = bundle({DETECTOR: detector, LANDMARKS: landmarks})
+    files = {DETECTOR: detector, LANDMARKS: landmarks}
+    if original_file("face-blendshapes").is_file():
+        files[BLENDSHAPES] = read_original("face-blendshapes")  # as it is: it has its metadata
+    content = bundle(files)
     if verify:
         require_litert()
         file = TaskFile(read_bundle(content)[LANDMARKS])

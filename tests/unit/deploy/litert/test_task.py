@@ -47,12 +47,15 @@ def net() -> AttentionMesh:
 @pytest.fixture
 def detector(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A file in the cache that stands for Google's."""
+    return stand_in("detector-short", monkeypatch)
+
+
+def stand_in(name: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
     content = small()
-    known = install.NETWORKS["detector-short"]
-    fake = replace(known, sha256=hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(install, "NETWORKS", {**install.NETWORKS, "detector-short": fake})
-    path = install.original_file("detector-short")
-    path.parent.mkdir(parents=True)
+    fake = replace(install.NETWORKS[name], sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(install, "NETWORKS", {**install.NETWORKS, name: fake})
+    path = install.original_file(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return content
 
@@ -150,6 +153,18 @@ def test_a_bundle_holds_both_networks_with_their_normalisation(net: AttentionMes
     assert export_for_task(net, verify=False) in files[task.LANDMARKS]
     assert normalisation(files[task.DETECTOR]) == ([127.5], [127.5])
     assert normalisation(files[task.LANDMARKS]) == ([0.0], [255.0])
+
+
+def test_imported_blendshapes_go_into_the_bundle(
+    net: AttentionMesh, detector: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    content = stand_in("face-blendshapes", monkeypatch)
+    files = task.read_bundle(task.export_task(net, verify=False))
+    assert list(files) == [task.DETECTOR, task.LANDMARKS, task.BLENDSHAPES]
+    assert files[task.BLENDSHAPES] == content
+    install.original_file("face-blendshapes").write_bytes(b"half")
+    with pytest.raises(UserError, match=r"face_blendshapes\.tflite: damaged.*face-landmarker"):
+        task.export_task(net)
 
 
 def test_a_bundle_is_stored_aligned_and_the_same_each_time(
