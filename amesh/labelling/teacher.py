@@ -10,7 +10,6 @@ from jaxtyping import Float, Float32, UInt8
 from amesh.data.correction import Correction
 from amesh.data.label_weights import weight
 from amesh.errors import UserError
-from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.labelling.consensus import consensus
 from amesh.labelling.views import ViewConfig, make_views, to_picture
@@ -95,7 +94,6 @@ class Teacher:
         self.topology, self.scheme = topology, topology.name
         self._weights = [member.vote.of_parts(topology) for member in self.members]
         self.mirror = np.array(topology.mirror)
-        self.anchors = list(topology.anchors)
         self.eyes = np.zeros(topology.points, bool)
         for region in topology.regions:
             if region.iris is not None:
@@ -120,8 +118,7 @@ class Teacher:
         return [replace(face, landmarks=(face.landmarks - shift) * whole) for face in found]
 
     def _label(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> TeacherFace:
-        points = face.landmarks[None, :, :2].astype(np.float64)
-        region = roi.from_landmarks(points, points[:, self.anchors], self.topology.landmark_rule)
+        region = self.topology.region_of_interest(face.landmarks[None].astype(np.float64))
         looks = [self._answers(image, region, member) for member in self.members]
         answers = np.concatenate([answers for answers, _ in looks])
         turned = yaw(consensus(answers).landmarks, self.topology)

@@ -147,9 +147,7 @@ def _roll(looks: Looks, topology: Topology) -> Float64[np.ndarray, " b"]:
 
 def _region(looks: Looks, topology: Topology) -> Roi:
     """Where the landmarks say that the face lies; the region looked at if they are nonsense."""
-    points = looks.landmarks[..., :2]
-    anchors = points[:, list(topology.anchors)]
-    own = roi.from_landmarks(points, anchors, topology.landmark_rule)
+    own = topology.region_of_interest(looks.landmarks)
     ratio = own.size / looks.rois.size
     sane = (ratio > 1 / _FAR) & (ratio < _FAR)  # false for NaN
     return Roi(

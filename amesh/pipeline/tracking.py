@@ -20,7 +20,6 @@ from itertools import count
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
-from amesh.geometry import roi
 from amesh.geometry.roi import Roi
 from amesh.pipeline.arguments import ImageLike, as_count, as_image, as_time
 from amesh.pipeline.face_pipeline import Face, FacePipeline, face_of
@@ -227,9 +226,8 @@ class Tracker:
 
     def _own(self, looks: Looks) -> Roi:
         """The squares that landmarks ask for."""
-        topology = self.pipeline.runner.topology
         points = np.ascontiguousarray(looks.landmarks.swapaxes(1, 2)[:, :2]).swapaxes(1, 2)
-        return roi.from_landmarks(points, points[:, list(topology.anchors)], topology.landmark_rule)
+        return self.pipeline.runner.topology.region_of_interest(points)
 
     def _good(self, image: Image, looks: Looks, own: Roi) -> Bool[np.ndarray, " b"]:
         """Where a look shows a face, of a possible size, in the picture."""

@@ -5,6 +5,7 @@ files with the same keys; networks, losses and drawing work with any of them.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,11 +15,13 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from msgspec import Meta
 
 from amesh import json_lines
 from amesh.errors import UserError
+from amesh.geometry.arrays import Array, namespace
+from amesh.geometry.roi import Roi, from_landmarks, level
 from amesh.topology import roi
 from amesh.topology.roi import RoiRule, RoiRules
 
@@ -88,6 +91,8 @@ class Topology:
         roi: How the crop of the network is determined from landmarks and from a detected face;
             None if the file does not say. Such a topology can neither be trained nor run with a
             detector.
+        midline: Top and bottom landmark of the face's midline, which show the roll of faces in
+            profile; None if the file does not say, and the anchors always decide.
 
     Examples:
         >>> topology = load("face478")
@@ -110,6 +115,32 @@ class Topology:
     maps: Mapping[str, tuple[tuple[tuple[int, float], ...], ...]]
     template: Float[np.ndarray, "n 3"]
     roi: RoiRules | None = None
+    midline: tuple[int, int] | None = None
+
+    def region_of_interest(self, landmarks: Float[Array, "b n d"]) -> Roi:
+        """Returns the region of interest of faces with known landmarks, in NumPy or PyTorch.
+
+        Training cuts its crops there, and running looks there next.
+
+        Args:
+            landmarks: All landmarks of each face [image px]; a third coordinate is not used.
+
+        Examples:
+            >>> topology = load()
+            >>> topology.region_of_interest(100 * topology.template[None]).angle
+            array([0.])
+        """
+        points = landmarks[..., :2]
+        line = _ends(points, self.anchors)
+        if self.midline is not None:
+            frontal = self._length(self.anchors) / self._length(self.midline)
+            line = level(line, _ends(points, self.midline), frontal)
+        return from_landmarks(points, line, self.landmark_rule)
+
+    def _length(self, pair: tuple[int, int]) -> float:
+        """Distance of two landmarks on the mean face, seen from the front."""
+        first, second = self.template[list(pair), :2]
+        return math.dist(first, second)
 
     @property
     def landmark_rule(self) -> RoiRule:
@@ -300,6 +331,7 @@ def parse(data: Mapping[str, Any]) -> Topology:
         },
         template=template,
         roi=roi.parse(data["roi"]) if "roi" in data else None,
+        midline=_pair(data["midline"]) if data.get("midline") else None,
     )
     _check(topology)
     _check_crops(topology)
@@ -342,6 +374,7 @@ class _File(msgspec.Struct):
     maps: dict[str, list[_Whole | list[_Whole]]] = {}
     triangles: list[tuple[_Whole, _Whole, _Whole]] = []
     roi: dict[str, _RoiEntry] = {}
+    midline: _Pair | None = None
 
 
 def _region(entry: Mapping[str, Any]) -> Region:
@@ -357,6 +390,11 @@ def _region(entry: Mapping[str, Any]) -> Region:
 def _pair(values: Any) -> tuple[int, int]:
     first, second = values
     return int(first), int(second)
+
+
+def _ends(points: Shaped[Array, "b n d"], pair: tuple[int, int]) -> Shaped[Array, "b 2 d"]:
+    """Two landmarks of each face; a list as an index would make a GPU wait."""
+    return namespace(points).stack([points[:, i] for i in pair], 1)
 
 
 def _weighted(entry: int | list[int]) -> tuple[tuple[int, float], ...]:
@@ -377,6 +415,8 @@ def _check(topology: Topology) -> None:
         "anchors": list(topology.anchors),
         "triangles": topology.triangles.ravel().tolist(),
     }
+    if topology.midline is not None:
+        lists["midline"] = list(topology.midline)
     for region in topology.regions:
         lists[f"region {region.name}"] = [*region.indices, *region.anchors]
         if region.iris:
@@ -393,6 +433,13 @@ def _check(topology: Topology) -> None:
             raise ValueError(
                 f"{name} refers to landmark {outside[0]}, but there are {n} (0 to {n - 1})"
             )
+    for landmark in topology.midline or ():
+        if topology.mirror[landmark] != landmark:
+            raise ValueError(f"midline has landmark {landmark}, which mirror moves to another")
+    if topology.midline is not None:
+        top, bottom = (topology.template[i, 1] for i in topology.midline)
+        if not top < bottom:
+            raise ValueError("midline does not go down the face of template: top landmark first")
     names = [region.name for region in topology.regions] + [i.name for i in topology.irises]
     for name in names:
         if not name.isidentifier():

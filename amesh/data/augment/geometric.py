@@ -1,10 +1,8 @@
 """Augmentation on the device: one resampling of the source picture, and the same for landmarks.
 
 Convention:
-    - the crop is the region of interest that `amesh.geometry.roi` computes from the landmarks, as
-      in tracking, rolled, scaled and shifted by the errors of a tracker
-    - in profile, the midline of the face shows its roll: the eyes' corners, which do otherwise,
-      nearly meet there, and change places past 90 degrees
+    - the crop is the region of interest that the topology computes from the landmarks, as in
+      tracking, rolled, scaled and shifted by the errors of a tracker
     - perspective tilts the crop about its centre: u_image = u / (1 + p . u) in normalised crop
       coordinates, which preserves the centre and directions from it
     - the landmarks of a mirrored face are permuted by the topology's mirror
@@ -27,14 +25,9 @@ from amesh.data.augment.lids import CloseEyes, Eyes, sources
 from amesh.data.augment.photometric import draw, photometric, together
 from amesh.data.loading.sample import Batch, Canvas
 from amesh.data.random import bell, keys, uniform
-from amesh.geometry import affine, roi
+from amesh.geometry import affine
 from amesh.geometry.coordinates import denormalise
-from amesh.geometry.picking import pick
 from amesh.topology.scheme import Topology
-
-# Between these lengths of the line between the anchors, relative to the midline, the roll of a face
-# is read more and more from the midline: of the mean face turned by 56 and by 74 degrees.
-_PROFILE = (0.30, 0.15)
 
 
 class Motion(NamedTuple):
@@ -70,8 +63,7 @@ class Augment(nn.Module):
         """
         super().__init__()
         self.crop_size, self.config = crop_size, config or AugmentConfig()
-        self.anchors, self.roi_rule = topology.anchors, topology.landmark_rule
-        self.midline = midline(topology)
+        self.topology = topology
         self.lids = CloseEyes(topology) if self.config.lids else None
         self.register_buffer("mirror", torch.tensor(topology.mirror), persistent=False)
 
@@ -79,15 +71,7 @@ class Augment(nn.Module):
     def forward(self, canvas: Canvas, seed: int = 0, epoch: int = 0) -> Batch:
         """Augments a batch; the same seed, epoch and samples give the same result."""
         key = keys(seed, epoch, canvas.index)
-        motion = draw_motion(
-            canvas.landmarks,
-            self.anchors,
-            self.crop_size,
-            self.config,
-            key,
-            self.roi_rule,
-            self.midline,
-        )
+        motion = draw_motion(canvas.landmarks, self.topology, self.crop_size, self.config, key)
         points, weight_xy, eyes = canvas.landmarks, canvas.weight_xy, None
         if self.lids is not None:
             eyes = self.lids.find(points, weight_xy, draw_closure(key, self.config.lids))
@@ -129,30 +113,21 @@ class Augment(nn.Module):
 
 def draw_motion(
     landmarks: Float[Tensor, "b n 3"],
-    anchors: tuple[int, int],
+    topology: Topology,
     crop_size: int,
     config: AugmentConfig,
     key: Int64[Tensor, " b"],
-    rule: roi.Rule = roi.WHOLE_FACE,
-    midline: tuple[int, int] | None = None,
 ) -> Motion:
     """Draws the crops: around the face, with the errors of a tracker.
 
     Args:
         landmarks: Landmarks of the faces [picture px].
-        anchors: Two landmarks on a horizontal line, image-left one first.
+        topology: Of the landmarks.
         crop_size: Side of the crops [px].
         config: Ranges of the crops.
         key: Keys of the samples.
-        rule: Size and position of a crop relative to the landmarks' box.
-        midline: Top and bottom landmark of the face's midline, which show the roll of faces in
-            profile; None to use the anchors alone.
     """
-    points = landmarks[..., :2]
-    line = pick(points, anchors)
-    if midline is not None:
-        line = _level(line, pick(points, midline))
-    region = roi.from_landmarks(points, line, rule)
+    region = topology.region_of_interest(landmarks)
     bells = bell(key, "motion", (6,))
     turn = bells[:, 0] * math.radians(config.rotation)
     size = region.size * torch.exp(bells[:, 1] * config.scale)
@@ -163,35 +138,11 @@ def draw_motion(
     direction = torch.stack([angle.cos(), angle.sin()], dim=-1)
     half = (size / 2)[:, None].expand(-1, 2)
     image_from_unit = affine.similarity(region.centre + shift, direction, half)
-    flip = torch.where(mirrored, -1.0, 1.0).to(points.dtype)
+    flip = torch.where(mirrored, -1.0, 1.0).to(landmarks.dtype)
     first = image_from_unit[..., :1] * flip[:, None, None]
     return Motion(
         torch.cat([first, image_from_unit[..., 1:]], dim=-1), tilt, mirrored, crop_size / size
     )
-
-
-def midline(topology: Topology) -> tuple[int, int] | None:
-    """Returns the topmost and the lowest landmark in the middle of the face; None without any."""
-    own = [i for i in range(topology.points) if topology.mirror[i] == i]
-    if len(own) < 2:
-        return None
-    height = topology.template[own, 1]
-    return own[int(height.argmin())], own[int(height.argmax())]
-
-
-def _level(anchors: Float[Tensor, "b 2 2"], ends: Float[Tensor, "b 2 2"]) -> Float[Tensor, "b 2 2"]:
-    """Returns two points on a line that is level with the face.
-
-    It is the anchors' own; in profile, where they nearly meet, it is normal to the midline, which
-    is as long from every side.
-    """
-    across, down = (line[:, 1] - line[:, 0] for line in (anchors, ends))
-    right = torch.stack([down[:, 1], -down[:, 0]], 1)
-    width, height = (line.norm(dim=1, keepdim=True).clamp(min=1e-6) for line in (across, right))
-    near, far = _PROFILE
-    share = ((near - width / height) / (near - far)).clamp(0, 1)
-    level = torch.lerp(across / width, right / height, share)
-    return torch.stack([torch.zeros_like(level), level], 1)
 
 
 def bounds(motion: Motion, height: int, width: int) -> Int64[Tensor, "b 4"]:

@@ -208,16 +208,13 @@ def _span(points: Float[np.ndarray, "n d"]) -> tuple[float, float, float, float]
 
 
 def _square(landmarks: Float[np.ndarray, "n 3"], topology: Topology) -> tuple[float, float, float]:
-    """Returns centre and side of the region of interest, as in `roi.from_landmarks` [px]."""
-    left, top, right, bottom = _span(landmarks)
-    x, y, side = (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top)
+    """Returns centre and side of the region of interest [px]."""
     scale, shift = topology.landmark_rule
-    if any(shift):
-        first, second = (complex(*landmarks[i, :2].tolist()) for i in topology.anchors)
-        line = second - first
-        moved = side * complex(*shift) * (line / abs(line) if line else 1.0)
-        x, y = x + moved.real, y + moved.imag
-    return x, y, side * scale
+    if any(shift):  # its centre depends on the roll
+        region = topology.region_of_interest(landmarks[None])
+        return (*region.centre[0].tolist(), region.size.item())
+    left, top, right, bottom = _span(landmarks)
+    return (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top) * scale
 
 
 def _check_inside(targets: Targets, size: tuple[int, int], where: str) -> None:

@@ -22,6 +22,7 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
     "invert": (affine.invert, (AFFINES,)),
     "similarity": (affine.similarity, (CENTRES, POINTS[:, 1], POINTS[:, 2])),
     "from_landmarks": (lambda p: roi.from_landmarks(p, p[:, :2], RULE), (POINTS,)),
+    "level": (lambda p: roi.level(p[:, :2], p[:, 2:4], 0.5), (POINTS,)),
     "turned": (lambda *parts: roi.turned(roi.Roi(*parts), 0.5, RULE), (CENTRES, SIZES, ANGLES)),
     "image_from_crop": (
         lambda *parts: roi.image_from_crop(roi.Roi(*parts), 192),

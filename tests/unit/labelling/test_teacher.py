@@ -198,6 +198,19 @@ def test_a_member_counts_where_it_has_a_vote(network: ColourReader, make_teacher
     assert found.score == plain.score
 
 
+def test_the_views_of_a_profile_are_upright(make_teacher: Make):
+    """Past 90 degrees, the corners of the eyes have changed places."""
+    angle = np.radians(95)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, 0.1]])
+    network = ColourReader([(face() - 128) @ turn.T + 128])
+    rolls: list[float] = []
+    network.error = lambda at: rolls.append(np.degrees(np.arctan2(-at[0, 1], at[1, 1]))) or 0.0
+    [_] = make_teacher(network)(coloured())
+    views = rolls[network.batches[0] :]  # the first batch is the pipeline's look
+    assert len(views) > 10
+    assert np.abs(views).max() < 45
+
+
 def test_a_member_counts_more_on_turned_faces(make_teacher: Make):
     angle = np.radians(60)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, 0.5]])

@@ -91,6 +91,20 @@ def test_a_rolled_face_is_looked_at_straight():
     assert math.degrees(best.rois.angle.item()) == pytest.approx(30)
 
 
+def test_a_nod_does_not_roll_a_profile():
+    """The line between its eyes is turned by 45 degrees."""
+    cos, sin = math.cos(math.radians(80)), math.sin(math.radians(80))
+    x, y, z = TOPOLOGY.template.T
+    x, z = cos * x + sin * z, cos * z - sin * x
+    profile = 53 * np.stack([x, y * math.cos(0.175) - z * math.sin(0.175)], axis=1)
+    scene = Scene([0.0, 30.0], upright, profile)
+    first = scene.first()
+    best = look_again(first, scene, TOPOLOGY)
+    assert scene.looked == [1]
+    np.testing.assert_array_equal(best.landmarks[0], first.landmarks[0])
+    assert math.degrees(best.rois.angle[1].item()) == pytest.approx(30)
+
+
 def test_a_little_more_confidence_does_not_turn_a_face():
     scene = Scene([0.0], lambda off: 10.0 if abs(off) < 45 else 12.0)
     best = look_again(scene.first(), scene, TOPOLOGY)

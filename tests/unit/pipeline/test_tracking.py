@@ -24,17 +24,20 @@ IMAGE = np.zeros((600, 800, 3), np.uint8)
 
 @dataclass(frozen=True)
 class Person:
-    """A face in the scene: its centre, longer side and roll."""
+    """A face in the scene: its centre, longer side, roll and yaw."""
 
     x: float
     y: float = 300.0
     size: float = 100.0
     roll: float = 0.0
     detectable: bool = True
+    yaw: float = 0.0
 
     def landmarks(self) -> np.ndarray:
         cos, sin = math.cos(self.roll), math.sin(self.roll)
-        turned = FACE @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+        c, s = math.cos(self.yaw), math.sin(self.yaw)
+        aside = FACE @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+        turned = aside @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
         return turned * self.size + [self.x, self.y, 0]
 
 
@@ -371,6 +374,16 @@ def test_a_time_that_stands_still_repeats_the_landmarks_but_not_the_raw_ones():
     [second] = tracker.process(IMAGE, 5.0)
     np.testing.assert_array_equal(second.landmarks, first.landmarks)
     np.testing.assert_allclose(second.raw, first.raw + np.float32([5, 0, 0]), atol=1e-3)
+
+
+def test_a_face_that_turns_past_the_side_is_followed_upright():
+    """Past 90 degrees, the corners of the eyes change places."""
+    scene = Scene([])
+    tracker = Tracker(scene, smoothing=None)
+    frames = [[Person(400, roll=0.3, yaw=math.radians(yaw))] for yaw in range(0, 100, 5)]
+    found = follow(tracker, scene, frames)
+    assert ids(found) == [[0]] * len(frames)
+    assert [face.roi.angle.item() for [face] in found] == pytest.approx([0.3] * len(frames))
 
 
 def test_own_settings_and_other_topologies_are_taken():

@@ -144,10 +144,10 @@ def test_the_documented_example_is_complete(tmp_path):
     np.testing.assert_allclose(mapped[36:48], ibug[36:48], atol=1e-3)
     assert not mapped[:36].any()
     # The table of keys has all of them, and no other.
-    required, optional = set(minimal()) | {"roi"}, {"triangles", "maps", "about"}
+    required, optional = set(minimal()) | {"roi"}, {"triangles", "maps", "about", "midline"}
     table = text.split("## Keys")[1].split("## The crop")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == required | optional
-    assert set(json.loads(example)) == required | optional
+    assert set(json.loads(example)) == (required | optional) - {"midline"}  # it has eyes alone
 
 
 def test_an_identical_mirror_is_for_landmarks_in_the_middle():
@@ -191,6 +191,9 @@ def test_unknown_map_lists_the_known_ones():
         ({"regions": [{"name": "eye"}]}, "regions.*`indices`"),
         ({"maps": {"other": [["a"]]}}, "maps.*expected `int`"),
         ({"triangles": [[0, 1, 7]]}, "triangles refers to landmark 7"),
+        ({"midline": [2, 7]}, "midline refers to landmark 7"),
+        ({"midline": [0, 2]}, "midline has landmark 0, which mirror moves to another"),
+        ({"midline": [2, 2]}, "midline does not go down the face of template"),
     ],
 )
 def test_an_inconsistent_scheme_is_refused(change: dict, message: str):

@@ -16,7 +16,6 @@ from amesh.data.augment.geometric import (
     Motion,
     bounds,
     draw_motion,
-    midline,
     move_landmarks,
     resample,
 )
@@ -105,21 +104,15 @@ def test_the_eyes_show_the_roll_of_other_faces(
     yaw: float, record: Callable[..., LabelledFace], topology: Topology, pose: Pose
 ) -> None:
     points = torch.from_numpy(pose(yaw=yaw, roll=25.0))[None]
-    found = draw_motion(points, topology.anchors, SIZE, FULL, key := keys(0, 0, torch.arange(1)))
-    same = draw_motion(points, topology.anchors, SIZE, FULL, key, roi.WHOLE_FACE, midline(topology))
-    torch.testing.assert_close(same.image_from_unit, found.image_from_unit)
-
-
-def test_the_midline_runs_from_the_forehead_to_the_chin(topology: Topology) -> None:
-    assert midline(topology) == (10, 152)
-    sides = replace(topology, mirror=(np.arange(478) + 1) % 478)
-    assert midline(sides) is None
+    found = draw_motion(points, topology, SIZE, FULL, key := keys(0, 0, torch.arange(1)))
+    same = draw_motion(points, replace(topology, midline=None), SIZE, FULL, key)
+    assert torch.equal(same.image_from_unit, found.image_from_unit)
 
 
 def test_resampling_equals_opencvs_warp(canvas: Canvas, topology: Topology) -> None:
     """A second implementation: OpenCV's perspective warp with the same motion."""
     key = keys(0, 0, canvas.index)
-    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, GEOMETRY, key)
+    motion = draw_motion(canvas.landmarks, topology, SIZE, GEOMETRY, key)
     assert motion.tilt.abs().min() > 0
     crops = resample(canvas.pictures, motion, SIZE)
     for i in range(6):
@@ -144,7 +137,7 @@ def _one(motion: object, i: int) -> object:
 def test_landmarks_move_with_the_picture(canvas: Canvas, topology: Topology) -> None:
     """A dot drawn at a landmark is found where the moved landmark says."""
     key = keys(3, 1, canvas.index)
-    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, GEOMETRY, key)
+    motion = draw_motion(canvas.landmarks, topology, SIZE, GEOMETRY, key)
     moved = move_landmarks(canvas.landmarks, motion, SIZE)
     y, x = torch.meshgrid(
         *(torch.arange(n) + 0.5 for n in canvas.pictures.shape[2:]), indexing="ij"
@@ -161,7 +154,7 @@ def test_landmarks_move_with_the_picture(canvas: Canvas, topology: Topology) -> 
 
 
 def test_unmove_undoes_move(canvas: Canvas, topology: Topology) -> None:
-    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, FULL, keys(0, 0, canvas.index))
+    motion = draw_motion(canvas.landmarks, topology, SIZE, FULL, keys(0, 0, canvas.index))
     moved = move_landmarks(canvas.landmarks, motion, SIZE)[..., :2]
     back = unmove_points(moved, motion, SIZE)
     torch.testing.assert_close(back, canvas.landmarks[..., :2], rtol=0, atol=1e-3)
@@ -198,7 +191,7 @@ def test_the_gpu_path_gives_the_same_result(
 
 def test_no_pixel_outside_the_bounds_is_read(canvas: Canvas, topology: Topology) -> None:
     config = replace(FULL, perspective=0.2, shift=0.5)
-    motion = draw_motion(canvas.landmarks, topology.anchors, SIZE, config, keys(0, 0, canvas.index))
+    motion = draw_motion(canvas.landmarks, topology, SIZE, config, keys(0, 0, canvas.index))
     pictures = canvas.pictures.clamp_min(1)
     spoilt = pictures.clone()
     box = bounds(motion, *pictures.shape[-2:])
@@ -256,7 +249,7 @@ def test_no_crop_extends_beyond_the_cut_out_of_a_sample(topology: Topology) -> N
     x, y = (face - centre)[..., 0], (face - centre)[..., 1]
     rolled = [angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y, face[..., 2]]
     face = torch.stack(rolled, dim=-1)
-    motion = draw_motion(face, topology.anchors, SIZE, FULL, keys(0, 0, torch.arange(count)))
+    motion = draw_motion(face, topology, SIZE, FULL, keys(0, 0, torch.arange(count)))
     corners = torch.tensor([[0.0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]).expand(count, 4, 2)
     places = unmove_points(corners, motion, SIZE)
     low, high = face[..., :2].amin(1), face[..., :2].amax(1)
