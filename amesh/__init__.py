@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from amesh.effects.eye_tracker import EyeTracker
     from amesh.effects.eyes import Eyes, eyes
     from amesh.effects.head_pose import Pose, head_pose
+    from amesh.effects.mesh_file import write_mesh
     from amesh.errors import UserError
     from amesh.evaluation.run import evaluate
     from amesh.face_mesh import FaceMesh
@@ -56,6 +57,7 @@ _PUBLIC = {
     "load_topology": ("amesh.topology", "load"),
     "read_image": ("amesh.pipeline.images", "read_image"),
     "track": ("amesh.face_tracker", "track"),
+    "write_mesh": ("amesh.effects.mesh_file", "write_mesh"),
 }
 
 __all__ = [  # noqa: RUF022 - in the order in which people meet them
@@ -77,6 +79,7 @@ __all__ = [  # noqa: RUF022 - in the order in which people meet them
     "draw_pose",
     "draw_gaze",
     "Blendshapes",
+    "write_mesh",
     "load",
     "load_topology",
     "evaluate",

@@ -1,4 +1,4 @@
-"""What people build on landmarks: pose, gaze, distance, blendshapes, makeup.
+"""What people build on landmarks: pose, gaze, distance, blendshapes, makeup, puppets.
 
 Functions of NumPy arrays, without state: only `EyeTracker` and `Blendshapes` remember a person.
 

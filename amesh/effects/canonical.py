@@ -16,6 +16,9 @@ from jaxtyping import Float, Int
 # From the axes of the file (x right, y up, z towards the viewer, as in OpenGL) to those of OpenCV.
 OPENGL = np.diag([1.0, -1.0, -1.0])
 _MM_PER_CM = 10.0
+# Where the irises are in the texture, by their first landmark: 0.16 away from the face.
+_IRISES = {468: (0.06, 0.94), 473: (0.94, 0.94)}
+_IRIS_RADIUS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,14 +27,17 @@ class CanonicalFace:
 
     Attributes:
         points: All landmarks, in the head's axes [mm].
-        uv: Places of the landmarks in a square texture, from 0 to 1, from its top left corner.
-            Those of the irises (468 and above) are not on the face.
+        uv: Places of the landmarks in a square texture, from 0 to 1, from its top left corner. The
+            irises lie beside the face, in the lower corners, so that they can move in the eyes.
         rigid: Landmarks that expressions hardly move.
+        triangles: The surface, counter-clockwise as seen from outside: mouth and eyes are filled,
+            and the last 8 are the irises before them.
     """
 
     points: Float[np.ndarray, "478 3"]
     uv: Float[np.ndarray, "478 2"]
     rigid: Int[np.ndarray, " k"]
+    triangles: Int[np.ndarray, "t 3"]
 
 
 @cache
@@ -43,11 +49,15 @@ def canonical_face() -> CanonicalFace:
         >>> face.points[4].round(1).tolist()  # the tip of the nose, 76 mm before the ears
         [0.0, 4.6, -75.9]
     """
-    place = resources.files("amesh.effects") / "canonical_face.npz"
-    with place.open("rb") as file, np.load(file) as data:
+    stored = resources.files("amesh.effects") / "canonical_face.npz"
+    with stored.open("rb") as file, np.load(file) as data:
         points = data["vertices"].astype(np.float64) @ OPENGL * _MM_PER_CM
         uv = data["uv"].astype(np.float64)
-        face = CanonicalFace(points, uv, data["rigid"].astype(np.int64))
-    for array in (face.points, face.uv, face.rigid):
+        for centre, place in _IRISES.items():  # the file has the irises on the brow
+            ring = points[centre : centre + 5, :2] - points[centre, :2]
+            uv[centre : centre + 5] = place + _IRIS_RADIUS * ring / np.abs(ring).max()
+        rigid, triangles = data["rigid"].astype(np.int64), data["triangles"].astype(np.int64)
+        face = CanonicalFace(points, uv, rigid, triangles)
+    for array in (face.points, face.uv, face.rigid, face.triangles):
         array.flags.writeable = False
     return face

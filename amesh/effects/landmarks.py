@@ -20,3 +20,17 @@ def as_batch(landmarks: Float[np.ndarray, "..."]) -> tuple[Float64[np.ndarray, "
             f"effects take the landmarks of face478, (478, 3) or (b, 478, 3), found {array.shape}"
         )
     return (array[None], True) if array.ndim == 2 else (array, False)
+
+
+def as_face(landmarks: Float[np.ndarray, "..."]) -> Float64[np.ndarray, "478 3"]:
+    """The landmarks of one face, checked.
+
+    Raises:
+        UserError: They are not those of `face478` in three dimensions, or not finite.
+    """
+    array = np.asarray(landmarks, np.float64)
+    if array.shape != (_POINTS, 3):
+        raise UserError(f"expected the landmarks (478, 3) of one face, found {array.shape}")
+    if not np.isfinite(array).all():
+        raise UserError("landmarks are not finite")
+    return array

@@ -37,4 +37,26 @@ def test_convention_uv_starts_at_the_top_left() -> None:
 def test_nothing_can_be_changed() -> None:
     face = canonical_face()
     assert len(face.rigid) == 33
-    assert not any(a.flags.writeable for a in (face.points, face.uv, face.rigid))
+    assert not any(a.flags.writeable for a in (face.points, face.uv, face.rigid, face.triangles))
+
+
+def test_the_surface_is_closed_up_to_the_oval_and_the_irises() -> None:
+    face = canonical_face()
+    assert face.triangles.shape == (906, 3)
+    edges = [(t[i], t[i - 1]) for t in face.triangles.tolist() for i in range(3)]
+    assert len(set(edges)) == len(edges)  # neighbours run along an edge in opposite directions
+    assert sum((b, a) not in set(edges) for a, b in edges) == 36 + 2 * 4
+
+
+def test_triangles_are_counter_clockwise_from_outside() -> None:
+    face = canonical_face()
+    a, b, c = (face.points * [1, -1, -1])[face.triangles].swapaxes(0, 1)
+    assert (np.cross(b - a, c - a)[:, 2] > 0).mean() > 0.98
+
+
+def test_irises_lie_beside_the_face_in_the_texture() -> None:
+    uv = canonical_face().uv
+    for iris in (uv[468:473], uv[473:478]):
+        away = np.linalg.norm(iris[:, None] - uv[None, :468], axis=2)
+        assert away.min() > 0.1
+        assert np.linalg.norm(iris[1:] - iris[0], axis=1).min() > 0.045
