@@ -110,3 +110,11 @@ def test_a_face_cut_by_the_border(face_mesh, astronaut: np.ndarray):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (64, 64)])
 def test_a_picture_without_a_face(face_mesh, shape: tuple[int, int]):
     assert face_mesh(np.full((*shape, 3), 90, np.uint8)) == []
+
+
+def test_a_cat_and_a_burnt_out_picture_have_no_face(astronaut: np.ndarray):
+    from skimage import data
+
+    face_mesh = amesh.FaceMesh(detector="both")
+    assert face_mesh(data.chelsea()) == []
+    assert face_mesh(np.minimum(astronaut.astype(int) * 4, 255).astype(np.uint8)) == []

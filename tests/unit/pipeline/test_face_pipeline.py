@@ -301,8 +301,9 @@ def test_a_face_that_is_not_upright_comes_back_as_it_is(
     truth = expected.landmarks[:, :2] @ turn[:, :2].T + turn[:, 2]
     size = np.ptp(truth, axis=0).max()
     assert np.linalg.norm(face.landmarks[:, :2] - truth, axis=1).mean() < 0.02 * size
-    [once] = FacePipeline(shipped, lambda _: [upright_detection(box)], look_again=False)(image)
-    assert np.linalg.norm(once.landmarks[:, :2] - truth, axis=1).mean() > 0.1 * size
+    # One look either misses the face or misplaces its landmarks.
+    for once in FacePipeline(shipped, lambda _: [upright_detection(box)], look_again=False)(image):
+        assert np.linalg.norm(once.landmarks[:, :2] - truth, axis=1).mean() > 0.1 * size
 
 
 def test_an_upright_face_is_looked_at_once(shipped: TorchRunner, astronaut: np.ndarray):
