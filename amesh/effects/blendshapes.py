@@ -68,7 +68,8 @@ class Blendshapes:
         names: The names of the values, in order.
 
     Examples:
-        >>> blendshapes = Blendshapes("released")
+        >>> import amesh
+        >>> blendshapes = amesh.Blendshapes("released")
         >>> [face] = amesh.FaceMesh()("photo.jpg")
         >>> values = blendshapes(face.landmarks)
         >>> values.shape

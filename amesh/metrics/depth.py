@@ -3,6 +3,7 @@
 The zero of a network's depth has no meaning, so the mean over the face is taken off both first.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,6 @@ def depth_agreement(
     shared, own, true = float(ours @ theirs), float(ours @ ours), float(theirs @ theirs)
     return DepthAgreement(
         rms=float(np.sqrt(((ours - theirs) ** 2).mean())),
-        correlation=shared / np.sqrt(own * true) if own * true > 0 else float("nan"),
+        correlation=shared / math.sqrt(own * true) if own * true > 0 else float("nan"),
         slope=shared / true if true > 0 else float("nan"),
     )

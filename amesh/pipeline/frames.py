@@ -30,10 +30,7 @@ class VideoFrame(NamedTuple):
 class Source(ABC):
     """The frames of a file, an address or a camera, once, in the order in which they are shown.
 
-    Examples:
-        >>> with open_source("clip.mp4") as source:
-        ...     for frame in source:
-        ...         print(frame.index, frame.time, frame.image.shape)
+    `amesh.pipeline.video.open_source` opens one.
 
     Attributes:
         name: As the user gave it.

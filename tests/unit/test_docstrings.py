@@ -14,26 +14,12 @@ from PIL import Image
 import amesh
 from amesh.topology import load
 
-MODULES = [
-    "amesh.deploy.export",
-    *(f"amesh.effects.{name}" for name in ("camera", "canonical", "drawing", "eye_tracker")),
-    *(f"amesh.effects.{name}" for name in ("eyes", "head_pose", "makeup", "makeup_colour")),
-    "amesh.evaluation.run",
-    "amesh.face_mesh",
-    "amesh.face_tracker",
-    *(f"amesh.geometry.{name}" for name in ("affine", "coordinates", "region", "roi", "sampling")),
-    "amesh.nn.attention_mesh",
-    "amesh.nn.config",
-    "amesh.pipeline.draw",
-    "amesh.pipeline.effects",
-    "amesh.pipeline.face_pipeline",
-    "amesh.pipeline.images",
-    "amesh.pipeline.smoothing",
-    "amesh.topology.scheme",
-    "amesh.weights.store",
-]
+ROOT = Path(amesh.__file__).parent
+FILES = sorted(file for file in ROOT.rglob("*.py") if ">>> " in file.read_text(encoding="utf-8"))
+MODULES = [".".join(("amesh", *file.relative_to(ROOT).with_suffix("").parts)) for file in FILES]
 # Examples that find faces need the detectors, which come with `amesh weights import`.
 NEED_WEIGHTS = {
+    "amesh.effects.blendshapes.Blendshapes",
     "amesh.face_mesh.FaceMesh",
     "amesh.pipeline.face_pipeline.FacePipeline.map",
     *(f"amesh.face_tracker.{name}" for name in ("FaceTracker", "Frame", "track")),
