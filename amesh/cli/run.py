@@ -127,6 +127,8 @@ def _run(options: argparse.Namespace) -> int:
         )
     if options.effect is not None and options.draw is None:
         raise UserError("--effect says what --draw draws; name a folder or a file with --draw")
+    if options.fov is not None and options.effect is None:
+        raise UserError("--fov is for effects that measure; name one, such as --effect pose")
     if options.resume and output is None:
         raise UserError("--resume continues the file of --output; name it")
     inputs, skipped = find_inputs(options.sources)

@@ -210,6 +210,13 @@ def test_a_confidence_that_is_not_there_is_not_drawn(
     assert message in capsys.readouterr().err
 
 
+def test_a_field_of_view_without_an_effect_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(folder / "a.png"), "--fov", "60"]) == 2
+    assert "--fov is for effects that measure; name one" in capsys.readouterr().err
+
+
 def test_resuming_needs_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(folder), "--resume"]) == 2
     assert "--resume continues the file of --output" in capsys.readouterr().err
