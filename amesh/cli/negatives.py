@@ -18,8 +18,8 @@ Writes a manifest of regions, to train on together with shards, or to pass to `a
 --data`. A network trained on faces alone takes everything for a face. Where the pictures are not in
 the manifest's folder or below, reading it takes --outside (`outside: true` in a config).
 
-The most is learnt from regions that a network nearly takes for a face: --hard keeps these, where
---model and --refused-by deny that it is one, and --faceless takes them from pictures of animals,
+--hard keeps the regions that a network nearly takes for a face and that --model and all networks of
+--refused-by deny to be one. --faceless searches pictures that show no face at all: animals,
 drawings and the like.
 
 While the command runs, the lines are in FILE.jsonl.part, and each is safe once it is written.

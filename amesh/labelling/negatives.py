@@ -1,7 +1,8 @@
 """Finds face-free regions in pictures, as negative examples for training the face flag.
 
-A network trained only on faces calls everything a face. The most is learnt from regions that it
-nearly calls one: those that show a face too small, too large or cut off, animals, drawings.
+A network trained only on faces calls everything a face. Regions are plain (anywhere away from
+faces), hard (nearly called a face: most show one too small, too large or cut off), or from pictures
+without any face, such as animals and drawings.
 """
 
 import json
