@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=probability,
         default=0.0,
         metavar="P",
-        help="probability of a mouth that is pursed, rolled, wide open or otherwise out of the way",
+        help="probability of a mouth that is pursed, rolled, wide open or otherwise extreme",
     )
     parser.add_argument(
         "--behind",

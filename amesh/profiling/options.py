@@ -26,6 +26,11 @@ class ProfileConfig:
     pitch: float = 15.0
 
     def __post_init__(self) -> None:
+        """Checks the angles.
+
+        Raises:
+            UserError: One is out of range.
+        """
         if not 0 <= self.least < self.most <= 100:
             raise UserError(
                 f"profiles: yaw from {self.least:g} to {self.most:g}; expected two angles from 0 "
