@@ -5,7 +5,12 @@ from collections.abc import Iterable
 
 from amesh.data.sources.source import Source
 
-_FREE = frozenset(["CC0", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "APACHE-2.0", "BSD-3-CLAUSE"])
+_FREE = frozenset(
+    [
+        *("CC0", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "APACHE-2.0", "BSD-3-CLAUSE"),
+        "CDLA-PERMISSIVE-1.0",  # leaves what is computed from the data free of any obligation
+    ]
+)
 # Text in brackets may restrict a licence; in these, it only says who must be credited.
 _CREDITED = frozenset(
     ["CC-BY-4.0 (FACE RESEARCH LAB LONDON SET)", "CC-BY-4.0 (WEBMORPH CANADA YOUNG ADULTS)"]

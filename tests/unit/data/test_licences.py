@@ -10,6 +10,8 @@ from amesh.data.sources.source import ListSource
         ("CC0-1.0", True),
         ("cc-by-4.0", True),
         ("US-Gov public domain", True),
+        ("CDLA-Permissive-1.0", True),
+        ("CDLA-Sharing-1.0", False),
         ("US-Gov public domain + MIT", True),
         ("MIT + research-only", False),
         ("MIT + CC-BY-4.0 (Face Research Lab London Set)", True),
