@@ -6,8 +6,11 @@ Convention
     `tongueOut` last; landmarks show no tongue, so it is always 0.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -33,7 +36,11 @@ NAMES = (
 _BLINKS = (NAMES.index("eyeBlinkLeft"), NAMES.index("eyeBlinkRight"))
 # What makes a network of landmarks (b, 478, d) [image px], by the name that `Blendshapes` takes.
 # Its values are those of the names in order, tongueOut left out.
-_NETWORKS = {"released": "amesh.weights.released_blendshapes:read_network"}
+_NETWORKS = {
+    "amesh": "amesh.effects.blendshape_network:read_network",
+    "released": "amesh.weights.released_blendshapes:read_network",
+}
+GRADES = "blendshape_grades.json"  # written by `python -m amesh.evaluation.blendshapes`
 _LEAST_RANGE = 0.2  # of a calibrated value: a face at rest may already be near the end of the scale
 _LEAST_BLINK = 0.3  # by which a value rises in a blink
 _CLOSED = 0.5  # a value above which lids are closed
@@ -58,6 +65,22 @@ def index(name: str) -> int:
     raise UserError(f"{name!r} is not a blendshape; the nearest of the 52 is {close[0]}")
 
 
+@cache
+def grades() -> Mapping[str, str]:
+    """How far to trust the values of our own network, by name.
+
+    "measured": they follow the truth on synthetic faces (r >= 0.93), and Face Landmarker on video
+    (r >= 0.7); "estimated": one of these could not be shown; "absent": always 0.
+
+    Examples:
+        >>> from amesh.effects import blendshapes
+        >>> blendshapes.grades()["tongueOut"]
+        'absent'
+    """
+    stored = json.loads((resources.files("amesh.effects") / GRADES).read_text())
+    return {name: stored[name]["grade"] for name in NAMES}
+
+
 class Blendshapes:
     """How far a face makes each of ARKit's 52 expressions.
 
@@ -69,7 +92,7 @@ class Blendshapes:
 
     Examples:
         >>> import amesh
-        >>> blendshapes = amesh.Blendshapes("released")
+        >>> blendshapes = amesh.Blendshapes()
         >>> [face] = amesh.FaceMesh()("photo.jpg")
         >>> values = blendshapes(face.landmarks)
         >>> values.shape
@@ -80,12 +103,13 @@ class Blendshapes:
     names = NAMES
 
     def __init__(
-        self, network: str = "released", neutral: Float[np.ndarray, "*b 478 d"] | None = None
+        self, network: str = "amesh", neutral: Float[np.ndarray, "*b 478 d"] | None = None
     ) -> None:
         """Loads a network.
 
         Args:
-            network: "released" is Google's, the one in Face Landmarker; `amesh weights import
+            network: "amesh" comes with the package; `grades` says how far to trust each of its
+                values. "released" is Google's, the one in Face Landmarker; `amesh weights import
                 face-landmarker` downloads it.
             neutral: Landmarks of the face at rest, as for `calibrate`.
 
@@ -106,13 +130,14 @@ class Blendshapes:
 
         Args:
             landmarks: Of a face (478, 3), or of several (b, 478, 3) [image px]. Not normalised by
-                the picture's sides: that would change the proportions of the face.
+                the picture's sides: that would change the proportions of the face. "released" does
+                not need z.
 
         Returns:
             NaN where landmarks are not finite.
 
         Raises:
-            UserError: The landmarks do not have this shape.
+            UserError: The landmarks do not have this shape, or lack the depth that "amesh" needs.
         """
         faces, single = as_batch(landmarks)
         span = np.maximum(self._full - self._rest, _LEAST_RANGE)

@@ -106,7 +106,12 @@ class ReleasedBlendshapes:
         x = np.concatenate([learnt, tokens], axis=1)
         for block in self.blocks:
             x = block(x)
-        return np.asarray(1 / (1 + np.exp(-self.to_values(x[:, 0])[:, 1:])))
+        return sigmoid(self.to_values(x[:, 0])[:, 1:])
+
+
+def sigmoid(x: Float32[np.ndarray, "*b"]) -> Float32[np.ndarray, "*b"]:
+    """1 / (1 + exp(-x)), without overflow."""
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
 
 
 def _two_layers(

@@ -58,7 +58,7 @@ def test_a_name_that_is_not_of_the_52() -> None:
 
 
 def test_a_network_that_there_is_not() -> None:
-    with pytest.raises(UserError, match="no blendshape network 'google'; use released"):
+    with pytest.raises(UserError, match="no blendshape network 'google'; use amesh or released"):
         Blendshapes("google")
 
 

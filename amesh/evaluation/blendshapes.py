@@ -1,0 +1,220 @@
+"""Grades our blendshapes, and compares them with those of Face Landmarker.
+
+    python -m amesh.evaluation.blendshapes RECORDS.jsonl --ict ict_facekit_478.npz
+
+RECORDS is what `tests/video/mediapipe_worker.py landmarker` writes: for each frame of some clips,
+Face Landmarker's landmarks and values. Our networks see the same landmarks, so that networks are
+compared and nothing else. The grades go into the package, the tables into docs/accuracy.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from amesh.effects.blendshape_network import read_network
+from amesh.effects.blendshapes import GRADES, NAMES, Blendshapes
+from amesh.errors import UserError
+from amesh.evaluation.markdown import table
+from amesh.files import write_atomically
+from amesh.training.blendshape_faces import read_model, synthetic_faces
+
+PROGRAMS = ("Face Landmarker", "released", "amesh")
+MOVES = 0.1  # difference of the 2nd and the 98th percentile of a clip
+MEASURED = {"synthetic": 0.93, "clips": 0.7}  # smallest correlations
+_HELD_OUT = 2000  # synthetic faces
+_STILL = 0.3  # share of the frames of a clip
+_LIDS = {"eyeBlinkLeft": (386, 374, 362, 263), "eyeBlinkRight": (159, 145, 133, 33)}
+_LIPS = (13, 14, 33, 263)  # against the distance of the eyes, which the mouth does not change
+
+
+class Clip(NamedTuple):
+    """A clip: landmarks, and values of each program."""
+
+    landmarks: Float[np.ndarray, "t 478 3"]
+    values: dict[str, Float[np.ndarray, "t 52"]]
+
+
+def read_clips(records: Path) -> dict[str, Clip]:
+    """Reads the records of Face Landmarker, and runs our networks on its landmarks.
+
+    Raises:
+        UserError: There are none with blendshapes.
+    """
+    landmarks: dict[str, list[list[list[float]]]] = {}
+    theirs: dict[str, list[list[float]]] = {}
+    for line in records.read_text().splitlines():
+        record = json.loads(line)
+        for face in record["faces"][:1]:
+            shapes = face.get("blendshapes")
+            if shapes is None:
+                raise UserError(f"{records}: no blendshapes in it; record them again")
+            landmarks.setdefault(record["source"], []).append(face["landmarks"])
+            found = [float(shapes.get(name, 0.0)) for name in NAMES]
+            theirs.setdefault(record["source"], []).append(found)
+    if not landmarks:
+        raise UserError(f"{records}: no faces in it")
+    networks = {name: Blendshapes(name) for name in PROGRAMS[1:]}
+    clips = {}
+    for source, points in landmarks.items():
+        faces = np.array(points)
+        ours = {name: network(faces) for name, network in networks.items()}
+        clips[source] = Clip(faces, {PROGRAMS[0]: np.array(theirs[source]), **ours})
+    return clips
+
+
+def correlation(a: Float[np.ndarray, " t"], b: Float[np.ndarray, " t"]) -> float:
+    """Pearson's correlation; 0 where one of them is constant."""
+    if np.ptp(a) < 1e-6 or np.ptp(b) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def movement(values: Float[np.ndarray, "t 52"]) -> Float[np.ndarray, " 52"]:
+    """How far each value moves in a clip."""
+    low, high = np.percentile(values, (2, 98), axis=0)
+    return np.asarray(high - low)
+
+
+def grade(clips: Mapping[str, Clip], ict: Path) -> dict[str, dict[str, object]]:
+    """The grade of each name, and the correlations that it rests on.
+
+    Args:
+        clips: Where Face Landmarker is the reference, in the clips in which a name moves.
+        ict: ICT-FaceKit's shapes, for people whom training has not seen.
+    """
+    seen, truth = synthetic_faces(
+        read_model(ict), _HELD_OUT, np.random.default_rng(1), held_out=True
+    )
+    found = read_network().values(seen)
+    grades: dict[str, dict[str, object]] = {}
+    for i, name in enumerate(NAMES):
+        if name == "tongueOut":
+            grades[name] = {"grade": "absent"}
+            continue
+        synthetic = correlation(found[:, i], truth[:, i])
+        agreed = [
+            correlation(clip.values["amesh"][:, i], clip.values[PROGRAMS[0]][:, i])
+            for clip in clips.values()
+            if movement(clip.values[PROGRAMS[0]])[i] > MOVES
+        ]
+        clear = synthetic >= MEASURED["synthetic"] and bool(agreed)
+        measured = clear and float(np.median(agreed)) >= MEASURED["clips"]
+        grades[name] = {
+            "grade": "measured" if measured else "estimated",
+            "synthetic": round(synthetic, 3),
+            "clips": round(float(np.median(agreed)), 3) if agreed else None,
+        }
+    return grades
+
+
+def write_tables(clips: Mapping[str, Clip], grades: Mapping[str, Mapping[str, object]]) -> str:
+    """The document."""
+    moved = {
+        program: np.max([movement(clip.values[program]) for clip in clips.values()], axis=0)
+        for program in PROGRAMS
+    }
+    names = [
+        [
+            name,
+            str(grades[name]["grade"]),
+            _number(grades[name].get("synthetic")),
+            _number(grades[name].get("clips")),
+            *(f"{moved[program][i]:.2f}" for program in PROGRAMS),
+        ]
+        for i, name in enumerate(NAMES)
+    ]
+    count = sum(one["grade"] == "measured" for one in grades.values())
+    dead = {program: int((moved[program][:-1] < MOVES).sum()) for program in PROGRAMS}
+    rows = []
+    for source, clip in clips.items():
+        for program in PROGRAMS:
+            values = clip.values[program]
+            blink = np.mean(
+                [
+                    correlation(values[:, NAMES.index(name)], -_opening(clip.landmarks, points))
+                    for name, points in _LIDS.items()
+                ]
+            )
+            jaw = correlation(values[:, NAMES.index("jawOpen")], _opening(clip.landmarks, _LIPS))
+            step = f"{still_step(clip.landmarks, values):.4f}"
+            rows.append([source, program, f"{blink:.2f}", f"{jaw:.2f}", step])
+    frames = sum(len(clip.landmarks) for clip in clips.values())
+    return f"""# Blendshapes
+
+Written by `python -m amesh.evaluation.blendshapes`: {frames} frames of {len(clips)} clips, on
+Face Landmarker's own smoothed landmarks, without calibration.
+
+## Names
+
+{count} names are *measured*: r >= {MEASURED["synthetic"]} with the truth on synthetic faces of
+people whom training has not seen, and r >= {MEASURED["clips"]} with Face Landmarker (median over
+the clips in which it moves the name by more than {MOVES}). The others are *estimated*. `movement`
+is the range from the 2nd to the 98th percentile, in the clip where it is largest; names below
+{MOVES}: {", ".join(f"{program} {count}" for program, count in dead.items())}.
+
+{
+        table(
+            ["name", "grade", "synthetic r", "clips r"] + [f"movement, {one}" for one in PROGRAMS],
+            names,
+        )
+    }
+
+## Clips
+
+* `blink`: correlation of eyeBlink with how far the lids are closed, mean of both eyes.
+* `jaw`: correlation of jawOpen with the distance between the lips.
+* `step`: mean change of a value from frame to frame, in the {_STILL:.0%} of frames in which the
+  landmarks move least.
+
+{table(["clip", "program", "blink", "jaw", "step"], rows)}
+"""
+
+
+def still_step(landmarks: Float[np.ndarray, "t 478 3"], values: Float[np.ndarray, "t 52"]) -> float:
+    """Mean change of a value from frame to frame while the face is still."""
+    moves = np.linalg.norm(np.diff(landmarks[..., :2], axis=0), axis=2).mean(axis=1)
+    still = moves <= np.quantile(moves, _STILL)
+    return float(np.abs(np.diff(values[:, :-1], axis=0))[still].mean())
+
+
+def _opening(
+    landmarks: Float[np.ndarray, "t 478 3"], points: Sequence[int]
+) -> Float[np.ndarray, " t"]:
+    """The distance between two points, against that between two others."""
+    a, b, c, d = (landmarks[:, point, :2] for point in points)
+    return np.asarray(np.linalg.norm(a - b, axis=1) / np.linalg.norm(c - d, axis=1))
+
+
+def _number(value: object) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def main(args: list[str] | None = None) -> int:
+    """Runs the command."""
+    root = Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("records", type=Path, help="records of Face Landmarker, JSON Lines")
+    parser.add_argument("--ict", type=Path, required=True, help="ICT-FaceKit's shapes, an .npz")
+    parser.add_argument("--output", type=Path, default=root, help="the checkout to write into")
+    options = parser.parse_args(args)
+    try:
+        clips = read_clips(options.records)
+        grades = grade(clips, options.ict)
+    except (OSError, UserError) as error:
+        print(f"blendshapes: {error}", file=sys.stderr)
+        return 2
+    content = json.dumps(grades, indent=1) + "\n"
+    write_atomically(options.output / "amesh" / "effects" / GRADES, content.encode())
+    document = options.output / "docs" / "accuracy" / "blendshapes.md"
+    write_atomically(document, write_tables(clips, grades).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,68 @@
+"""Grades and tables of blendshapes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amesh.effects.blendshapes import NAMES
+from amesh.effects.canonical import canonical_face
+from amesh.errors import UserError
+from amesh.evaluation import blendshapes
+from amesh.evaluation.blendshapes import PROGRAMS, Clip, correlation, grade, read_clips, still_step
+
+JAW, FROWN = NAMES.index("jawOpen"), NAMES.index("mouthFrownLeft")
+
+
+def test_correlation() -> None:
+    t = np.linspace(0, 1, 20)
+    assert correlation(t, 3 - 2 * t) == pytest.approx(-1)
+    assert correlation(t, np.ones(20)) == 0
+
+
+def test_steps_count_while_the_face_is_still() -> None:
+    landmarks = np.zeros((5, 478, 3))
+    landmarks[3:] = 9
+    values = np.zeros((5, 52))
+    values[2, JAW] = 0.51
+    values[3:] = 1
+    # Of four steps, the three smallest movements are nought: jawOpen rises in one of them.
+    assert still_step(landmarks, values) == pytest.approx(0.51 / 51 / 3)
+
+
+class Stand:
+    """A network whose features are the values."""
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+
+def test_grades(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(size=(50, 51))
+    found = truth.astype(np.float32)
+    found[:, FROWN] = rng.uniform(size=50)  # it does not know this one
+    monkeypatch.setattr(blendshapes, "read_network", Stand)
+    monkeypatch.setattr(blendshapes, "read_model", lambda _: None)
+    monkeypatch.setattr(blendshapes, "synthetic_faces", lambda *_, **__: (found, truth))
+    moving = np.zeros((30, 52))
+    moving[:, [JAW, FROWN]] = np.linspace(0, 1, 30)[:, None]
+    clip = Clip(np.zeros((30, 478, 3)), dict.fromkeys(PROGRAMS, moving))
+    grades = grade({"a.mp4": clip}, tmp_path)
+    assert grades["jawOpen"] == {"grade": "measured", "synthetic": 1.0, "clips": 1.0}
+    assert grades["mouthFrownLeft"]["grade"] == "estimated"
+    # Face Landmarker never moves it in the clips, so nothing can be said.
+    assert grades["cheekPuff"] == {"grade": "estimated", "synthetic": 1.0, "clips": None}
+    assert grades["tongueOut"] == {"grade": "absent"}
+
+
+def test_records_without_blendshapes_are_refused(tmp_path: Path) -> None:
+    records = tmp_path / "records.jsonl"
+    face = {"landmarks": canonical_face().points.tolist()}
+    records.write_text(json.dumps({"source": "a.mp4", "faces": [face]}) + "\n")
+    with pytest.raises(UserError, match="no blendshapes in it"):
+        read_clips(records)
+    records.write_text(json.dumps({"source": "a.mp4", "faces": []}) + "\n")
+    with pytest.raises(UserError, match="no faces in it"):
+        read_clips(records)
