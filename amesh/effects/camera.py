@@ -8,7 +8,9 @@ Convention
 
 import math
 import os
+import reprlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -110,6 +112,22 @@ class Camera:
             width, height = height, width  # read_image turns such pictures upright
         focal *= math.hypot(width, height) / _DIAGONAL
         return cls(width, height, focal, focal, width / 2, height / 2)
+
+    @classmethod
+    def of(cls, camera: Any) -> "Camera":
+        """The camera itself; or, for a picture's width and height, `from_fov` with its angle.
+
+        Raises:
+            UserError: It is neither, such as the shape of a picture.
+        """
+        if isinstance(camera, Camera):
+            return camera
+        try:
+            width, height = (round(float(side)) for side in camera)  # OpenCV states them as floats
+        except (TypeError, ValueError, OverflowError):
+            shown = reprlib.repr(camera)
+            raise UserError(f"{shown} is no camera; give a Camera, or (width, height)") from None
+        return cls.from_fov(width, height)
 
     @property
     def matrix(self) -> Float[np.ndarray, "3 3"]:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from amesh.effects.camera import Camera
 from amesh.effects.eyes import CLOSED, IRIS_MM, Eyes, eyes
+from amesh.effects.landmarks import as_batch
 from amesh.errors import UserError
 
 _OPEN = 0.16
@@ -70,8 +71,10 @@ class EyeTracker:
             that was seen (NaN if none was).
 
         Raises:
-            UserError: As for `eyes`.
+            UserError: As for `eyes`, or there are several faces.
         """
+        if not as_batch(landmarks)[1]:
+            raise UserError("a tracker takes the landmarks of one face, (478, 3), at a time")
         found = eyes(landmarks, camera, self._iris_mm, closed=-np.inf)
         opening = found.opening
         known = np.isfinite(opening)

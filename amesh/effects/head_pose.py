@@ -143,9 +143,9 @@ def head_pose(landmarks: Float[np.ndarray, "*b 478 d"], camera: Camera | tuple[i
 
     Raises:
         UserError: The landmarks do not have this shape, or were mirrored without exchanging left
-            and right.
+            and right; or the camera is neither.
     """
-    camera = camera if isinstance(camera, Camera) else Camera.from_fov(*camera)
+    camera = Camera.of(camera)
     faces, single = as_batch(landmarks)
     canonical = canonical_face()
     rigid = faces[:, canonical.rigid]

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from amesh.effects import makeup_shapes as shapes
+from amesh.effects.landmarks import as_numbers
 from amesh.effects.makeup_colour import Colour, Pigment, to_lab
 from amesh.effects.makeup_masks import rasterise
 from amesh.effects.makeup_shapes import Area, FaceShape
@@ -136,8 +137,8 @@ def apply(
         A picture of its own, also if there is nothing to put on.
 
     Raises:
-        UserError: The picture is not RGB and uint8, or the landmarks are not those of `face478` or
-            not finite.
+        UserError: The picture is not RGB and uint8, the landmarks are not those of `face478` or
+            not finite, or a product is something else.
 
     Examples:
         >>> from amesh.topology import load
@@ -148,7 +149,7 @@ def apply(
         np.True_
     """
     result = _checked(image).copy()
-    worn = [products] if isinstance(products, Product) else products
+    worn = _products(products)
     for landmarks_of_face in _faces(landmarks):
         face = FaceShape(landmarks_of_face)
         share = float(np.clip((face.size - _SMALL[0]) / (_SMALL[1] - _SMALL[0]), 0, 1))
@@ -192,6 +193,15 @@ def _product(
     return Product(name, pigment, share, areas)
 
 
+def _products(products: Any) -> list[Product]:
+    worn = [products] if isinstance(products, Product) else products
+    worn = list(worn) if isinstance(worn, Iterable) else [worn]
+    for one in worn:
+        if not isinstance(one, Product):
+            raise UserError(f"{one!r} is not makeup; give products, such as makeup.lipstick()")
+    return worn
+
+
 def _checked(image: Any) -> UInt8[np.ndarray, "h w 3"]:
     shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", type(image).__name__)
     if dtype != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3:
@@ -207,10 +217,10 @@ def _faces(landmarks: Any) -> list[Float64[np.ndarray, "478 3"]]:
     one = hasattr(landmarks, "landmarks") or getattr(landmarks, "ndim", 3) == 2
     if not one and not isinstance(landmarks, Iterable):
         raise UserError(f"landmarks are {type(landmarks).__name__}; {_LANDMARKS}")
-    faces = [np.asarray(getattr(f, "landmarks", f)) for f in ([landmarks] if one else landmarks)]
+    faces = [as_numbers(getattr(f, "landmarks", f)) for f in ([landmarks] if one else landmarks)]
     for number, face in enumerate(faces):
-        if face.shape != (478, 3) or face.dtype.kind not in "fiu":
-            raise UserError(f"face {number} has landmarks {face.dtype} {face.shape}; {_LANDMARKS}")
+        if face.shape != (478, 3):
+            raise UserError(f"face {number} has landmarks {face.shape}; {_LANDMARKS}")
         if not np.isfinite(face).all():
             raise UserError(f"face {number} has landmarks that are not finite; leave it out")
-    return [face.astype(np.float64) for face in faces]
+    return faces

@@ -1,6 +1,7 @@
 """Cameras: how pixels and directions belong together, and what EXIF data says of them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,3 +98,13 @@ def test_impossible_cameras(numbers: tuple[int, int, float, float]) -> None:
         Camera(*numbers, 0.0, 0.0)
     with pytest.raises(UserError, match="principal point"):
         Camera(640, 480, 1.0, 1.0, float("nan"), 0.0)
+
+
+@pytest.mark.parametrize("wrong", [(480, 640, 3), (640,), 640, None, "ab", (np.nan, 480)])
+def test_what_is_no_camera_is_refused(wrong: Any) -> None:
+    with pytest.raises(UserError, match="is no camera; give a Camera, or"):
+        Camera.of(wrong)
+
+
+def test_a_size_as_opencv_states_it_is_a_camera() -> None:
+    assert Camera.of((640.0, 480.0)) == Camera.from_fov(640, 480)

@@ -10,6 +10,7 @@ from skimage.color import rgb2lab
 
 from amesh.effects.makeup import (
     Product,
+    _products,
     apply,
     blush,
     eye_shadow,
@@ -330,7 +331,7 @@ def test_other_pictures_are_refused_in_one_line(image, message) -> None:
         (np.zeros((2, 478, 2)), r"face 0 .*\(478, 2\)"),
         ([np.full((478, 3), np.nan)], "face 0 .*not finite"),
         (None, "NoneType"),
-        (np.full((478, 3), "x"), "face 0"),
+        (np.full((478, 3), "x"), "ndarray of <U1"),
     ],
 )
 def test_other_landmarks_are_refused_in_one_line(landmarks, message) -> None:
@@ -343,3 +344,9 @@ def test_other_landmarks_are_refused_in_one_line(landmarks, message) -> None:
 def test_other_strengths_are_refused(maker, strength) -> None:
     with pytest.raises(UserError, match="strength of"):
         maker("#f00", strength)
+
+
+@pytest.mark.parametrize("wrong", ["lipstick", lipstick, [lipstick], None])
+def test_what_is_no_product_is_refused_in_one_line(wrong) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UserError, match="is not makeup; give products"):
+        _products(wrong)
