@@ -25,7 +25,7 @@ SHARDS are those of `amesh label`. Faces that are small, turned away already, or
 little agreement are left out, as are pictures with several faces; the counts say why.
 
 The same command again resumes where it was interrupted, and several processes share the work if
-each has its own --rank.
+each has its own --rank. Another --seed, --least, --most or --pitch adds other profiles.
 """
 _TILE = 420  # side of a face on a sheet [px]
 
@@ -112,13 +112,13 @@ def _profile(options: argparse.Namespace) -> int:
             options.rank,
             options.ranks,
             done=bar.update,
-            say=lambda line: tqdm.write(f"amesh: {line}", file=sys.stderr),
+            say=_say,
         )
     before = f", {counts['before']} of them from before" if counts["before"] else ""
     there = counts["made"] + counts["before"]
     print(f"{count(there, 'profile')} in {options.output}{before}", file=sys.stderr)
-    if counts["unreadable"]:
-        print(f"unreadable: {count(counts['unreadable'], 'picture')}", file=sys.stderr)
+    if counts["failed"]:
+        print(f"not turned: {count(counts['failed'], 'face')}", file=sys.stderr)
         return SOME_FAILED
     return DONE
 
@@ -149,6 +149,15 @@ def _sheet(
 
     if not numbers:
         raise UserError(f"{source.name}: no face in it that could be turned to the side")
-    tiles = (Tile(*face) for face in pictures(source, numbers, fitter, config, number, seed))
+    found = pictures(source, numbers, fitter, config, number, seed, _say)
+    tiles = [Tile(*face) for face in found]
+    if not tiles:
+        raise UserError(f"{source.name}: none of these faces could be turned to the side")
     write_sheet(path, tiles, _TILE)
-    print(f"{count(number, 'profile')} on {path}; hidden landmarks are red", file=sys.stderr)
+    print(f"{count(len(tiles), 'profile')} on {path}; hidden landmarks are red", file=sys.stderr)
+
+
+def _say(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(f"amesh: {line}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Which faces are turned to the side, and how far."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 from amesh.errors import UserError
 
@@ -25,6 +26,13 @@ class ProfileConfig:
     most: float = 95.0
     pitch: float = 15.0
 
+    @property
+    def changes(self) -> str:
+        """What differs from the default views, as in `least=60.0,pitch=5.0`; often nothing."""
+        views = (field for field in fields(self) if field.name in ("least", "most", "pitch"))
+        mine = ((field, getattr(self, field.name)) for field in views)
+        return ",".join(f"{field.name}={value}" for field, value in mine if value != field.default)
+
     def __post_init__(self) -> None:
         """Checks the angles.
 
@@ -36,6 +44,9 @@ class ProfileConfig:
                 f"profiles: yaw from {self.least:g} to {self.most:g}; expected two angles from 0 "
                 "to 100, the smaller first"
             )
+        for name in ("min_face", "min_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"profiles: {name} is {getattr(self, name):g}, expected 0 or more")
         if not 0 <= self.max_yaw <= 70:
             raise UserError(f"profiles: max_yaw is {self.max_yaw:g}, expected 0 to 70")
         if not 0 <= self.pitch <= 40:

@@ -26,6 +26,8 @@ _QUALITY = 95
 _FURTHER = 10.0
 # Mean pitch of people relative to the template, which looks up slightly [degrees].
 _AHEAD = 5.0
+# Largest share of landmarks beyond the picture's edge: nothing is known of how these parts look.
+_OUTSIDE = 0.25
 
 
 def write_profiles(
@@ -45,7 +47,7 @@ def write_profiles(
     """Writes profiles 0 to `count` - 1, except those that exist already.
 
     Ctrl-C and a full disk keep all profiles of finished shards, and the same call again does the
-    rest.
+    rest. Another range of views makes other profiles, which are added.
 
     Args:
         folder: Folder of the shards.
@@ -59,11 +61,11 @@ def write_profiles(
         ranks: Number of processes.
         per_shard: Maximum number of profiles per shard.
         done: Called with the number of further profiles that exist.
-        say: Receives a message for each picture that cannot be read.
+        say: Receives a message for each face that cannot be turned.
 
     Returns:
         How many profiles were made, by `made`, existed, by `before`, and could not be, by
-        `unreadable`.
+        `failed`.
 
     Raises:
         UserError: There is no face to turn, the rank is out of range, another process has it, or
@@ -86,19 +88,20 @@ def write_profiles(
         with ShardWriter(folder, name, per_shard) as writer:
             for i in range(rank, count, ranks):
                 number, copy = numbers[i % len(numbers)], i // len(numbers)
-                if profile_key(entries[number].key, seed, copy) in known:
+                if profile_key(entries[number].key, config, seed, copy) in known:
                     counts["before"] += 1
                     done(1)
                     continue
                 face = source[number]
                 try:
-                    writer.add(labelled(face, make(face, fitter, config, seed, copy), seed, copy))
+                    made = make(face, fitter, config, seed, copy)
+                    writer.add(labelled(face, made, config, seed, copy))
                     counts["made"] += 1
                 except UserError as error:
                     if writer.torn:  # the shard, not the picture
                         raise
                     say(str(error))
-                    counts["unreadable"] += 1
+                    counts["failed"] += 1
                 done(1)
     return counts
 
@@ -116,9 +119,16 @@ def make(
         copy: Another number shows the face in another view.
 
     Raises:
-        UserError: Its picture cannot be read.
+        UserError: Its picture cannot be read, or its landmarks are not in the picture.
     """
     pixels = decode(face.read_picture(), face.where).pixels
+    height, width = pixels.shape[:2]
+    outside = ~((face.points[:, :2] >= 0) & (face.points[:, :2] <= (width, height))).all(1)
+    if not outside.mean() <= _OUTSIDE:
+        raise UserError(
+            f"{face.where}: {outside.sum()} of its {len(outside)} landmarks lie outside the "
+            f"picture, {width} x {height} px; cannot be turned"
+        )
     head = fitter(pixels, face.points)
     return turn(pixels, head, draw_view(head.angles, face.key, config, seed, copy), fitter)
 
@@ -149,7 +159,9 @@ def draw_view(angles: Angles, key: str, config: ProfileConfig, seed: int, copy: 
     )
 
 
-def labelled(face: LabelledFace, turned: Turned, seed: int, copy: int) -> LabelledFace:
+def labelled(
+    face: LabelledFace, turned: Turned, config: ProfileConfig, seed: int, copy: int
+) -> LabelledFace:
     """Returns a profile with what is known of the face it was made of, encoded as JPEG."""
     file = io.BytesIO()
     Image.fromarray(turned.pixels).save(file, "JPEG", quality=_QUALITY, subsampling=0)
@@ -159,7 +171,7 @@ def labelled(face: LabelledFace, turned: Turned, seed: int, copy: int) -> Labell
         scheme=face.scheme,
         points=turned.landmarks,
         source=face.source,
-        key=profile_key(face.key, seed, copy),
+        key=profile_key(face.key, config, seed, copy),
         where=face.where,
         licence=face.licence,
         weight_xy=weight_xy,
@@ -173,9 +185,10 @@ def labelled(face: LabelledFace, turned: Turned, seed: int, copy: int) -> Labell
     )
 
 
-def profile_key(key: str, seed: int, copy: int) -> str:
-    """Returns the key of a profile of the face of that key."""
-    return f"profile-{seed}-{copy}/{key}"
+def profile_key(key: str, config: ProfileConfig, seed: int, copy: int) -> str:
+    """Returns the key of a profile of the face of that key; other views have other keys."""
+    changes = f"{config.changes}-" if config.changes else ""
+    return f"profile-{changes}{seed}-{copy}/{key}"
 
 
 def pictures(
@@ -185,8 +198,12 @@ def pictures(
     config: ProfileConfig,
     count: int,
     seed: int,
+    say: Callable[[str], None] = print,
 ) -> Iterator[Turned]:
-    """Yields the first profiles, to look at."""
+    """Yields the first profiles, to look at; says which faces cannot be turned."""
     for i in range(min(count, 64 * len(numbers))):
         face = source[numbers[i % len(numbers)]]
-        yield make(face, fitter, config, seed, i // len(numbers))
+        try:
+            yield make(face, fitter, config, seed, i // len(numbers))
+        except UserError as error:
+            say(str(error))

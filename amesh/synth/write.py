@@ -66,7 +66,7 @@ def write_shards(
     )
     with locked(folder / f".{name}.lock", taken):
         remove_leftovers(folder, f"{name}-*")  # of a process that was killed
-        known = written_keys(folder, name)
+        known = written_keys(folder, "synthetic")  # of all ranks: there may have been others
         wanted = [
             i
             for i in range(rank, count, ranks)

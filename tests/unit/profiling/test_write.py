@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,35 @@ def test_a_picture_that_cannot_be_read_is_said_and_skipped(
     said: list[str] = []
     source = ListSource("ours", [face(0, picture=b"\xff\xd8 not a picture"), face(1)])
     counts = write(tmp_path, source, fitter, 2, say=said.append)
-    assert counts == {"made": 1, "unreadable": 1}
+    assert counts == {"made": 1, "failed": 1}
     assert len(said) == 1
     assert "face 0" in said[0]
+
+
+def test_landmarks_beside_the_picture_are_said_and_skipped(
+    tmp_path: Path, face: Callable[..., LabelledFace], fitter: HeadFitter
+) -> None:
+    beside = face(0)
+    beside = face(0, points=beside.points + np.float32([400, 0, 0]))
+    said: list[str] = []
+    counts = write(tmp_path, ListSource("ours", [beside, face(1)]), fitter, 2, say=said.append)
+    assert counts == {"made": 1, "failed": 1}
+    assert said == [
+        "face 0: 478 of its 478 landmarks lie outside the picture, 160 x 160 px; cannot be turned"
+    ]
+
+
+def test_other_views_are_other_profiles(
+    tmp_path: Path, face: Callable[..., LabelledFace], fitter: HeadFitter
+) -> None:
+    source = ListSource("ours", [face(0)])
+    for config in (CONFIG, replace(CONFIG, least=60, pitch=5), replace(CONFIG, min_weight=0.1)):
+        counts = write_profiles(tmp_path, source, [0], fitter, config, 1)
+    assert counts == {"before": 1}  # which faces are taken does not change how they are turned
+    assert sorted(contents(tmp_path)) == [
+        "profile-0-0/face 0.png",
+        "profile-least=60,pitch=5-0-0/face 0.png",
+    ]
 
 
 def test_ranks_share_the_work(

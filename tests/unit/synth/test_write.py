@@ -82,6 +82,7 @@ def test_a_rank_is_one_process(tmp_path: Path, faces: SyntheticFaces, topology: 
 def test_ranks_share_the_work(tmp_path: Path, faces: SyntheticFaces, topology: Topology) -> None:
     made = [write_shards(tmp_path, faces, topology, 5, 3, rank, 2) for rank in (0, 1)]
     assert made == [3, 2]
-    assert len({entry.key for entry in ShardSource(tmp_path, Problems()).entries}) == 5
+    assert write_shards(tmp_path, faces, topology, 6, 3) == 1  # by fewer processes
+    assert len({entry.key for entry in ShardSource(tmp_path, Problems()).entries}) == 6
     with pytest.raises(UserError, match="rank 2 of 2: expected 0 to 1"):
         write_shards(tmp_path, faces, topology, 5, 3, 2, 2)
