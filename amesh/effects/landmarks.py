@@ -43,7 +43,7 @@ def as_batch(landmarks: Any) -> tuple[Float64[np.ndarray, "b 478 d"], bool]:
     return (array[None], True) if array.ndim == 2 else (array, False)
 
 
-def as_face(landmarks: Float[np.ndarray, "..."]) -> Float64[np.ndarray, "478 3"]:
+def as_face(landmarks: Any) -> Float64[np.ndarray, "478 3"]:
     """The landmarks of one face, checked.
 
     Raises:
