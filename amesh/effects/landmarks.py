@@ -49,7 +49,7 @@ def as_face(landmarks: Any) -> Float64[np.ndarray, "478 3"]:
     Raises:
         UserError: They are not those of `face478` in three dimensions, or not finite.
     """
-    array = np.asarray(landmarks, np.float64)
+    array = as_numbers(landmarks)
     if array.shape != (_POINTS, 3):
         raise UserError(f"expected the landmarks (478, 3) of one face, found {array.shape}")
     if not np.isfinite(array).all():

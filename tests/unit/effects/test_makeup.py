@@ -347,6 +347,6 @@ def test_other_strengths_are_refused(maker, strength) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["rouge", lipstick, [lipstick], None])
-def test_what_is_no_product_is_refused_in_one_line(wrong) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_product_is_refused_in_one_line(wrong: object) -> None:
     with pytest.raises(UserError, match="is not makeup; give products"):
         _products(wrong)

@@ -118,7 +118,7 @@ def test_landmarks_beside_the_picture_are_said_and_skipped(
     tmp_path: Path, face: Callable[..., LabelledFace], fitter: HeadFitter
 ) -> None:
     beside = face(0)
-    beside = face(0, points=beside.points + np.float32([400, 0, 0]))
+    beside = face(0, points=beside.points + np.array([400, 0, 0], np.float32))
     said: list[str] = []
     counts = write(tmp_path, ListSource("ours", [beside, face(1)]), fitter, 2, say=said.append)
     assert counts == {"made": 1, "failed": 1}
