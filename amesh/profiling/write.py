@@ -126,7 +126,7 @@ def make(
     outside = ~((face.points[:, :2] >= 0) & (face.points[:, :2] <= (width, height))).all(1)
     if not outside.mean() <= _OUTSIDE:
         raise UserError(
-            f"{face.where}: {outside.sum()} of its {len(outside)} landmarks lie outside the "
+            f"{face.where}: {outside.sum()} of its {outside.size} landmarks lie outside the "
             f"picture, {width} x {height} px; cannot be turned"
         )
     head = fitter(pixels, face.points)
