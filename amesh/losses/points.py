@@ -153,8 +153,9 @@ def expected_error_term(
         config: How far labels are from the truth.
     """
     labelled = (weight > 0).to(weight.dtype)
-    away = (predicted.detach() - _labelled(truth, predicted, weight[..., None])).square().sum(-1)
-    box = (truth.amax(1) - truth.amin(1)).amax(1)[:, None]
+    known = _labelled(truth, predicted, weight[..., None])
+    away = (predicted.detach() - known).square().sum(-1)
+    box = (known.amax(1) - known.amin(1)).amax(1)[:, None]
     error = (away + (config.label_spreads * box * spread_of(weight)).square() + _TINY).sqrt()
     loss = error / expected + (100 * expected / size[:, None]).log()
     return Weighted((loss * labelled).sum(), labelled.sum())

@@ -124,6 +124,19 @@ def test_expected_errors_are_best_where_they_are_the_errors():
     torch.testing.assert_close(errors.grad, torch.zeros(1, 2), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("nowhere", [math.nan, 1e6])
+def test_points_without_a_label_do_not_enlarge_the_face(nowhere):
+    errors, weight = torch.tensor([[3.0, 4.0, 5.0]]), torch.tensor([[0.5, 1.0, 0.0]])
+    predicted = torch.tensor([[[3.0, 0.0], [10.0, 4.0], [5.0, 2.0]]])
+    truth = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [nowhere, nowhere]]])
+    total = expected_error_term(
+        errors, predicted, truth, weight, torch.tensor([50.0]), LossConfig()
+    ).total
+    # The spread of the first label: twice 0.007 of 10 px.
+    first = math.hypot(3.0, 0.14) / 3.0 + math.log(6)
+    assert total.item() == pytest.approx(first + 1 + math.log(8), rel=1e-5)
+
+
 def test_a_label_that_spreads_may_itself_be_wrong():
     # Weight 0.5: the spread is 0.007 of the box of 10 px, and the label off by twice as much.
     errors = torch.tensor([[math.hypot(3.0, 0.14), 4.0]], requires_grad=True)
