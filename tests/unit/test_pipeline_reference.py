@@ -34,13 +34,91 @@ def test_the_stored_crops_are_what_the_package_computes(script: ModuleType):
             np.testing.assert_allclose(mine["rgb"], pixel["rgb"], atol=0.05)
 
 
-@pytest.mark.parametrize("face", STORED["crops"], ids=lambda face: face["name"])
+@pytest.mark.parametrize("part", ["more_crops", "suppression", "profiles", "smoothing"])
+def test_the_other_stored_numbers_are_what_the_package_computes(script: ModuleType, part: str):
+    close(json.loads(json.dumps(getattr(script, part)())), STORED[part])
+
+
+@pytest.mark.parametrize(
+    "face", [*STORED["crops"], STORED["more_crops"][0]], ids=lambda face: face["name"]
+)
 def test_a_pixel_is_where_the_matrix_says(face: dict):
     """The formula's red and green are the pixel's own indices: half a pixel below coordinates."""
     matrix = np.array(face["image_from_crop"])
     for pixel in face["crop_pixels"]:
         x, y = matrix @ [pixel["column"] + 0.5, pixel["row"] + 0.5, 1]
         np.testing.assert_allclose(pixel["rgb"][:2], [(x - 0.5) % 256, (y - 0.5) % 256], atol=0.05)
+
+
+def test_pixels_beyond_the_edge_are_black_and_blend_over_the_last_half_pixel():
+    left, edge, inside, below = STORED["more_crops"][1]["crop_pixels"]
+    assert left["rgb"] == [0, 0, 0]
+    # A quarter of column 0, whose red is 0, at rows 57 and 58 in halves.
+    np.testing.assert_allclose(edge["rgb"], [0, 58 / 4, 58 / 4], atol=0.01)
+    np.testing.assert_allclose(inside["rgb"], [0.25, 58, 58.25], atol=0.01)
+    np.testing.assert_allclose(below["rgb"], [38.25, 91, 129.25], atol=0.01)
+
+
+def test_suppression_follows_the_page():
+    """Written from docs/pipeline.md alone, without the package."""
+    given = STORED["suppression"]
+    rows = sorted(zip(given["scores"], given["rows"], strict=True), reverse=True)
+
+    def apart(one: list[float], other: list[float]) -> bool:
+        w = max(0, min(one[2], other[2]) - max(one[0], other[0]))
+        h = max(0, min(one[3], other[3]) - max(one[1], other[1]))
+        area = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+        return w * h <= given["overlap"] * (sum(area) - w * h)
+
+    found = []
+    while rows:
+        best = rows[0]
+        same = [row for row in rows if row is best or not apart(best[1], row[1])]
+        rows = [row for row in rows if row not in same]
+        scores = np.array([score for score, _ in same])
+        found.append((scores @ np.array([row for _, row in same]) / scores.sum(), best[0]))
+    assert len(found) == 4
+    for (row, score), stored in zip(found, given["merged"], strict=True):
+        np.testing.assert_allclose(row, stored["row"], atol=1e-4)
+        assert score == pytest.approx(stored["score"], abs=1e-6)
+
+
+def test_smoothing_follows_the_page():
+    """Written from docs/pipeline.md alone, without the package."""
+    frames = STORED["smoothing"]["frames"]
+    for given in STORED["smoothing"]["filters"]:
+        last = None
+        for frame, stored in zip(frames, given["landmarks"], strict=True):
+            raw = np.array(frame["landmarks"])
+            if last is None or abs(frame["time"] - last) > 0.5:
+                before, smooth, speed = raw, raw, np.zeros_like(raw)
+                last = frame["time"]
+            elif frame["time"] > last:
+                step = frame["time"] - last
+
+                def weight(cutoff: Any, step: float = step) -> Any:
+                    return 1 / (1 + 1 / (2 * np.pi * cutoff * step))
+
+                size = ((raw.max(0) - raw.min(0))[:2]).sum() / 2
+                change = (raw - before) / size / step
+                speed = speed + weight(given["derivative_cutoff"]) * (change - speed)
+                cutoff = given["min_cutoff"] + given["beta"] * np.abs(speed)
+                smooth = smooth + weight(cutoff) * (raw - smooth)
+                before, last = raw, frame["time"]
+            np.testing.assert_allclose(smooth, stored, atol=1e-5)
+
+
+def test_regions_of_faces_in_profile_follow_the_page():
+    """Written from docs/pipeline.md alone, without the package."""
+    for face in STORED["profiles"]:
+        eyes, midline = np.array(face["eyes"]), np.array(face["midline"])
+        (across_x, across_y), (down_x, down_y) = eyes[1] - eyes[0], midline[1] - midline[0]
+        width = np.hypot(across_x, across_y) / np.hypot(down_x, down_y)
+        share = np.clip((0.56 - width / 0.5313) / 0.28, 0, 1)
+        across = np.array([across_x, across_y]) / np.hypot(across_x, across_y)
+        level = np.array([down_y, -down_x]) / np.hypot(down_x, down_y)
+        x, y = (1 - share) * across + share * level
+        assert face["roi"]["angle_radians"] == pytest.approx(np.arctan2(y, x), abs=1e-4)
 
 
 def close(found: Any, stored: Any) -> None:
@@ -67,7 +145,17 @@ def test_the_stored_detections_are_what_the_package_computes(script: ModuleType,
 
 @pytest.mark.weights
 def test_the_stored_landmarks_are_what_the_package_computes(script: ModuleType):
-    close(script.landmarks(), STORED["landmarks"])
+    close(json.loads(json.dumps(script.landmarks())), STORED["landmarks"])
+
+
+def test_the_region_of_the_next_frame_is_around_all_landmarks():
+    stored = STORED["landmarks"]
+    points = np.array(stored["all"])[:, :2]
+    low, high = points.min(0), points.max(0)
+    np.testing.assert_allclose(stored["next_roi"]["centre"], (low + high) / 2, atol=2e-3)
+    assert stored["next_roi"]["side"] == pytest.approx(1.5 * (high - low).max(), abs=3e-3)
+    right, down = points[263] - points[33]
+    assert stored["next_roi"]["angle_radians"] == pytest.approx(np.arctan2(down, right), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["short", "full"])
