@@ -83,6 +83,7 @@ NO_MODULE = {
     "test_numbered_face.py",
     "test_package.py",
     "test_splits.py",  # conf/splits
+    "test_web.py",  # web/tools
     "test_weights_recipe.py",  # docs/weights.py
 }
 

@@ -1,0 +1,85 @@
+// Makeup on the faces of a picture. Light, shadow and the texture of the skin stay; only colour moves.
+
+import { lay, toLab, type Patch, type Pigment } from './colour';
+import { rasterise, type Mask } from './masks';
+import { FaceShape, cheeks, eyeLidsAndFolds, eyeLines, irises, lips, type Area } from './shapes';
+
+/** A picture's pixels, RGBA: an `ImageData` is one. */
+export interface Pixels {
+  data: Uint8ClampedArray;
+  width: number;
+  height: number;
+}
+
+export type ProductName = 'lipstick' | 'eyeliner' | 'eyeShadow' | 'blush' | 'irisTint';
+
+/** A product to put on. */
+export interface Product {
+  name: ProductName;
+  /** As `#b0103a`. */
+  color: string;
+  /** How much of it, 0 to 1. */
+  strength: number;
+}
+
+interface Kind extends Omit<Pigment, 'lab'> {
+  areas: (face: FaceShape) => Area[];
+  color: string;
+  strength: number;
+}
+
+const KINDS: Record<ProductName, Kind> = {
+  lipstick: { areas: lips, depth: 0.8, gains: [0.7, 1.12], glints: 0.4, color: '#b0103a', strength: 0.75 },
+  eyeliner: { areas: eyeLines, depth: 1, gains: [0.1, 1.5], glints: 1, color: '#141014', strength: 0.85 },
+  eyeShadow: { areas: eyeLidsAndFolds, depth: 0.5, gains: [0.75, 1.1], glints: 1, color: '#7a4a6a', strength: 0.5 },
+  blush: { areas: cheeks, depth: 0.2, gains: [0.85, 1], glints: 1, color: '#d8506a', strength: 0.25 },
+  irisTint: { areas: irises, depth: 0.5, gains: [0.9, 1.15], glints: 0, color: '#3a7ca8', strength: 0.6 },
+};
+
+// Longer side of a face [px] at which makeup begins, and from which it is whole: the lips of smaller
+// faces are a few pixels, and a sudden end would flicker in a video.
+const SMALL = [32, 64] as const;
+const LEAST = 1 / 64; // less cover moves no channel by more than a level or two
+
+/** A product with its usual colour and strength, or with yours. */
+export function product(name: ProductName, changes: Partial<Omit<Product, 'name'>> = {}): Product {
+  const { color, strength } = KINDS[name];
+  return { name, color, strength, ...changes };
+}
+
+/**
+ * Puts makeup on one face, in place; in the order of the products.
+ *
+ * Pixels without makeup keep their values exactly. Faces under 32 px get none, and between 32 and
+ * 64 px it fades in. Hands, hair and glasses before the face are not known: makeup goes over them.
+ *
+ * @param landmarks Of a face, flat (478 x 3) [px of these pixels].
+ */
+export function applyMakeup(pixels: Pixels, landmarks: ArrayLike<number>, products: readonly Product[]): void {
+  const face = new FaceShape(landmarks);
+  const share = Math.min(Math.max((face.size - SMALL[0]) / (SMALL[1] - SMALL[0]), 0), 1);
+  if (!(share > 0 && face.unit > 0)) return;
+  for (const { name, color, strength } of products) {
+    const whole = share * Math.min(Math.max(strength, 0), 1);
+    if (whole <= LEAST) continue;
+    const { areas, ...kind } = KINDS[name];
+    // Both sides of a face together: it is one pigment, whatever light falls on each side.
+    const masks = areas(face).map((area) => rasterise(area, pixels.width, pixels.height));
+    lay(pixels.data, gathered(masks, pixels.width, whole), { ...kind, lab: toLab(color) });
+  }
+}
+
+function gathered(masks: readonly (Mask | undefined)[], width: number, strength: number): Patch {
+  const at: number[] = [];
+  const cover: number[] = [];
+  for (const mask of masks) {
+    for (let i = 0; mask && i < mask.cover.length; i++) {
+      const share = mask.cover[i]! * strength;
+      if (share <= LEAST) continue;
+      const [x, y] = [mask.left + (i % mask.width), mask.top + Math.floor(i / mask.width)];
+      at.push(4 * (y * width + x));
+      cover.push(share);
+    }
+  }
+  return { at: Uint32Array.from(at), cover: Float32Array.from(cover) };
+}
