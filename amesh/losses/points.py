@@ -20,6 +20,9 @@ _TINY = 1e-12
 # Smallest face size, relative to that of the mean face in a well-cut crop. Labels give smaller
 # values only if they say nothing useful about the size: a profile without z, or a missing eye.
 _SMALLEST = 0.5
+# Least error, and least expected error, relative to the face's size: no label is more exact. It
+# keeps the loss finite where a network is certain, or right.
+_EXACT = 1e-4
 
 
 def face_size(
@@ -139,7 +142,8 @@ def expected_error_term(
 
     This is the negative log-likelihood of a Laplace distribution in two dimensions, up to a factor
     and a constant. It is least where the expected error is the mean of the errors. A label is not
-    the truth: how far it may be from that follows from its weight, and is part of the error.
+    the truth: how far it may be from that follows from its weight, and is part of the error. Both
+    are at least 0.01 % of the face's size.
 
     All labelled points count alike, and landmarks get no gradient: otherwise a network could learn
     to be wrong where it says so.
@@ -156,7 +160,11 @@ def expected_error_term(
     known = _labelled(truth, predicted, weight[..., None])
     away = (predicted.detach() - known).square().sum(-1)
     box = (known.amax(1) - known.amin(1)).amax(1)[:, None]
-    error = (away + (config.label_spreads * box * spread_of(weight)).square() + _TINY).sqrt()
+    least = _EXACT * size[:, None]
+    spread = config.label_spreads * box * spread_of(weight)
+    error = (away + spread.square() + least.square()).sqrt()
+    # Raised without a change of the gradient, which pulls it up again.
+    expected = expected + (least - expected).clamp(min=0).detach()
     loss = error / expected + (100 * expected / size[:, None]).log()
     return Weighted((loss * labelled).sum(), labelled.sum())
 

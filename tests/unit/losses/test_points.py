@@ -151,3 +151,22 @@ def test_the_expected_error_of_an_unlabelled_point_does_not_count():
     assert weight.item() == 1
     assert errors.grad[0, 1].item() == 0
     assert total.item() == pytest.approx(1 + math.log(6), rel=1e-5)
+
+
+def test_a_network_that_is_certain_gets_a_finite_loss_that_pulls_it_up():
+    errors = torch.zeros(1, 2, requires_grad=True)
+    total, _ = expected(errors, torch.ones(1, 2))
+    total.backward()
+    # 3 and 4 px of the least expected error, 0.01 % of 50 px.
+    assert total.item() == pytest.approx(3 / 0.005 + 4 / 0.005 + 2 * math.log(0.01), rel=1e-5)
+    assert (errors.grad < 0).all()
+    assert torch.isfinite(errors.grad).all()
+
+
+def test_a_network_that_is_right_does_not_gain_without_limit():
+    errors, point = torch.full((1, 1), 1e-9, requires_grad=True), torch.zeros(1, 1, 2)
+    size, weight = torch.tensor([50.0]), torch.ones(1, 1)
+    total = expected_error_term(errors, point, point, weight, size, LossConfig()).total
+    total.backward()
+    assert total.item() == pytest.approx(1 + math.log(0.01), rel=1e-5)
+    assert errors.grad.item() == pytest.approx(0, abs=1e-3)
