@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from amesh.errors import UserError
-
-# Terms that have a weight of their own; all others are outputs of regions.
-_TERMS = ("mesh", "z", "theta", "face", "consistency", "expected_error")
+from amesh.nn.config import TERMS
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class LossConfig:
             UserError: A weight or label_spreads is negative, or a width is not positive.
         """
         named = {
-            **{name: getattr(self, name) for name in ("region", *_TERMS)},
+            **{name: getattr(self, name) for name in ("region", *TERMS)},
             **{f"regions.{name}": weight for name, weight in self.regions.items()},
         }
         for name, weight in named.items():
@@ -74,5 +72,5 @@ class LossConfig:
 
     def weight(self, term: str) -> float:
         """Returns the weight of a term by its name in the logs, such as `mesh`, `z` or `lips`."""
-        own: float | None = getattr(self, term) if term in _TERMS else None
+        own: float | None = getattr(self, term) if term in TERMS else None
         return self.regions.get(term, self.region) if own is None else own

@@ -20,10 +20,10 @@ SHARED_STRIDE = 4
 MESH_STRIDE = 64
 REGION_STRIDE = 8
 _MOST_REGIONS = 32
-# Names of other outputs and losses, which no region may use.
-_RESERVED = frozenset(
-    ["mesh", "landmarks", "face_flag", "z", "theta", "face", "consistency", "expected_error"]
-)
+# Terms of the loss that belong to no region; `amesh.losses.config.LossConfig` weighs each.
+TERMS = ("mesh", "z", "theta", "face", "consistency", "expected_error")
+# Names of these terms and of other outputs, which no region may use.
+_RESERVED = frozenset([*TERMS, "landmarks", "face_flag"])
 
 
 @dataclass(frozen=True)
