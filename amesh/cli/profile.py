@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amesh.cli.fields import add_fields, from_options
-from amesh.cli.parsing import DONE, SOME_FAILED, count, positive
+from amesh.cli.making import add_making, check_making, in_shards, progress
+from amesh.cli.parsing import DONE, SOME_FAILED, count
 from amesh.errors import UserError
 from amesh.profiling.options import ProfileConfig
 
@@ -28,6 +29,9 @@ The same command again resumes where it was interrupted, and several processes s
 each has its own --rank. Another --seed, --least, --most or --pitch adds other profiles.
 """
 _TILE = 420  # side of a face on a sheet [px]
+_ON_SHEET = 12
+# Views of a face beyond which more of them are said to add little.
+_VIEWS = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,17 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "shards", nargs="+", type=Path, metavar="SHARDS", help="a folder of shards, or a .tar"
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the shards")
-    parser.add_argument(
-        "--sheet", type=Path, metavar="FILE.png", help="picture for a contact sheet"
-    )
-    parser.add_argument(
-        "--count",
-        type=positive,
-        metavar="N",
-        help="number of profiles (default: 12 on a sheet, 10000 in shards)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other profiles")
+    add_making(parser, "profiles", _ON_SHEET)
     add_fields(
         parser,
         ProfileConfig,
@@ -62,45 +56,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without", type=Path, metavar="FILE", help="list of keys of faces to leave out"
     )
-    parser.add_argument(
-        "--rank", type=int, default=0, metavar="R", help="number of this process, from 0"
-    )
-    parser.add_argument(
-        "--ranks", type=positive, default=1, metavar="N", help="number of processes"
-    )
     parser.set_defaults(call=_profile)
 
 
 def _profile(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from amesh import topology
-    from amesh.cli.sheet import check_sheet
     from amesh.profiling.head import HeadFitter
     from amesh.profiling.selection import select
     from amesh.profiling.write import write_profiles
 
-    if options.output is None and options.sheet is None:
-        raise UserError("nothing to write: give --output DIR for shards, or --sheet FILE.png")
-    if options.sheet is not None:
-        check_sheet(options.sheet)
+    check_making(options)
     config = from_options(ProfileConfig, options)
     scheme = topology.load()
     source = _opened(options.shards, options.only, options.without)
     found = select(source, scheme, config)
-    print(
-        f"{count(len(found.numbers), 'face')} to turn, of {len(source)}{_reasons(found.left_out)}",
-        file=sys.stderr,
-    )
+    faces = count(len(found.numbers), "face")
+    print(f"{faces} to turn, of {len(source)}{_reasons(found.left_out)}", file=sys.stderr)
     fitter = HeadFitter(scheme)
     if options.sheet is not None:
-        number = options.count or 12
+        number = options.count or _ON_SHEET
         _sheet(options.sheet, source, found.numbers, fitter, config, number, options.seed)
     if options.output is None:
         return DONE
-    wanted = options.count or 10_000
-    mine = len(range(options.rank, wanted, options.ranks))
-    with tqdm(total=mine, unit="face", disable=not sys.stderr.isatty()) as bar:
+    wanted = in_shards(options)
+    if found.numbers and wanted > _VIEWS * len(found.numbers):
+        _say(
+            f"{count(wanted, 'profile')} of {faces}: up to {-(-wanted // len(found.numbers))} "
+            f"views of each; more than {_VIEWS} add little, more faces or a smaller --count would "
+            "be better"
+        )
+    with progress(options) as done:
         counts = write_profiles(
             options.output,
             source,
@@ -111,7 +96,7 @@ def _profile(options: argparse.Namespace) -> int:
             options.seed,
             options.rank,
             options.ranks,
-            done=bar.update,
+            done=done,
             say=_say,
         )
     before = f", {counts['before']} of them from before" if counts["before"] else ""

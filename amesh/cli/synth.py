@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amesh.cli.making import add_making, check_making, in_shards, progress
 from amesh.cli.parsing import DONE, count, positive, probability
 
 if TYPE_CHECKING:
     from amesh.synth.faces import SyntheticFaces
-
 
 DETAILS = """
 The faces are rendered from statistics of real faces; no picture of a person is among them.
@@ -17,20 +17,12 @@ The faces are rendered from statistics of real faces; no picture of a person is 
 several processes share the work if each has its own --rank. --sheet draws some of the faces, each
 with its landmarks beside it. Face number i of a seed is the same on every machine.
 """
+_ON_SHEET = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the shards")
-    parser.add_argument(
-        "--sheet", type=Path, metavar="FILE.png", help="picture for a contact sheet"
-    )
-    parser.add_argument(
-        "--count",
-        type=positive,
-        metavar="N",
-        help="number of faces (default: 24 on a sheet, 10000 in shards)",
-    )
+    add_making(parser, "faces", _ON_SHEET)
     parser.add_argument(
         "--size", type=positive, default=256, metavar="PX", help="side of the pictures"
     )
@@ -55,43 +47,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="probability of a head seen from behind, which teaches the face flag what is no face",
     )
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other faces")
     parser.add_argument(
         "--device",
         default="auto",
         metavar="NAME",
         help="cpu, cuda, cuda:1, ...; auto takes a GPU if there is one",
     )
-    parser.add_argument(
-        "--rank", type=int, default=0, metavar="R", help="number of this process, from 0"
-    )
-    parser.add_argument(
-        "--ranks", type=positive, default=1, metavar="N", help="number of processes"
-    )
     parser.set_defaults(call=_synth)
 
 
 def _synth(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from amesh import topology
-    from amesh.errors import UserError
     from amesh.synth.config import SynthConfig
     from amesh.synth.faces import SyntheticFaces
     from amesh.synth.write import write_shards
 
-    if options.output is None and options.sheet is None:
-        raise UserError("nothing to write: give --output DIR for shards, or --sheet FILE.png")
+    check_making(options)
     scheme = topology.load()
     config = SynthConfig(lids=options.lids, lips=options.lips, behind=options.behind)
     faces = SyntheticFaces(scheme, options.size, config).to(_device(options.device))
     if options.sheet is not None:
-        _sheet(options.sheet, faces, options.count or 24, options.seed)
+        _sheet(options.sheet, faces, options.count or _ON_SHEET, options.seed)
     if options.output is None:
         return DONE
-    wanted = options.count or 10_000
+    wanted = in_shards(options)
     mine = len(range(options.rank, wanted, options.ranks))
-    with tqdm(total=mine, unit="face", disable=not sys.stderr.isatty()) as bar:
+    with progress(options) as done:
         made = write_shards(
             options.output,
             faces,
@@ -100,7 +81,7 @@ def _synth(options: argparse.Namespace) -> int:
             options.seed,
             options.rank,
             options.ranks,
-            done=bar.update,
+            done=done,
         )
     before = f", {mine - made} of them from before" if mine > made else ""
     print(f"{count(mine, 'face')} in {options.output}{before}", file=sys.stderr)
@@ -108,10 +89,9 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _sheet(path: Path, faces: "SyntheticFaces", number: int, seed: int) -> None:
-    from amesh.cli.sheet import Tile, check_sheet, write_sheet
+    from amesh.cli.sheet import Tile, write_sheet
     from amesh.synth.write import make, pixels
 
-    check_sheet(path)
     canvas = make(faces, seed, list(range(number)))
     # Heads seen from behind have no landmarks.
     shown = (canvas.face > 0)[:, None].expand_as(canvas.visibility)

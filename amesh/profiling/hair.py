@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from amesh.profiling.background import fill
 
@@ -57,10 +57,19 @@ def reach(pixels: UInt8[np.ndarray, "h w 3"], rays: Rays, scale: float) -> Float
     at = (rays.start[:, None] + rays.out[:, None] * steps[:, None] - corner) * zoom
     column, row = np.floor(at).astype(int).clip(0, _SIDE - 1).transpose(2, 0, 1)
     shown = differs[row, column] & (inside[row, column] > 0)
-    # The head ends before two places in a row that look like the background.
-    ends = ~shown & ~np.roll(shown, -1, 1)
+    ends = ends_of(shown)
     found = steps[ends.argmax(1)]
     border = (inside[row, column] > 0).argmin(1)
     beyond = (border > 0) & (found >= steps[border] - _STEP * scale)
     unclear = ~ends.any(1) | beyond
     return np.where(unclear, rays.skull, np.minimum(found, room[:, 0]))
+
+
+def ends_of(shown: Bool[np.ndarray, "k m"]) -> Bool[np.ndarray, "k m"]:
+    """Returns where a head may end: before two places in a row that look like the background.
+
+    Args:
+        shown: Whether the head is seen at places along each ray, from its face outwards.
+    """
+    following = np.pad(shown[:, 1:], ((0, 0), (0, 1)), constant_values=True)
+    return ~shown & ~following

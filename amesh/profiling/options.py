@@ -5,6 +5,9 @@ from dataclasses import dataclass, fields
 
 from amesh.errors import UserError
 
+# A head is turned at least this much further than it is [degrees].
+FURTHER = 10.0
+
 
 @dataclass(frozen=True)
 class ProfileConfig:
@@ -15,7 +18,7 @@ class ProfileConfig:
         min_weight: Smallest mean weight of a face's landmarks, which falls as labels disagree.
         max_yaw: Faces that are turned further to the side already are left out [degrees].
         least: Smallest yaw of a profile [degrees].
-        most: Largest yaw of a profile [degrees].
+        most: Largest yaw of a profile [degrees]; faces that are nearer to it than 10 are left out.
         pitch: Largest nod of a profile, up or down [degrees].
     """
 

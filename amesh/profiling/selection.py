@@ -10,7 +10,7 @@ from amesh.data.sources.keys import picture_of
 from amesh.data.sources.labelled_face import LabelledFace
 from amesh.data.sources.source import Source
 from amesh.profiling.head import angles_of
-from amesh.profiling.options import ProfileConfig
+from amesh.profiling.options import FURTHER, ProfileConfig
 from amesh.synth.measure import align
 from amesh.topology import Topology
 
@@ -78,4 +78,6 @@ def why_not(face: LabelledFace, topology: Topology, config: ProfileConfig) -> st
     angles = angles_of(aligned.turn)
     if aligned.turn[2, 2] <= 0 or abs(angles.yaw) > config.max_yaw:
         return "in profile already"
+    if abs(angles.yaw) + FURTHER > config.most:
+        return "less than 10 degrees from the largest yaw"
     return "nodding" if abs(angles.pitch) > _NOD else ""

@@ -18,12 +18,10 @@ from amesh.data.sources.source import Source
 from amesh.errors import UserError
 from amesh.files import locked, remove_leftovers
 from amesh.profiling.head import Angles, HeadFitter
-from amesh.profiling.options import ProfileConfig
+from amesh.profiling.options import FURTHER, ProfileConfig
 from amesh.profiling.turn import Turned, View, turn
 
 _QUALITY = 95
-# A head is turned at least this much further than it is [degrees].
-_FURTHER = 10.0
 # Mean pitch of people relative to the template, which looks up slightly [degrees].
 _AHEAD = 5.0
 # Largest share of landmarks beyond the picture's edge: nothing is known of how these parts look.
@@ -146,7 +144,7 @@ def draw_view(angles: Angles, key: str, config: ProfileConfig, seed: int, copy: 
     number = torch.tensor([zlib.crc32(key.encode(errors="surrogatepass"))])
     draws = random.uniform(random.keys(seed, copy, number), "profile", [7])[0].tolist()
     turned, nod, tilt, far, large, *aside = draws
-    least = min(max(config.least, abs(angles.yaw) + _FURTHER), config.most)
+    least = min(max(config.least, abs(angles.yaw) + FURTHER), config.most)
     yaw = config.least + (config.most - config.least) * turned
     if yaw < least:  # drawn again, from what is left
         yaw = least + (config.most - least) * (yaw - config.least) / (least - config.least)

@@ -55,6 +55,27 @@ def test_shards_and_a_sheet_are_written(
     assert 0.01 < (abs(plain - drawn).max(-1) > 0).mean() < 0.9
 
 
+def test_more_views_of_a_face_than_make_sense_are_pointed_out(
+    shards: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from amesh.profiling import write
+
+    def none(*_: object, **__: object) -> dict[str, int]:
+        return {"made": 0, "before": 0, "failed": 0}
+
+    monkeypatch.setattr(write, "write_profiles", none)
+    words = (shards, "--output", tmp_path / "out", "--min-face", "80")
+    assert run(*words, "--count", "16") == 0
+    assert "views of each" not in capsys.readouterr().err
+    assert run(*words, "--count", "17") == 0
+    assert "17 profiles of 1 face: up to 17 views of each; more than 16 add little" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_list_leaves_faces_out(shards: Path, tmp_path: Path) -> None:
     (tmp_path / "held_out.txt").write_text("0.png\n")
     words = (shards, "--without", tmp_path / "held_out.txt", "--output", tmp_path / "out")

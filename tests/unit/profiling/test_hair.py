@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from amesh.profiling.hair import Rays, reach
+from amesh.profiling.hair import Rays, ends_of, reach
 
 
 def rays(radius: float, skull: float) -> Rays:
@@ -25,3 +25,8 @@ def test_the_skull_counts_where_the_picture_ends() -> None:
     found = reach(pixels, rays(60.0, 18.0), scale=80.0)
     assert found[0] == 18.0  # downwards, where the picture's border is
     assert found[18] == pytest.approx(12.0, abs=4.0)  # upwards
+
+
+def test_a_head_ends_before_two_places_of_background_in_a_row() -> None:
+    shown = np.array([[1, 0, 1, 0, 0], [0, 1, 1, 1, 0]], bool)  # the last place has no next one
+    np.testing.assert_array_equal(ends_of(shown), [[0, 0, 0, 1, 0], [0, 0, 0, 0, 0]])

@@ -40,13 +40,27 @@ def test_labels_that_no_head_fits_are_left_out(
     assert why_not(face(1, points=scattered), topology, CONFIG) == "labels unlike a face"
 
 
+def points_at(yaw: float, topology: Topology) -> np.ndarray:
+    c, s = np.cos(np.deg2rad(yaw)), np.sin(np.deg2rad(yaw))
+    points = 60 * topology.template @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]).T + 100
+    return points.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("yaw", "reason"), [(35, ""), (45, "less than 10 degrees from the largest yaw")]
+)
+def test_faces_without_room_to_turn_further_are_left_out(
+    yaw: float, reason: str, face: Callable[..., LabelledFace], topology: Topology
+) -> None:
+    turned = face(1, points=points_at(yaw, topology))
+    assert why_not(turned, topology, ProfileConfig(min_face=60, most=50)) == reason
+
+
 @pytest.mark.parametrize(("yaw", "reason"), [(55, ""), (65, "in profile already")])
 def test_faces_in_profile_are_left_out(
     yaw: float, reason: str, face: Callable[..., LabelledFace], topology: Topology
 ) -> None:
-    c, s = np.cos(np.deg2rad(yaw)), np.sin(np.deg2rad(yaw))
-    points = 60 * topology.template @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]).T + 100
-    turned = face(1, points=points.astype(np.float32))
+    turned = face(1, points=points_at(yaw, topology))
     assert why_not(turned, topology, CONFIG) == reason
     assert why_not(turned, topology, ProfileConfig(min_face=60, max_yaw=70)) == ""
 
