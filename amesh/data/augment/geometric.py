@@ -94,7 +94,9 @@ class Augment(nn.Module):
         # stays in cache. With channels last in memory, convolutions train in 3/4 of the time.
         shape = (len(key), 3, size, size)
         images = torch.empty(shape, memory_format=torch.channels_last)
-        shown = bounds(motion, *pictures.shape[-2:])
+        # Closed lids show skin that may lie beyond the crop.
+        room = None if eyes is None else torch.where(eyes.moving, eyes.farthest, 0.0)
+        shown = bounds(motion, *pictures.shape[-2:], room)
         moving = [False] * len(key)
         if eyes is not None:
             moving, eyes = eyes.moving.tolist(), eyes.shifted(shown[:, :2].to(eyes.corner.dtype))
@@ -145,21 +147,25 @@ def draw_motion(
     )
 
 
-def bounds(motion: Motion, height: int, width: int) -> Int64[Tensor, "b 4"]:
+def bounds(
+    motion: Motion, height: int, width: int, room: Float[Tensor, " b"] | None = None
+) -> Int64[Tensor, "b 4"]:
     """Returns left, top, right, bottom [px] of what each crop shows; at least one pixel.
 
     Args:
         motion: The transformation between crops and pictures.
         height: Height of the pictures [px].
         width: Width of the pictures [px].
+        room: What is needed around each crop as well [px].
     """
     corners = motion.tilt.new_tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
     near = 1.0 + (corners * motion.tilt[:, None]).sum(-1, keepdim=True)
     places = affine.apply(motion.image_from_unit, corners / near)  # b 4 2
     size = torch.tensor([width, height], device=places.device)
+    around = 0.0 if room is None else room[:, None]
     # Bilinear interpolation needs one more pixel on each side.
-    low = (places.amin(1).floor().long() - 1).clamp_min(0).minimum(size - 1)
-    high = (places.amax(1).ceil().long() + 1).minimum(size).maximum(low + 1)
+    low = ((places.amin(1) - around).floor().long() - 1).clamp_min(0).minimum(size - 1)
+    high = ((places.amax(1) + around).ceil().long() + 1).minimum(size).maximum(low + 1)
     return torch.cat([low, high], dim=1)
 
 

@@ -153,6 +153,31 @@ def test_a_closed_eye_shows_skin_in_the_crop(
     assert torch.equal(at_once.landmarks, after.landmarks)
 
 
+def test_skin_from_beyond_the_crop_is_the_same_on_every_device(
+    topology: Topology,
+    landmarks: torch.Tensor,
+    weights: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures = torch.randint(0, 255, (2, 3, 400, 400), generator=torch.Generator().manual_seed(0))
+    one = torch.ones(2)
+    canvas = Canvas(pictures.byte(), landmarks, weights, weights, weights, one, torch.arange(2))
+    # The upper edge of the crop is at the middle of the eye that closes.
+    eye = landmarks[:, [159, 145], :2].mean(1)
+    half = torch.tensor([[50.0, 0.0], [0.0, 50.0]]).expand(2, -1, -1)
+    below = torch.cat([half, (eye + torch.tensor([0.0, 50.0]))[..., None]], -1)
+    motion = augment_module.Motion(below, torch.zeros(2, 2), torch.zeros(2).bool(), one)
+    monkeypatch.setattr(augment_module, "draw_motion", lambda *_: motion)
+    monkeypatch.setattr(augment_module, "draw_closure", lambda key, chance: closure(1.0))
+    augment = Augment(topology, 100, replace(NO_AUGMENTATION, lids=1.0))
+    one_by_one = augment(canvas).image
+    for module in (augment_module, photometric_module):
+        monkeypatch.setattr(module, "together", lambda images: True)
+    torch.testing.assert_close(augment(canvas).image, one_by_one, rtol=0, atol=1e-4)
+    plain = Augment(topology, 100, NO_AUGMENTATION)(canvas).image
+    assert ((plain - one_by_one).abs() > 0.02).any()
+
+
 def test_closures_are_of_every_degree() -> None:
     drawn = draw_closure(keys(0, 0, torch.arange(4000)), 0.5)
     assert 0.47 < drawn.chosen.float().mean() < 0.53
