@@ -83,6 +83,12 @@ def check_crops(crops: np.ndarray, size: int, name: str) -> None:
         )
 
 
+def predicts_errors(runner: Runner) -> bool:
+    """Whether a network predicts the errors of its landmarks; it is run on a black crop."""
+    crop = np.zeros((1, runner.input_size, runner.input_size, 3), np.float32)
+    return runner(crop).expected_error is not None
+
+
 class TorchRunner:
     """Runs one of this package's networks in PyTorch, on one device."""
 

@@ -225,6 +225,8 @@ def _all_results(
         if kind is Picture:
             pictures = [one for one in group if isinstance(one, Picture)]
             face_mesh = face_mesh or open_face_mesh(options)
+            if overlays is not None:
+                overlays.check(face_mesh.runner)
             yield from run_pictures(
                 face_mesh, pictures, overlays, options.max_pixels, tally.pictures, workers(options)
             )
@@ -232,7 +234,10 @@ def _all_results(
         for video in group:
             assert isinstance(video, Video)
             new_tracker = new_tracker or open_tracker(options)
-            results = video_results(new_tracker(), video, overlays)
+            tracker = new_tracker()
+            if overlays is not None:
+                overlays.check(tracker.pipeline.runner)
+            results = video_results(tracker, video, overlays)
             yield from islice(results, left.written.get(video.name, 0), None)
 
 

@@ -19,6 +19,7 @@ from amesh.pipeline.effects import Draw, draw_effects
 from amesh.pipeline.face_pipeline import Face
 from amesh.pipeline.inputs import Input, Picture, Video
 from amesh.pipeline.video_writer import VIDEO_SUFFIX
+from amesh.runner import Runner, predicts_errors
 from amesh.topology import Topology
 
 # An overlay is written losslessly: thin lines are what JPEG smears.
@@ -69,6 +70,18 @@ class Overlays:
     def _is_file(self) -> bool:
         return bool(self.place.suffix) and not self.place.is_dir()
 
+    def check(self, runner: Runner) -> None:
+        """Checks that a network finds what is to be drawn, before any picture is read.
+
+        Raises:
+            UserError: The confidence is to be drawn, and the network predicts none.
+        """
+        if self.confidence and not predicts_errors(runner):
+            raise UserError(
+                f"--draw-confidence: {runner.name} predicts no errors of its landmarks; "
+                "take a network that does, or leave it out"
+            )
+
     def path(self, one: Input) -> Path:
         """The file for the overlay of a picture or video.
 
@@ -98,16 +111,7 @@ class Overlays:
         topology: Topology,
         file: Path | None = None,
     ) -> UInt8[np.ndarray, "drawn_h drawn_w 3"]:
-        """Draws the faces on a copy of their picture, which was read from this file.
-
-        Raises:
-            UserError: Their confidence is to be drawn, and they have none.
-        """
-        if self.confidence and any(face.confidence is None for face in faces):
-            raise UserError(
-                "--draw-confidence: this network predicts no errors of its landmarks; "
-                "take one that does, or leave it out"
-            )
+        """Draws the faces on a copy of their picture, which was read from this file."""
         if not self.effects:
             return draw_faces(image, faces, topology, Style(confidence=self.confidence), self.scale)
         camera = self._camera(image, file).scaled(self.scale)

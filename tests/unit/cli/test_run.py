@@ -193,7 +193,7 @@ def test_equal_names_in_another_folder_do_not_resume_a_run(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--draw", "drawn"], "--draw-confidence: this network predicts no errors"),
+        (["--draw", "drawn"], "--draw-confidence: one-face predicts no errors"),
         (["--draw", "drawn", "--effect", "mesh"], "both say what to draw; give one"),
         ([], "--draw-confidence says how overlays look; name their folder with --draw"),
     ],
@@ -208,6 +208,7 @@ def test_a_confidence_that_is_not_there_is_not_drawn(
     monkeypatch.chdir(folder.parent)
     assert main(["run", str(folder / "a.png"), "--draw-confidence", *words]) == 2
     assert message in capsys.readouterr().err
+    assert not Path("drawn").exists()
 
 
 def test_a_field_of_view_without_an_effect_is_refused(
