@@ -40,8 +40,8 @@ from amesh.weights.architectures import ARCHITECTURES, LandmarkArchitecture
 FaceFlag = Literal["auto", "train", "keep"]
 # Settings that are restored with the optimiser's state.
 _OF_THE_OPTIMISER = ("learning_rate", "weight_decay", "betas")
-# Every how many faces are shown twice. Counted by place in the batch, so that two ranks see what
-# one would.
+# Every how many faces are shown twice. Counted by place in the batch of all ranks, so that two of
+# them see what one would.
 _TWICE = 4
 _log = logging.getLogger("pytorch_lightning.amesh")
 
@@ -263,10 +263,14 @@ class LandmarkTraining(pl.LightningModule):
 
     def _consistency(self, batch: Batch, output: MeshOutput) -> Weighted:
         """Shows some faces again, and compares the landmarks."""
-        some = Batch(*(values[::_TWICE] for values in batch))
+        size = len(batch.index)
+        twice = slice(-self.global_rank * size % _TWICE, None, _TWICE)
+        some = Batch(*(values[twice] for values in batch))
+        if not len(some.index):  # a small batch, whose turn it is not
+            return Weighted(0.0 * output.landmarks.sum(), output.landmarks.new_zeros(()))
         key = keys(self.seed, data_epoch(self.trainer), some.index)
         view = second_view(some.image, key)
-        first, second = output.landmarks[::_TWICE], phases.forward(self.net, view.image, None)
+        first, second = output.landmarks[twice], phases.forward(self.net, view.image, None)
         return consistency_term(
             *(first, second.landmarks, view.first_from_second, some), self.network, self.losses
         )

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from amesh.data.augment.second_view import SecondView
 from amesh.data.loading.sample import Batch
 from amesh.errors import UserError
 from amesh.losses.config import LossConfig
@@ -222,9 +223,35 @@ def test_a_resumed_run_names_what_moves_its_schedule_and_what_is_ignored():
     assert ignored.startswith("resumed with learning_rate 0.1 (before: 0.002): ignored")
 
 
+@pytest.mark.parametrize(
+    ("rank", "size", "twice"),
+    [(0, 8, [0, 4]), (0, 6, [0, 4]), (1, 6, [2]), (1, 2, []), (2, 2, [0])],
+)
+def test_every_fourth_face_of_all_ranks_is_shown_twice(
+    rank: int, size: int, twice: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    module = LandmarkTraining(network=TINY, losses=LossConfig(consistency=1.0))
+    module._trainer = SimpleNamespace(current_epoch=0, global_rank=rank)
+    truth, ones = template_in_crop(TINY).expand(size, -1, -1), torch.ones(size, 478)
+    images = torch.rand(size, 3, 128, 128)
+    batch = Batch(images, truth, ones, ones, torch.ones(size), torch.arange(size))
+    shown: list[torch.Tensor] = []
+
+    def second_view(image: torch.Tensor, key: torch.Tensor):
+        shown.append(image)
+        return SecondView(image, torch.eye(3)[None, :2].expand(len(image), -1, -1))
+
+    monkeypatch.setattr("amesh.training.module.second_view", second_view)
+    loss, logged, _ = module._losses(batch, ideal=False)
+    assert [len(one) for one in shown] == [len(twice)] * bool(twice)
+    assert all(torch.equal(one, images[twice]) for one in shown)
+    assert logged["consistency"].item() >= 0
+    loss.backward()
+
+
 def test_a_quarter_of_the_faces_are_compared_with_a_second_view_in_phase_2():
     module = LandmarkTraining(network=TINY, losses=LossConfig(consistency=1.0))
-    module._trainer = SimpleNamespace(current_epoch=0)
+    module._trainer = SimpleNamespace(current_epoch=0, global_rank=0)
     truth = template_in_crop(TINY).expand(8, -1, -1)
     ones, index = torch.ones(8, 478), torch.arange(8)
     batch = Batch(torch.rand(8, 3, 128, 128), truth, ones, ones, torch.ones(8), index)
