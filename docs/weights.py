@@ -71,11 +71,17 @@ def main(faces: Path, folder: Path) -> int:
 
     Returns:
         The exit code.
+
+    Raises:
+        SystemExit: The folder has files of its own under the names of the links.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, target in (("faces", faces), ("conf", ROOT / "conf")):
         link = folder / name
-        link.unlink(missing_ok=True)
+        if link.is_symlink():
+            link.unlink()
+        elif link.exists():
+            sys.exit(f"{link}: not a link made by this script; choose another folder")
         link.symlink_to(target.resolve(), target_is_directory=True)
     return make((ROOT / "docs" / "weights.md").read_text(encoding="utf-8"), folder)
 

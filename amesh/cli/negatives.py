@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 from amesh.cli.options import add_face_mesh, add_workers, open_face_mesh, workers
 from amesh.cli.parsing import DONE, count, positive
-from amesh.cli.resuming import add_resume, face_mesh_choices, named_model, say_how_to_resume
-from amesh.growing import growing
+from amesh.cli.resuming import (
+    add_resume,
+    face_mesh_choices,
+    named_model,
+    say_finished,
+    say_how_to_resume,
+)
+from amesh.growing import growing, is_finished
 
 if TYPE_CHECKING:
     from amesh.face_mesh import FaceMesh
@@ -23,7 +29,8 @@ the manifest's folder or below, reading it takes --outside (`outside: true` in a
 drawings and the like.
 
 While the command runs, the lines are in FILE.jsonl.part, and each is safe once it is written.
-After an interruption, the same command with --resume does the rest.
+After an interruption, the same command with --resume does the rest; a finished file stays as it is.
+Without --resume, it is written again.
 """
 
 
@@ -78,6 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _negatives(options: argparse.Namespace) -> int:
+    if options.resume and is_finished(options.output):
+        say_finished(options.output)
+        return DONE
     from amesh.labelling.manifest import Manifest, find_manifests
     from amesh.labelling.negatives import Search, write_negatives
     from amesh.labelling.sources import find_inputs

@@ -58,3 +58,8 @@ def say_how_to_resume(output: Path, done: str) -> None:
         done: What is in the file that grew.
     """
     print(f"amesh: {done} done, in {part_of(output)}; continue with --resume", file=sys.stderr)
+
+
+def say_finished(output: Path) -> None:
+    """Tells that a file to resume is complete."""
+    print(f"amesh: {output} is finished already; nothing to resume", file=sys.stderr)

@@ -19,7 +19,7 @@ from amesh.cli.options import (
     workers,
 )
 from amesh.cli.parsing import count, positive
-from amesh.cli.resuming import add_resume, face_mesh_choices, say_how_to_resume
+from amesh.cli.resuming import add_resume, face_mesh_choices, say_finished, say_how_to_resume
 from amesh.cli.run_video import video_results
 from amesh.cli.tally import Remaining, Tally, may_have_more, remaining
 from amesh.errors import UserError
@@ -163,7 +163,7 @@ def _run(options: argparse.Namespace) -> int:
                 f"--resume: {output} is finished, without {left[0].name}; leave out --resume to "
                 "write it again, or name another file for the new inputs"
             )
-        print(f"amesh: {output} is finished already; nothing to resume", file=sys.stderr)
+        say_finished(output)
     else:
         _write(options, inputs, overlays, tally)
     places = [str(path) for path in (output, options.draw) if path is not None]

@@ -134,7 +134,7 @@ def _weights_pack(options: argparse.Namespace) -> int:
     if options.face_flag:
         zero, scale = options.face_flag
         rescale_flag(net, zero, scale)
-        origin = {**origin, "face flag": f"{scale:g} * (logit {-zero:+g})"}
+        origin = {**origin, "face flag": f"{scale:g} * (logit {0.0 - zero:+g})"}
     store.save(net, options.output, origin, half=True)
     after = options.output.stat().st_size / 2**20
     line = f"{options.output}: {after:.1f} MiB, before {before:.1f}"

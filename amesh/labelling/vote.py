@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -63,10 +64,15 @@ class Vote:
 def parse_member(words: str) -> tuple[str, Vote]:
     """Reads a network and its weights, such as `face-landmarker-v2,iris=0,turned=2,flag=0`.
 
+    The path of a weights file may contain commas.
+
     Raises:
         UserError: A weight is not a number, or is out of range.
     """
-    model, *settings = words.split(",")
+    pieces = words.split(",")
+    lengths = range(len(pieces), 0, -1)
+    length = next((n for n in lengths if Path(",".join(pieces[:n])).is_file()), 1)
+    model, settings = ",".join(pieces[:length]), pieces[length:]
     parts: dict[str, float] = {}
     for setting in settings:
         name, _, value = setting.partition("=")

@@ -91,3 +91,18 @@ def test_the_page_begins_with_importing_and_ends_with_the_packed_weights(
     assert found[-1].startswith("amesh weights pack")
     with pytest.raises(ValueError, match="no commands"):
         recipe.commands("# Another page")
+
+
+def test_a_folder_of_the_user_is_left_alone(
+    recipe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "make", lambda page, folder: 0)
+    faces, folder = tmp_path / "pictures", tmp_path / "made"
+    faces.mkdir()
+    assert recipe.main(faces, folder) == recipe.main(faces, folder) == 0
+    assert (folder / "faces").resolve() == faces
+    (folder / "faces").unlink()
+    (folder / "faces").mkdir()
+    with pytest.raises(SystemExit, match="faces: not a link made by this script"):
+        recipe.main(faces, folder)
+    assert (folder / "faces").is_dir()

@@ -49,3 +49,13 @@ def test_an_interruption_before_the_first_leaves_nothing(
     assert run(folder, pictures=0) == 130
     assert capsys.readouterr().err == "amesh: interrupted\n"
     assert {path.name for path in folder.parent.iterdir()} == {"photos"}
+
+
+def test_a_finished_file_is_not_begun_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder) == 0
+    before = (folder.parent / "n.jsonl").stat().st_ino
+    assert run(folder, "--resume", pictures=0) == 0
+    assert "n.jsonl is finished already; nothing to resume" in capsys.readouterr().err
+    assert (folder.parent / "n.jsonl").stat().st_ino == before

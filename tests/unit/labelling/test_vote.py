@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,13 @@ def test_a_member_states_its_weights():
     assert weights[[263, 362]].tolist() == [0.5, 0.5]  # the left eye's corners
     assert weights[[33, 133]].tolist() == [1.0, 1.0]
     assert weights.sum() == 478 - 10 - 16 / 2
+
+
+def test_the_path_of_a_member_may_contain_commas(tmp_path: Path):
+    path = tmp_path / "a,b=1,c.safetensors"
+    path.touch()
+    assert parse_member(str(path)) == (str(path), Vote())
+    assert parse_member(f"{path},iris=0,flag=2") == (str(path), Vote({"iris": 0.0}, flag=2.0))
 
 
 def test_of_overlapping_parts_the_last_counts():
