@@ -72,4 +72,5 @@ def ends_of(shown: Bool[np.ndarray, "k m"]) -> Bool[np.ndarray, "k m"]:
         shown: Whether the head is seen at places along each ray, from its face outwards.
     """
     following = np.pad(shown[:, 1:], ((0, 0), (0, 1)), constant_values=True)
-    return ~shown & ~following
+    ends: Bool[np.ndarray, "k m"] = ~shown & ~following
+    return ends

@@ -96,7 +96,8 @@ class Augment(nn.Module):
         images = torch.empty(shape, memory_format=torch.channels_last)
         # Closed lids show skin that may lie beyond the crop.
         room = None if eyes is None else torch.where(eyes.moving, eyes.farthest, 0.0)
-        shown = bounds(motion, *pictures.shape[-2:], room)
+        height, width = pictures.shape[-2:]
+        shown = bounds(motion, height, width, room)
         moving = [False] * len(key)
         if eyes is not None:
             moving, eyes = eyes.moving.tolist(), eyes.shifted(shown[:, :2].to(eyes.corner.dtype))

@@ -59,7 +59,8 @@ class Eyes(NamedTuple):
     def farthest(self) -> Tensor:
         """(b,) how far skin may be drawn at most [px]: from edge to edge of a wide open eye."""
         opening = self.lower[..., 1].amax(-1) - self.upper[..., 1].amin(-1)
-        return (self.along.norm(dim=-1) * (opening.clamp_min(0) + _OVERLAP)).amax(1)
+        farthest: Tensor = (self.along.norm(dim=-1) * (opening.clamp_min(0) + _OVERLAP)).amax(1)
+        return farthest
 
     def shifted(self, origin: Float[Tensor, "b 2"]) -> "Eyes":
         """The same eyes in a part of the picture that begins at `origin` [px]."""
