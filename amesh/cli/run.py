@@ -20,6 +20,8 @@ from amesh.cli.options import (
 )
 from amesh.cli.parsing import count, positive
 from amesh.cli.resuming import add_resume, face_mesh_choices, say_finished, say_how_to_resume
+from amesh.cli.run_stream import DETAILS as STREAM_DETAILS
+from amesh.cli.run_stream import add_stream, check_stream, opened_streams
 from amesh.cli.run_video import video_results
 from amesh.cli.tally import Remaining, Tally, may_have_more, remaining
 from amesh.errors import UserError
@@ -30,16 +32,17 @@ if TYPE_CHECKING:
     from amesh.pipeline.inputs import Input
     from amesh.pipeline.overlays import Overlays
     from amesh.pipeline.results import PictureResult
+    from amesh.streaming.streams import Streams
 
-DETAILS = """
+DETAILS = f"""
 Takes pictures, folders, videos, one camera (cam:0 is the first) or one address of a stream, such as
 rtsp://host/door. A folder stands for its pictures, or for its videos if it holds no picture.
 
 Writes one JSON object per picture or frame, a line each: its source, its size, and its faces with
 their landmarks in pixels of the picture, and the confidence in each landmark if the network has it;
 for frames, also their number and time, and a face keeps its id as long as it is followed. They go
-to the standard output unless --output or --draw is given. A picture or video that cannot be read
-gets an `error`, and the others are processed.
+to the standard output unless --output, --draw or --stream is given. A picture or video that cannot
+be read gets an `error`, and the others are processed.
 
 While the command runs, the lines are in FILE.jsonl.part, and each is safe once it is written. After
 an interruption, the same command with --resume does the rest; a video that was interrupted is read
@@ -61,10 +64,7 @@ that of clip.mov is DIR/clip.mov.mp4.
   iris[=COLOUR[:STRENGTH]]        coloured irises
 
 A colour is #b0103a, #fff or a CSS name such as crimson; a strength, 0 to 1: lipstick=crimson:0.8
-"""
-
-# What --output may be called: it is JSON lines, whatever its name says.
-_SUFFIXES = ("", ".jsonl", ".ndjson", ".txt")
+{STREAM_DETAILS}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,14 +85,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--effect",
         metavar="NAME[=VALUE],...",
-        help="what to draw instead of the mesh, in this order (see below)",
+        help="what to draw instead of the mesh, in this order (see above)",
     )
     parser.add_argument(
         "--fov",
         type=float,
         metavar="DEGREES",
-        help="what the camera sees from top to bottom, for effects that measure (default: what the "
-        "EXIF data of a picture says, else 63)",
+        help="what the camera sees from top to bottom, for effects that measure and for streams "
+        "(default: what the EXIF data of a picture says, else 63)",
     )
     parser.add_argument(
         "--draw-confidence",
@@ -107,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="enlarge overlays N times, for finer lines on small pictures",
     )
+    add_stream(parser)
     add_max_pixels(parser)
     add_workers(parser)
     parser.set_defaults(call=_run)
@@ -116,18 +117,18 @@ def _run(options: argparse.Namespace) -> int:
     from amesh.pipeline.effects import parse_effects
     from amesh.pipeline.inputs import Video, find_inputs
     from amesh.pipeline.overlays import Overlays, check_outputs
-    from amesh.pipeline.results import to_line
+    from amesh.pipeline.results import is_name_of_lines, to_line
     from amesh.pipeline.video_file import pyav
 
     output: Path | None = options.output
-    if output is not None and output.suffix.lower() not in _SUFFIXES:
+    if output is not None and not is_name_of_lines(output):
         raise UserError(
             f"--output {output}: the records are JSON lines; give a name that ends in .jsonl "
             "(--draw writes pictures and video)"
         )
     if options.effect is not None and options.draw is None:
         raise UserError("--effect says what --draw draws; name a folder or a file with --draw")
-    if options.fov is not None and options.effect is None:
+    if options.fov is not None and options.effect is None and not options.stream:
         raise UserError("--fov is for effects that measure; name one, such as --effect pose")
     if options.resume and output is None:
         raise UserError("--resume continues the file of --output; name it")
@@ -145,28 +146,35 @@ def _run(options: argparse.Namespace) -> int:
     elif options.draw_confidence:
         raise UserError("--draw-confidence says how overlays look; name their folder with --draw")
     check_outputs(inputs, output, overlays)
+    targets = check_stream(options, inputs)
     if any(one.path for one in videos):
         pyav()  # before the networks are loaded
     for line in skipped:
         print(f"amesh: {line}", file=sys.stderr)
     tally = Tally({one.name for one in videos})
     if output is None:
-        with closing(_results(options, Remaining(inputs, {}), overlays, tally)) as results:
+        left = Remaining(inputs, {})
+        with (
+            opened_streams(options, targets) as streams,
+            closing(_results(options, left, overlays, streams, tally)) as results,
+        ):
             for result in results:
-                if overlays is None:
+                if overlays is None and streams is None:
                     print(to_line(result), flush=True)  # safe, whatever happens next
     elif options.resume and is_finished(output):
         with output.open("rb") as file:
-            left = remaining(inputs, file, output, tally, whole=True).inputs
-        if left:
+            missing = remaining(inputs, file, output, tally, whole=True).inputs
+        if missing:
             raise UserError(
-                f"--resume: {output} is finished, without {left[0].name}; leave out --resume to "
+                f"--resume: {output} is finished, without {missing[0].name}; leave out --resume to "
                 "write it again, or name another file for the new inputs"
             )
         say_finished(output)
     else:
-        _write(options, inputs, overlays, tally)
+        with opened_streams(options, targets) as streams:
+            _write(options, inputs, overlays, streams, tally)
     places = [str(path) for path in (output, options.draw) if path is not None]
+    places += [target.name for target in targets]
     print(f"{tally}: {', '.join(places)}" if places else tally, file=sys.stderr)
     if tally.small and options.detector != "crowd" and options.max_faces is None:
         print(
@@ -181,6 +189,7 @@ def _write(
     options: argparse.Namespace,
     inputs: "Sequence[Input]",
     overlays: "Overlays | None",
+    streams: "Streams | None",
     tally: Tally,
 ) -> None:
     """Writes the records that are missing from the output file."""
@@ -191,7 +200,7 @@ def _write(
         if tally.done:
             print(f"amesh: {tally.done} done before", file=sys.stderr)
         try:
-            with closing(_results(options, left, overlays, tally)) as results:
+            with closing(_results(options, left, overlays, streams, tally)) as results:
                 for result in results:
                     file.add(to_line(result).encode())
         except KeyboardInterrupt:
@@ -201,10 +210,14 @@ def _write(
 
 
 def _results(
-    options: argparse.Namespace, left: Remaining, overlays: "Overlays | None", tally: Tally
+    options: argparse.Namespace,
+    left: Remaining,
+    overlays: "Overlays | None",
+    streams: "Streams | None",
+    tally: Tally,
 ) -> "Generator[PictureResult, None, None]":
     """The results of pictures and videos; tells about errors, and counts."""
-    for result in _all_results(options, left, overlays, tally):
+    for result in _all_results(options, left, overlays, streams, tally):
         if "error" in result:
             print(f"amesh: {result['error']}", file=sys.stderr)
         yield result
@@ -214,7 +227,11 @@ def _results(
 
 
 def _all_results(
-    options: argparse.Namespace, left: Remaining, overlays: "Overlays | None", tally: Tally
+    options: argparse.Namespace,
+    left: Remaining,
+    overlays: "Overlays | None",
+    streams: "Streams | None",
+    tally: Tally,
 ) -> "Iterator[PictureResult]":
     """Runs on pictures and videos; each kind of network is opened when it is first needed."""
     from amesh.pipeline.inputs import Picture, Video
@@ -237,7 +254,7 @@ def _all_results(
             tracker = new_tracker()
             if overlays is not None:
                 overlays.check(tracker.pipeline.runner)
-            results = video_results(tracker, video, overlays)
+            results = video_results(tracker, video, overlays, streams)
             yield from islice(results, left.written.get(video.name, 0), None)
 
 

@@ -1,9 +1,9 @@
-"""The videos of `amesh run`: opening them, drawing on them, and ending those that have no end."""
+"""The videos of `amesh run`: opening, drawing and streaming them, and ending the endless ones."""
 
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from amesh.pipeline.results import PictureResult
     from amesh.pipeline.tracking import Tracker
     from amesh.pipeline.video_writer import VideoWriter
+    from amesh.streaming.streams import Streams
     from amesh.topology import Topology
 
 
 def video_results(
-    tracker: "Tracker", video: "Video", overlays: "Overlays | None"
+    tracker: "Tracker",
+    video: "Video",
+    overlays: "Overlays | None",
+    streams: "Streams | None" = None,
 ) -> "Iterator[PictureResult]":
     """The results of a video; one with `error` if it cannot be opened.
 
@@ -48,12 +52,13 @@ def video_results(
         stack.enter_context(source)
         if isinstance(source, Newest):
             stack.enter_context(_ended_by_signals(source))
-        if overlays is None:
-            draw = None
-        else:
+        watchers: list[Callable[[Any, Any], None]] = []
+        if streams is not None:  # first: somebody is waiting for it
+            watchers.append(streams.watch(source, video.name))
+        if overlays is not None:
             file = stack.enter_context(writing(overlays.path(video), source.rate))
-            draw = partial(_draw, overlays, file, tracker.pipeline.runner.topology)
-        yield from run_video(tracker.process, video.name, source, draw)
+            watchers.append(partial(_draw, overlays, file, tracker.pipeline.runner.topology))
+        yield from run_video(tracker.process, video.name, source, watchers)
     if source.skipped:
         frames = count(source.skipped, "frame")
         print(f"amesh: {video.name}: {frames} skipped, to keep up with it", file=sys.stderr)

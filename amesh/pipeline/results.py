@@ -26,6 +26,9 @@ from msgspec import Meta
 from amesh.errors import UserError
 from amesh.json_lines import lines, parse
 
+# What a file of results may be called: it is JSON lines, whatever its name says.
+_SUFFIXES = ("", ".jsonl", ".ndjson", ".txt")
+
 _Point = Annotated[list[float], Meta(min_length=2, max_length=3)]
 _Size = Annotated[list[Annotated[int, Meta(gt=0)]], Meta(min_length=2, max_length=2)]
 
@@ -133,6 +136,11 @@ def _face_result(face: FaceLike) -> FaceResult:
 def to_line(line: PictureResult) -> str:
     """A result as one line of JSON, in ASCII: file names may contain bytes that are not text."""
     return json.dumps(line, allow_nan=False, separators=(",", ":"))
+
+
+def is_name_of_lines(path: Path) -> bool:
+    """Whether a file of results may have this name, which promises no other format."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 def read_jsonl(path: str | os.PathLike[str]) -> Iterator[PictureResult]:

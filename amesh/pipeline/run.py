@@ -84,7 +84,7 @@ def run_video(
     process: Callable[[UInt8[np.ndarray, "h w 3"], float], Sequence[Face]],
     name: str,
     source: Source,
-    draw: Callable[[VideoFrame, Sequence[Face]], None] | None = None,
+    watchers: Sequence[Callable[[VideoFrame, Sequence[Face]], None]] = (),
 ) -> Iterator[PictureResult]:
     """Runs on the frames of a video, one by one.
 
@@ -95,7 +95,7 @@ def run_video(
         process: Finds the faces of the next frame, from its pixels and its time [s].
         name: The source's name in the results.
         source: The video.
-        draw: Receives each frame and its faces.
+        watchers: Receive each frame and its faces, in this order.
 
     Yields:
         Results, in order.
@@ -119,8 +119,8 @@ def run_video(
                 break
             index, time, image = frame
             faces = process(image, time)
-            if draw is not None:
-                draw(frame, faces)
+            for watch in watchers:
+                watch(frame, faces)
             height, width = image.shape[:2]
             yield picture_result(name, index, time, (width, height), faces)
             bar.update()

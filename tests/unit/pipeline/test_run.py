@@ -203,7 +203,7 @@ class TestVideo:
         def draw(frame: VideoFrame, faces: list[Face]) -> None:
             drawn.append((frame.index, len(faces)))
 
-        results = list(run_video(process, "a/clip.mp4", Frames(3), draw))
+        results = list(run_video(process, "a/clip.mp4", Frames(3), [draw]))
         assert [(one["frame"], one["time"]) for one in results] == [(0, 0), (2, 0.1), (4, 0.2)]
         assert {one["source"] for one in results} == {"a/clip.mp4"}
         assert [one["size"] for one in results] == [[40, 30]] * 3

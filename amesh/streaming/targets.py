@@ -1,0 +1,145 @@
+"""Where `amesh run --stream` can send frames: a table of protocols, and how targets are written.
+
+To add a protocol, add a row, and a module with `packets`.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+from amesh.errors import UserError
+from amesh.lazy import resolve
+from amesh.pipeline.results import is_name_of_lines
+from amesh.streaming.lines import OUTPUT, line_sink
+from amesh.streaming.state import FrameState
+from amesh.streaming.udp import UdpSink
+
+_HOST = "127.0.0.1"
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What takes the frames of a stream."""
+
+    @property
+    def name(self) -> str:
+        """The target, as in messages."""
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were not sent, or not whole."""
+
+    def send(self, frame: FrameState) -> None:
+        """Sends a frame."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A protocol that sends datagrams.
+
+    Attributes:
+        packets: The function that makes those of a frame.
+        port: Where its receivers listen, if they agree on it.
+    """
+
+    packets: str
+    port: int | None
+
+
+PROTOCOLS: Mapping[str, Row] = {
+    "vmc": Row("amesh.streaming.vmc:packets", 39539),
+    "osc": Row("amesh.streaming.osc:packets", None),
+    "ifacialmocap": Row("amesh.streaming.ifacialmocap:packets", 49983),
+}
+_LINES = "jsonl:"
+_FORMS = f"{', '.join(f'{name}://HOST:PORT' for name in PROTOCOLS)}, jsonl:- or jsonl:FILE"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to send frames.
+
+    Attributes:
+        name: As in messages, with everything that was left out.
+        place: What no two targets may share: a host and its port, or a file.
+        live: Receivers show frames when they arrive, so they have to come at their own times.
+        open: Opens it, given what tells the user something.
+    """
+
+    name: str
+    place: str
+    live: bool
+    open: Callable[[Callable[[str], None]], AbstractContextManager[Sink]]
+
+
+def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
+    """The targets that `--stream` names.
+
+    Examples:
+        >>> [target.name for target in parse_targets(["vmc://", "jsonl:-"])]
+        ['vmc://127.0.0.1:39539', 'jsonl:-']
+
+    Raises:
+        UserError: There is no such protocol, a port is missing or impossible, or two targets are
+            the same.
+    """
+    targets: dict[str, Target] = {}
+    for text in texts:
+        target = _parsed(text)
+        if target.place in targets:
+            raise UserError(
+                f"--stream {target.name} and {targets[target.place].name} go to the same place; "
+                "give each a receiver of its own"
+            )
+        targets[target.place] = target
+    return tuple(targets.values())
+
+
+def _parsed(text: str) -> Target:
+    if text.startswith(_LINES) and text != _LINES:
+        return _lines(text, text.removeprefix(_LINES))
+    scheme, found, _ = text.partition("://")
+    if not found or scheme not in PROTOCOLS:
+        raise UserError(f"--stream {text!r}: expected {_FORMS}")
+    row = PROTOCOLS[scheme]
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or _HOST, parts.port
+    except ValueError as error:
+        raise UserError(f"--stream {text}: {_reason(error)}") from None
+    if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+        raise UserError(f"--stream {text}: expected {scheme}://HOST:PORT")
+    if port is None:
+        port = row.port
+    if not port:
+        wanted = "give a port, 1 to 65535" if port is None else "the port must be 1 to 65535"
+        raise UserError(f"--stream {text}: {wanted}, as in {scheme}://{_HOST}:9000")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    name = f"{scheme}://{place}"
+    return Target(name, place, live=True, open=partial(_udp, name, host, port, row))
+
+
+def _lines(text: str, file: str) -> Target:
+    if file == OUTPUT:
+        place = file
+    elif is_name_of_lines(Path(file)):
+        place = os.path.realpath(file)
+    else:
+        raise UserError(f"--stream {text}: it writes JSON lines; give a name that ends in .jsonl")
+    return Target(text, place, live=False, open=lambda _: line_sink(text, file))
+
+
+def _udp(
+    name: str, host: str, port: int, row: Row, say: Callable[[str], None]
+) -> AbstractContextManager[Sink]:
+    return closing(UdpSink(name, host, port, resolve(row.packets), say))
+
+
+def _reason(error: ValueError) -> str:
+    """What urllib says of an address, in our words where it is about the port."""
+    return "the port must be 1 to 65535" if "ort" in str(error) else str(error)
