@@ -333,10 +333,16 @@ def tracking(session: nox.Session) -> None:
 def effects(session: nox.Session) -> None:
     """Measure how far poses, gazes and distances are off, and the time of effects per frame.
 
-    `nox -s effects -- --output docs/benchmark/effects` writes the report.
+    `nox -s effects -- --faces FOLDER` adds how makeup keeps the lightness of skin, on all faces in
+    a folder of pictures. Writes docs/benchmark/effects.
     """
-    python = develop(session, "-e", ".[dev,litert,train,video]") / "python"
-    session.run(str(python), "tests/effects/measure.py", *session.posargs, external=True)
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
+    folder = HERE / "docs" / "benchmark" / "effects"
+    words = ("tests/effects/measure.py", "--output", str(folder), *session.posargs)
+    session.run(str(programs / "python"), *words, external=True)
+    report, amesh = str(folder / "speed.md"), str(programs / "amesh")
+    words = ("effects", "benchmark", str(astronaut(session)), "--output", report)
+    session.run(amesh, *words, external=True)
 
 
 @nox.session

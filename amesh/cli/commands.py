@@ -39,6 +39,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "validate": "compute a network's errors and losses on validation data",
         "test": "compute a network's errors and losses on test data",
         "ablate": "train variants of a network and compare their errors",
+        "effects": "time effects; train and grade the blendshape network",
         "upload": "upload checkpoints and exports to Weights & Biases",
     },
 }

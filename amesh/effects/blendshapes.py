@@ -40,7 +40,7 @@ _NETWORKS = {
     "amesh": "amesh.effects.blendshape_network:read_network",
     "released": "amesh.weights.released_blendshapes:read_network",
 }
-GRADES = "blendshape_grades.json"  # written by `python -m amesh.evaluation.blendshapes`
+GRADES = "blendshape_grades.json"  # written by `amesh effects grade`
 _LEAST_RANGE = 0.2  # of a calibrated value: a face at rest may already be near the end of the scale
 _LEAST_BLINK = 0.3  # by which a value rises in a blink
 _CLOSED = 0.5  # a value above which lids are closed

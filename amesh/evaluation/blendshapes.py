@@ -1,15 +1,11 @@
 """Grades our blendshapes, and compares them with those of Face Landmarker.
 
-    python -m amesh.evaluation.blendshapes RECORDS.jsonl --ict ict_facekit_478.npz
-
-RECORDS is what `tests/video/mediapipe_worker.py landmarker` writes: for each frame of some clips,
-Face Landmarker's landmarks and values. Our networks see the same landmarks, so that networks are
-compared and nothing else. The grades go into the package, the tables into docs/accuracy.
+`amesh effects grade` runs it. Its records are what `tests/video/mediapipe_worker.py landmarker`
+writes: for each frame of some clips, Face Landmarker's landmarks and values. Our networks see the
+same landmarks, so that networks are compared and nothing else.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +14,14 @@ import numpy as np
 from jaxtyping import Float
 
 from amesh.effects.blendshape_network import read_network
-from amesh.effects.blendshapes import GRADES, NAMES, Blendshapes
+from amesh.effects.blendshapes import NAMES, Blendshapes
 from amesh.errors import UserError
+from amesh.evaluation.blendshapes_at_rest import (
+    PEOPLE,
+    frames_at_rest,
+    rest_rows,
+    synthetic_people_at_rest,
+)
 from amesh.evaluation.markdown import table
 from amesh.files import write_atomically
 from amesh.training.blendshape_faces import read_model, synthetic_faces
@@ -113,8 +115,18 @@ def grade(clips: Mapping[str, Clip], ict: Path) -> dict[str, dict[str, object]]:
     return grades
 
 
-def write_tables(clips: Mapping[str, Clip], grades: Mapping[str, Mapping[str, object]]) -> str:
-    """The document."""
+def describe(
+    clips: Mapping[str, Clip],
+    grades: Mapping[str, Mapping[str, object]],
+    at_rest: Float[np.ndarray, " p"],
+) -> str:
+    """The report, as Markdown.
+
+    Args:
+        clips: Where programs are compared.
+        grades: Of our names.
+        at_rest: The largest value of each synthetic person at rest.
+    """
     moved = {
         program: np.max([movement(clip.values[program]) for clip in clips.values()], axis=0)
         for program in PROGRAMS
@@ -145,10 +157,15 @@ def write_tables(clips: Mapping[str, Clip], grades: Mapping[str, Mapping[str, ob
             step = f"{still_step(clip.landmarks, values):.4f}"
             rows.append([source, program, f"{blink:.2f}", f"{jaw:.2f}", step])
     frames = sum(len(clip.landmarks) for clip in clips.values())
+    rest = {
+        source: (clip.landmarks, frames_at_rest(_opening(clip.landmarks, _LIPS), values))
+        for source, clip in clips.items()
+        for values in [clip.values[PROGRAMS[0]]]
+    }
     return f"""# Blendshapes
 
-Written by `python -m amesh.evaluation.blendshapes`: {frames} frames of {len(clips)} clips, on
-Face Landmarker's own smoothed landmarks, without calibration.
+Written by `amesh effects grade`: {frames} frames of {len(clips)} clips, on Face Landmarker's own
+smoothed landmarks, without calibration.
 
 ## Names
 
@@ -173,6 +190,15 @@ is the range from the 2nd to the 98th percentile, in the clip where it is larges
   landmarks move least.
 
 {table(["clip", "program", "blink", "jaw", "step"], rows)}
+
+## At rest
+
+Our values after calibration: the largest, as a mean over frames at rest. In clips, the frames at
+rest are those with closed lips in which Face Landmarker's values are smallest; every other one is
+calibrated on, and the others are judged. Of {PEOPLE} synthetic people whom training has not seen,
+the largest value is {np.median(at_rest):.3f} in the median person, and {at_rest.max():.3f} at most.
+
+{table(["clip", "largest value", "name"], rest_rows(rest))}
 """
 
 
@@ -195,26 +221,24 @@ def _number(value: object) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def main(args: list[str] | None = None) -> int:
-    """Runs the command."""
-    root = Path(__file__).resolve().parents[2]
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("records", type=Path, help="records of Face Landmarker, JSON Lines")
-    parser.add_argument("--ict", type=Path, required=True, help="ICT-FaceKit's shapes, an .npz")
-    parser.add_argument("--output", type=Path, default=root, help="the checkout to write into")
-    options = parser.parse_args(args)
-    try:
-        clips = read_clips(options.records)
-        grades = grade(clips, options.ict)
-    except (OSError, UserError) as error:
-        print(f"blendshapes: {error}", file=sys.stderr)
-        return 2
-    content = json.dumps(grades, indent=1) + "\n"
-    write_atomically(options.output / "amesh" / "effects" / GRADES, content.encode())
-    document = options.output / "docs" / "accuracy" / "blendshapes.md"
-    write_atomically(document, write_tables(clips, grades).encode())
-    return 0
+def grade_blendshapes(records: Path, ict: Path, grades: Path | None, report: Path | None) -> str:
+    """Grades our blendshapes; returns the report.
 
+    Args:
+        records: Of Face Landmarker, JSON Lines.
+        ict: ICT-FaceKit's shapes, an `.npz` file.
+        grades: Where to write the grades, if anywhere: JSON.
+        report: Where to write the report, if anywhere: Markdown.
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+    Raises:
+        UserError: There are no blendshapes in the records, Google's network has not been imported,
+            or a file cannot be read or written.
+    """
+    clips = read_clips(records)
+    found = grade(clips, ict)
+    text = describe(clips, found, synthetic_people_at_rest(ict))
+    if grades is not None:
+        write_atomically(grades, (json.dumps(found, indent=1) + "\n").encode())
+    if report is not None:
+        write_atomically(report, text.encode())
+    return text

@@ -110,13 +110,20 @@ def synthetic_faces(
         The features of what a camera sees, and the values.
     """
     values = random_values(count, rng)
-    tested = np.arange(len(model.identities)) % _HELD_OUT == _HELD_OUT - 1
-    people = rng.normal(size=(count, len(tested))) * (tested if held_out else ~tested)
-    people *= rng.uniform(0.5, 1.5, (count, 1))
-    faces = model.neutral + np.tensordot(people, model.identities, 1)
+    faces = people(model, count, rng, held_out=held_out)
     faces += np.tensordot(values, model.shapes, 1)
     _turn_eyes(faces, values)
-    return features(_seen(faces, rng)), values
+    return features(seen(faces, rng)), values
+
+
+def people(
+    model: Model, count: int, rng: np.random.Generator, *, held_out: bool = False
+) -> Float64[np.ndarray, "n 478 3"]:
+    """Random people at rest; arguments as for `synthetic_faces`."""
+    tested = np.arange(len(model.identities)) % _HELD_OUT == _HELD_OUT - 1
+    shares = rng.normal(size=(count, len(tested))) * (tested if held_out else ~tested)
+    shares *= rng.uniform(0.5, 1.5, (count, 1))
+    return np.asarray(model.neutral + np.tensordot(shares, model.identities, 1))
 
 
 def random_values(count: int, rng: np.random.Generator) -> Float64[np.ndarray, "n 51"]:
@@ -156,7 +163,7 @@ def _turn_eyes(faces: Float64[np.ndarray, "n 478 3"], values: Float64[np.ndarray
         faces[:, iris] = (faces[:, iris] - middle) @ turn.swapaxes(1, 2) + middle
 
 
-def _seen(
+def seen(
     faces: Float64[np.ndarray, "n 478 3"], rng: np.random.Generator
 ) -> Float64[np.ndarray, "n 478 3"]:
     """Landmarks of turned faces before a camera [px of a picture with one px to the mm]."""

@@ -1,13 +1,11 @@
 """Trains our blendshape network, `amesh/effects/blendshapes.npz`, from two teachers.
 
-    python -m amesh.training.blendshapes SHARDS --ict ict_facekit_478.npz --output blendshapes.npz
-
-Google's network tells what real faces do, by their labelled landmarks; but it hardly ever answers
-for some names (`_UNSURE`). ICT-FaceKit's shapes tell what each name does to random people; but
-only in the way of its own model. A network that learns from both knows all names.
+`amesh effects train` runs it. Google's network tells what real faces do, by their labelled
+landmarks; but it hardly ever answers for some names (`_UNSURE`). ICT-FaceKit's shapes tell what
+each name does to random people; but only in the way of its own model. A network that learns from
+both knows all names.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -121,7 +119,7 @@ def fit(examples: Examples, epochs: int) -> list[nn.Linear]:
             optimiser.step()
             schedule.step()
             total += float(loss.detach())
-        print(f"epoch {epoch + 1} of {epochs}: loss {total / steps:.5f}", flush=True)
+        print(f"epoch {epoch + 1} of {epochs}: loss {total / steps:.5f}", file=sys.stderr)
     with torch.no_grad():  # features need no preparation at run time
         layers[0].weight /= spread
         layers[0].bias.sub_(layers[0].weight @ middle)
@@ -142,35 +140,31 @@ def labelled_landmarks(folder: Path) -> Float[np.ndarray, "n 478 3"]:
     return np.stack(faces).astype(np.float64)
 
 
-def main(args: list[str] | None = None) -> int:
-    """Runs the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("shards", type=Path, help="a folder of labelled shards")
-    parser.add_argument("--ict", type=Path, required=True, help="ICT-FaceKit's shapes, an .npz")
-    parser.add_argument("--output", type=Path, required=True, help="the .npz file")
-    parser.add_argument("--synthetic", type=int, default=20_000, help="number of synthetic faces")
-    parser.add_argument("--epochs", type=int, default=14)
-    options = parser.parse_args(args)
-    torch.set_num_threads(1)
+def train(shards: Path, ict: Path, output: Path, synthetic: int, epochs: int) -> int:
+    """Trains the network and writes it; returns the number of faces that it learnt from.
+
+    Args:
+        shards: A folder of labelled shards.
+        ict: ICT-FaceKit's shapes.
+        output: The `.npz` file.
+        synthetic: Number of synthetic faces.
+        epochs: How often the network sees all faces.
+
+    Raises:
+        UserError: The shapes or the shards hold something else, or Google's network has not been
+            imported.
+    """
+    torch.set_num_threads(1)  # more are slower for a network this small
     rng = np.random.default_rng(0)
-    try:
-        model = read_model(options.ict)
-        parts = []
-        for start in range(0, options.synthetic, _PART):
-            seen, values = synthetic_faces(model, min(_PART, options.synthetic - start), rng)
-            parts.append(_examples(seen, values, np.ones_like(values)))
-        parts += real_examples(labelled_landmarks(options.shards), model, rng)
-        examples = Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-        layers = fit(examples, options.epochs)
-        arrays = [(one.weight.detach().T.numpy(), one.bias.detach().numpy()) for one in layers]
-        content = pack(arrays)
-        write_atomically(options.output, content)
-    except UserError as error:
-        print(f"blendshapes: {error}", file=sys.stderr)
-        return 2
-    print(f"{options.output}: {len(content)} bytes from {len(examples.values)} examples")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    model = read_model(ict)
+    real = real_examples(labelled_landmarks(shards), model, rng)
+    parts = []
+    for start in range(0, synthetic, _PART):
+        seen, values = synthetic_faces(model, min(_PART, synthetic - start), rng)
+        parts.append(_examples(seen, values, np.ones_like(values)))
+    parts += real
+    examples = Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    layers = fit(examples, epochs)
+    arrays = [(one.weight.detach().T.numpy(), one.bias.detach().numpy()) for one in layers]
+    write_atomically(output, pack(arrays))
+    return len(examples.values)

@@ -1,44 +1,48 @@
-"""Measures effects: how far poses, distances and gazes are off, and what a frame costs.
+"""Measures effects: how far poses, distances and gazes are off, and whether makeup keeps lightness.
 
-    python tests/effects/measure.py --output docs/benchmark/effects
+    python tests/effects/measure.py --output docs/benchmark/effects --faces FOLDER
 
 `nox -s effects` runs it. The truth is known without labels: the canonical face and eyeballs seen by
-a camera, and a real picture whose camera is turned.
+a camera, and a real picture whose camera is turned. Makeup is measured on any pictures of faces.
 """
 
 import argparse
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from skimage.color import rgb2lab
 from skimage.data import astronaut
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from posed_heads import angle_between, looking, seen, turned
 from turned_camera import turned_poses
 
-from amesh import Camera, EyeTracker, FaceMesh, eyes, head_pose, load_topology
+from amesh import Camera, FaceMesh, eyes, head_pose, load_topology, read_image
 from amesh.benchmark.machine import about
 from amesh.data.random import keys
+from amesh.effects.makeup import apply, blush, eye_shadow, iris_tint, lipstick
 from amesh.evaluation.markdown import table
 from amesh.files import write_atomically
 from amesh.synth.model import FaceModel
 
 CAMERA = Camera.from_fov(1280, 720, vertical=50)
 PLACE = (90.0, -40.0, 500.0)  # [mm]: a face of 300 px
-TRIALS, CALLS, PEOPLE = 100, 500, 24
+TRIALS, PEOPLE = 100, 24
 OUTER_CORNERS = 87.0  # distance of the outer corners of the eyes [mm]
+WHOLE, FEWEST = 64, 60  # smallest face with all its makeup [px], and smallest area [px]
+LIGHTNESS = 0.97  # correlation that makeup should keep
 
 
 def main() -> None:
     """Prints the report, and writes it where `--output` says."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, metavar="FOLDER")
-    folder = parser.parse_args().output
+    parser.add_argument("--faces", type=Path, metavar="FOLDER", help="pictures to make up")
+    options = parser.parse_args()
+    folder = options.output
+    made_up = "" if options.faces is None else makeup_section(options.faces)
     facts = "\n".join(f"* {name}: {value}" for name, value in about().items())
     report = f"""# Effects
 
@@ -52,13 +56,7 @@ degrees, and their irises are 22 px wide. Real picture: `paper-256` looks anew a
 the astronaut, as a camera sees it that is turned to either side.
 
 {table(("What", "95 % of errors", "Largest"), accuracy())}
-
-## Time of a frame
-
-CPU time for one face, median of {CALLS} calls. `eyes` and `EyeTracker` include the pose.
-
-{table(("Effect", "CPU time [ms]"), costs())}
-"""
+{made_up}"""
     print(report)
     if folder is not None:
         write_atomically(folder / "effects.md", report.encode())
@@ -132,27 +130,41 @@ def gaze_errors(head: float, noise: float, random: np.random.Generator) -> np.nd
     return np.concatenate(errors)
 
 
-def costs() -> list[tuple[str, str]]:
-    """CPU time of each effect."""
-    noise = np.random.default_rng(0).normal(0, 0.4, (478, 3))
-    face = seen(CAMERA, turned(10, 5, 3), PLACE, looking(5, 5)) + noise
-    tracker = EyeTracker()
-    calls: dict[str, Callable[[], object]] = {
-        "head_pose": lambda: head_pose(face, CAMERA),
-        "eyes": lambda: eyes(face, CAMERA),
-        "EyeTracker": lambda: tracker(face, CAMERA),
-    }
-    return [(name, f"{cpu_ms(call):.2f}") for name, call in calls.items()]
+def makeup_section(folder: Path) -> str:
+    """How far makeup keeps the lightness of the skin, on all faces in the pictures of a folder."""
+    products = (lipstick(), eye_shadow(), blush(), iris_tint())
+    kept: dict[str, list[float]] = {product.name: [] for product in products}
+    face_mesh = FaceMesh()
+    pictures = [path for path in sorted(folder.iterdir()) if path.suffix in (".jpg", ".png")]
+    for path in pictures:
+        image = read_image(path)
+        for face in face_mesh(image):
+            if np.ptp(face.landmarks[:, :2], axis=0).max() < WHOLE:
+                continue
+            for product in products:
+                made = apply(image, face.landmarks, product)
+                where = (made != image).any(axis=2)
+                if where.sum() >= FEWEST:
+                    before, after = (rgb2lab(one[where])[:, 0] for one in (image, made))
+                    kept[product.name].append(float(np.corrcoef(before, after)[0, 1]))
+    rows = [
+        (
+            name,
+            str(len(found)),
+            f"{np.median(found):.3f}",
+            f"{np.percentile(found, 5):.3f}",
+            f"{100 * np.mean(np.array(found) >= LIGHTNESS):.0f} %",
+        )
+        for name, found in kept.items()
+    ]
+    return f"""
+## Makeup
 
+Correlation of L* before and after, over all pixels that the product changed, on the faces of at
+least {WHOLE} px in {len(pictures)} pictures, with the default colours.
 
-def cpu_ms(call: Callable[[], object]) -> float:
-    """The median CPU time of a call [ms]."""
-    times = []
-    for _ in range(CALLS):
-        start = time.process_time_ns()
-        call()
-        times.append(time.process_time_ns() - start)
-    return statistics.median(times) / 1e6
+{table(("Product", "Faces", "Median", "5 % of faces are below", f"At least {LIGHTNESS}"), rows)}
+"""
 
 
 if __name__ == "__main__":

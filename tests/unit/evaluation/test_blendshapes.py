@@ -10,7 +10,15 @@ from amesh.effects.blendshapes import NAMES
 from amesh.effects.canonical import canonical_face
 from amesh.errors import UserError
 from amesh.evaluation import blendshapes
-from amesh.evaluation.blendshapes import PROGRAMS, Clip, correlation, grade, read_clips, still_step
+from amesh.evaluation.blendshapes import (
+    PROGRAMS,
+    Clip,
+    correlation,
+    grade,
+    grade_blendshapes,
+    read_clips,
+    still_step,
+)
 
 JAW, FROWN = NAMES.index("jawOpen"), NAMES.index("mouthFrownLeft")
 
@@ -55,6 +63,21 @@ def test_grades(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Face Landmarker never moves it in the clips, so nothing can be said.
     assert grades["cheekPuff"] == {"grade": "estimated", "synthetic": 1.0, "clips": None}
     assert grades["tongueOut"] == {"grade": "absent"}
+
+
+def test_grades_and_report_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    moving = np.linspace(0, 1, 30)[:, None] * np.ones(52)
+    clip = Clip(np.tile(canonical_face().points, (30, 1, 1)), dict.fromkeys(PROGRAMS, moving))
+    one = {"grade": "measured", "synthetic": 0.95, "clips": None}
+    monkeypatch.setattr(blendshapes, "read_clips", lambda _: {"a.mp4": clip})
+    monkeypatch.setattr(blendshapes, "grade", lambda *_: dict.fromkeys(NAMES, one))
+    monkeypatch.setattr(blendshapes, "synthetic_people_at_rest", lambda _: np.array([0.01, 0.03]))
+    grades, report = tmp_path / "grades.json", tmp_path / "report.md"
+    text = grade_blendshapes(tmp_path / "r.jsonl", tmp_path / "ict.npz", grades, report)
+    assert report.read_text() == text
+    assert "52 names are *measured*" in text
+    assert "is 0.020 in the median person, and 0.030 at most" in text
+    assert json.loads(grades.read_text())["jawOpen"] == one
 
 
 def test_records_without_blendshapes_are_refused(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Training our blendshape network."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -50,13 +48,3 @@ def test_what_google_knows_and_what_is_added(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(moved, -10 * added.values[:, sneer], atol=1e-4)
     smile = NAMES.index("mouthSmileLeft")
     np.testing.assert_array_equal(added.values[:, smile], taught[:, smile])
-
-
-def test_the_command_says_what_is_missing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ict, output = tmp_path / "ict.npz", tmp_path / "out.npz"
-    code = blendshapes.main([str(tmp_path), "--ict", str(ict), "--output", str(output)])
-    assert code == 2
-    assert "ict.npz: cannot be read as ICT-FaceKit's shapes" in capsys.readouterr().err
-    assert not output.exists()
