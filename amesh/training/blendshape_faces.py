@@ -112,7 +112,7 @@ def synthetic_faces(
     values = random_values(count, rng)
     faces = people(model, count, rng, held_out=held_out)
     faces += np.tensordot(values, model.shapes, 1)
-    _turn_eyes(faces, values)
+    turn_eyes(faces, values)
     return features(seen(faces, rng)), values
 
 
@@ -151,7 +151,7 @@ def random_values(count: int, rng: np.random.Generator) -> Float64[np.ndarray, "
     return values
 
 
-def _turn_eyes(faces: Float64[np.ndarray, "n 478 3"], values: Float64[np.ndarray, "n 51"]) -> None:
+def turn_eyes(faces: Float64[np.ndarray, "n 478 3"], values: Float64[np.ndarray, "n 51"]) -> None:
     """Turns the irises, in place: the shapes of looks move only the lids."""
     for side, iris in _IRISES.items():
         inward, outward, up, down = (
