@@ -81,7 +81,7 @@ def test_amesh_commands_are_as_help_says(
     if words[1] in ("fit", "validate", "test"):
         pytest.importorskip("pytorch_lightning")
     verbs = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
-    verbs = verbs if verbs[:1] in (["weights"], ["export"], ["data"]) else verbs[:1]
+    verbs = verbs if verbs[:1] in (["weights"], ["export"], ["data"], ["effects"]) else verbs[:1]
     try:
         code = main([*verbs, "--help"])
     except SystemExit as end:
