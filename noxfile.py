@@ -23,9 +23,12 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
+WEB = HERE / "web"
 PINNED = ("-c", str(HERE / "constraints.txt"))
 # The newest tested bindings of each major version; the libraries behind them are not needed.
 TENSORRT = ("tensorrt-cu12-bindings==10.13.3.9.post1", "tensorrt-cu13-bindings==11.4.0.106")
+# The oldest Node that the tools in web/package.json run on.
+NODE = (20, 19)
 # Debian's Chromium package, which contains SwiftShader: Vulkan without a GPU.
 SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
@@ -292,6 +295,36 @@ def litert_gpu(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def web(session: nox.Session) -> None:
+    """Build the page and the module for browsers into web/dist, and test them in Chromium.
+
+    Needs Node, npm and Chromium, which it does not install. To look at the page afterwards:
+    `python -m http.server -d web/dist/page`.
+    """
+    npm = require_program(session, "npm", "apt-get install npm, or nodejs.org", NODE)
+    if "CHROMIUM" not in os.environ:
+        require_program(session, "chromium", "apt-get install chromium, or name one in CHROMIUM")
+    programs, picture = develop(session, "-e", ".[dev,litert,train,video]"), astronaut(session)
+    amesh, python = str(programs / "amesh"), str(programs / "python")
+    public, golden = WEB / "public", WEB / "build" / "golden"
+    session.run(amesh, "weights", "import", external=True)
+    for model, name in (("detector-short", "detector"), ("paper-256", "landmarks")):
+        # Half the size, and hardly less exact: the weights that come with amesh have 16 bits.
+        precision = () if model == "detector-short" else ("--precision", "fp16")
+        output = ("--output", str(public / "models" / f"{name}.tflite"))
+        export = (amesh, "export", "litert", "--model", model, *precision, *output)
+        session.run(*export, external=True)
+    shutil.copy(picture, public)
+    golden.mkdir(parents=True, exist_ok=True)
+    makeup = (str(picture), str(golden / "makeup.json"))
+    session.run(python, str(WEB / "tools" / "makeup_golden.py"), *makeup, external=True)
+    with session.chdir(WEB):
+        session.run(npm, "ci", "--no-audit", "--no-fund", external=True)
+        for script in ("types", "test", "page", "lib", "browser"):
+            session.run(npm, "run", script, external=True)
+
+
+@nox.session(venv_backend="none")
 def damage(session: nox.Session) -> None:
     """Damage files of every kind and read them: no traceback, no hang, nothing wrong accepted.
 
@@ -470,6 +503,18 @@ def develop(session: nox.Session, *what: str) -> Path:
     pip = (str(programs / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check")
     session.run(*pip, *PINNED, *what, external=True)
     return programs
+
+
+def require_program(session: nox.Session, name: str, how: str, node: tuple[int, ...] = ()) -> str:
+    """Find a program of the system, with a Node that is new enough, or say how to install it."""
+    program = shutil.which(name)
+    if not program:
+        session.error(f"no {name} here: {how}")
+    if node:
+        found = str(session.run("node", "--version", silent=True, external=True)).strip()
+        if tuple(int(part) for part in found.lstrip("v").split(".")) < node:
+            session.error(f"Node {found} is too old; {'.'.join(map(str, node))} or newer is needed")
+    return program
 
 
 def swiftshader(session: nox.Session) -> Path:

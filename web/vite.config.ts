@@ -12,7 +12,10 @@ function copyWasm(): Plugin {
     buildStart() {
       const from = `${HERE}/node_modules/@litertjs/core/wasm`;
       mkdirSync(`${HERE}/public/wasm`, { recursive: true });
-      for (const file of VARIANTS.flatMap((one) => [`litert_wasm${one}_internal.js`, `litert_wasm${one}_internal.wasm`])) {
+      for (const file of VARIANTS.flatMap((one) => [
+        `litert_wasm${one}_internal.js`,
+        `litert_wasm${one}_internal.wasm`,
+      ])) {
         cpSync(`${from}/${file}`, `${HERE}/public/wasm/${file}`);
       }
     },

@@ -1,10 +1,12 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 WEB = Path(__file__).resolve().parents[2] / "web"
 
 
-def test_the_browser_has_the_facts_of_the_package() -> None:
-    tool = runpy.run_path(str(WEB / "tools" / "face_data.py"))
-    written = (WEB / "src" / "lib" / "effects" / "face.json").read_text()
-    assert tool["text"]() == written, "run python web/tools/face_data.py"
+@pytest.mark.parametrize("name", ["face_data", "topology"])
+def test_the_browser_has_the_facts_of_the_package(name: str) -> None:
+    tool = runpy.run_path(str(WEB / "tools" / f"{name}.py"))
+    assert tool["text"]() == tool["FILE"].read_text(), f"run python web/tools/{name}.py"

@@ -14,7 +14,10 @@ const CERTAIN = 100;
  * @param expected Distance of each landmark from its true place that the network expects [image px].
  * @param landmarks All landmarks of the face (478 x 3) [image px].
  */
-export function confidence(expected: ArrayLike<number>, landmarks: ArrayLike<number>): Float32Array {
+export function confidence(
+  expected: ArrayLike<number>,
+  landmarks: ArrayLike<number>,
+): Float32Array {
   const [left, top, right, bottom] = boxOf(landmarks);
   const limit = TOLERANCE * TOPOLOGY.eyeShare * Math.max(right - left, bottom - top);
   return Float32Array.from(expected, (error) => {

@@ -55,7 +55,8 @@ export function decode(boxes: ArrayLike<number>, logits: ArrayLike<number>): Row
     const start = 16 * n;
     if (!(logits[n]! >= 0 && boxes[start + 2]! >= 0 && boxes[start + 3]! >= 0)) continue;
     const values = new Float64Array(16);
-    for (let i = 0; i < 16; i++) values[i] = boxes[start + i]! + (i === 2 || i === 3 ? 0 : ANCHORS[2 * n + (i % 2)]!);
+    for (let i = 0; i < 16; i++)
+      values[i] = boxes[start + i]! + (i === 2 || i === 3 ? 0 : ANCHORS[2 * n + (i % 2)]!);
     const [x, y, width, height] = values as unknown as [number, number, number, number];
     values.set([x - width / 2, y - height / 2, x + width / 2, y + height / 2]);
     rows.push({ values, score: 1 / (1 + Math.exp(-logits[n]!)) });
@@ -83,10 +84,7 @@ export function suppress(rows: readonly Row[]): Row[] {
 /** Intersection over union of two boxes; 0 where both are empty. */
 export function overlap(one: ArrayLike<number>, other: ArrayLike<number>): number {
   const side = (axis: number): number =>
-    Math.max(
-      0,
-      Math.min(one[axis + 2]!, other[axis + 2]!) - Math.max(one[axis]!, other[axis]!),
-    );
+    Math.max(0, Math.min(one[axis + 2]!, other[axis + 2]!) - Math.max(one[axis]!, other[axis]!));
   const area = (box: ArrayLike<number>): number => (box[2]! - box[0]!) * (box[3]! - box[1]!);
   const shared = side(0) * side(1);
   const union = area(one) + area(other) - shared;
@@ -94,7 +92,10 @@ export function overlap(one: ArrayLike<number>, other: ArrayLike<number>): numbe
 }
 
 /** Where the detector's input lies in the picture: pixel u of the input is at u * scale + shift. */
-export function letterbox(width: number, height: number): { scale: number; shift: [number, number] } {
+export function letterbox(
+  width: number,
+  height: number,
+): { scale: number; shift: [number, number] } {
   const side = Math.max(width, height);
   return { scale: side / DETECTOR_SIZE, shift: [(width - side) / 2, (height - side) / 2] };
 }

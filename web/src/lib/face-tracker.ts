@@ -75,13 +75,19 @@ export class FaceTracker {
     runtime: Runtime,
     detector: Network,
     landmarks: Network,
-    private readonly options: Required<Pick<TrackerOptions, 'maxFaces' | 'minScore'>> & TrackerOptions,
+    private readonly options: Required<Pick<TrackerOptions, 'maxFaces' | 'minScore'>> &
+      TrackerOptions,
   ) {
     this.runtime = runtime.name;
     this.#detector = detector;
     this.#landmarks = landmarks;
     const { maxFaces, minScore, smoothing = 'mediapipe' } = options;
-    this.#tracker = new Tracker({ maxFaces, minScore, detectEvery: DETECT_EVERY, smoothing: PRESETS[smoothing] });
+    this.#tracker = new Tracker({
+      maxFaces,
+      minScore,
+      detectEvery: DETECT_EVERY,
+      smoothing: PRESETS[smoothing],
+    });
   }
 
   /**

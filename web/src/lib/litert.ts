@@ -34,7 +34,8 @@ async function load(wasm: string): Promise<string> {
   const threads = globalThis.crossOriginIsolated === true && navigator.hardwareConcurrency > 1;
   try {
     const { loadLiteRt, supportsFeature } = await import('@litertjs/core');
-    const several = threads && (await supportsFeature('relaxedSimd')) && (await supportsFeature('threads'));
+    const several =
+      threads && (await supportsFeature('relaxedSimd')) && (await supportsFeature('threads'));
     await loadLiteRt(wasm.endsWith('/') ? wasm : `${wasm}/`, { threads: several });
     return `LiteRT.js (WASM, ${several ? 'several threads' : 'one thread'})`;
   } catch (error) {

@@ -49,7 +49,13 @@ export async function loadModels(
       const sidecar = sidecars[i]!;
       const content = await loadContent(url, sidecar, cache, (bytes) => {
         done[i] = bytes;
-        onProgress(Math.min(total, done.reduce((sum, one) => sum + one, 0)), total);
+        onProgress(
+          Math.min(
+            total,
+            done.reduce((sum, one) => sum + one, 0),
+          ),
+          total,
+        );
       });
       return { url, content, sidecar };
     }),
@@ -76,7 +82,8 @@ async function loadSidecar(url: string, cache: Cache | undefined): Promise<Sidec
     await cache?.put(address, response).catch(() => undefined); // the disk may be full
     return sidecar;
   } catch (error) {
-    const kept = error instanceof AmeshError && error.code === 'network' && (await cache?.match(address));
+    const kept =
+      error instanceof AmeshError && error.code === 'network' && (await cache?.match(address));
     if (!kept) throw error;
     return parse(await kept.text(), url);
   }
@@ -115,7 +122,10 @@ async function loadContent(
   const response = await get(url);
   const content = await read(response, url, sidecar.bytes, onBytes);
   if (!(await matches(content, sidecar))) {
-    throw new AmeshError('model', `${url} is damaged, or its .json is of another version: load both again`);
+    throw new AmeshError(
+      'model',
+      `${url} is damaged, or its .json is of another version: load both again`,
+    );
   }
   await cache?.put(url, new Response(content)).catch(() => undefined); // the disk may be full
   return content;
@@ -143,7 +153,7 @@ async function read(
   const content = new Uint8Array(bytes);
   let done = 0;
   try {
-    for (const reader = response.body!.getReader(); ; ) {
+    for (const reader = response.body!.getReader(); ;) {
       const part = await reader.read();
       if (part.done) break;
       if (done + part.value.length > bytes) {

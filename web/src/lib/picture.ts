@@ -58,7 +58,9 @@ export class Picture {
    * @param size Side of the crop [px].
    */
   cut(affine: Affine, size: number, samples: 1 | 2, scratch: CropScratch): Float32Array {
-    let [a, b, tx, c, d, ty] = affine.map((value) => value / 2 ** this.#halvings) as unknown as Affine;
+    let [a, b, tx, c, d, ty] = affine.map(
+      (value) => value / 2 ** this.#halvings,
+    ) as unknown as Affine;
     const shrink = Math.max(Math.hypot(a, c), Math.hypot(b, d));
     const fine = shrink > 1 + 1e-6 ? samples : 1;
     let image: Canvas = this.#canvas;
@@ -97,17 +99,22 @@ export class Scratch {
   #context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | undefined;
 
   /** Its context, at this size, all black. */
-  context(width: number, height: number): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D {
+  context(
+    width: number,
+    height: number,
+  ): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D {
     this.canvas ??= newCanvas();
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
     }
     this.#context ??= this.canvas.getContext('2d', { willReadFrequently: true }) as
-      | CanvasRenderingContext2D
-      | undefined;
+      CanvasRenderingContext2D | undefined;
     if (!this.#context) {
-      throw new AmeshError('picture', `the browser has no memory for a ${width} x ${height} canvas`);
+      throw new AmeshError(
+        'picture',
+        `the browser has no memory for a ${width} x ${height} canvas`,
+      );
     }
     this.#context.fillStyle = '#000';
     this.#context.fillRect(0, 0, width, height);
@@ -145,7 +152,12 @@ export function sizeOf(source: CanvasImageSource): [number, number] {
 }
 
 /** The part of the picture that a crop can see, in whole cells; undefined if it sees none. */
-function seen([a, b, tx, c, d, ty]: Affine, size: number, cell: number, image: Canvas): Part | undefined {
+function seen(
+  [a, b, tx, c, d, ty]: Affine,
+  size: number,
+  cell: number,
+  image: Canvas,
+): Part | undefined {
   const xs = [tx, tx + a * size, tx + b * size, tx + (a + b) * size];
   const ys = [ty, ty + c * size, ty + d * size, ty + (c + d) * size];
   const low = (values: number[]): number =>

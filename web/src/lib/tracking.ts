@@ -139,9 +139,7 @@ export class Tracker {
   async #find(frame: Frame): Promise<void> {
     this.#waited = 0;
     let found = await frame.detect();
-    found = found.filter((one) =>
-      this.#tracks.every((track) => apart(one, track.region) >= SAME),
-    );
+    found = found.filter((one) => this.#tracks.every((track) => apart(one, track.region) >= SAME));
     while (found.length && this.#free > 0) {
       const some = found.splice(0, this.#free);
       await this.#meet(frame, some);
@@ -198,7 +196,10 @@ function agrees({ look, own }: Settled): boolean {
 }
 
 /** Marks faces that repeat a more confident one; of equally confident ones the first stays. */
-export function repeats(faces: readonly ArrayLike<number>[], confidence: readonly number[]): boolean[] {
+export function repeats(
+  faces: readonly ArrayLike<number>[],
+  confidence: readonly number[],
+): boolean[] {
   const boxes = faces.map(boxOf);
   const area = ([left, top, right, bottom]: readonly number[]): number =>
     Math.max(right! - left!, 0) * Math.max(bottom! - top!, 0);

@@ -9,7 +9,8 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 
 export function executable(): string {
   const found = [process.env['CHROMIUM'], ...PLACES].find((path) => path && existsSync(path));
-  if (!found) throw new Error('no Chromium here: apt-get install chromium, or name one in CHROMIUM');
+  if (!found)
+    throw new Error('no Chromium here: apt-get install chromium, or name one in CHROMIUM');
   return found;
 }
 
@@ -18,7 +19,9 @@ export function launch(...args: string[]): Promise<Browser> {
 }
 
 /** Serves the sources, translated as they are asked for. */
-export async function serve(headers: Record<string, string> = {}): Promise<ViteDevServer & { url: string }> {
+export async function serve(
+  headers: Record<string, string> = {},
+): Promise<ViteDevServer & { url: string }> {
   const server = await createServer({
     configFile: `${import.meta.dirname}/../../vite.config.ts`,
     logLevel: 'warn',
