@@ -1,23 +1,23 @@
 import { cpSync, mkdirSync } from 'node:fs';
-import { defineConfig, type Plugin } from 'vite';
+import { basename } from 'node:path';
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 
 const HERE = import.meta.dirname;
-/** With relaxed SIMD, without it, and with threads. */
-const VARIANTS = ['', '_compat', '_threaded'];
+const LITERT = 'node_modules/@litertjs/core/wasm';
+const ORT = 'node_modules/onnxruntime-web/dist';
+/** LiteRT.js with relaxed SIMD, without it, and with threads; ONNX Runtime Web with WebGPU. */
+const FILES = [
+  ...['', '_compat', '_threaded'].map((variant) => `${LITERT}/litert_wasm${variant}_internal`),
+  `${ORT}/ort-wasm-simd-threaded.asyncify`,
+].flatMap((name) => [`${name}.${name.startsWith(ORT) ? 'mjs' : 'js'}`, `${name}.wasm`]);
 
 /** Copies the runtime's WebAssembly beside the page, so that nothing comes from elsewhere. */
 function copyWasm(): Plugin {
   return {
     name: 'copy-wasm',
     buildStart() {
-      const from = `${HERE}/node_modules/@litertjs/core/wasm`;
       mkdirSync(`${HERE}/public/wasm`, { recursive: true });
-      for (const file of VARIANTS.flatMap((one) => [
-        `litert_wasm${one}_internal.js`,
-        `litert_wasm${one}_internal.wasm`,
-      ])) {
-        cpSync(`${from}/${file}`, `${HERE}/public/wasm/${file}`);
-      }
+      for (const file of FILES) cpSync(`${HERE}/${file}`, `${HERE}/public/wasm/${basename(file)}`);
     },
   };
 }
@@ -26,6 +26,8 @@ export default defineConfig({
   root: HERE,
   base: './', // so that the page works from any folder of a host
   plugins: [copyWasm()],
+  // Without it, the build takes ONNX Runtime's 27 MB in a second time.
+  resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   build: { outDir: 'dist/page', target: 'es2022' },
   test: { include: ['tests/**/*.test.ts'], exclude: ['tests/browser/**'] },
 });

@@ -8,6 +8,7 @@ import type { Progress } from './models';
 import { loadModels } from './models';
 import type { Smoothing } from './one-euro';
 import { PRESETS } from './one-euro';
+import { openOnnxRuntime } from './onnxruntime';
 import { CropScratch, Picture, Scratch } from './picture';
 import type { Region } from './region';
 import { imageFromCrop } from './region';
@@ -30,13 +31,22 @@ export interface Face {
   roi: Region;
 }
 
+/** Names of what runs networks. */
+export type RuntimeChoice = 'auto' | 'litert' | 'onnxruntime';
+const RUNTIMES = { auto: openLitert, litert: openLitert, onnxruntime: openOnnxRuntime };
+
 /** How a `FaceTracker` works. */
 export interface TrackerOptions {
   /** Address of the folder with the networks: `detector`, `landmarks` and their `.json`. */
   models: string;
   /** Address of the folder with the runtime's WebAssembly files; `wasm/` beside the models. */
   wasm?: string;
-  runtime?: 'auto' | 'litert';
+  /**
+   * What runs the networks. `auto` is LiteRT.js, which needs no GPU; `onnxruntime` is ONNX Runtime
+   * Web, on the GPU where the browser has WebGPU. It needs the package `onnxruntime-web`, and the
+   * networks as `.onnx`.
+   */
+  runtime?: RuntimeChoice;
   /** How many faces are followed at once, and returned for a picture at most; 1. */
   maxFaces?: number;
   /** Faces below this confidence are dropped; 0.5. */
@@ -108,11 +118,17 @@ export class FaceTracker {
       const known = Object.keys(PRESETS).join(', ');
       throw new AmeshError('option', `no smoothing '${smoothing}'; choose one of ${known}`);
     }
+    const choice = options.runtime ?? 'auto';
+    if (!(choice in RUNTIMES)) {
+      const known = Object.keys(RUNTIMES).join(', ');
+      throw new AmeshError('option', `no runtime '${choice}'; choose one of ${known}`);
+    }
     const models = new URL(options.models.replace(/\/?$/, '/'), document.baseURI);
-    const wasm = options.wasm ?? new URL('../wasm/', models).href;
+    const wasm = new URL(options.wasm ?? new URL('../wasm/', models), document.baseURI).href;
+    const suffix = choice === 'onnxruntime' ? 'onnx' : 'tflite';
     const [runtime, files] = await Promise.all([
-      openLitert(wasm),
-      loadModels(models.href, ['detector.tflite', 'landmarks.tflite'], options.onProgress),
+      RUNTIMES[choice](wasm),
+      loadModels(models.href, [`detector.${suffix}`, `landmarks.${suffix}`], options.onProgress),
     ]);
     const [detectorFile, landmarksFile] = files as [(typeof files)[0], (typeof files)[0]];
     if (landmarksFile.sidecar.topology !== TOPOLOGY.name) {

@@ -1,6 +1,6 @@
 export type { Problem } from './errors';
 export { AmeshError } from './errors';
-export type { Face, Timings, TrackerOptions } from './face-tracker';
+export type { Face, RuntimeChoice, Timings, TrackerOptions } from './face-tracker';
 export { FaceTracker } from './face-tracker';
 export type { Progress } from './models';
 export type { Smoothing } from './one-euro';

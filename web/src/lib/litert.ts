@@ -23,7 +23,7 @@ export async function openLitert(wasm: string): Promise<Runtime> {
     loading = undefined; // so that a second try is one
     throw error;
   }
-  return { name, suffix: 'tflite', open };
+  return { name, open };
 }
 
 async function load(wasm: string): Promise<string> {

@@ -20,8 +20,6 @@ export interface Network {
 export interface Runtime {
   /** For people: its name and what it runs on. */
   readonly name: string;
-  /** How its files end. */
-  readonly suffix: 'tflite' | 'onnx';
   /**
    * Prepares a network.
    *
