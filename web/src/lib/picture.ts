@@ -8,6 +8,8 @@ type Canvas = OffscreenCanvas | HTMLCanvasElement;
 
 /** The largest canvas that every browser gives [px]; larger pictures are halved as they are drawn. */
 const MAX_PIXELS = 4096 * 4096;
+/** Black around the canvas, so that the picture's edges blend into it as in a bilinear sample [px]. */
+const RIM = 1;
 /** Largest distance of samples in a crop that shrinks the picture [px]: beyond, it is halved first. */
 const STEP = 1.75;
 
@@ -39,9 +41,9 @@ export class Picture {
     const scale = 1 / 2 ** halvings;
     const [width, height] = [Math.ceil(this.width * scale), Math.ceil(this.height * scale)];
     const scratch = keep ?? new Scratch();
-    const context = scratch.context(width, height);
+    const context = scratch.context(width + 2 * RIM, height + 2 * RIM);
     try {
-      context.drawImage(source, 0, 0, this.width * scale, this.height * scale);
+      context.drawImage(source, RIM, RIM, this.width * scale, this.height * scale);
     } catch (error) {
       throw new AmeshError('picture', `the browser cannot draw this picture: ${reason(error)}`);
     }
@@ -61,6 +63,7 @@ export class Picture {
     let [a, b, tx, c, d, ty] = affine.map(
       (value) => value / 2 ** this.#halvings,
     ) as unknown as Affine;
+    [tx, ty] = [tx + RIM, ty + RIM];
     const shrink = Math.max(Math.hypot(a, c), Math.hypot(b, d));
     const fine = shrink > 1 + 1e-6 ? samples : 1;
     let image: Canvas = this.#canvas;
@@ -151,7 +154,10 @@ export function sizeOf(source: CanvasImageSource): [number, number] {
   return [drawable.width, drawable.height];
 }
 
-/** The part of the picture that a crop can see, in whole cells; undefined if it sees none. */
+/**
+ * The part of the canvas that a crop can see, in whole cells counted from the picture's corner;
+ * undefined if it sees none. It may begin before the canvas, where everything is black.
+ */
 function seen(
   [a, b, tx, c, d, ty]: Affine,
   size: number,
@@ -160,8 +166,10 @@ function seen(
 ): Part | undefined {
   const xs = [tx, tx + a * size, tx + b * size, tx + (a + b) * size];
   const ys = [ty, ty + c * size, ty + d * size, ty + (c + d) * size];
-  const low = (values: number[]): number =>
-    Math.max(0, Math.floor(Math.min(...values) / cell - 1) * cell);
+  const low = (values: number[]): number => {
+    const cells = Math.floor((Math.min(...values) - RIM) / cell - 1);
+    return RIM + cell * Math.max(cells, -1);
+  };
   const [left, top] = [low(xs), low(ys)];
   const width = Math.min(image.width, Math.ceil(Math.max(...xs)) + 2 * cell) - left;
   const height = Math.min(image.height, Math.ceil(Math.max(...ys)) + 2 * cell) - top;
