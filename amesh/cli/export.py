@@ -22,6 +22,7 @@ these figures, and its hashes, names and shapes.
 
 # Pictures that int8 is calibrated on, at most: a few hundred faces are usual.
 _CALIBRATED = 256
+_SAMPLES = 2
 
 
 def _batch(text: str) -> Batch:
@@ -82,11 +83,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=architectures.options(),
         help="export --model with random weights and this architecture, to measure its speed",
     )
+    parser.add_argument(
+        "--with-crop",
+        action="store_true",
+        help="for onnx: a file that takes a picture and regions of interest, cuts the crops itself "
+        "and answers in pixels of the picture",
+    )
+    parser.add_argument(
+        "--samples",
+        type=positive,
+        metavar="N",
+        help="with --with-crop: N x N samples make a crop pixel, so crops may shrink the picture "
+        f"N times without aliasing (1 to 8, default: {_SAMPLES})",
+    )
     parser.set_defaults(call=_export)
 
 
 def _export(options: argparse.Namespace) -> int:
     # Before the heavy imports, and before any work: what is missing is told at once.
+    if options.samples and not options.with_crop:
+        raise UserError("--samples is for --with-crop: other files take crops")
     formats.format_named(options.format).require()
     from amesh.deploy.export import export
 
@@ -99,6 +115,7 @@ def _export(options: argparse.Namespace) -> int:
         options.part,
         options.untrained,
         _calibration(options),
+        samples=options.samples or _SAMPLES if options.with_crop else None,
     )
     return DONE
 

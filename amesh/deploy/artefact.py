@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amesh.deploy import sidecar
 from amesh.deploy.parity import Run
-from amesh.deploy.sidecar import Sidecar, tensor_specs
+from amesh.deploy.sidecar import NORMALISATION, Sidecar, tensor_specs
 from amesh.deploy.signature import Layout, Shapes
 from amesh.files import write_atomically
 from amesh.topology import load
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Artefact:
         layout: Order of the image's axes.
         packages: Packages that made it; the sidecar records their versions.
         details: Further entries of the sidecar that the runtime needs to open the file.
+        reference: What `run` must agree with; None is the network itself.
+        dtypes: Types of the inputs and outputs that are not float32, by name.
+        normalisation: Value range of the image.
     """
 
     content: bytes
@@ -34,6 +40,9 @@ class Artefact:
     layout: Layout
     packages: tuple[str, ...]
     details: Mapping[str, Any] = field(default_factory=dict)
+    reference: "nn.Module | None" = None
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    normalisation: str = NORMALISATION
 
 
 def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any) -> Sidecar:
@@ -59,8 +68,9 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
         topology=topology,
         topology_sha256=sidecar.topology_hash(load(topology)) if topology else "",
         layout=artefact.layout,
-        inputs=tensor_specs(artefact.inputs),
-        outputs=tensor_specs(artefact.outputs),
+        normalisation=artefact.normalisation,
+        inputs=tensor_specs(artefact.inputs, artefact.dtypes),
+        outputs=tensor_specs(artefact.outputs, artefact.dtypes),
         versions=sidecar.versions("torch", *artefact.packages),
         details=artefact.details,
         **facts,

@@ -30,6 +30,7 @@ def export(
     untrained: str | None = None,
     calibration: parity.Images | None = None,
     say: Say = print,
+    samples: int | None = None,
 ) -> Path:
     """Exports a network, compares the file with PyTorch, and writes it with its sidecar.
 
@@ -46,6 +47,8 @@ def export(
         calibration: RGB crops in [0, 1] that set the ranges of int8, with faces as the network will
             see them; by default those that come with the package.
         say: Receives progress messages, one line at a time.
+        samples: Export a file that cuts its own crops, from a picture and regions of interest, with
+            so many samples along each side of a crop pixel.
 
     Returns:
         The file's path.
@@ -71,9 +74,12 @@ def export(
     net, origin = open_network(model, untrained)
     model_name, topology = _described(net, row, precision)
     whole = net if row.errors or isinstance(net, DetectorNetwork) else without_errors(net)
-    request = Request(whole, part, precision, batch_size, calibration)
+    if samples is not None:
+        _check_with_crop(row, net, precision, batch, part)
+    request = Request(whole, part, precision, batch_size, calibration, samples)
     target = net if isinstance(net, DetectorNetwork) and not part else request.target
-    name = "-".join((model_name, *([part] if part else []), precision))
+    kind = [part] if part else ["with-crop"] if samples is not None else []
+    name = "-".join((model_name, *kind, precision))
     output = output or Path(f"{name}{row.suffix}")
     say(f"exporting {name} for {row.name}")
     if precision == "int8":
@@ -91,7 +97,7 @@ def export(
         precision=precision,
         weights_sha256=hashes.weights_hash(net),
         weights=origin,
-        parity=_compared(made.run, target, precision, output, say),
+        parity=_compared(made.run, made.reference or target, precision, output, say),
     )
     say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, and {sidecar.sidecar_file(output).name}")
     return output
@@ -138,6 +144,32 @@ def _described(
     if precision != "fp32":
         raise UserError(f"{name}: face detectors are exported in fp32, not in {precision}")
     return name, ""
+
+
+def _check_with_crop(
+    row: Format,
+    net: Network | DetectorNetwork,
+    precision: Precision,
+    batch: Batch,
+    part: str | None,
+) -> None:
+    """Checks that there is such a file that cuts its own crops.
+
+    Raises:
+        UserError: There is none.
+    """
+    problem = None
+    if not row.with_crop:
+        known = ", ".join(one.name for one in formats.exported() if one.with_crop)
+        problem = f"{row.name} has no such files; these formats have: {known}"
+    elif isinstance(net, DetectorNetwork) or part:
+        problem = "it is for whole landmark networks"
+    elif precision == "int8":
+        problem = "its precision is fp32 or fp16"
+    elif batch not in (None, "dynamic"):
+        problem = f"batch {batch}: it takes any number of regions of interest"
+    if problem:
+        raise UserError(f"a file that cuts its own crops: {problem}")
 
 
 def _fresh(name: str, option: str) -> Network:

@@ -44,6 +44,7 @@ class Format:
             `one`: always 1.
         auto: Whether `auto` may choose it; the cache then keeps such files of installed weights.
         errors: Whether its files have the errors that a network expects, if it predicts them.
+        with_crop: Whether there are files that cut their own crops.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Format:
     batches: Literal["any", "fixed", "one"] = "any"
     auto: bool = False
     errors: bool = True
+    with_crop: bool = False
 
     @property
     def is_installed(self) -> bool:
@@ -149,6 +151,7 @@ FORMATS: tuple[Format, ...] = (
         timer="amesh.deploy.onnx.artefact:timed_call",
         precisions=("fp32", "fp16", "int8"),
         auto=True,
+        with_crop=True,
     ),
     Format(
         name="torch",

@@ -21,6 +21,8 @@ class Request:
         precision: Precision of the file.
         batch: Faces per run; None is dynamic.
         calibration: Crops that set the ranges of int8; by default the package's.
+        samples: Samples along each side of a crop pixel, in a file that cuts its own crops; None
+            for a file that takes crops.
     """
 
     net: Network | DetectorNetwork
@@ -28,6 +30,7 @@ class Request:
     precision: Precision
     batch: int | None
     calibration: Images | None = None
+    samples: int | None = None
 
     @property
     def target(self) -> Network | Part:

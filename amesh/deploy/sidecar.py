@@ -31,10 +31,18 @@ class TensorSpec:
     dtype: str = "float32"
 
 
-def tensor_specs(shapes: Shapes) -> dict[str, TensorSpec]:
-    """Specs of inputs or outputs; anything in a shape that is not a number is dynamic."""
+def tensor_specs(shapes: Shapes, dtypes: Mapping[str, str] | None = None) -> dict[str, TensorSpec]:
+    """Specs of inputs or outputs; anything in a shape that is not a number is dynamic.
+
+    Args:
+        shapes: By name.
+        dtypes: Types other than float32, by name.
+    """
     return {
-        name: TensorSpec(tuple(n if isinstance(n, int) else None for n in shape))
+        name: TensorSpec(
+            tuple(n if isinstance(n, int) else None for n in shape),
+            (dtypes or {}).get(name, "float32"),
+        )
         for name, shape in shapes.items()
     }
 

@@ -8,10 +8,13 @@ from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
+from amesh.deploy.onnx.picture import PICTURE, TurnedPictures, export_onnx_picture, run_turned
 from amesh.deploy.onnx.quantise import export_int8
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.request import Request
 from amesh.deploy.signature import INPUT
+
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def onnx_artefact(request: Request) -> Artefact:
@@ -21,9 +24,27 @@ def onnx_artefact(request: Request) -> Artefact:
         UserError: See `amesh.deploy.onnx.export.export_onnx` and
             `amesh.deploy.onnx.quantise.export_int8`.
     """
+    if request.samples is not None:
+        return _with_crop(request, request.samples)
     file = OnnxFile(content := _content(request))
-    packages = ("onnx", "onnxscript", "onnxruntime")
-    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, packages)
+    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
+
+
+def _with_crop(request: Request, samples: int) -> Artefact:
+    assert not isinstance(request.net, DetectorNetwork)  # `export` refuses those
+    content = export_onnx_picture(request.net, request.precision, samples, verify=False)
+    file = OnnxFile(content)
+    return Artefact(
+        content,
+        run_turned(file),
+        file.inputs,
+        file.outputs,
+        "nhwc",
+        _PACKAGES,
+        reference=TurnedPictures(request.net, samples),
+        dtypes={PICTURE: "uint8"},
+        normalisation="RGB, 0 to 255",
+    )
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:

@@ -7,6 +7,8 @@ antialiasing; `samples` takes the place of its antialiasing.
 
 import copy
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,13 +16,11 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
 from amesh.deploy import parity
-from amesh.deploy.crops import NAME, parity_crops
 from amesh.deploy.formats import Precision
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.signature import landmark_outputs
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.coordinates import denormalise, pixel_centres
@@ -153,30 +153,60 @@ def export_onnx_picture(
     }
     content = finish(model, about, also=ROTATION)
     if verify:
-        _verify(content, net, precision, samples)
+        what = "the ONNX file that cuts its own crops"
+        parity.verify(run_turned(OnnxFile(content)), TurnedPictures(net, samples), precision, what)
     return content
 
 
-@torch.inference_mode()
-def _verify(content: bytes, net: Network, precision: Precision, samples: int) -> None:
-    """Compares the file with PyTorch, using parity crops as pictures with a rotated face.
+class PictureOutput(NamedTuple):
+    """What a file that cuts its own crops answers, in pixels of the picture."""
 
-    Raises:
-        UserError: The file's outputs differ from PyTorch's.
+    landmarks: Float[Tensor, "b n 3"]
+    face_flag: Float[Tensor, " b"]
+    expected_error: Float[Tensor, "b n"] | None = None
+
+
+class TurnedPictures(nn.Module):
+    """What such a file should answer where each crop of a comparison is a picture, in PyTorch.
+
+    The face in it is turned, and partly outside.
     """
-    size = net.config.input_size
-    images = (parity_crops(size).images * 255).round().astype(np.uint8)
-    # As large as a crop, so that picture and crop pixels have the same size; partly outside.
-    square = np.array([[size * 0.52, size * 0.47, size, 0.3]], np.float32)
-    plain = PictureNetwork(AsIs(copy.deepcopy(net).cpu().float().eval()), samples)
-    file, rois = OnnxFile(content), torch.from_numpy(square)
-    found = [file(**{PICTURE: image, ROIS: square}) for image in images]
-    wanted = [plain(torch.from_numpy(image), rois) for image in images]
-    names = landmark_outputs(net.config.predicts_errors)
-    outputs = {name: np.concatenate([one[name] for one in found]) for name in names}
-    expected = {
-        name: torch.cat(tensors).numpy()
-        for name, tensors in zip(names, zip(*wanted, strict=True), strict=True)
-    }
-    compared = parity.compare(outputs, expected, net.config.outputs, size, NAME)
-    parity.require(compared, precision, "the ONNX file that cuts its own crops")
+
+    def __init__(self, net: Network, samples: int) -> None:
+        """Wraps a copy of a network.
+
+        Args:
+            net: A network of the family.
+            samples: As for `PictureNetwork`.
+        """
+        super().__init__()
+        self.config = net.config
+        self.net = PictureNetwork(AsIs(copy.deepcopy(net).cpu().float().eval()), samples)
+
+    def forward(self, image: Float[Tensor, "b 3 s s"]) -> PictureOutput:
+        """Predicts the landmarks of pictures in [0, 1]."""
+        pictures = (image.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+        square = torch.from_numpy(_turned(self.config.input_size))
+        found = [self.net(picture, square) for picture in pictures]
+        return PictureOutput(*map(torch.cat, zip(*found, strict=True)))
+
+
+def run_turned(file: Callable[..., dict[str, np.ndarray]]) -> parity.Run:
+    """Runs a file that cuts its own crops as `TurnedPictures` runs the network.
+
+    Args:
+        file: Takes `picture` and `rois`.
+    """
+
+    def run(crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
+        pictures = (crops * 255).round().astype(np.uint8)
+        square = _turned(crops.shape[1])
+        found = [file(**{PICTURE: picture, ROIS: square}) for picture in pictures]
+        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+    return run
+
+
+def _turned(size: int) -> Float32[np.ndarray, "1 4"]:
+    """A region as large as the crop, so that picture and crop pixels have the same size."""
+    return np.array([[size * 0.52, size * 0.47, size, 0.3]], np.float32)
