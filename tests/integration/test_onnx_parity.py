@@ -1,6 +1,7 @@
 """The released network in ONNX Runtime, compared with PyTorch and its own runtime."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,18 +10,22 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 
 from amesh.deploy import parity
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.onnx import calibration, quantise
 from amesh.deploy.onnx.runner import OnnxFile, OnnxRunner
 from amesh.deploy.tensorrt import readiness
+from amesh.detector_runner import TorchDetector
 from amesh.geometry import roi
 from amesh.nn.attention_mesh import AttentionMesh
+from amesh.pipeline.detector import Detector
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.runner import TorchRunner
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "released_192.npz")
+ROOT = Path(__file__).parents[2]
+GOLDEN = np.load(ROOT / "tests" / "golden" / "released_192.npz")
 CROPS = GOLDEN["crops"].astype(np.float32) / np.float32(255)
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
@@ -29,13 +34,15 @@ EXPORT = """
 import sys
 from pathlib import Path
 from amesh.deploy.export import export
+from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.onnx.picture import export_onnx_picture
 from amesh.weights import store
 folder, net = Path(sys.argv[1]), store.load("released-192")
 export("released-192", "onnx", folder / "fp32.onnx", "fp32", 1)
 (folder / "fp16.onnx").write_bytes(export_onnx(net, "fp16"))
-(folder / "picture.onnx").write_bytes(export_onnx_picture(net))
+(folder / "picture.onnx").write_bytes(export_onnx_picture(net, samples=2))
+(folder / "detector.onnx").write_bytes(export_detector(store.load("detector-short")))
 """
 
 
@@ -50,7 +57,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-c", EXPORT, str(folder)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     (folder / "said.txt").write_text(done.stdout)
@@ -95,6 +102,19 @@ def test_a_picture_file_agrees_with_the_pipeline(
         # OpenCV interpolates 8-bit pixels in fixed point: up to half a grey level off.
         assert np.abs(landmarks - face.landmarks).max() < 0.1
         assert face.score == pytest.approx(1 / (1 + np.exp(-flag)), abs=1e-3)
+
+
+def test_two_files_and_the_arithmetic_between_agree_with_the_pipeline(
+    exported: Path, released: AttentionMesh, astronaut: np.ndarray
+):
+    """The script for those who do not use this package."""
+    script = runpy.run_path(str(ROOT / "docs" / "pipeline" / "two_files.py"))
+    files = exported / "detector.onnx", exported / "picture.onnx"
+    detector = Detector([TorchDetector.open("detector-short")])
+    [face] = FacePipeline(TorchRunner(released), detector, look_again=False)(astronaut)
+    found = script["landmarks_of"](Image.fromarray(astronaut), *files)
+    assert np.abs(found - face.landmarks).max() < 0.5
+    assert script["landmarks_of"](Image.new("RGB", (300, 200)), *files) is None
 
 
 def test_int8_stays_within_tolerance(exported: Path, released: AttentionMesh):

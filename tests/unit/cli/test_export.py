@@ -49,6 +49,13 @@ def test_a_dynamic_batch_is_refused_where_there_is_none(
     assert "litert has no dynamic batch" in capsys.readouterr().err
 
 
+def test_samples_are_for_files_that_cut_their_own_crops(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["export", "onnx", "--samples", "2"]) == 2
+    assert "--samples is for --with-crop" in capsys.readouterr().err
+
+
 def test_missing_calibration_pictures_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--precision", "int8", "--calibrate", "no such folder"]
     assert main(["export", "onnx", *words]) == 2

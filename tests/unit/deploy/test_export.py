@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
+from torch import Tensor, nn
 
 from amesh.blazeface.config import SHORT
 from amesh.blazeface.network import build_detector
@@ -23,6 +23,7 @@ from amesh.deploy.request import Request
 from amesh.errors import UserError
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
+from amesh.nn.output import MeshOutput
 from amesh.runner import TorchRunner
 from amesh.weights import hashes, store
 
@@ -142,6 +143,53 @@ def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_p
         export("released-192", untrained="mesh_only")
     with pytest.raises(UserError, match="no architecture 'resnet'; choose one"):
         export("paper-256", untrained="resnet")
+
+
+def test_a_file_that_cuts_its_own_crops_is_compared_in_its_own_way(
+    net: AttentionMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Far(nn.Module):
+        """Answers for PyTorch: the network's landmarks, moved by 3 px."""
+
+        config = net.config
+
+        def forward(self, image: Tensor) -> MeshOutput:
+            found = net(image)
+            return found._replace(landmarks=found.landmarks + 3.0)
+
+    def make(request: Request) -> Artefact:
+        samples.append(request.samples)
+        reference, run = Far(), TorchRunner(request.net)
+
+        def moved(crops: np.ndarray) -> dict[str, np.ndarray]:
+            found = run(crops)
+            return {"landmarks": found.landmarks + 3.0, "face_flag": found.face_flag}
+
+        return Artefact(b"content", moved, {}, {}, "nhwc", (), reference=reference)
+
+    samples: list[int | None] = []
+    monkeypatch.setattr(onnx, "onnx_artefact", make)
+    monkeypatch.chdir(tmp_path)
+    path = export(net, "onnx", samples=3, say=lambda _: None)
+    assert (path.name, samples) == ("tiny-128-with-crop-fp32.onnx", [3])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "litert"}, "litert has no such files; these formats have: onnx"),
+        ({"precision": "int8"}, "its precision is fp32 or fp16"),
+        ({"part": "mesh"}, "it is for whole landmark networks"),
+        ({"model": build_detector(SHORT)}, "it is for whole landmark networks"),
+        ({"batch": 4}, "batch 4: it takes any number of regions"),
+    ],
+)
+def test_there_are_no_other_files_that_cut_their_own_crops(
+    net: AttentionMesh, monkeypatch: pytest.MonkeyPatch, change: dict, message: str
+):
+    monkeypatch.setattr(formats.Format, "require", lambda _: None)
+    with pytest.raises(UserError, match=f"cuts its own crops: {message}"):
+        export(**{"model": net, "samples": 2, **change})
 
 
 @pytest.mark.parametrize("format", ["tensorrt", "task"])

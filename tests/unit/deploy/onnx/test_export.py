@@ -18,9 +18,11 @@ from amesh.deploy import parity
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.network.cascade_parts import take_part
 from amesh.deploy.network.traced import AsIs
+from amesh.deploy.onnx import artefact, picture
 from amesh.deploy.onnx import export as onnx_file
-from amesh.deploy.onnx import picture
 from amesh.deploy.onnx.runner import OnnxFile, OnnxRunner
+from amesh.deploy.request import Request
+from amesh.deploy.sidecar import TensorSpec, tensor_specs
 from amesh.deploy.tensorrt import readiness
 from amesh.errors import UserError
 from amesh.geometry import roi
@@ -188,6 +190,45 @@ def test_file_that_cuts_its_own_crops_agrees_with_the_pipeline(
     assert np.abs(found["landmarks"][..., 2] - expected.landmarks[..., 2] * scale).max() < most
     assert np.abs(found["face_flag"] - expected.face_flag).max() < 1e-3
     assert np.abs(found["expected_error"] - expected.expected_error * scale).max() < most
+
+
+def test_file_that_cuts_its_own_crops_takes_any_number_and_any_region(
+    exported: Path, astronaut: np.ndarray
+):
+    file = OnnxFile(exported / "picture.onnx")
+    good = np.array([[225, 128, 141, 0.17]], np.float32)
+    alone = file(picture=astronaut, rois=good)
+    assert file(picture=astronaut, rois=good[:0])["landmarks"].shape == (0, 478, 3)
+    # What cannot be a region spoils its own row only.
+    odd = [[np.nan, 1, 9, 0], [1, 1, 0, 0], [1e30, 0, 9, 0], [0, 0, np.inf, 0], [0, 0, 1e12, 0]]
+    found = file(picture=astronaut, rois=np.concatenate([odd, good], dtype=np.float32))
+    np.testing.assert_allclose(found["landmarks"][-1], alone["landmarks"][0], atol=1e-3)
+    assert np.isnan(found["landmarks"][0]).all()
+    for shape in ((1, 1, 3), (1, 500, 3)):
+        black = file(picture=np.zeros(shape, np.uint8), rois=good)
+        assert np.isfinite(black["landmarks"]).all()
+    with pytest.raises(UserError, match=r"picture\.onnx: ONNX Runtime cannot run it"):
+        file(picture=np.zeros((0, 0, 3), np.uint8), rois=good)
+
+
+def test_artefact_that_cuts_its_own_crops_is_compared_with_pytorch_that_does(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+):
+    content = (exported / "picture.onnx").read_bytes()
+    monkeypatch.setattr(artefact, "export_onnx_picture", lambda *_, **__: content)
+    net = network(exported, "mesh_only")
+    made = artefact.onnx_artefact(Request(net, None, "fp32", None, samples=2))
+    assert (made.dtypes, made.normalisation) == ({"picture": "uint8"}, "RGB, 0 to 255")
+    assert tensor_specs(made.inputs, made.dtypes) == {
+        "picture": TensorSpec((None, None, 3), "uint8"),
+        "rois": TensorSpec((None, 4), "float32"),
+    }
+    assert made.reference is not None
+    found = parity.measure(made.run, made.reference)
+    assert found.all.max < 2e-3, found.lines()
+    # One sample instead of four makes a difference, so the comparison sees the crop.
+    other = parity.measure(made.run, picture.TurnedPictures(net, samples=1))
+    assert other.all.max > 10 * found.all.max
 
 
 def test_unsupported_operator_is_named(exported: Path):
