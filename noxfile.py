@@ -325,6 +325,46 @@ def web(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def cpp(session: nox.Session) -> None:
+    """Hold the C++ header to the numbers of docs/pipeline, with strict warnings and sanitizers.
+
+    `nox -s cpp -- ONNXRUNTIME`, an unpacked release of ONNX Runtime, also compiles the example,
+    runs it on a portrait and compares its landmarks with Python's.
+    """
+    known = (os.environ.get("CXX", ""), "g++", "clang++", "c++")
+    compiler = next((name for name in known if name and shutil.which(name)), None)
+    if compiler is None:
+        session.error("no C++ compiler here; on Debian or Ubuntu: apt-get install g++")
+    source, folder = HERE / "deploy" / "cpp", BUILD / "cpp"
+    folder.mkdir(parents=True, exist_ok=True)
+    strict = (compiler, "-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+    sanitized = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    check = str(folder / "check")
+    session.run(*strict, *sanitized, "-o", check, str(source / "check.cpp"), external=True)
+    session.run(check, str(HERE / "docs" / "pipeline" / "reference.json"), external=True)
+    if session.posargs:
+        runtime = Path(session.posargs[0]).resolve()
+        example = str(folder / "example")
+        session.run(
+            *(*strict, "-isystem", str(runtime / "include"), "-o", example),
+            *(str(source / "example.cpp"), "-L", str(runtime / "lib"), "-lonnxruntime"),
+            external=True,
+        )
+        programs = develop(session, "-e", ".[dev]")
+        session.run(str(programs / "amesh"), "weights", "import", external=True)
+        files = [str(folder / f"{name}.onnx") for name in ("detector-short", "paper-256")]
+        for file in files:
+            words = ("export", "onnx", "--model", Path(file).stem, "--output", file)
+            session.run(str(programs / "amesh"), *words, external=True)
+        session.run(
+            *(str(programs / "python"), str(HERE / "tests" / "cpp" / "example.py")),
+            *(example, *files, str(folder)),
+            env={"LD_LIBRARY_PATH": str(runtime / "lib")},
+            external=True,
+        )
+
+
+@nox.session(venv_backend="none")
 def damage(session: nox.Session) -> None:
     """Damage files of every kind and read them: no traceback, no hang, nothing wrong accepted.
 

@@ -144,7 +144,8 @@ inline std::vector<float> crop(const Picture& picture, const Affine& image_from_
                     detail::add_sample(part, place(u, v), share, rgb);
                 }
             const std::size_t pixel = row * side + column;
-            for (std::size_t c = 0; c < 3; ++c) out[layout == Layout::nhwc ? 3 * pixel + c : c * plane + pixel] = rgb[c];
+            for (std::size_t c = 0; c < 3; ++c)
+                out[layout == Layout::nhwc ? 3 * pixel + c : c * plane + pixel] = rgb[c];
         }
     return out;
 }

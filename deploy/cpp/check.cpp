@@ -20,8 +20,13 @@ void close(const std::string& what, const std::vector<double>& found, const std:
     if (good) return;
     ++failures;
     std::printf("FAILED %s\n", what.c_str());
-    for (std::size_t n = 0; n < std::max(found.size(), wanted.size()) && n < 18; ++n)
-        std::printf("  [%zu] found %.6f, wanted %.6f\n", n, n < found.size() ? found[n] : NAN, n < wanted.size() ? wanted[n] : NAN);
+    const auto print = [](const char* name, const std::vector<double>& numbers) {
+        std::printf("  %s", name);
+        for (double number : numbers) std::printf(" %.6f", number);
+        std::printf("\n");
+    };
+    print("found ", found);
+    print("wanted", wanted);
 }
 
 void check(const std::string& what, bool good) { close(what, {good ? 1.0 : 0.0}, {1.0}, 0); }
@@ -95,13 +100,15 @@ void check_crops(const Json& reference) {
         close_region(face["name"].string(), roi, face["roi"], 1e-4);
         check_crop(face, roi, 256, 0.1);  // OpenCV 4, which made the numbers, cuts at multiples of 1/32 px
         std::vector<float> points;
-        for (const Json& point : face["crop_points"]) points.insert(points.end(), {point.floats()[0], point.floats()[1], 10});
+        for (const Json& point : face["crop_points"])
+            points.insert(points.end(), {point.floats()[0], point.floats()[1], 10});
         const amesh::Affine place = amesh::image_from_crop(roi, 256);
         amesh::to_image(place, points.data(), 3);
         for (std::size_t n = 0; n < 3; ++n) {
-            const std::vector<double> wanted = face["image_points"][n].numbers();
-            close(face["name"].string() + ": points", {double(points[3 * n]), double(points[3 * n + 1]), double(points[3 * n + 2])},
-                  {wanted[0], wanted[1], 10 * roi.side / 256}, 1e-3);
+            std::vector<double> wanted = face["image_points"][n].numbers();
+            wanted.push_back(10 * roi.side / 256);
+            const auto point = points.begin() + std::ptrdiff_t(3 * n);
+            close(face["name"].string() + ": points", {point, point + 3}, wanted, 1e-3);
         }
     }
     for (const Json& face : reference["more_crops"])
@@ -160,7 +167,7 @@ void check_suppression(const Json& given) {
         close("suppression: row", as_doubles(faces.at(n).row), given["merged"][n]["row"].numbers(), 1e-4);
         close("suppression: score", {double(faces.at(n).score)}, given["merged"][n]["score"].numbers(), 1e-6);
     }
-    check("repeats of the same faces", amesh::without_repeats(rows).size() == faces.size());
+    check("repeats", amesh::without_repeats(rows).size() == faces.size());
 }
 
 void check_landmark_regions(const Json& reference) {
@@ -179,11 +186,14 @@ void check_landmark_regions(const Json& reference) {
 
 void check_smoothing(const Json& given) {
     for (const Json& filter : given["filters"]) {
-        amesh::OneEuro smooth(filter["min_cutoff"].number(), filter["beta"].number(), filter["derivative_cutoff"].number());
+        amesh::OneEuro smooth(filter["min_cutoff"].number(), filter["beta"].number(),
+                              filter["derivative_cutoff"].number());
         for (std::size_t n = 0; n < given["frames"].size(); ++n) {
-            std::vector<float> points = given["frames"][n]["landmarks"].floats();
-            smooth(points.data(), points.size() / 3, given["frames"][n]["time"].number());
-            close("smoothing, " + filter["name"].string(), as_doubles(points), filter["landmarks"][n].numbers(), 1e-4);
+            const Json& frame = given["frames"][n];
+            std::vector<float> points = frame["landmarks"].floats();
+            smooth(points.data(), points.size() / 3, frame["time"].number());
+            const std::vector<double> wanted = filter["landmarks"][n].numbers();
+            close("smoothing, " + filter["name"].string(), as_doubles(points), wanted, 1e-4);
         }
     }
 }
@@ -192,23 +202,33 @@ void check_bad_input() {
     const std::vector<std::uint8_t> rgb = formula(7, 5);
     const amesh::Picture picture(rgb.data(), 7, 5);
     const auto layout = amesh::Layout::nhwc;
-    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const double nan = std::numeric_limits<double>::quiet_NaN(), endless = std::numeric_limits<double>::infinity();
+    const auto cut = [&](const amesh::Roi& roi) {
+        return amesh::crop(picture, amesh::image_from_crop(roi, 9), 9, layout);
+    };
     refused("no picture", [] { amesh::Picture(nullptr, 4, 4); });
     refused("a picture without rows", [&] { amesh::Picture(rgb.data(), 7, 0); });
-    refused("a region that is not a number", [&] { amesh::crop(picture, amesh::image_from_crop({1, nan, 3, 0}, 8), 8, layout); });
-    refused("an endless region", [&] { amesh::crop(picture, amesh::image_from_crop({1, 1, 1 / 0.0, 0}, 8), 8, layout); });
+    refused("a region that is not a number", [&] { cut({1, nan, 3, 0}); });
+    refused("an endless region", [&] { cut({1, 1, endless, 0}); });
     refused("a crop without pixels", [&] { amesh::crop(picture, {}, 0, layout); });
     refused("too few landmarks", [&] { amesh::region(std::vector<float>(30).data(), 10); });
     // Far away, huge, tiny and empty regions are black or flat, and read nothing outside the picture.
-    for (const amesh::Roi& roi : {amesh::Roi{1e9, 1e9, 10, 1}, {-1e30, 0, 1, 2}, {3, 2, 1e12, 1}, {3, 2, 1e-9, 0}, {3, 2, 0, 0}, {7.4, 5.4, 3, 0.5}})
-        for (float value : amesh::crop(picture, amesh::image_from_crop(roi, 9), 9, layout)) check("a value of a crop", value >= 0 && value <= 1);
-    const std::vector<float> far = amesh::crop(picture, amesh::image_from_crop({1e9, 1e9, 10, 1}, 9), 9, layout);
+    const std::vector<amesh::Roi> odd{{1e9, 1e9, 10, 1}, {-1e30, 0, 1, 2}, {3, 2, 1e12, 1},
+                                      {3, 2, 1e-9, 0},   {3, 2, 0, 0},     {7.4, 5.4, 3, 0.5}};
+    const auto in_range = [](float value) { return value >= 0 && value <= 1; };
+    for (const amesh::Roi& roi : odd) {
+        const std::vector<float> values = cut(roi);
+        check("values of a crop", std::all_of(values.begin(), values.end(), in_range));
+    }
+    const std::vector<float> far = cut(odd[0]);
     check("a crop outside is black", std::all_of(far.begin(), far.end(), [](float value) { return value == 0; }));
     // A picture whose rows are padded in memory.
     std::vector<std::uint8_t> padded(5 * 32, 255);
-    for (std::ptrdiff_t y = 0; y < 5; ++y) std::copy(rgb.begin() + 21 * y, rgb.begin() + 21 * (y + 1), padded.begin() + 32 * y);
+    for (std::ptrdiff_t y = 0; y < 5; ++y)
+        std::copy(rgb.begin() + 21 * y, rgb.begin() + 21 * (y + 1), padded.begin() + 32 * y);
     const amesh::Affine place = amesh::image_from_crop({3.5, 2.5, 9, 0.3}, 4);
-    check("padded rows", amesh::crop(picture, place, 4, layout) == amesh::crop(amesh::Picture(padded.data(), 7, 5, 32), place, 4, layout));
+    const amesh::Picture same(padded.data(), 7, 5, 32);
+    check("padded rows", amesh::crop(picture, place, 4, layout) == amesh::crop(same, place, 4, layout));
 }
 
 }  // namespace

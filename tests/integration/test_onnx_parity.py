@@ -41,7 +41,7 @@ from amesh.weights import store
 folder, net = Path(sys.argv[1]), store.load("released-192")
 export("released-192", "onnx", folder / "fp32.onnx", "fp32", 1)
 (folder / "fp16.onnx").write_bytes(export_onnx(net, "fp16"))
-(folder / "picture.onnx").write_bytes(export_onnx_picture(net, samples=2))
+(folder / "picture.onnx").write_bytes(export_onnx_picture(net))
 (folder / "detector.onnx").write_bytes(export_detector(store.load("detector-short")))
 """
 
