@@ -6,9 +6,9 @@ from collections.abc import Iterable
 Argument = int | float | str
 
 _IMMEDIATELY = b"#bundle\0" + struct.pack(">Q", 1)
-# A datagram that fits into one Ethernet frame, with room for IPv6 and tunnels: the parts of a
-# larger one are lost together, and some receivers have small buffers [bytes].
-_LARGEST = 1400
+# What fits into one Ethernet frame beside the headers of IPv6 and UDP [bytes]: the parts of a
+# larger datagram are lost together, and some receivers have small buffers.
+_LARGEST = 1452
 
 
 def message(address: str, *arguments: Argument) -> bytes:

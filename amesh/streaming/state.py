@@ -15,6 +15,8 @@ from amesh.pipeline.frames import VideoFrame
 
 # Measures expressions, as `Blendshapes` does.
 Expressions = Callable[[Float32[np.ndarray, "478 3"]], Float64[np.ndarray, "52"]]
+# How far people turn their eyes in the head, to any side [degrees].
+_FARTHEST = 45.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class FaceState:
         rotation: Yaw, pitch and roll of the head, relative to the camera [degrees].
         position: Of the head's origin, between the ears, in the camera's axes: x right, y down, z
             into the picture [mm].
-        gaze: Yaw and pitch of both eyes, relative to the head [degrees].
+        gaze: Yaw and pitch of both eyes, relative to the head, from -45 to 45 [degrees].
         opening: Of the right and the left eye; see `amesh.effects.eyes.Eyes`.
         closed: Whether the right and the left eye are closed.
         blendshapes: In the order of `Blendshapes.names`, from 0 to 1.
@@ -152,11 +154,14 @@ def mirrored(face: Face, width: int) -> Face:
 
 
 def _gaze(eyes: Eyes) -> tuple[float, float]:
-    """Yaw and pitch of the open eyes' mean direction, in the head's axes; 0 if none was seen."""
+    """Yaw and pitch of the open eyes' mean direction, in the head's axes; 0 if none was seen.
+
+    No farther than eyes turn: where the lids hide half of an iris, its landmarks may say more.
+    """
     known = np.isfinite(eyes.gaze).all(axis=-1)
     trusted = known & ~eyes.closed if (known & ~eyes.closed).any() else known
     if not trusted.any():
         return 0.0, 0.0
     mean = eyes.gaze_in_head[trusted].mean(axis=0)
     yaw, pitch = Gaze.of(mean / np.linalg.norm(mean))
-    return float(yaw), float(pitch)
+    return float(np.clip(yaw, -_FARTHEST, _FARTHEST)), float(np.clip(pitch, -_FARTHEST, _FARTHEST))

@@ -53,6 +53,13 @@ def test_the_gaze_is_relative_to_the_head() -> None:
     assert one.gaze == pytest.approx((10, 5), abs=1.5)
 
 
+def test_eyes_do_not_turn_farther_than_they_can() -> None:
+    points = seen(CAMERA, turned(), (0, 0, 600), looking(60, 0)).astype(np.float32)
+    [one] = tracker()(frame(), [Face(0, 0.9, points, Roi.at(100, 100, 200))]).faces
+    assert one.gaze == pytest.approx((45, 0), abs=2)
+    assert one.gaze[0] <= 45
+
+
 def test_another_camera_sees_another_distance() -> None:
     near, far = (tracker(fov=fov)(frame(), [face()]).faces[0] for fov in (80, 40))
     assert near.position[2] < 500 < 800 < far.position[2]
