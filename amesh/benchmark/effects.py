@@ -22,7 +22,12 @@ from amesh.effects.texture import paint, unwrap
 from amesh.errors import UserError
 from amesh.evaluation.markdown import table
 from amesh.face_mesh import FaceMesh
+from amesh.geometry.roi import Roi
+from amesh.pipeline.face_pipeline import Face
+from amesh.pipeline.frames import VideoFrame
 from amesh.pipeline.images import read_image
+from amesh.streaming import ifacialmocap, json_text, osc, vmc
+from amesh.streaming.state import StateTracker
 
 WIDTH, HEIGHT, FACE = 1280, 720, 400  # of the frame, and the longer side of the face in it [px]
 _MEASURES = "EyeTracker, Blendshapes"
@@ -54,7 +59,8 @@ Written by `amesh effects benchmark`.
 
 CPU time for one face of {FACE} px in a frame of {WIDTH} x {HEIGHT}, medians of {rounds} calls in
 turn. `eyes` and `EyeTracker` include the pose of the head. Drawing and makeup include the copy of
-the frame, {times["a copy of the frame"]:.2f} ms; textures have {_TEXTURE} x {_TEXTURE} texels.
+the frame, {times["a copy of the frame"]:.2f} ms; textures have {_TEXTURE} x {_TEXTURE} texels. To
+stream a frame is to measure its faces and to write them in a protocol; sending is not timed.
 
 {table(("Effect", "CPU time [ms]"), [(name, f"{ms:.2f}") for name, ms in times.items()])}
 """
@@ -106,6 +112,7 @@ def costs(
         "all five products": lambda: apply(frame, landmarks, list(products.values())),
         "unwrap": lambda: unwrap(frame, landmarks, _TEXTURE),
         "paint": lambda: paint(frame, texture, landmarks),
+        **streaming(frame, landmarks, blendshapes),
     }
     try:
         released = Blendshapes("released")
@@ -114,6 +121,24 @@ def costs(
     else:
         calls['Blendshapes("released")'] = lambda: released(landmarks)
     return cpu_ms(calls, rounds)
+
+
+def streaming(
+    frame: UInt8[np.ndarray, "h w 3"],
+    landmarks: Float[np.ndarray, "478 3"],
+    blendshapes: Blendshapes,
+) -> dict[str, Callable[[], object]]:
+    """What `amesh run --stream` does with a face: measure it, and write it in each protocol."""
+    face = Face(0, 1.0, landmarks.astype(np.float32), Roi.at(0, 0, 1))
+    seen, tracker = VideoFrame(0, 0.0, frame), StateTracker("", blendshapes)
+    state = tracker(seen, [face])
+    return {
+        "stream: measure": lambda: tracker(seen, [face]),
+        "stream: vmc": lambda: vmc.packets(state),
+        "stream: osc": lambda: osc.packets(state),
+        "stream: ifacialmocap": lambda: ifacialmocap.packets(state),
+        "stream: jsonl": lambda: json_text.line(state),
+    }
 
 
 def cpu_ms(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:

@@ -29,6 +29,7 @@ def test_every_effect_is_timed() -> None:
     face = load().template * 100 + (160, 120, 0)
     found = costs(np.full((240, 320, 3), 128, np.uint8), face, 1)
     expected = {"head_pose", "EyeTracker", "Blendshapes", "lipstick", "all five products", "paint"}
+    expected |= {"stream: measure", "stream: vmc", "stream: jsonl"}
     assert expected <= found.keys()
     assert min(found.values()) >= 0
 
