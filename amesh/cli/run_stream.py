@@ -106,13 +106,13 @@ def opened_streams(
     from amesh.streaming.streams import open_streams
 
     blendshapes = Blendshapes()
-    if options.neutral is not None:
-        faces = _neutral(options)
-        try:
-            blendshapes.calibrate(faces)
-        except UserError as error:
-            raise UserError(f"--neutral {options.neutral}: {error}") from None
     with open_streams(targets, blendshapes, _say, options.fov, options.mirror) as streams:
+        if options.neutral is not None:
+            faces = _neutral(options)
+            try:
+                blendshapes.calibrate(faces)
+            except UserError as error:
+                raise UserError(f"--neutral {options.neutral}: {error}") from None
         yield streams
 
 

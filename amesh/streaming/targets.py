@@ -107,18 +107,22 @@ def _parsed(text: str) -> Target:
     if not found or scheme not in PROTOCOLS:
         raise UserError(f"--stream {text!r}: expected {_FORMS}")
     row = PROTOCOLS[scheme]
+    ports = f"1 to 65535, as in {scheme}://{_HOST}:{row.port or 9000}"
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname or _HOST, parts.port
+        host = parts.hostname or _HOST
     except ValueError as error:
-        raise UserError(f"--stream {text}: {_reason(error)}") from None
+        raise UserError(f"--stream {text}: {error}") from None
+    try:
+        port = row.port if parts.port is None else parts.port
+    except ValueError:
+        port = 0
     if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
         raise UserError(f"--stream {text}: expected {scheme}://HOST:PORT")
     if port is None:
-        port = row.port
+        raise UserError(f"--stream {text}: give a port, {ports}")
     if not port:
-        wanted = "give a port, 1 to 65535" if port is None else "the port must be 1 to 65535"
-        raise UserError(f"--stream {text}: {wanted}, as in {scheme}://{_HOST}:9000")
+        raise UserError(f"--stream {text}: the port must be {ports}")
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     name = f"{scheme}://{place}"
     return Target(name, place, live=True, open=partial(_udp, name, host, port, row))
@@ -138,8 +142,3 @@ def _udp(
     name: str, host: str, port: int, row: Row, say: Callable[[str], None]
 ) -> AbstractContextManager[Sink]:
     return closing(UdpSink(name, host, port, resolve(row.packets), say))
-
-
-def _reason(error: ValueError) -> str:
-    """What urllib says of an address, in our words where it is about the port."""
-    return "the port must be 1 to 65535" if "ort" in str(error) else str(error)
