@@ -125,18 +125,18 @@ class StateTracker:
         right, left = np.nan_to_num(eyes.opening).tolist()
         x, y, z = pose.translation.tolist()
         return FaceState(
-            face,
-            (float(yaw), float(pitch), float(roll)),
-            (x, y, z),
-            _gaze(eyes),
-            (right, left),
-            (bool(eyes.closed[0]), bool(eyes.closed[1])),
-            self._blendshapes(face.landmarks),
+            face=face,
+            rotation=(float(yaw), float(pitch), float(roll)),
+            position=(x, y, z),
+            gaze=_gaze(eyes),
+            opening=(right, left),
+            closed=(bool(eyes.closed[0]), bool(eyes.closed[1])),
+            blendshapes=self._blendshapes(face.landmarks),
         )
 
 
 def mirrored(face: Face, width: int) -> Face:
-    """A face as it is in the mirrored picture; left and right stay the subject's.
+    """A face as it is in the mirrored picture; left and right stay the subject's, `roi` as it was.
 
     Args:
         face: Any face of a scheme that knows its mirror image.

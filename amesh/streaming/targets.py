@@ -129,6 +129,7 @@ def _parsed(text: str) -> Target:
 
 
 def _lines(text: str, file: str) -> Target:
+    file = os.path.expanduser(file)  # noqa: PTH111 - "-" is no path; shells leave ~ after a colon
     if file == OUTPUT:
         place = file
     elif is_name_of_lines(Path(file)):

@@ -14,7 +14,7 @@ mouthFrown_R eyeLookDown_R jawOpen jawLeft browDown_L mouthSmile_L noseSneer_R m
 noseSneer_L eyeWide_L mouthStretch_L browOuterUp_R eyeLookIn_L eyeSquint_R eyeLookUp_L mouthLeft"""
 
 
-def test_the_text_of_a_frame() -> None:
+def test_convention_text_of_a_frame() -> None:
     [datagram] = packets(streamed(puppet(shapes={"mouthSmileLeft": 0.204, "eyeBlinkRight": 1.0})))
     shapes, _, rest = datagram.decode("ascii").partition("=")
     values = dict(one.split("-") for one in shapes.rstrip("|").split("|"))

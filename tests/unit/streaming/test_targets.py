@@ -1,6 +1,9 @@
 """How targets are written, and what is refused before anything is opened."""
 
+from pathlib import Path
+
 import pytest
+from puppets import streamed
 
 from amesh.errors import UserError
 from amesh.streaming.targets import parse_targets
@@ -60,6 +63,17 @@ def test_what_is_refused(text: str, message: str) -> None:
 def test_two_targets_do_not_share_a_place(texts: tuple[str, str]) -> None:
     with pytest.raises(UserError, match="go to the same place"):
         parse_targets(texts)
+
+
+def test_the_home_folder_is_found_where_no_shell_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    [target] = parse_targets(["jsonl:~/a.jsonl"])
+    assert target.place == str(tmp_path / "a.jsonl")
+    with target.open(print) as sink:
+        sink.send(streamed())
+    assert (tmp_path / "a.jsonl").exists()
 
 
 def test_several_targets() -> None:

@@ -11,7 +11,7 @@ from puppets import streamed
 from amesh.errors import UserError
 from amesh.streaming.udp import UdpSink
 
-pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "::1", "0.0.0.0"])
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
 
 @pytest.fixture
