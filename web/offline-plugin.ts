@@ -25,7 +25,11 @@ export function contentSecurityPolicy(): Plugin {
     name: 'content-security-policy',
     apply: 'build',
     transformIndexHtml: () => [
-      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY }, injectTo: 'head-prepend' },
+      {
+        tag: 'meta',
+        attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY },
+        injectTo: 'head-prepend',
+      },
     ],
   };
 }
@@ -46,8 +50,15 @@ export function serviceWorker(source: string, extra: readonly string[] = []): Pl
         const hash = createHash('sha256');
         const code = readFileSync(source, 'utf8');
         hash.update(code);
-        for (const file of Object.values(bundle)) hash.update(file.type === 'chunk' ? file.code : file.source);
-        const files = ['./', ...Object.keys(bundle).filter((name) => name !== 'index.html').map((name) => `./${name}`), ...extra];
+        for (const file of Object.values(bundle))
+          hash.update(file.type === 'chunk' ? file.code : file.source);
+        const files = [
+          './',
+          ...Object.keys(bundle)
+            .filter((name) => name !== 'index.html')
+            .map((name) => `./${name}`),
+          ...extra,
+        ];
         const version = hash.digest('hex').slice(0, 12);
         const list = `const VERSION = '${version}';\nconst FILES = ${JSON.stringify(files)};\n`;
         this.emitFile({ type: 'asset', fileName: 'service-worker.js', source: list + code });

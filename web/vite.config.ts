@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { contentSecurityPolicy, serviceWorker } from './offline-plugin';
 
 const HERE = import.meta.dirname;
 const LITERT = 'node_modules/@litertjs/core/wasm';
@@ -25,7 +26,11 @@ function copyWasm(): Plugin {
 export default defineConfig({
   root: HERE,
   base: './', // so that the page works from any folder of a host
-  plugins: [copyWasm()],
+  plugins: [
+    copyWasm(),
+    contentSecurityPolicy(),
+    serviceWorker(`${HERE}/src/page/service-worker.js`, ['./astronaut.png']),
+  ],
   // Without it, the build takes ONNX Runtime's 27 MB in a second time.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   build: { outDir: 'dist/page', target: 'es2022' },

@@ -74,7 +74,9 @@ describe('makeup on the astronaut, against Python', () => {
     const tiny = golden.landmarks.map((value) => value / 20);
     applyMakeup(ours, tiny, [product('lipstick')]);
     expect(same(ours.data, pixels().data)).toBe(true);
-    const aside = golden.landmarks.map((value, i) => (i % 3 === 0 ? value - 2 * golden.width : value));
+    const aside = golden.landmarks.map((value, i) =>
+      i % 3 === 0 ? value - 2 * golden.width : value,
+    );
     applyMakeup(ours, aside, [product('lipstick'), product('blush')]);
     expect(same(ours.data, pixels().data)).toBe(true);
   });

@@ -4,7 +4,11 @@ import { headPose, sights } from '../src/lib/effects/pose';
 
 /** The average face, turned and seen from far away: 2 px a millimetre. */
 function turned(yaw: number, pitch: number, roll: number): number[] {
-  const [a, b, c] = [yaw, pitch, roll].map((degrees) => (degrees * Math.PI) / 180) as [number, number, number];
+  const [a, b, c] = [yaw, pitch, roll].map((degrees) => (degrees * Math.PI) / 180) as [
+    number,
+    number,
+    number,
+  ];
   const landmarks: number[] = [];
   for (let i = 0; i < FACE.points.length; i += 3) {
     let [x, y, z] = [FACE.points[i]!, FACE.points[i + 1]!, FACE.points[i + 2]!];
@@ -33,7 +37,11 @@ describe('pose', () => {
 
   it('places points of the head where the landmarks are', () => {
     const landmarks = turned(20, 10, -5);
-    const [x, y] = headPose(landmarks).place([FACE.points[12]!, FACE.points[13]!, FACE.points[14]!]);
+    const [x, y] = headPose(landmarks).place([
+      FACE.points[12]!,
+      FACE.points[13]!,
+      FACE.points[14]!,
+    ]);
     expect(x).toBeCloseTo(landmarks[12]!, 4);
     expect(y).toBeCloseTo(landmarks[13]!, 4);
   });

@@ -67,7 +67,9 @@ function around(
   top = Math.max(0, Math.floor(top - margin));
   right = Math.min(width, Math.ceil(right + margin));
   bottom = Math.min(height, Math.ceil(bottom + margin));
-  return right > left && bottom > top ? { left, top, width: right - left, height: bottom - top } : undefined;
+  return right > left && bottom > top
+    ? { left, top, width: right - left, height: bottom - top }
+    : undefined;
 }
 
 function moved(landmarks: Float32Array, x: number, y: number): Float32Array {

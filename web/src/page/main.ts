@@ -8,13 +8,20 @@ import { keepOffline } from './offline';
 import { drawFace } from './overlay';
 import { element, openPanel } from './panel';
 import type { Puppet } from './puppet';
+import { readSample } from './sample';
 import { DRAWINGS, PRODUCTS, PUPPETS, usual, type Drawing, type PuppetStyle } from './settings';
 import { listen, type Shortcut } from './shortcuts';
-import { cameraSource, eachFrame, pictureSource, videoSource, type Moving, type Source } from './sources';
+import {
+  cameraSource,
+  eachFrame,
+  pictureSource,
+  videoSource,
+  type Moving,
+  type Source,
+} from './sources';
 import { explanation, showSpeed, Speed } from './speed';
 import { saved, Stage, type View } from './stage';
 
-const SAMPLE = './astronaut.png';
 const PREVIEW = 0.24; // of the picture's width: the original beside the puppet
 
 const settings = usual();
@@ -46,7 +53,8 @@ function openTracker(): Promise<void> {
     models: './models/',
     maxFaces: Number(choose('faces')),
     smoothing: choose('smoothing') as NonNullable<TrackerOptions['smoothing']>,
-    onProgress: (done, total) => (element<HTMLProgressElement>('progress').value = total ? done / total : 0),
+    onProgress: (done, total) =>
+      (element<HTMLProgressElement>('progress').value = total ? done / total : 0),
   };
   element('loading').hidden = false;
   say('Loading the networks');
@@ -67,7 +75,9 @@ function showRuntime(): void {
     cores: navigator.hardwareConcurrency,
   };
   const live = source !== undefined && source.kind !== 'picture';
-  element('why').textContent = tracker ? explanation(live ? speed.rate : 0, speed.milliseconds, about) : '';
+  element('why').textContent = tracker
+    ? explanation(live ? speed.rate : 0, speed.milliseconds, about)
+    : '';
 }
 
 // ------------------------------------------------------------------------------------------ sources
@@ -87,8 +97,7 @@ async function open(make: () => Promise<Source>, waiting: string): Promise<void>
     if (next.kind === 'picture') await lookAtPicture();
     else eachFrame(next, (seconds) => lookAtFrame(next, seconds));
   } catch (error) {
-    warn(line(error));
-    say('');
+    report(error);
   }
 }
 
@@ -127,7 +136,10 @@ function openCamera(deviceId?: string): Promise<void> {
   const ended = (reason: string): void => {
     if (source?.kind === 'camera') stopCamera(reason);
   };
-  return open(() => cameraSource(deviceId, ended), 'Starting the camera');
+  return open(
+    () => cameraSource(deviceId, ended),
+    'Starting the camera; allow it if the browser asks',
+  );
 }
 
 function openFile(file: File | undefined): void {
@@ -137,15 +149,16 @@ function openFile(file: File | undefined): void {
 }
 
 async function openSample(): Promise<void> {
-  const response = await fetch(SAMPLE).catch(() => undefined);
-  const blob = response?.ok ? await response.blob() : undefined;
-  if (!blob?.type.startsWith('image/')) return openTracker().then(() => say('Choose a picture'), report);
-  return open(() => pictureSource(new File([blob], 'astronaut.png', { type: blob.type })), 'Opening the picture');
+  const bitmap = await readSample();
+  if (!bitmap) return openTracker().then(() => say('Choose a picture'), report);
+  return open(() => Promise.resolve({ kind: 'picture', bitmap }), 'Opening the picture');
 }
 
 function report(error: unknown): void {
   warn(line(error));
-  say('');
+  counted = -1;
+  if (source && tracker) tellFaces();
+  else say('');
 }
 
 // ------------------------------------------------------------------------------------------- frames
@@ -177,7 +190,8 @@ async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
     faces = found;
     render();
     tellFaces();
-    if (from.kind === 'video' && from.element.duration) position.value = String(from.element.currentTime / from.element.duration);
+    if (from.kind === 'video' && from.element.duration)
+      position.value = String(from.element.currentTime / from.element.duration);
     return true;
   } catch (error) {
     if (source === from) stopCamera(line(error));
@@ -191,11 +205,17 @@ async function changed(): Promise<void> {
       const { Puppet } = await import('./puppet');
       puppet ??= new Puppet(() => {
         puppet = undefined;
-        dropPuppet('The graphics device was lost, and with it the puppet. Choose it again, or reload the page.');
+        dropPuppet(
+          'The graphics device was lost, and with it the puppet. Choose it again, or reload the page.',
+        );
       });
     } catch (error) {
       const offline = error instanceof TypeError;
-      dropPuppet(offline ? 'The puppet cannot be loaded without a connection; open it once with one.' : line(error));
+      dropPuppet(
+        offline
+          ? 'The puppet cannot be loaded without a connection; open it once with one.'
+          : line(error),
+      );
     }
   }
   if (source) render();
@@ -213,7 +233,10 @@ function dropPuppet(reason: string): void {
 function render(): void {
   if (!source) return;
   const start = performance.now();
-  const made = frames.made(faces, settings.products.filter(({ on }) => on));
+  const made = frames.made(
+    faces,
+    settings.products.filter(({ on }) => on),
+  );
   const painted = performance.now();
   view = {
     original: frames.original,
@@ -227,7 +250,11 @@ function render(): void {
   }
   const { detect = 0, crop = 0, network = 0 } = tracker?.timings ?? {};
   const now = performance.now();
-  if (tracker) speed.add({ detector: detect, crop, network, makeup: painted - start, drawing: now - painted }, now);
+  if (tracker)
+    speed.add(
+      { detector: detect, crop, network, makeup: painted - start, drawing: now - painted },
+      now,
+    );
 }
 
 function drawings(context: CanvasRenderingContext2D, zoom: number): void {
@@ -237,7 +264,14 @@ function drawings(context: CanvasRenderingContext2D, zoom: number): void {
 /** The puppet in place of the picture, which becomes a preview in the corner. */
 function puppetShow(context: CanvasRenderingContext2D, zoom: number): void {
   const { width, height } = frames;
-  const glow = context.createRadialGradient(width / 2, height * 0.42, 0, width / 2, height * 0.42, 0.8 * Math.max(width, height));
+  const glow = context.createRadialGradient(
+    width / 2,
+    height * 0.42,
+    0,
+    width / 2,
+    height * 0.42,
+    0.8 * Math.max(width, height),
+  );
   glow.addColorStop(0, '#4a4456');
   glow.addColorStop(0.55, '#26232d');
   glow.addColorStop(1, '#131217');
@@ -245,7 +279,10 @@ function puppetShow(context: CanvasRenderingContext2D, zoom: number): void {
   context.fillRect(0, 0, width, height);
   const face = faces[0];
   if (puppet && face && settings.puppet !== 'off') {
-    puppet.dress(settings.puppet, settings.products.filter(({ on }) => on));
+    puppet.dress(
+      settings.puppet,
+      settings.products.filter(({ on }) => on),
+    );
     const density = zoom * (window.devicePixelRatio || 1);
     const size = { width: Math.round(width * density), height: Math.round(height * density) };
     context.drawImage(puppet.draw(face.landmarks, { width, height }, size), 0, 0, width, height);
@@ -274,7 +311,10 @@ function tellFaces(): void {
   const where = source ? names[source.kind] : '';
   if (!counted) say(`No face ${where}. A larger, brighter face is found more easily.`);
   else say(counted === 1 ? '1 face' : `${counted} faces`);
-  element('view').setAttribute('aria-label', `${counted || 'No'} ${counted === 1 ? 'face' : 'faces'} ${where}`);
+  element('view').setAttribute(
+    'aria-label',
+    `${counted || 'No'} ${counted === 1 ? 'face' : 'faces'} ${where}`,
+  );
 }
 
 function warn(text: string): void {
@@ -353,16 +393,33 @@ function toggleCamera(): void {
   else void openCamera();
 }
 
-const DRAWING_KEYS: Record<Drawing, string> = { mesh: 'm', contours: 'k', irises: 'i', axes: 'a', gaze: 'g' };
-const PRODUCT_KEYS = { lipstick: 'l', eyeliner: 'e', eyeShadow: 's', blush: 'b', irisTint: 't' } as const;
+const DRAWING_KEYS: Record<Drawing, string> = {
+  mesh: 'm',
+  contours: 'k',
+  irises: 'i',
+  axes: 'a',
+  gaze: 'g',
+};
+const PRODUCT_KEYS = {
+  lipstick: 'l',
+  eyeliner: 'e',
+  eyeShadow: 's',
+  blush: 'b',
+  irisTint: 't',
+} as const;
 
 const shortcuts: Shortcut[] = [
   { key: 'p', what: 'Choose a picture', run: () => element('picture-file').click() },
   { key: 'v', what: 'Choose a video', run: () => element('video-file').click() },
   { key: 'c', what: 'Camera on or off', run: toggleCamera },
-  { key: ' ', what: 'Pause the video, or go on', run: pause },
-  { key: 'o', what: 'Hold to see the original', run: () => holdOriginal(true), end: () => stage.original && holdOriginal(false) },
-  { key: 'x', what: 'Compare side by side', run: () => compare(stage.split === undefined) },
+  { key: ' ', what: 'Pause or play', run: pause },
+  {
+    key: 'o',
+    what: 'Original, while held',
+    run: () => holdOriginal(true),
+    end: () => stage.original && holdOriginal(false),
+  },
+  { key: 'x', what: 'Compare halves', run: () => compare(stage.split === undefined) },
   { key: 'd', what: 'Save the picture', run: save },
   ...(Object.keys(DRAWINGS) as Drawing[]).map((name) => ({
     key: DRAWING_KEYS[name],
@@ -371,7 +428,7 @@ const shortcuts: Shortcut[] = [
   })),
   ...settings.products.map((worn) => ({
     key: PRODUCT_KEYS[worn.name],
-    what: PRODUCTS[worn.name] === 'Irises' ? 'Tinted irises' : PRODUCTS[worn.name],
+    what: PRODUCTS[worn.name],
     run: () => {
       worn.on = !worn.on;
       panel.refresh();
@@ -384,7 +441,9 @@ const shortcuts: Shortcut[] = [
 
 function connect(): void {
   listen(shortcuts, element('keys'), element<HTMLInputElement>('keys-on'));
-  element('help').addEventListener('click', () => element<HTMLDialogElement>('help-dialog').showModal());
+  element('help').addEventListener('click', () =>
+    element<HTMLDialogElement>('help-dialog').showModal(),
+  );
   for (const kind of ['picture', 'video']) {
     const input = element<HTMLInputElement>(`${kind}-file`);
     element(kind).addEventListener('click', () => input.click());
@@ -395,7 +454,8 @@ function connect(): void {
   }
   element('camera').addEventListener('click', toggleCamera);
   element('flip').addEventListener('click', () => {
-    if (source?.kind === 'camera') void otherCamera(source.deviceId).then((other) => (other ? openCamera(other) : undefined));
+    if (source?.kind === 'camera')
+      void otherCamera(source.deviceId).then((other) => (other ? openCamera(other) : undefined));
   });
   element('save').addEventListener('click', save);
   element('compare').addEventListener('click', () => compare(stage.split === undefined));
@@ -403,7 +463,8 @@ function connect(): void {
 
   const hold = element('hold');
   hold.addEventListener('pointerdown', () => holdOriginal(true));
-  for (const end of ['pointerup', 'pointerleave', 'pointercancel']) hold.addEventListener(end, () => stage.original && holdOriginal(false));
+  for (const end of ['pointerup', 'pointerleave', 'pointercancel'])
+    hold.addEventListener(end, () => stage.original && holdOriginal(false));
   // Keys press and release; screen readers click.
   hold.addEventListener('click', (event) => event.detail === 0 && holdOriginal(!stage.original));
 
@@ -414,7 +475,14 @@ function connect(): void {
     splitAt((event.clientX - stage.canvas.getBoundingClientRect().left - place.left) / place.width);
   });
   split.addEventListener('keydown', (event) => {
-    const steps: Record<string, number> = { ArrowLeft: -0.05, ArrowDown: -0.05, ArrowRight: 0.05, ArrowUp: 0.05, Home: -1, End: 1 };
+    const steps: Record<string, number> = {
+      ArrowLeft: -0.05,
+      ArrowDown: -0.05,
+      ArrowRight: 0.05,
+      ArrowUp: 0.05,
+      Home: -1,
+      End: 1,
+    };
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();
@@ -423,7 +491,8 @@ function connect(): void {
 
   play.addEventListener('click', pause);
   position.addEventListener('input', () => {
-    if (source?.kind === 'video') source.element.currentTime = Number(position.value) * source.element.duration;
+    if (source?.kind === 'video')
+      source.element.currentTime = Number(position.value) * source.element.duration;
   });
   for (const id of ['faces', 'smoothing']) {
     element(id).addEventListener('change', () => {
@@ -439,7 +508,12 @@ function connect(): void {
   });
   new ResizeObserver(() => render()).observe(stage.canvas);
   setInterval(() => {
-    showSpeed(element('parts'), element('rate'), speed, source !== undefined && source.kind !== 'picture');
+    showSpeed(
+      element('parts'),
+      element('rate'),
+      speed,
+      source !== undefined && source.kind !== 'picture',
+    );
     showRuntime();
     showPaused();
   }, 500);
@@ -460,7 +534,10 @@ function connectDrop(): void {
     document.body.classList.remove('dragging');
     const file = event.dataTransfer?.files[0];
     if (file) openFile(file);
-    else warn(line(new UserMessage('That was no file. Drop a picture or a video from your computer.')));
+    else
+      warn(
+        line(new UserMessage('That was no file. Drop a picture or a video from your computer.')),
+      );
   });
 }
 

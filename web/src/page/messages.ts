@@ -16,7 +16,8 @@ export function line(thrown: unknown): string {
 }
 
 function sentence(text: string): string {
-  const upper = text.charAt(0).toUpperCase() + text.slice(1);
+  // Names of files stay as they are.
+  const upper = /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(upper) ? upper : `${upper}.`;
 }
 
@@ -42,4 +43,5 @@ export function cameraLine(thrown: unknown): string {
 export const NO_CAMERA_API =
   'Browsers give the camera only to pages from https:// or localhost. Open this page at such an address.';
 export const UNPLUGGED = 'The camera was unplugged or switched off. Connect it and start again.';
-export const OTHER_TAB = 'The camera was stopped here, because amesh uses it in another tab. Start it again to take it back.';
+export const OTHER_TAB =
+  'The camera was stopped here, because amesh uses it in another tab. Start it again to take it back.';

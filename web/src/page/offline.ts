@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 // The service worker, which keeps the page for visits without a connection.
 
 /** Registers it, and hands it what the page has loaded by now, such as the runtime. */
@@ -7,7 +8,9 @@ export async function keepOffline(): Promise<void> {
     await navigator.serviceWorker.register(new URL('./service-worker.js', document.baseURI));
     const { active } = await navigator.serviceWorker.ready;
     const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
-    active?.postMessage({ keep: loaded.filter((url) => url.startsWith(new URL('./', document.baseURI).href)) });
+    active?.postMessage({
+      keep: loaded.filter((url) => url.startsWith(new URL('./', document.baseURI).href)),
+    });
   } catch {
     // Private windows may refuse; the page works, but only with a connection.
   }

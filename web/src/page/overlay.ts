@@ -51,7 +51,10 @@ export function drawFace(
 /** Finer lines on small faces: a mesh stays a mesh. */
 function lineWidth(landmarks: Float32Array, zoom: number): number {
   const [a, b] = FACE.corners as [number, number];
-  const eyes = Math.hypot(landmarks[3 * a]! - landmarks[3 * b]!, landmarks[3 * a + 1]! - landmarks[3 * b + 1]!);
+  const eyes = Math.hypot(
+    landmarks[3 * a]! - landmarks[3 * b]!,
+    landmarks[3 * a + 1]! - landmarks[3 * b + 1]!,
+  );
   return Math.min(Math.max(0.008 * eyes * zoom, 0.5), 1.6) / zoom;
 }
 
@@ -67,12 +70,20 @@ function drawMesh(context: CanvasRenderingContext2D, landmarks: Float32Array, wi
   context.stroke();
 }
 
-function drawContours(context: CanvasRenderingContext2D, landmarks: Float32Array, width: number): void {
+function drawContours(
+  context: CanvasRenderingContext2D,
+  landmarks: Float32Array,
+  width: number,
+): void {
   for (const [name, colour] of Object.entries(COLOURS)) {
     context.beginPath();
     for (const row of CONTOURS[name] ?? []) {
       const closed = row[0] === row.at(-1);
-      trace(context, closed ? loop(points(landmarks, row.slice(1))) : curve(points(landmarks, row)), closed);
+      trace(
+        context,
+        closed ? loop(points(landmarks, row.slice(1))) : curve(points(landmarks, row)),
+        closed,
+      );
     }
     context.strokeStyle = colour;
     context.lineWidth = 1.8 * width;
@@ -80,7 +91,11 @@ function drawContours(context: CanvasRenderingContext2D, landmarks: Float32Array
   }
 }
 
-function drawIrises(context: CanvasRenderingContext2D, landmarks: Float32Array, width: number): void {
+function drawIrises(
+  context: CanvasRenderingContext2D,
+  landmarks: Float32Array,
+  width: number,
+): void {
   for (const { iris } of FACE.eyes) {
     const [centre, ...ring] = points(landmarks, iris) as [Point, Point, Point, Point, Point];
     context.beginPath();
@@ -98,7 +113,11 @@ function drawIrises(context: CanvasRenderingContext2D, landmarks: Float32Array, 
 }
 
 function drawAxes(context: CanvasRenderingContext2D, pose: Pose): void {
-  const tip = [0, 1, 2].map((axis) => FACE.points[3 * NOSE_TIP + axis]!) as [number, number, number];
+  const tip = [0, 1, 2].map((axis) => FACE.points[3 * NOSE_TIP + axis]!) as [
+    number,
+    number,
+    number,
+  ];
   const ends = [
     [[1, 0, 0], RED],
     [[0, 1, 0], GREEN],
@@ -106,7 +125,10 @@ function drawAxes(context: CanvasRenderingContext2D, pose: Pose): void {
   ] as const;
   const start = pose.place(tip);
   ends
-    .map(([way, colour]) => ({ colour, end: pose.place([tip[0] + AXIS * way[0], tip[1] + AXIS * way[1], tip[2] + AXIS * way[2]]) }))
+    .map(([way, colour]) => ({
+      colour,
+      end: pose.place([tip[0] + AXIS * way[0], tip[1] + AXIS * way[1], tip[2] + AXIS * way[2]]),
+    }))
     .sort((one, other) => other.end[2] - one.end[2]) // what is farther away first
     .forEach(({ colour, end }) => arrow(context, start, end, colour, 2.6 * pose.scale));
 }
@@ -144,7 +166,15 @@ function arrow(
     context.lineTo(neck[0], neck[1]);
     context.stroke();
     context.beginPath();
-    trace(context, [[end[0]!, end[1]!], [neck[0] - aside * y, neck[1] + aside * x], [neck[0] + aside * y, neck[1] - aside * x]], true);
+    trace(
+      context,
+      [
+        [end[0]!, end[1]!],
+        [neck[0] - aside * y, neck[1] + aside * x],
+        [neck[0] + aside * y, neck[1] - aside * x],
+      ],
+      true,
+    );
     context.lineWidth = Math.max(extra, 0.2 * width);
     context.stroke();
     context.fill();

@@ -1,6 +1,16 @@
 // The controls of the effects.
 
-import { DRAWINGS, LOOKS, PRODUCTS, PUPPETS, wear, type Drawing, type PuppetStyle, type Settings, type Worn } from './settings';
+import {
+  DRAWINGS,
+  LOOKS,
+  PRODUCTS,
+  PUPPETS,
+  wear,
+  type Drawing,
+  type PuppetStyle,
+  type Settings,
+  type Worn,
+} from './settings';
 
 export interface Panel {
   /** Shows the settings as they are now. */
@@ -33,7 +43,9 @@ export function openPanel(settings: Settings, onChange: () => void): Panel {
       updates.push(() => {
         const on = settings.products.every((worn) => {
           const chosen = look[worn.name];
-          return chosen ? worn.on && worn.color === chosen[0] && worn.strength === chosen[1] : !worn.on;
+          return chosen
+            ? worn.on && worn.color === chosen[0] && worn.strength === chosen[1]
+            : !worn.on;
         });
         button.setAttribute('aria-pressed', String(on));
       });
@@ -41,7 +53,9 @@ export function openPanel(settings: Settings, onChange: () => void): Panel {
     }),
   );
   // Lips first: what most people try.
-  element('products').append(...[...settings.products].reverse().map((worn) => productRow(worn, updates, changed)));
+  element('products').append(
+    ...[...settings.products].reverse().map((worn) => productRow(worn, updates, changed)),
+  );
   element('drawings').append(
     ...(Object.entries(DRAWINGS) as [Drawing, string][]).map(([name, label]) => {
       const box = make('input', '', { type: 'checkbox', name });
@@ -74,7 +88,12 @@ function productRow(worn: Worn, updates: (() => void)[], changed: () => void): H
   const row = make('div', 'product');
   const box = make('input', 'switch', { type: 'checkbox', name: worn.name });
   const color = make('input', '', { type: 'color', 'aria-label': `Colour: ${name}` });
-  const strength = make('input', '', { type: 'range', min: '5', max: '100', 'aria-label': `Strength: ${name}` });
+  const strength = make('input', '', {
+    type: 'range',
+    min: '5',
+    max: '100',
+    'aria-label': `Strength: ${name}`,
+  });
   box.addEventListener('change', () => {
     worn.on = box.checked;
     changed();

@@ -58,8 +58,10 @@ function brand(header: DataView): string {
 /** Width and height from the first bytes of a PNG, GIF, WebP or JPEG file. */
 export function sizeOf(bytes: DataView): { width: number; height: number } | undefined {
   try {
-    if (bytes.getUint32(0) === 0x89504e47) return { width: bytes.getUint32(16), height: bytes.getUint32(20) };
-    if (text(bytes, 0, 4) === 'GIF8') return { width: bytes.getUint16(6, true), height: bytes.getUint16(8, true) };
+    if (bytes.getUint32(0) === 0x89504e47)
+      return { width: bytes.getUint32(16), height: bytes.getUint32(20) };
+    if (text(bytes, 0, 4) === 'GIF8')
+      return { width: bytes.getUint16(6, true), height: bytes.getUint16(8, true) };
     if (text(bytes, 0, 4) === 'RIFF' && text(bytes, 8, 4) === 'WEBP') return sizeOfWebp(bytes);
     if (bytes.getUint16(0) === 0xffd8) return sizeOfJpeg(bytes);
   } catch {
@@ -71,7 +73,8 @@ export function sizeOf(bytes: DataView): { width: number; height: number } | und
 function sizeOfWebp(bytes: DataView): { width: number; height: number } | undefined {
   const kind = text(bytes, 12, 4);
   if (kind === 'VP8X') {
-    const uint24 = (at: number): number => bytes.getUint16(at, true) + 65536 * bytes.getUint8(at + 2);
+    const uint24 = (at: number): number =>
+      bytes.getUint16(at, true) + 65536 * bytes.getUint8(at + 2);
     return { width: 1 + uint24(24), height: 1 + uint24(27) };
   }
   if (kind === 'VP8L') {
@@ -87,7 +90,8 @@ function sizeOfJpeg(bytes: DataView): { width: number; height: number } | undefi
     const marker = bytes.getUint16(at);
     if (marker >> 8 !== 0xff) return undefined;
     // Start of frame, apart from the tables DHT, JPG and DAC.
-    const frame = marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker);
+    const frame =
+      marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker);
     if (frame) return { width: bytes.getUint16(at + 7), height: bytes.getUint16(at + 5) };
   }
   return undefined;

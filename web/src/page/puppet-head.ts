@@ -4,19 +4,24 @@ import { BufferAttribute, BufferGeometry } from 'three';
 import { FACE } from '../lib/effects/face-data';
 import type { Pose } from '../lib/effects/pose';
 import { turn } from '../lib/effects/rotation';
+import { loop } from '../lib/effects/splines';
 
 const RINGS = 9; // of the skull, behind the outline of the face
 const POINTS = FACE.template.length / 3;
+const PER_POINT = 3; // columns of the skull for each point of the outline: a round silhouette
+const COLUMNS = PER_POINT * FACE.oval.length;
 // The back of the head as an ellipsoid, in the head's axes [mm].
 const CENTRE = [0, -32, 22] as const;
 const RADII = [79, 98, 92] as const;
+
+type Vector = [x: number, y: number, z: number];
 
 /** Geometries that share their points; in three's axes (y up, z to the viewer) [mm]. */
 export class HeadSurface {
   readonly skin = new BufferGeometry();
   readonly eyes = new BufferGeometry();
   readonly mouth = new BufferGeometry();
-  private readonly position = new Float32Array(3 * (POINTS + RINGS * FACE.oval.length));
+  private readonly position = new Float32Array(3 * (POINTS + RINGS * COLUMNS));
   private readonly edges: number[];
 
   constructor() {
@@ -26,10 +31,14 @@ export class HeadSurface {
     this.eyes.setIndex(eyes);
     this.mouth.setIndex(mouth);
     const uv = [...FACE.uv];
-    for (let ring = 0; ring < RINGS; ring++) for (const row of FACE.oval) uv.push(FACE.uv[2 * row]!, FACE.uv[2 * row + 1]!);
+    for (let i = 0; i < RINGS * COLUMNS; i++) {
+      const row = FACE.oval[Math.floor((i % COLUMNS) / PER_POINT)]!;
+      uv.push(FACE.uv[2 * row]!, FACE.uv[2 * row + 1]!);
+    }
     for (let i = 1; i < uv.length; i += 2) uv[i] = 1 - uv[i]!; // textures of three begin at the bottom
     const position = new BufferAttribute(this.position, 3);
-    for (const geometry of [this.skin, this.eyes, this.mouth]) geometry.setAttribute('position', position);
+    for (const geometry of [this.skin, this.eyes, this.mouth])
+      geometry.setAttribute('position', position);
     this.skin.setAttribute('uv', new BufferAttribute(Float32Array.from(uv), 2));
     this.edges = edgesOf([...skin, ...skull]);
   }
@@ -43,13 +52,10 @@ export class HeadSurface {
       this.position[i + 1] = -(landmarks[i + 1]! - middle[1]) / scale;
       this.position[i + 2] = -(landmarks[i + 2]! - middle[2]) / scale;
     }
-    FACE.oval.forEach((row, column) => {
-      const here = [this.position[3 * row]!, -this.position[3 * row + 1]!, -this.position[3 * row + 2]!] as const;
-      const start = turnBack(rotation, ...here);
+    outline(this.position, rotation).forEach((start, column) => {
       for (let ring = 0; ring < RINGS; ring++) {
-        const at = 3 * (POINTS + ring * FACE.oval.length + column);
         const [x, y, z] = turn(rotation, ...onSkull(start, (ring + 1) / RINGS));
-        this.position.set([x, -y, -z], at);
+        this.position.set([x, -y, -z], 3 * (POINTS + ring * COLUMNS + column));
       }
     });
     for (const geometry of [this.skin, this.eyes, this.mouth]) {
@@ -70,7 +76,7 @@ export class HeadSurface {
 }
 
 /** On the great circle from a point of the face's outline to the back of the head. */
-function onSkull(start: readonly number[], share: number): [number, number, number] {
+function onSkull(start: Vector, share: number): Vector {
   const way = start.map((value, i) => value - CENTRE[i]!) as [number, number, number];
   const length = Math.hypot(...way);
   const d = way.map((value) => value / length) as [number, number, number];
@@ -84,16 +90,35 @@ function onSkull(start: readonly number[], share: number): [number, number, numb
   return [CENTRE[0] + radius * here[0], CENTRE[1] + radius * here[1], CENTRE[2] + radius * here[2]];
 }
 
+/** The outline of the face as a smooth line, in the head's axes. */
+function outline(position: Float32Array, rotation: readonly number[]): Vector[] {
+  const corners = FACE.oval.map((row) => {
+    const at = 3 * row;
+    return turnBack(rotation, position[at]!, -position[at + 1]!, -position[at + 2]!);
+  });
+  const flat = loop(corners.map(([x, y]) => [x, y]));
+  const deep = loop(corners.map(([, , z]) => [z, 0]));
+  const every = flat.length / COLUMNS;
+  return Array.from({ length: COLUMNS }, (_, i) => [...flat[i * every]!, deep[i * every]![0]]);
+}
+
 function skullTriangles(): number[] {
-  const count = FACE.oval.length;
   const point = (ring: number, column: number): number =>
-    ring < 0 ? FACE.oval[column % count]! : POINTS + ring * count + (column % count);
+    POINTS + ring * COLUMNS + (column % COLUMNS);
   const triangles: number[] = [];
-  for (let ring = -1; ring < RINGS - 1; ring++) {
-    for (let column = 0; column < count; column++) {
+  FACE.oval.forEach((here, i) => {
+    const next = FACE.oval[(i + 1) % FACE.oval.length]!;
+    const first = PER_POINT * i;
+    for (let column = first; column < first + PER_POINT; column++) {
+      triangles.push(here, point(0, column + 1), point(0, column));
+    }
+    triangles.push(here, next, point(0, first + PER_POINT));
+  });
+  for (let ring = 0; ring < RINGS - 1; ring++) {
+    for (let column = 0; column < COLUMNS; column++) {
       const [a, b] = [point(ring, column), point(ring, column + 1)];
       const [c, d] = [point(ring + 1, column), point(ring + 1, column + 1)];
-      triangles.push(a, c, b, b, c, d);
+      triangles.push(a, b, c, b, d, c);
     }
   }
   return triangles;
@@ -124,7 +149,7 @@ function edgesOf(triangles: readonly number[]): number[] {
   return [...found.values()].flat();
 }
 
-function turnBack(m: readonly number[], x: number, y: number, z: number): [number, number, number] {
+function turnBack(m: readonly number[], x: number, y: number, z: number): Vector {
   return [
     m[0]! * x + m[3]! * y + m[6]! * z,
     m[1]! * x + m[4]! * y + m[7]! * z,

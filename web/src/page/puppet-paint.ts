@@ -6,7 +6,7 @@ import type { Product, ProductName } from '../lib/effects/makeup';
 import { curve, loop, opening, type Point } from '../lib/effects/splines';
 
 const SIDE = 1024; // of the texture [px]
-const PORCELAIN = '#f3e9e1';
+export const PORCELAIN = '#f3e9e1';
 const BROW = '#6d5346';
 
 /** The texture of a face with this makeup; without, the puppet still has lips and lashes. */
@@ -18,9 +18,9 @@ export function paintedFace(products: readonly Product[]): HTMLCanvasElement {
   const worn = new Map<ProductName, Product>(products.map((product) => [product.name, product]));
   blushes(context, worn.get('blush'));
   for (const eye of FACE.eyes) {
-    const [lash, fold, bone, lower] = [eye.upper, eye.fold, eye.bone, eye.lower].map((row) => curve(points(row))) as [
-      Point[], Point[], Point[], Point[],
-    ];
+    const [lash, fold, bone, lower] = [eye.upper, eye.fold, eye.bone, eye.lower].map((row) =>
+      curve(points(row)),
+    ) as [Point[], Point[], Point[], Point[]];
     const shadow = worn.get('eyeShadow');
     if (shadow) {
       const top = fold.map(([x, y], i) => [(x + bone[i]![0]) / 2, (y + bone[i]![1]) / 2] as const);
@@ -34,9 +34,9 @@ export function paintedFace(products: readonly Product[]): HTMLCanvasElement {
     const [lower, upper] = (CONTOURS[name] ?? []).map((row) => curve(points(row)));
     if (lower && upper) soft(context, [...upper, ...lower.reverse()], BROW, 0.85, 3);
   }
-  const [outer, inner] = FACE.lips.map((border) => opening(curve(points(border.upper)), curve(points(border.lower)))) as [
-    Point[], Point[],
-  ];
+  const [outer, inner] = FACE.lips.map((border) =>
+    opening(curve(points(border.upper)), curve(points(border.lower))),
+  ) as [Point[], Point[]];
   const lipstick = worn.get('lipstick');
   soft(context, outer, lipstick?.color ?? '#cf8d84', lipstick ? lipstick.strength : 0.8, 2);
   stroke(context, [...inner, inner[0]!], 'rgb(60 16 22 / 0.35)', 3);
@@ -56,7 +56,14 @@ export function irisTexture(color: string): HTMLCanvasElement {
     context.fill();
   };
   disc(half, half, half, '#16120f');
-  const gradient = context.createRadialGradient(half, half * 1.25, half * 0.2, half, half, half * 0.92);
+  const gradient = context.createRadialGradient(
+    half,
+    half * 1.25,
+    half * 0.2,
+    half,
+    half,
+    half * 0.92,
+  );
   gradient.addColorStop(0, mixed(color, '#ffffff', 0.35));
   gradient.addColorStop(0.7, color);
   gradient.addColorStop(1, mixed(color, '#000000', 0.55));
@@ -69,7 +76,9 @@ export function irisTexture(color: string): HTMLCanvasElement {
 function blushes(context: CanvasRenderingContext2D, blush: Product | undefined): void {
   for (const row of FACE.cheeks) {
     const outline = loop(points(row));
-    const [x, y] = [0, 1].map((axis) => outline.reduce((sum, point) => sum + point[axis]!, 0) / outline.length) as [number, number];
+    const [x, y] = [0, 1].map(
+      (axis) => outline.reduce((sum, point) => sum + point[axis]!, 0) / outline.length,
+    ) as [number, number];
     const gradient = context.createRadialGradient(x, y, 4, x, y, 105);
     const strength = blush ? Math.min(1, 1.6 * blush.strength) : 0.22;
     gradient.addColorStop(0, transparent(blush?.color ?? '#e79a92', strength));
@@ -80,7 +89,13 @@ function blushes(context: CanvasRenderingContext2D, blush: Product | undefined):
 }
 
 /** Fills an outline with a soft edge: by its shadow, because not every browser has filters on canvases. */
-function soft(context: CanvasRenderingContext2D, outline: readonly Point[], color: string, strength: number, blur: number): void {
+function soft(
+  context: CanvasRenderingContext2D,
+  outline: readonly Point[],
+  color: string,
+  strength: number,
+  blur: number,
+): void {
   context.save();
   context.globalAlpha = strength;
   context.shadowColor = color;
@@ -95,7 +110,12 @@ function soft(context: CanvasRenderingContext2D, outline: readonly Point[], colo
   context.restore();
 }
 
-function stroke(context: CanvasRenderingContext2D, line: readonly Point[], color: string, width: number): void {
+function stroke(
+  context: CanvasRenderingContext2D,
+  line: readonly Point[],
+  color: string,
+  width: number,
+): void {
   context.beginPath();
   trace(context, line);
   context.strokeStyle = color;
@@ -128,5 +148,7 @@ function transparent(hex: string, alpha: number): string {
 
 function mixed(hex: string, other: string, share: number): string {
   const b = channels(other);
-  return `rgb(${channels(hex).map((value, i) => Math.round(value + share * (b[i]! - value))).join(' ')})`;
+  return `rgb(${channels(hex)
+    .map((value, i) => Math.round(value + share * (b[i]! - value)))
+    .join(' ')})`;
 }

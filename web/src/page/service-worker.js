@@ -61,6 +61,7 @@ async function file(request) {
   const found = await cache.match(request, { ignoreSearch: true });
   if (found) return found;
   const response = await fetch(request);
-  if (response.ok && response.status === 200) await cache.put(request, response.clone()).catch(() => undefined);
+  if (response.ok && response.status === 200)
+    await cache.put(request, response.clone()).catch(() => undefined);
   return response;
 }

@@ -33,10 +33,10 @@ export const PUPPETS: Record<PuppetStyle, string> = {
 
 /** In the order in which they go on. */
 export const PRODUCTS: Record<ProductName, string> = {
+  irisTint: 'Lenses',
   blush: 'Blush',
   eyeShadow: 'Eye shadow',
   eyeliner: 'Eyeliner',
-  irisTint: 'Irises',
   lipstick: 'Lipstick',
 };
 
@@ -47,18 +47,18 @@ export const LOOKS: Record<string, Look> = {
   None: {},
   Natural: {
     lipstick: ['#b4505a', 0.55],
-    blush: ['#e0707a', 0.3],
+    blush: ['#e0707a', 0.2],
     eyeliner: ['#2a1e1c', 0.5],
   },
   Evening: {
     lipstick: ['#a3092f', 0.85],
-    blush: ['#c8465f', 0.28],
+    blush: ['#c8465f', 0.2],
     eyeShadow: ['#5b3a6b', 0.65],
     eyeliner: ['#120f12', 0.9],
   },
   Ocean: {
     lipstick: ['#c2557e', 0.7],
-    blush: ['#e58a8a', 0.25],
+    blush: ['#e58a8a', 0.2],
     eyeShadow: ['#1f7fa0', 0.7],
     eyeliner: ['#0f2436', 0.85],
     irisTint: ['#2d8fb5', 0.7],

@@ -11,10 +11,15 @@ export interface Shortcut {
 const NAMES: Record<string, string> = { ' ': 'Space' };
 
 /** Listens for the keys, and lists them. */
-export function listen(shortcuts: readonly Shortcut[], list: HTMLElement, on: HTMLInputElement): void {
+export function listen(
+  shortcuts: readonly Shortcut[],
+  list: HTMLElement,
+  on: HTMLInputElement,
+): void {
   const byKey = new Map(shortcuts.map((shortcut) => [shortcut.key, shortcut]));
   const found = (event: KeyboardEvent): Shortcut | undefined => {
-    if (!on.checked || event.ctrlKey || event.metaKey || event.altKey || taken(event)) return undefined;
+    if (!on.checked || event.ctrlKey || event.metaKey || event.altKey || taken(event))
+      return undefined;
     return byKey.get(event.key.toLowerCase());
   };
   document.addEventListener('keydown', (event) => {
@@ -26,7 +31,11 @@ export function listen(shortcuts: readonly Shortcut[], list: HTMLElement, on: HT
   document.addEventListener('keyup', (event) => byKey.get(event.key.toLowerCase())?.end?.());
   window.addEventListener('blur', () => shortcuts.forEach(({ end }) => end?.()));
   for (const { key, what } of shortcuts) {
-    const [row, term, text] = [document.createElement('div'), document.createElement('dt'), document.createElement('dd')];
+    const [row, term, text] = [
+      document.createElement('div'),
+      document.createElement('dt'),
+      document.createElement('dd'),
+    ];
     const kbd = document.createElement('kbd');
     kbd.textContent = NAMES[key] ?? key.toUpperCase();
     term.append(kbd);
@@ -41,5 +50,8 @@ function taken(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
   if (target.closest('dialog, select, [contenteditable], textarea')) return true;
   if (event.key === ' ') return target.closest('button, input, summary') !== null;
-  return target instanceof HTMLInputElement && !['checkbox', 'radio', 'range', 'color'].includes(target.type);
+  return (
+    target instanceof HTMLInputElement &&
+    !['checkbox', 'radio', 'range', 'color'].includes(target.type)
+  );
 }

@@ -7,7 +7,6 @@ import { readPicture } from './picture-file';
 export interface Still {
   kind: 'picture';
   bitmap: ImageBitmap;
-  name: string;
 }
 
 export interface Moving {
@@ -15,14 +14,13 @@ export interface Moving {
   element: HTMLVideoElement;
   mirrored: boolean;
   deviceId: string;
-  name: string;
   close: () => void;
 }
 
 export type Source = Still | Moving;
 
 export async function pictureSource(file: File): Promise<Still> {
-  return { kind: 'picture', bitmap: await readPicture(file), name: file.name };
+  return { kind: 'picture', bitmap: await readPicture(file) };
 }
 
 export async function videoSource(file: File): Promise<Moving> {
@@ -34,7 +32,9 @@ export async function videoSource(file: File): Promise<Moving> {
     await loaded(element);
   } catch {
     URL.revokeObjectURL(url);
-    throw new UserMessage(`${file.name} is no video that this browser plays. MP4 with H.264 and WebM play everywhere.`);
+    throw new UserMessage(
+      `${file.name} is no video that this browser plays. MP4 with H.264 and WebM play everywhere.`,
+    );
   }
   await element.play().catch(() => undefined); // waits for a click where the browser wants one
   const close = (): void => {
@@ -42,11 +42,14 @@ export async function videoSource(file: File): Promise<Moving> {
     element.load();
     URL.revokeObjectURL(url);
   };
-  return { kind: 'video', element, mirrored: false, deviceId: '', name: file.name, close };
+  return { kind: 'video', element, mirrored: false, deviceId: '', close };
 }
 
 /** @param onEnd Called with a line if the camera goes away. */
-export async function cameraSource(deviceId: string | undefined, onEnd: (line: string) => void): Promise<Moving> {
+export async function cameraSource(
+  deviceId: string | undefined,
+  onEnd: (line: string) => void,
+): Promise<Moving> {
   const camera = await openCamera(deviceId, () => onEnd(UNPLUGGED));
   const element = player();
   element.srcObject = camera.stream;
@@ -56,7 +59,13 @@ export async function cameraSource(deviceId: string | undefined, onEnd: (line: s
     closeCamera(camera);
     element.srcObject = null;
   };
-  return { kind: 'camera', element, mirrored: camera.mirrored, deviceId: camera.deviceId, name: 'camera', close };
+  return {
+    kind: 'camera',
+    element,
+    mirrored: camera.mirrored,
+    deviceId: camera.deviceId,
+    close,
+  };
 }
 
 function player(): HTMLVideoElement {
@@ -68,8 +77,14 @@ function player(): HTMLVideoElement {
 
 function loaded(element: HTMLVideoElement): Promise<void> {
   return new Promise((resolve, reject) => {
-    element.addEventListener('loadeddata', () => (element.videoWidth ? resolve() : reject(new Error('no picture'))), { once: true });
-    element.addEventListener('error', () => reject(element.error ?? new Error('unknown')), { once: true });
+    element.addEventListener(
+      'loadeddata',
+      () => (element.videoWidth ? resolve() : reject(new Error('no picture'))),
+      { once: true },
+    );
+    element.addEventListener('error', () => reject(element.error ?? new Error('unknown')), {
+      once: true,
+    });
   });
 }
 
@@ -77,7 +92,8 @@ function loaded(element: HTMLVideoElement): Promise<void> {
 export function eachFrame(source: Moving, look: (seconds: number) => Promise<boolean>): void {
   const { element } = source;
   const again = (): void => {
-    if (element.requestVideoFrameCallback) element.requestVideoFrameCallback((now, { mediaTime }) => void step(now, mediaTime));
+    if (element.requestVideoFrameCallback)
+      element.requestVideoFrameCallback((now, { mediaTime }) => void step(now, mediaTime));
     else requestAnimationFrame((now) => void step(now, element.currentTime));
   };
   const step = async (now: number, mediaTime: number): Promise<void> => {

@@ -41,8 +41,12 @@ export class Stage {
   show(view: View): Place {
     const { canvas, context } = this;
     const density = window.devicePixelRatio || 1;
-    const [width, height] = [Math.round(density * canvas.clientWidth), Math.round(density * canvas.clientHeight)];
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    const [width, height] = [
+      Math.round(density * canvas.clientWidth),
+      Math.round(density * canvas.clientHeight),
+    ];
+    if (canvas.width !== width || canvas.height !== height)
+      [canvas.width, canvas.height] = [width, height];
     const place = this.place(view.original.width, view.original.height);
     context.setTransform(density, 0, 0, density, 0, 0);
     context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
@@ -69,7 +73,12 @@ export class Stage {
     const zoom = place.width / picture.width;
     context.save();
     context.beginPath();
-    context.rect(place.left + from * place.width, place.top, (to - from) * place.width, place.height);
+    context.rect(
+      place.left + from * place.width,
+      place.top,
+      (to - from) * place.width,
+      place.height,
+    );
     context.clip();
     context.translate(place.left, place.top);
     context.scale(zoom, zoom);

@@ -31,7 +31,9 @@ const LINEAR = Float32Array.from({ length: 256 }, (_, level) => {
 });
 const ENCODED = Uint8Array.from({ length: STEPS + 1 }, (_, step) => {
   const share = (step + 0.5) / STEPS;
-  return Math.round(255 * (share <= 0.0031308 ? share * 12.92 : 1.055 * share ** (1 / 2.4) - 0.055));
+  return Math.round(
+    255 * (share <= 0.0031308 ? share * 12.92 : 1.055 * share ** (1 / 2.4) - 0.055),
+  );
 });
 const SAMPLE = 1024; // pixels that tell how light the skin is
 
@@ -58,17 +60,27 @@ export function lay(data: Uint8ClampedArray, { at, cover }: Patch, pigment: Pigm
   const mean = meanLight(data, at, cover);
   const [least, greatest] = pigment.gains;
   const [light, a, b] = pigment.lab;
-  const gain = Math.min(Math.max(1 + pigment.depth * (light / Math.max(mean, 1) - 1), least), greatest);
+  const gain = Math.min(
+    Math.max(1 + pigment.depth * (light / Math.max(mean, 1) - 1), least),
+    greatest,
+  );
   for (let k = 0; k < at.length; k++) {
     const i = at[k]!;
     let share = cover[k]!;
     const skin = labOf(data[i]!, data[i + 1]!, data[i + 2]!);
     const tinted = skin[0] * (1 + share * (gain - 1));
-    if (pigment.glints < 1) share *= 1 - (1 - pigment.glints) * smoothStep(skin[0], mean + 12, mean + 38);
+    if (pigment.glints < 1)
+      share *= 1 - (1 - pigment.glints) * smoothStep(skin[0], mean + 12, mean + 38);
     // X, Y and Z of a surface scale with the light; L + 16, a and b with the cube root of it.
     let shade = (tinted + 16) / (light + 16);
     if (shade > 1) shade = Math.sqrt(shade); // a dark pigment on bright skin would glow
-    write(data, i, tinted, skin[1] + share * (a * shade - skin[1]), skin[2] + share * (b * shade - skin[2]));
+    write(
+      data,
+      i,
+      tinted,
+      skin[1] + share * (a * shade - skin[1]),
+      skin[2] + share * (b * shade - skin[2]),
+    );
   }
 }
 

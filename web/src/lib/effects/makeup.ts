@@ -29,11 +29,46 @@ interface Kind extends Omit<Pigment, 'lab'> {
 }
 
 const KINDS: Record<ProductName, Kind> = {
-  lipstick: { areas: lips, depth: 0.8, gains: [0.7, 1.12], glints: 0.4, color: '#b0103a', strength: 0.75 },
-  eyeliner: { areas: eyeLines, depth: 1, gains: [0.1, 1.5], glints: 1, color: '#141014', strength: 0.85 },
-  eyeShadow: { areas: eyeLidsAndFolds, depth: 0.5, gains: [0.75, 1.1], glints: 1, color: '#7a4a6a', strength: 0.5 },
-  blush: { areas: cheeks, depth: 0.2, gains: [0.85, 1], glints: 1, color: '#d8506a', strength: 0.25 },
-  irisTint: { areas: irises, depth: 0.5, gains: [0.9, 1.15], glints: 0, color: '#3a7ca8', strength: 0.6 },
+  lipstick: {
+    areas: lips,
+    depth: 0.8,
+    gains: [0.7, 1.12],
+    glints: 0.4,
+    color: '#b0103a',
+    strength: 0.75,
+  },
+  eyeliner: {
+    areas: eyeLines,
+    depth: 1,
+    gains: [0.1, 1.5],
+    glints: 1,
+    color: '#141014',
+    strength: 0.85,
+  },
+  eyeShadow: {
+    areas: eyeLidsAndFolds,
+    depth: 0.5,
+    gains: [0.75, 1.1],
+    glints: 1,
+    color: '#7a4a6a',
+    strength: 0.5,
+  },
+  blush: {
+    areas: cheeks,
+    depth: 0.2,
+    gains: [0.85, 1],
+    glints: 1,
+    color: '#d8506a',
+    strength: 0.25,
+  },
+  irisTint: {
+    areas: irises,
+    depth: 0.5,
+    gains: [0.9, 1.15],
+    glints: 0,
+    color: '#3a7ca8',
+    strength: 0.6,
+  },
 };
 
 // Longer side of a face [px] at which makeup begins, and from which it is whole: the lips of smaller
@@ -55,7 +90,11 @@ export function product(name: ProductName, changes: Partial<Omit<Product, 'name'
  *
  * @param landmarks Of a face, flat (478 x 3) [px of these pixels].
  */
-export function applyMakeup(pixels: Pixels, landmarks: ArrayLike<number>, products: readonly Product[]): void {
+export function applyMakeup(
+  pixels: Pixels,
+  landmarks: ArrayLike<number>,
+  products: readonly Product[],
+): void {
   const face = new FaceShape(landmarks);
   const share = Math.min(Math.max((face.size - SMALL[0]) / (SMALL[1] - SMALL[0]), 0), 1);
   if (!(share > 0 && face.unit > 0)) return;

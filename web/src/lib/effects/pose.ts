@@ -84,7 +84,8 @@ function opening(
   lower: readonly number[],
   at: (row: number) => [number, number],
 ): number {
-  const apart = (a: number, b: number): number => Math.hypot(at(a)[0] - at(b)[0], at(a)[1] - at(b)[1]);
+  const apart = (a: number, b: number): number =>
+    Math.hypot(at(a)[0] - at(b)[0], at(a)[1] - at(b)[1]);
   let sum = 0;
   for (let i = 2; i < upper.length - 2; i++) sum += apart(upper[i]!, lower[i]!);
   return sum / (upper.length - 4) / Math.max(apart(upper[0]!, upper.at(-1)!), 1e-9);

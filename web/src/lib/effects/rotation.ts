@@ -36,7 +36,8 @@ export function fit(
   }
   const rotation = fromQuaternion(quaternion(s));
   let along = 0; // trace of rotation @ s
-  for (let i = 0; i < 3; i++) for (let j = 0; j < 3; j++) along += rotation[3 * j + i]! * s[3 * i + j]!;
+  for (let i = 0; i < 3; i++)
+    for (let j = 0; j < 3; j++) along += rotation[3 * j + i]! * s[3 * i + j]!;
   return { rotation, scale: spread > 0 ? along / spread : 0, from: a, to: b };
 }
 
@@ -58,7 +59,15 @@ function middle(points: ArrayLike<number>, rows: readonly number[]): number[] {
 /** The eigenvector of the largest eigenvalue of Horn's matrix: the rotation as a quaternion. */
 function quaternion(s: readonly number[]): number[] {
   const [xx, xy, xz, yx, yy, yz, zx, zy, zz] = s as [
-    number, number, number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ];
   const m = [
     [xx + yy + zz, yz - zy, zx - xz, xy - yx],
@@ -90,9 +99,17 @@ function quaternion(s: readonly number[]): number[] {
   return vectors.map((row) => row[best]!);
 }
 
-function rotate(m: number[][], vectors: number[][], p: number, q: number, c: number, s: number): void {
+function rotate(
+  m: number[][],
+  vectors: number[][],
+  p: number,
+  q: number,
+  c: number,
+  s: number,
+): void {
   for (const rows of [m, vectors]) {
-    for (const row of rows) [row[p], row[q]] = [c * row[p]! - s * row[q]!, s * row[p]! + c * row[q]!];
+    for (const row of rows)
+      [row[p], row[q]] = [c * row[p]! - s * row[q]!, s * row[p]! + c * row[q]!];
   }
   for (let k = 0; k < 4; k++) {
     const [a, b] = [m[p]![k]!, m[q]![k]!];

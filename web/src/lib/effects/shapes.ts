@@ -80,9 +80,9 @@ export class FaceShape {
       this.facing[row]!,
     ]);
     const count = rows.length;
-    const [mx, my, mc] = [0, 1, 2].map((i) => samples.reduce((sum, s) => sum + s[i]!, 0) / count) as [
-      number, number, number,
-    ];
+    const [mx, my, mc] = [0, 1, 2].map(
+      (i) => samples.reduce((sum, s) => sum + s[i]!, 0) / count,
+    ) as [number, number, number];
     // A ridge keeps the plane level across landmarks that nearly lie on a line.
     let [xx, xy, xc, yy, yc] = [2e-3 * count, 0, 0, 2e-3 * count, 0];
     for (const [x, y, c] of samples as [number, number, number][]) {
@@ -147,7 +147,11 @@ export function eyeLines(face: FaceShape): Area[] {
       return plus(point, up, face.unit * (0.006 + 0.02 * along ** 1.5));
     });
     const below = lash.map((point) => plus(point, up, -0.004 * face.unit)).reverse();
-    return { layers: [{ outline: [tip, ...above, ...below], level: 1 }], feather: 0.005 * face.unit, fade };
+    return {
+      layers: [{ outline: [tip, ...above, ...below], level: 1 }],
+      feather: 0.005 * face.unit,
+      fade,
+    };
   });
 }
 
@@ -223,7 +227,11 @@ function facing(landmarks: ArrayLike<number>): Float64Array {
   const { rotation } = fit(FACE.template, landmarks);
   const cosines = new Float64Array(FACE.normals.length / 3);
   for (let row = 0; row < cosines.length; row++) {
-    const [x, y, z] = [FACE.normals[3 * row]!, FACE.normals[3 * row + 1]!, FACE.normals[3 * row + 2]!];
+    const [x, y, z] = [
+      FACE.normals[3 * row]!,
+      FACE.normals[3 * row + 1]!,
+      FACE.normals[3 * row + 2]!,
+    ];
     cosines[row] = -(rotation[6]! * x + rotation[7]! * y + rotation[8]! * z);
   }
   return cosines;
