@@ -45,3 +45,4 @@ export const NO_CAMERA_API =
 export const UNPLUGGED = 'The camera was unplugged or switched off. Connect it and start again.';
 export const OTHER_TAB =
   'The camera was stopped here, because amesh uses it in another tab. Start it again to take it back.';
+export const NO_FILE = 'That was no file. Drop a picture or a video from your computer.';

@@ -1,0 +1,317 @@
+// What the page does: sources in, faces found, effects out.
+
+import { AmeshError, FaceTracker, type Face, type TrackerOptions } from '../lib/index';
+import { otherCamera, shareCamera } from './camera';
+import { Frames } from './frames';
+import { line, OTHER_TAB } from './messages';
+import { drawFace } from './overlay';
+import { element, openPanel } from './panel';
+import type { Puppet } from './puppet';
+import { showPuppet } from './puppet-room';
+import { readSample } from './sample';
+import { usual, type Worn } from './settings';
+import {
+  cameraSource,
+  eachFrame,
+  pictureSource,
+  videoSource,
+  type Moving,
+  type Source,
+} from './sources';
+import { explanation, showSpeed, Speed } from './speed';
+import { Stage, type View } from './stage';
+
+export const settings = usual();
+export const stage = new Stage(element<HTMLCanvasElement>('view'));
+const frames = new Frames();
+const speed = new Speed();
+const alertBox = element('alert');
+const position = element<HTMLInputElement>('position');
+
+let tracker: FaceTracker | undefined;
+let opening: Promise<void> | undefined;
+export let source: Source | undefined;
+let faces: Face[] = [];
+export let view: View | undefined;
+let puppet: Puppet | undefined;
+let counted = -1;
+let lastSeconds = -Infinity;
+
+export const panel = openPanel(settings, () => void changed());
+const takeCamera = shareCamera(() => source?.kind === 'camera' && stop(OTHER_TAB));
+
+// ---------------------------------------------------------------------------------------- networks
+
+export function openTracker(): Promise<void> {
+  const choose = (id: string): string => element<HTMLSelectElement>(id).value;
+  const options: TrackerOptions = {
+    models: './models/',
+    maxFaces: Number(choose('faces')),
+    smoothing: choose('smoothing') as NonNullable<TrackerOptions['smoothing']>,
+    onProgress: (done, total) =>
+      (element<HTMLProgressElement>('progress').value = total ? done / total : 0),
+  };
+  element('loading').hidden = false;
+  say('Loading the networks');
+  const here = FaceTracker.create(options)
+    .then((opened) => {
+      if (opening !== here) return opened.close(); // other options were chosen meanwhile
+      tracker?.close();
+      tracker = opened;
+      tellSpeed();
+    })
+    .finally(() => {
+      if (opening !== here) return;
+      opening = undefined;
+      element('loading').hidden = true;
+    });
+  opening = here;
+  return here;
+}
+
+/** After an error that a network does not survive, the next source opens new ones. */
+function forgetTracker(error: unknown): void {
+  if (!(error instanceof AmeshError && error.code === 'device-lost')) return;
+  tracker?.close();
+  tracker = undefined;
+}
+
+/** How fast it is, and why. */
+export function tellSpeed(): void {
+  const live = source !== undefined && source.kind !== 'picture';
+  showSpeed(element('parts'), element('rate'), speed, live);
+  const about = {
+    runtime: tracker?.runtime ?? '',
+    isolated: globalThis.crossOriginIsolated,
+    cores: navigator.hardwareConcurrency,
+  };
+  const rate = live ? speed.rate : 0;
+  element('why').textContent = tracker ? explanation(rate, speed.milliseconds, about) : '';
+}
+
+// ------------------------------------------------------------------------------------------ sources
+
+/** Opens another source; the one before stays if that fails. */
+async function open(make: () => Promise<Source>, waiting: string): Promise<void> {
+  hideAlert();
+  say(waiting);
+  try {
+    const next = await make();
+    closeSource();
+    source = next;
+    show(next);
+    await (tracker ? undefined : (opening ?? openTracker()));
+    if (source !== next) return;
+    tracker?.reset();
+    if (next.kind === 'picture') await lookAtPicture();
+    else eachFrame(next, (seconds) => lookAtFrame(next, seconds));
+  } catch (error) {
+    report(error);
+  }
+}
+
+function show(next: Source): void {
+  faces = [];
+  counted = -1;
+  lastSeconds = -Infinity;
+  speed.reset();
+  element('empty').hidden = true;
+  element('timeline').hidden = next.kind !== 'video';
+  element('camera').setAttribute('aria-pressed', String(next.kind === 'camera'));
+  element('flip').hidden = true;
+  if (next.kind === 'camera') {
+    takeCamera();
+    void otherCamera(next.deviceId).then((other) => (element('flip').hidden = !other));
+  }
+  grab(next);
+  render();
+}
+
+function closeSource(): void {
+  if (source?.kind === 'picture') source.bitmap.close();
+  else source?.close();
+  source = undefined;
+}
+
+export function stop(reason?: string): void {
+  const was = source?.kind;
+  closeSource();
+  element('camera').setAttribute('aria-pressed', 'false');
+  element('flip').hidden = true;
+  element('timeline').hidden = true;
+  say(was === 'camera' ? 'Camera off' : 'Stopped');
+  if (reason) warn(reason);
+}
+
+export function openCamera(deviceId?: string): Promise<void> {
+  const ended = (reason: string): void => {
+    if (source?.kind === 'camera') stop(reason);
+  };
+  return open(
+    () => cameraSource(deviceId, ended),
+    'Starting the camera; allow it if the browser asks',
+  );
+}
+
+export function openFile(file: File | undefined): void {
+  if (!file) return;
+  if (file.type.startsWith('video/')) void open(() => videoSource(file), 'Opening the video');
+  else void open(() => pictureSource(file), 'Opening the picture');
+}
+
+export async function openSample(): Promise<void> {
+  const bitmap = await readSample();
+  if (!bitmap) return openTracker().then(() => say('Choose a picture'), report);
+  return open(() => Promise.resolve({ kind: 'picture', bitmap }), 'Opening the picture');
+}
+
+export function report(error: unknown): void {
+  forgetTracker(error);
+  warn(line(error));
+  if (source && tracker) tellFaces(true);
+  else say('');
+}
+
+// ------------------------------------------------------------------------------------------- frames
+
+function grab(from: Source): void {
+  if (from.kind === 'picture') frames.grab(from.bitmap, from.bitmap.width, from.bitmap.height);
+  // A phone that turns gives a video of another size.
+  else frames.grab(from.element, from.element.videoWidth, from.element.videoHeight);
+}
+
+export async function lookAtPicture(): Promise<void> {
+  if (!tracker || source?.kind !== 'picture') return;
+  say('Looking for faces');
+  faces = await tracker.detect(frames.original);
+  render(true);
+  tellFaces();
+}
+
+/** Whether to go on with the next frame. */
+async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
+  if (source !== from || !tracker) return false;
+  if (document.hidden) return true;
+  try {
+    if (from.element.videoWidth !== frames.width || seconds < lastSeconds) tracker.reset();
+    lastSeconds = seconds;
+    grab(from);
+    const found = await tracker.track(frames.original, seconds);
+    if (source !== from) return false;
+    faces = found;
+    render(true);
+    tellFaces();
+    if (from.kind === 'video' && from.element.duration)
+      position.value = String(from.element.currentTime / from.element.duration);
+    return true;
+  } catch (error) {
+    forgetTracker(error);
+    if (source === from) stop(line(error));
+    return false;
+  }
+}
+
+export async function changed(): Promise<void> {
+  if (settings.puppet !== 'off' && !puppet) {
+    try {
+      const { Puppet } = await import('./puppet');
+      puppet ??= new Puppet(() => {
+        puppet = undefined;
+        dropPuppet(
+          'The graphics device was lost, and with it the puppet. Choose it again, or reload the page.',
+        );
+      });
+    } catch (error) {
+      const offline = error instanceof TypeError;
+      dropPuppet(
+        offline
+          ? 'The puppet cannot be loaded without a connection; open it once with one.'
+          : line(error),
+      );
+    }
+  }
+  if (source) render();
+}
+
+function dropPuppet(reason: string): void {
+  settings.puppet = 'off';
+  panel.refresh();
+  warn(reason);
+  if (source) render();
+}
+
+// -------------------------------------------------------------------------------------------- drawing
+
+/** @param counts Whether this is a new frame, which counts for the speed. */
+export function render(counts = false): void {
+  if (!source) return;
+  const start = performance.now();
+  const made = frames.made(faces, worn());
+  const painted = performance.now();
+  view = {
+    original: frames.original,
+    made,
+    mirrored: source.kind !== 'picture' && source.mirrored,
+    overlay: settings.puppet === 'off' ? drawings : puppetInstead,
+  };
+  const { left, top, width, height } = stage.show(view);
+  for (const [name, value] of Object.entries({ left, top, width, height })) {
+    element('stage').style.setProperty(`--${name}`, `${value}px`);
+  }
+  const { detect = 0, crop = 0, network = 0 } = tracker?.timings ?? {};
+  const now = performance.now();
+  if (tracker && counts)
+    speed.add(
+      { detector: detect, crop, network, makeup: painted - start, drawing: now - painted },
+      now,
+    );
+}
+
+function drawings(context: CanvasRenderingContext2D, zoom: number): void {
+  for (const face of faces) drawFace(context, face, settings.drawings, zoom);
+}
+
+function puppetInstead(context: CanvasRenderingContext2D, zoom: number): void {
+  const shown = {
+    puppet: faces[0] && puppet,
+    landmarks: faces[0]?.landmarks,
+    original: frames.original,
+    density: zoom * (window.devicePixelRatio || 1),
+  };
+  if (settings.puppet !== 'off') puppet?.dress(settings.puppet, worn());
+  showPuppet(context, shown);
+}
+
+function worn(): Worn[] {
+  return settings.products.filter(({ on }) => on);
+}
+
+// ------------------------------------------------------------------------------------ what is said
+
+export function say(text: string): void {
+  const status = element('status');
+  if (status.textContent !== text) status.textContent = text;
+}
+
+/** @param again Whether to repeat what was said. */
+export function tellFaces(again = false): void {
+  if (faces.length === counted && !again) return;
+  counted = faces.length;
+  const names = { picture: 'in the picture', video: 'in the video', camera: 'before the camera' };
+  const where = source ? names[source.kind] : '';
+  if (!counted) say(`No face ${where}. A larger, brighter face is found more easily.`);
+  else say(counted === 1 ? '1 face' : `${counted} faces`);
+  element('view').setAttribute(
+    'aria-label',
+    `${counted || 'No'} ${counted === 1 ? 'face' : 'faces'} ${where}`,
+  );
+}
+
+export function warn(text: string): void {
+  alertBox.querySelector('p')!.textContent = text;
+  alertBox.hidden = false;
+}
+
+export function hideAlert(): void {
+  alertBox.hidden = true;
+}
