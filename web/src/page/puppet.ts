@@ -8,6 +8,7 @@ import {
   DirectionalLight,
   DoubleSide,
   EqualStencilFunc,
+  Float32BufferAttribute,
   Group,
   LatheGeometry,
   LineBasicMaterial,
@@ -81,7 +82,14 @@ export class Puppet {
     this.renderer.domElement.addEventListener('webglcontextlost', onLost);
     this.renderer.toneMapping = ACESFilmicToneMapping;
     this.renderer.toneMappingExposure = 1.05;
-    const environment = new PMREMGenerator(this.renderer).fromScene(new RoomEnvironment(), 0.03);
+    // Small: what it reflects is blurred anyway, and without a GPU it takes seconds.
+    const environment = new PMREMGenerator(this.renderer).fromScene(
+      new RoomEnvironment(),
+      0.03,
+      0.1,
+      100,
+      { size: 64 },
+    );
     this.scene.environment = environment.texture;
     this.scene.environmentIntensity = 0.45;
     this.scene.add(
@@ -103,6 +111,7 @@ export class Puppet {
     const profile = BUST.map(([radius, height]) => new Vector2(radius, height));
     this.bust = new Mesh(new LatheGeometry(profile, 48), this.plain);
     const teeth = new Mesh(teethGeometry(), within(MOUTH));
+    teeth.material.vertexColors = true;
     for (const mesh of [...this.irises, teeth]) mesh.renderOrder = 1; // after what shows them
     this.rigid.add(...[-1, 1].map((side) => ear(side, this.plain)), teeth);
     this.rigid.matrixAutoUpdate = false;
@@ -259,11 +268,17 @@ function ear(side: number, material: MeshPhysicalMaterial): Mesh {
   return mesh;
 }
 
-/** The upper teeth: an arch behind the lips of the canonical face. */
+/** The upper teeth: an arch behind the lips of the canonical face, in shadow at its ends. */
 function teethGeometry(): CylinderGeometry {
-  const teeth = new CylinderGeometry(26, 26, 12, 24, 1, true, -0.95, 1.9);
-  teeth.translate(0, -37, 18);
-  return teeth;
+  const teeth = new CylinderGeometry(26, 24, 11, 32, 1, true, -1.5, 3);
+  teeth.scale(1.12, 1, 1);
+  const place = teeth.getAttribute('position');
+  const colors = Array.from({ length: place.count }, (_, i) => {
+    const light = Math.min(Math.max((place.getZ(i) - 6) / 16, 0), 1);
+    return [0.04 + 0.86 * light, 0.01 + 0.84 * light, 0.01 + 0.8 * light];
+  });
+  teeth.setAttribute('color', new Float32BufferAttribute(colors.flat(), 3));
+  return teeth.translate(0, -37, 20);
 }
 
 function texture(canvas: HTMLCanvasElement): CanvasTexture {

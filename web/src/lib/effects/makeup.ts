@@ -109,16 +109,17 @@ export function applyMakeup(
 }
 
 function gathered(masks: readonly (Mask | undefined)[], width: number, strength: number): Patch {
-  const at: number[] = [];
-  const cover: number[] = [];
+  const most = masks.reduce((sum, mask) => sum + (mask?.cover.length ?? 0), 0);
+  const [at, cover] = [new Uint32Array(most), new Float32Array(most)];
+  let count = 0;
   for (const mask of masks) {
     for (let i = 0; mask && i < mask.cover.length; i++) {
       const share = mask.cover[i]! * strength;
       if (share <= LEAST) continue;
-      const [x, y] = [mask.left + (i % mask.width), mask.top + Math.floor(i / mask.width)];
-      at.push(4 * (y * width + x));
-      cover.push(share);
+      const y = Math.floor(i / mask.width);
+      at[count] = 4 * ((mask.top + y) * width + mask.left + i - y * mask.width);
+      cover[count++] = share;
     }
   }
-  return { at: Uint32Array.from(at), cover: Float32Array.from(cover) };
+  return { at: at.subarray(0, count), cover: cover.subarray(0, count) };
 }

@@ -101,16 +101,17 @@ class Grid {
     const { left, top, width, height, step, columns, rows } = this;
     if (step === 1) return { left, top, width, height, cover: cells };
     const cover = new Float32Array(width * height);
+    const across = Array.from({ length: width }, (_, x) => place(x, step, columns));
     for (let y = 0; y < height; y++) {
       const [upper, down] = place(y, step, rows);
+      const above = upper * columns;
+      const below = Math.min(upper + 1, rows - 1) * columns;
       for (let x = 0; x < width; x++) {
-        const [first, across] = place(x, step, columns);
-        const a = upper * columns + first;
-        const b = Math.min(upper + 1, rows - 1) * columns + first;
-        const next = first + 1 < columns ? 1 : 0;
-        const above = cells[a]! + across * (cells[a + next]! - cells[a]!);
-        const below = cells[b]! + across * (cells[b + next]! - cells[b]!);
-        cover[y * width + x] = above + down * (below - above);
+        const [first, share] = across[x]!;
+        const next = Math.min(first + 1, columns - 1);
+        const a = cells[above + first]! + share * (cells[above + next]! - cells[above + first]!);
+        const b = cells[below + first]! + share * (cells[below + next]! - cells[below + first]!);
+        cover[y * width + x] = a + down * (b - a);
       }
     }
     return { left, top, width, height, cover };
