@@ -14,6 +14,7 @@ import {
   cameraSource,
   eachFrame,
   pictureSource,
+  still,
   videoSource,
   type Moving,
   type Source,
@@ -128,18 +129,20 @@ function show(next: Source): void {
 }
 
 function closeSource(): void {
-  if (source?.kind === 'picture') source.bitmap.close();
-  else source?.close();
+  source?.close();
   source = undefined;
 }
 
+/** Stops the camera or the video; its last frame stays. */
 export function stop(reason?: string): void {
-  const was = source?.kind;
+  if (!source || source.kind === 'picture') return;
+  const { kind, mirrored } = source;
   closeSource();
+  source = { kind: 'picture', mirrored, close: () => undefined };
   element('camera').setAttribute('aria-pressed', 'false');
   element('flip').hidden = true;
   element('timeline').hidden = true;
-  say(was === 'camera' ? 'Camera off' : 'Stopped');
+  say(kind === 'camera' ? 'Camera off' : 'Video stopped');
   if (reason) warn(reason);
 }
 
@@ -162,7 +165,7 @@ export function openFile(file: File | undefined): void {
 export async function openSample(): Promise<void> {
   const bitmap = await readSample();
   if (!bitmap) return openTracker().then(() => say('Choose a picture'), report);
-  return open(() => Promise.resolve({ kind: 'picture', bitmap }), 'Opening the picture');
+  return open(() => Promise.resolve(still(bitmap)), 'Opening the picture');
 }
 
 export function report(error: unknown): void {
@@ -175,9 +178,12 @@ export function report(error: unknown): void {
 // ------------------------------------------------------------------------------------------- frames
 
 function grab(from: Source): void {
-  if (from.kind === 'picture') frames.grab(from.bitmap, from.bitmap.width, from.bitmap.height);
-  // A phone that turns gives a video of another size.
-  else frames.grab(from.element, from.element.videoWidth, from.element.videoHeight);
+  if (from.kind !== 'picture') {
+    // A phone that turns gives a video of another size.
+    frames.grab(from.element, from.element.videoWidth, from.element.videoHeight);
+  } else if (from.bitmap) {
+    frames.grab(from.bitmap, from.bitmap.width, from.bitmap.height);
+  }
 }
 
 export async function lookAtPicture(): Promise<void> {
@@ -251,7 +257,7 @@ export function render(counts = false): void {
   view = {
     original: frames.original,
     made,
-    mirrored: source.kind !== 'picture' && source.mirrored,
+    mirrored: source.mirrored,
     overlay: settings.puppet === 'off' ? drawings : puppetInstead,
   };
   const { left, top, width, height } = stage.show(view);

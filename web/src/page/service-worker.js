@@ -58,7 +58,7 @@ async function page(request) {
 /** What is kept, because names of files change with their content; otherwise from the server. */
 async function file(request) {
   const cache = await caches.open(CACHE);
-  const found = await cache.match(request, { ignoreSearch: true });
+  const found = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
   if (found) return found;
   const response = await fetch(request);
   if (response.ok && response.status === 200)

@@ -6,7 +6,10 @@ import { readPicture } from './picture-file';
 
 export interface Still {
   kind: 'picture';
-  bitmap: ImageBitmap;
+  /** Absent for the last frame of what was stopped, which the page keeps. */
+  bitmap?: ImageBitmap;
+  mirrored: boolean;
+  close: () => void;
 }
 
 export interface Moving {
@@ -20,7 +23,11 @@ export interface Moving {
 export type Source = Still | Moving;
 
 export async function pictureSource(file: File): Promise<Still> {
-  return { kind: 'picture', bitmap: await readPicture(file) };
+  return still(await readPicture(file));
+}
+
+export function still(bitmap: ImageBitmap): Still {
+  return { kind: 'picture', bitmap, mirrored: false, close: () => bitmap.close() };
 }
 
 export async function videoSource(file: File): Promise<Moving> {
