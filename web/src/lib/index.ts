@@ -1,3 +1,4 @@
+export { Blendshapes } from './blendshapes';
 export type { Problem } from './errors';
 export { AmeshError } from './errors';
 export type { Face, RuntimeChoice, Timings, TrackerOptions } from './face-tracker';

@@ -3,7 +3,7 @@
 import type { CompiledModel } from '@litertjs/core';
 import { AmeshError, reason } from './errors';
 import type { ModelFile } from './models';
-import type { Network, Runtime } from './runtime';
+import { inputSize, type Network, type Runtime } from './runtime';
 
 /** LiteRT.js is loaded once a page. */
 let loading: Promise<string> | undefined;
@@ -43,7 +43,8 @@ async function load(wasm: string): Promise<string> {
   }
 }
 
-async function open({ url, content, sidecar }: ModelFile): Promise<Network> {
+async function open(file: ModelFile): Promise<Network> {
+  const { url, content } = file;
   const { loadAndCompile, Tensor } = await import('@litertjs/core');
   let model: CompiledModel;
   try {
@@ -51,7 +52,7 @@ async function open({ url, content, sidecar }: ModelFile): Promise<Network> {
   } catch (error) {
     throw new AmeshError('model', `${url} does not run in LiteRT.js: ${reason(error)}`);
   }
-  const size = sidecar.inputs.image.shape[1]!;
+  const size = inputSize(file, 1);
   const names = model.getOutputDetails().map(({ name }) => name);
   return {
     size,

@@ -4,13 +4,12 @@ import { AmeshError, reason } from './errors';
 
 /** What the module reads of the JSON file beside an exported network; `amesh export` writes it. */
 export interface Sidecar {
-  model: string;
   sha256: string;
   bytes: number;
-  topology: string;
-  layout: 'nhwc' | 'nchw';
-  inputs: { image: { shape: (number | null)[] } };
-  outputs: Record<string, { shape: (number | null)[] }>;
+  /** Of landmark networks: the name of their landmark scheme. */
+  topology?: string;
+  /** Of networks that see pictures. */
+  inputs?: { image?: { shape: (number | null)[] } };
 }
 
 /** A network's file, and what its sidecar says of it. */
@@ -96,9 +95,7 @@ function parse(text: string, url: string): Sidecar {
   } catch {
     // said below
   }
-  const shape = sidecar?.inputs?.image?.shape;
-  const complete = sidecar?.sha256 && sidecar.bytes && Array.isArray(shape) && sidecar.outputs;
-  if (!complete) {
+  if (!(sidecar?.sha256 && sidecar.bytes)) {
     throw new AmeshError('model', `${url}.json is not a file that \`amesh export\` wrote`);
   }
   return sidecar as Sidecar;

@@ -3,7 +3,7 @@
 import type { InferenceSession } from 'onnxruntime-web/webgpu';
 import { AmeshError, reason } from './errors';
 import type { ModelFile } from './models';
-import type { Network, Runtime } from './runtime';
+import { inputSize, type Network, type Runtime } from './runtime';
 
 /**
  * Loads ONNX Runtime Web.
@@ -34,7 +34,8 @@ async function hasGpu(): Promise<boolean> {
   }
 }
 
-async function open({ url, content, sidecar }: ModelFile, gpu: boolean): Promise<Network> {
+async function open(file: ModelFile, gpu: boolean): Promise<Network> {
+  const { url, content } = file;
   const { env, InferenceSession, Tensor } = await import('onnxruntime-web/webgpu');
   let session: InferenceSession;
   try {
@@ -48,7 +49,7 @@ async function open({ url, content, sidecar }: ModelFile, gpu: boolean): Promise
     const device = await env.webgpu.device;
     void device.lost.then(({ message }) => (lost = message || 'no reason given'));
   }
-  const size = sidecar.inputs.image.shape[2]!;
+  const size = inputSize(file, 2);
   return {
     size,
     async run(image) {

@@ -1,5 +1,6 @@
 /** The contract of a runtime: crops in, numbers out. */
 
+import { AmeshError } from './errors';
 import type { ModelFile } from './models';
 
 /** A network that is ready to run. */
@@ -26,4 +27,11 @@ export interface Runtime {
    * @throws AmeshError The runtime cannot run it.
    */
   open(file: ModelFile): Promise<Network>;
+}
+
+/** Side of a network's square input [px], from an axis of its shape. */
+export function inputSize({ url, sidecar }: ModelFile, axis: number): number {
+  const size = sidecar.inputs?.image?.shape[axis];
+  if (!size) throw new AmeshError('model', `${url} is no network for pictures`);
+  return size;
 }
