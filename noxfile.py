@@ -323,7 +323,7 @@ def web(session: nox.Session) -> None:
     session.run(python, tool, *map(str, blendshapes), external=True)
     with session.chdir(WEB):
         session.run(npm, "ci", "--no-audit", "--no-fund", external=True)
-        for script in ("types", "test", "page", "lib", "browser"):
+        for script in ("types", "page", "lib", "test", "browser"):
             session.run(npm, "run", script, external=True)
 
 

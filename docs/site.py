@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("*.md", "docs/**/*.md", "conf/*.md", "deploy/**/*.md", "tests/golden/*.md")
+DOCUMENTS = ("*.md", "docs/**/*.md", "conf/*.md", "deploy/**/*.md", "tests/golden/*.md", "web/*.md")
 LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
 
 

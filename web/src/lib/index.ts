@@ -1,4 +1,8 @@
 export { Blendshapes } from './blendshapes';
+export type { Pixels, Product, ProductName } from './effects/makeup';
+export { applyMakeup, product } from './effects/makeup';
+export type { Pose, Sight } from './effects/pose';
+export { headPose, sights } from './effects/pose';
 export type { Problem } from './errors';
 export { AmeshError } from './errors';
 export type { Face, RuntimeChoice, Timings, TrackerOptions } from './face-tracker';

@@ -33,7 +33,10 @@ export class Picture {
   constructor(source: CanvasImageSource, keep?: Scratch) {
     [this.width, this.height] = sizeOf(source);
     if (!(this.width > 0 && this.height > 0)) {
-      throw new AmeshError('picture', 'the picture has no pixels: wait until it is loaded');
+      throw new AmeshError(
+        'picture',
+        'the picture has no pixels: it is not loaded yet, or the browser cannot read it',
+      );
     }
     let halvings = 0;
     while ((this.width * this.height) / 4 ** halvings > MAX_PIXELS) halvings++;

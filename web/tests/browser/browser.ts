@@ -1,8 +1,18 @@
 /** Debian's Chromium and a server for it. */
 
 import { existsSync } from 'node:fs';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 import { createServer, type ViteDevServer } from 'vite';
+import type * as Amesh from '../../src/lib/index';
+import type * as PictureModule from '../../src/lib/picture';
+import type * as RegionModule from '../../src/lib/region';
+
+declare global {
+  // What module.html puts on its window.
+  var amesh: typeof Amesh;
+  var picture: typeof PictureModule;
+  var region: typeof RegionModule;
+}
 
 /** Where Debian and others put it; CHROMIUM names another. */
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -29,4 +39,18 @@ export async function serve(
   });
   await server.listen();
   return Object.assign(server, { url: server.resolvedUrls!.local[0]! });
+}
+
+/** A page with the module on its window. */
+export async function openModule(
+  browser: Browser,
+  { url }: { url: string },
+  init?: () => void,
+): Promise<Page> {
+  const context = await browser.newContext({ permissions: ['camera'] });
+  const page = await context.newPage();
+  if (init) await page.addInitScript(init);
+  await page.goto(`${url}tests/browser/module.html`);
+  await page.waitForFunction(() => 'amesh' in window);
+  return page;
 }

@@ -1,17 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
 import type { ViteDevServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type * as Amesh from '../../src/lib/index';
-import type * as PictureModule from '../../src/lib/picture';
-import type * as RegionModule from '../../src/lib/region';
 import { asRegion, reference } from '../reference';
-import { launch, serve } from './browser';
-
-declare global {
-  var amesh: typeof Amesh;
-  var picture: typeof PictureModule;
-  var region: typeof RegionModule;
-}
+import { launch, openModule, serve } from './browser';
 
 let server: ViteDevServer & { url: string };
 let browser: Browser;
@@ -20,9 +11,7 @@ let page: Page;
 beforeAll(async () => {
   server = await serve();
   browser = await launch();
-  page = await browser.newPage();
-  await page.goto(`${server.url}tests/browser/module.html`);
-  await page.waitForFunction(() => 'amesh' in window);
+  page = await openModule(browser, server);
 });
 afterAll(async () => {
   await browser?.close();
