@@ -1,5 +1,6 @@
 """Areas of makeup as masks: filled, feathered, and faded where the face turns away."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -43,13 +44,19 @@ def rasterise(area: Area, width: int, height: int, least: float) -> Mask | None:
     bounded = area.inside is not None or area.outside is not None
     # A wide blur needs few pixels.
     step = max(int((min(feather, edge) if bounded else feather) / 2.5), 1)
-    outlines = np.concatenate([layer.outline for layer in area.layers])
-    margin, limit = _REACH * feather + step + 1, np.array([width, height], np.float64)
-    low = np.floor(outlines.min(axis=0) - margin).clip(0, limit).astype(int)
-    high = np.ceil(outlines.max(axis=0) + margin).clip(0, limit).astype(int)
-    if area.cover <= 0 or (low >= high).any():
+    first, *others = (layer.outline for layer in area.layers)
+    outlines = np.concatenate([first, *others]) if others else first
+    margin = _REACH * feather + step + 1
+    # Plain numbers: for two of them, a call of NumPy costs more than the arithmetic.
+    ends = zip(outlines.min(axis=0).tolist(), outlines.max(axis=0).tolist(), strict=True)
+    (left, right), (top, bottom) = (
+        (min(max(math.floor(low - margin), 0), side), min(max(math.ceil(high + margin), 0), side))
+        for (low, high), side in zip(ends, (width, height), strict=True)
+    )
+    if area.cover <= 0 or left >= right or top >= bottom:
         return None
-    faintest, clearest = _extremes(area.fade, low, high)
+    low, high = np.array([left, top]), np.array([right, bottom])
+    faintest, clearest = _extremes(area.fade.tolist(), (left, right), (top, bottom))
     if clearest <= 0:
         return None
     canvas = _Canvas(low, high, step)
@@ -64,8 +71,8 @@ def rasterise(area: Area, width: int, height: int, least: float) -> Mask | None:
         cover *= np.float32(area.cover)
     cover = canvas.enlarged(cover).ravel()
     within = np.flatnonzero(cover > least)
-    row_width = int(high[0] - low[0])
-    pixels = within + within // row_width * (width - row_width) + int(low[1] * width + low[0])
+    row_width = right - left
+    pixels = within + within // row_width * (width - row_width) + (top * width + left)
     return Mask(pixels, cover.take(within))
 
 
@@ -112,11 +119,10 @@ class _Canvas:
 
 
 def _extremes(
-    plane: Float64[np.ndarray, "3"], low: Int[np.ndarray, "2"], high: Int[np.ndarray, "2"]
+    plane: Sequence[float], x: tuple[int, int], y: tuple[int, int]
 ) -> tuple[float, float]:
     """The least and the greatest value of a plane on a box."""
-    ends = [
-        sorted((slope * a, slope * b)) for slope, a, b in zip(plane[1:], low, high, strict=True)
-    ]
-    least, most = (float(plane[0] + sum(side)) for side in zip(*ends, strict=True))
+    level, *slopes = plane
+    ends = [sorted((slope * a, slope * b)) for slope, (a, b) in zip(slopes, (x, y), strict=True)]
+    least, most = (level + sum(side) for side in zip(*ends, strict=True))
     return least, most

@@ -134,12 +134,18 @@ def facing(landmarks: Float64[np.ndarray, "478 3"]) -> Float64[np.ndarray, "478"
     The normals are the mean face's, turned as the head is: those of the landmarks themselves follow
     each fold of an open mouth.
     """
-    template = load().template
-    moment = (landmarks - landmarks.mean(axis=0)).T @ (template - template.mean(axis=0))
+    moment = (landmarks - landmarks.mean(axis=0)).T @ _centred_template()
     left, size, right = np.linalg.svd(moment)
     if size[2] < 1e-3 * size[0]:  # flat: front and back would fit equally well
         left[:, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))
     return np.asarray(-(_normals() @ (left @ right).T)[:, 2])
+
+
+@cache
+def _centred_template() -> Float64[np.ndarray, "478 3"]:
+    """The mean face around its middle."""
+    template = load().template
+    return np.asarray(template - template.mean(axis=0))
 
 
 @cache
