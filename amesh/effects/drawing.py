@@ -7,11 +7,12 @@ Convention
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from amesh.effects.canonical import canonical_face
 from amesh.effects.eyes import Eyes
 from amesh.effects.head_pose import Pose
+from amesh.effects.pictures import as_picture
 
 _GOLD = (255, 190, 60)
 _RED, _GREEN, _BLUE = (235, 64, 64), (64, 200, 96), (64, 132, 255)
@@ -24,7 +25,7 @@ _NEAREST = 1.0  # [mm]: what is drawn stays in front of the camera
 _SHIFT = 4  # fractional bits of the coordinates that OpenCV's drawing functions take
 
 
-def draw_pose(image: UInt8[np.ndarray, "h w 3"], pose: Pose) -> UInt8[np.ndarray, "h w 3"]:
+def draw_pose(image: Shaped[np.ndarray, "..."], pose: Pose) -> UInt8[np.ndarray, "h w 3"]:
     """Draws the head's axes at the tip of the nose.
 
     Blue points where the face points, red to the subject's left, green down. A pose that is not
@@ -43,10 +44,10 @@ def draw_pose(image: UInt8[np.ndarray, "h w 3"], pose: Pose) -> UInt8[np.ndarray
         np.True_
 
     Raises:
-        UserError: The pose is for pictures of another size.
+        UserError: The picture is not RGB and uint8, or the pose is for pictures of another size.
     """
+    image = as_picture(image).copy()
     pose.camera.require(image)
-    image = image.copy()
     tip = canonical_face().points[_NOSE_TIP]
     axes = ((1, 0, 0), _RED), ((0, 1, 0), _GREEN), ((0, 0, -1), _BLUE)
     ends = [tip + _AXIS * np.array(axis, np.float64) for axis, _ in axes]
@@ -62,7 +63,7 @@ def draw_pose(image: UInt8[np.ndarray, "h w 3"], pose: Pose) -> UInt8[np.ndarray
     return image
 
 
-def draw_gaze(image: UInt8[np.ndarray, "h w 3"], eyes: Eyes) -> UInt8[np.ndarray, "h w 3"]:
+def draw_gaze(image: Shaped[np.ndarray, "..."], eyes: Eyes) -> UInt8[np.ndarray, "h w 3"]:
     """Draws the rims of the irises, and an arrow from each to where both eyes look.
 
     Closed eyes are left out. What the shape of one's eyes adds to the gaze of one eye, such as that
@@ -81,11 +82,11 @@ def draw_gaze(image: UInt8[np.ndarray, "h w 3"], eyes: Eyes) -> UInt8[np.ndarray
         (np.True_, np.False_)
 
     Raises:
-        UserError: The camera is for pictures of another size.
+        UserError: The picture is not RGB and uint8, or the camera is for pictures of another size.
     """
     camera = eyes.pose.camera
+    image = as_picture(image).copy()
     camera.require(image)
-    image = image.copy()
     shown = ~eyes.closed & np.isfinite(eyes.gaze).all(-1) & np.isfinite(eyes.position).all(-1)
     gazes = np.broadcast_to(eyes.gaze_of_both[..., None, :], eyes.gaze.shape)
     for place, gaze, centre, diameter in zip(

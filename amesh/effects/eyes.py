@@ -42,6 +42,9 @@ _IRIS_FROM_CORNERS = _BALL_FROM_CORNERS - (0, 0, _DEPTH * IRIS_MM / 2)
 # An eye whose opening is less is closed: in clips, open eyes have 0.2 to 0.33, narrowed ones 0.15,
 # and blinks reach 0.01 to 0.09.
 CLOSED = 0.12
+# Cosine between the line of sight and the direction straight out of an eye; below it, the eye is
+# seen edge-on, and its opening would be a small number over a smaller one.
+_SIDEWAYS = 0.15
 
 
 class Gaze(NamedTuple):
@@ -72,7 +75,8 @@ class Eyes:
         diameter: Their largest diameters [image px].
         position: Centres of the irises in the camera's axes [mm], by the size of the iris.
         opening: Distance between the lids, over that between the corners of the eye, as seen from
-            straight ahead; about 0.3 for open eyes, below 0.1 for closed ones.
+            straight ahead; about 0.3 for open eyes, below 0.1 for closed ones, NaN for the far eye
+            of a profile, which is seen edge-on.
         closed: The opening is too small to see a gaze.
         gaze: Unit vectors from the centres of the eyeballs to those of the irises, in the camera's
             axes; NaN for closed eyes.
@@ -232,7 +236,9 @@ def _opening(
     # Without the landmarks next to the corners, which hardly move.
     gap = (height[:, :, _LOWER] - height[:, :, _UPPER])[..., 1:-1].mean(axis=-1)
     first, last = np.moveaxis(met[:, :, _CORNERS], 2, 0)
-    return np.asarray(gap / np.linalg.norm(last - first, axis=-1))
+    opening = gap / np.linalg.norm(last - first, axis=-1)
+    towards = (middle * normal).sum(-1) / np.linalg.norm(middle, axis=-1)
+    return np.where(towards < _SIDEWAYS, np.nan, opening)
 
 
 def _gaze(

@@ -23,6 +23,7 @@ from amesh.effects.landmarks import as_numbers
 from amesh.effects.makeup_colour import Colour, Pigment, to_lab
 from amesh.effects.makeup_masks import rasterise
 from amesh.effects.makeup_shapes import Area, FaceShape
+from amesh.effects.pictures import as_picture
 from amesh.errors import UserError
 
 # Longer side of a face [px] at which makeup begins, and from which it is whole: the lips of smaller
@@ -148,7 +149,7 @@ def apply(
         >>> (red != image).any(axis=2).sum() > 500
         np.True_
     """
-    result = _checked(image).copy()
+    result = as_picture(image).copy()
     worn = _products(products)
     for landmarks_of_face in _faces(landmarks):
         face = FaceShape(landmarks_of_face)
@@ -200,16 +201,6 @@ def _products(products: Any) -> list[Product]:
         if not isinstance(one, Product):
             raise UserError(f"{one!r} is not makeup; give products, such as makeup.lipstick()")
     return worn
-
-
-def _checked(image: Any) -> UInt8[np.ndarray, "h w 3"]:
-    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", type(image).__name__)
-    if dtype != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3:
-        raise UserError(
-            f"a picture is {dtype} {shape}; makeup needs uint8 (height, width, 3), RGB: "
-            "amesh.read_image converts grey and transparent files"
-        )
-    return np.asarray(image)
 
 
 def _faces(landmarks: Any) -> list[Float64[np.ndarray, "478 3"]]:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float64, Int, Int32, Shaped, UInt8
 
 from amesh.effects.canonical import canonical_face
 from amesh.effects.landmarks import as_face
+from amesh.effects.pictures import as_picture
 from amesh.errors import UserError
 
 _BITS = 4  # of fractions of pixels, as OpenCV's polygons take them
@@ -46,7 +47,7 @@ def unwrap(
     if not 16 <= size <= 8192:
         raise UserError(f"the size of a texture is {size}; expected 16 to 8192")
     face, canonical = as_face(landmarks), canonical_face()
-    crop, corner = _crop(_checked(image, 3), face)
+    crop, corner = _crop(as_picture(image), face)
     face = face - (*corner, 0)
     texels = canonical.uv * size
     triangles = canonical.triangles
@@ -100,8 +101,8 @@ def paint(
         [255, 0, 0]
     """
     face, canonical = as_face(landmarks), canonical_face()
-    result = _checked(image, 3).copy()
-    texture = _checked(texture, 3, 4)
+    result = as_picture(image).copy()
+    texture = as_picture(texture, 3, 4)
     size = texture.shape[0]
     if texture.shape[1] != size:
         raise UserError(f"a texture is square, found {texture.shape}")
@@ -122,13 +123,6 @@ def paint(
     cover = np.where(ids >= 0, painted[..., 3], 0)[..., None] / 255
     crop[...] = np.rint(crop + cover * (painted[..., :3].astype(np.float64) - crop))
     return result
-
-
-def _checked(image: Shaped[np.ndarray, "..."], *channels: int) -> UInt8[np.ndarray, "h w c"]:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels:
-        wanted = " or ".join(f"(height, width, {number})" for number in channels)
-        raise UserError(f"a picture is {image.dtype} {image.shape}; expected uint8 {wanted}")
-    return image
 
 
 def _size(face: Float64[np.ndarray, "478 3"]) -> float:

@@ -64,3 +64,11 @@ def test_gaze_starts_at_the_open_eyes_and_points_where_they_look() -> None:
 def test_eyes_without_a_face_are_left_out() -> None:
     found = eyes(np.full((2, 478, 3), np.nan), CAMERA)
     assert (draw_gaze(GREY, found) == GREY).all()
+
+
+@pytest.mark.parametrize("image", [GREY[..., 0], GREY[..., [0, 0, 0, 0]], GREY / 255])
+def test_other_pictures_than_rgb_are_refused(image: np.ndarray) -> None:
+    found = eyes(seen(CAMERA, turned(), (0.0, 0.0, 500.0)), CAMERA)
+    for draw, what in ((draw_pose, found.pose), (draw_gaze, found)):
+        with pytest.raises(UserError, match=r"expected uint8 \(height, width, 3\), RGB"):
+            draw(image, what)

@@ -98,6 +98,14 @@ def test_turning_the_head_does_not_open_or_close_the_eyes(
     np.testing.assert_allclose(opening(*head), opening(0, 0, 0), rtol=0.1)
 
 
+def test_the_far_eye_of_a_profile_has_no_opening() -> None:
+    found = eyes(seen(CAMERA, turned(-75), (0.0, 0.0, 600.0), looking()), CAMERA)
+    assert np.isnan(found.opening).tolist() == [True, False]
+    assert found.closed.tolist() == [True, False]
+    straight = eyes(seen(CAMERA, turned(), (0.0, 0.0, 600.0), looking()), CAMERA)
+    np.testing.assert_allclose(found.opening[1], straight.opening[1], rtol=0.1)
+
+
 def test_opening_falls_to_0_as_the_lids_meet() -> None:
     shares = (1.0, 0.75, 0.5, 0.25, 0.0)
     faces = np.stack([seen(CAMERA, turned(20), PLACE, lids_at(s, looking())) for s in shares])
