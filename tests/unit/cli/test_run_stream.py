@@ -1,11 +1,13 @@
 """`amesh run --stream`: from a clip to what a receiver reads; a tracker stands in for networks."""
 
 import json
+import signal
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from clips import ramp, write_clip
@@ -223,6 +225,45 @@ def test_ctrl_c_keeps_the_lines(clip: str, tmp_path: Path, monkeypatch: pytest.M
     lines = tmp_path / "faces.jsonl"
     assert main(["run", clip, "--stream", f"jsonl:{lines}"]) == 130
     assert lines.read_text().count("\n") == 2
+
+
+def test_ctrl_c_is_the_end_of_a_camera(
+    tmp_path: Path, receiver: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless:
+        """A camera that goes on for ever."""
+
+        def __init__(self, _: int) -> None:
+            pass
+
+        def isOpened(self) -> bool:
+            return True
+
+        def get(self, _: int) -> float:
+            return 0.0
+
+        def read(self) -> tuple[bool, np.ndarray]:
+            return True, np.zeros((48, 64, 3), np.uint8)
+
+        def release(self) -> None:
+            pass
+
+    class Stopped(Turning):
+        """Ctrl-C comes in the fourth frame."""
+
+        def process(self, image: np.ndarray, time: float) -> list[Face]:
+            if self.frames == 3:
+                signal.raise_signal(signal.SIGINT)
+            return super().process(image, time)
+
+    monkeypatch.setattr(cv2, "VideoCapture", Endless)
+    monkeypatch.setattr(run, "open_tracker", lambda _: Stopped)
+    lines, target = tmp_path / "faces.jsonl", f"ifacialmocap://:{port(receiver)}"
+    assert main(["run", "cam:0", "--stream", f"jsonl:{lines}", "--stream", target]) == 0
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [len(one["faces"]) for one in records] == [1, 0, 1, 1]
+    assert records[0]["source"] == "cam:0"
+    assert len(received(receiver)) == 3
 
 
 def test_a_reader_that_leaves_is_no_error(
