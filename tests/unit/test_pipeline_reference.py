@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -146,6 +147,15 @@ def test_the_stored_detections_are_what_the_package_computes(script: ModuleType,
 @pytest.mark.weights
 def test_the_stored_landmarks_are_what_the_package_computes(script: ModuleType):
     close(json.loads(json.dumps(script.landmarks())), STORED["landmarks"])
+
+
+def test_the_numbers_of_the_swift_file_are_those_of_the_reference():
+    text = (FOLDER.parents[1] / "deploy" / "swift" / "Amesh.swift").read_text()
+    check = re.sub(r"//.*", "", text[text.index("func check()") :])
+    stored = set(re.findall(r"-?\d+\.\d{3,}", json.dumps(STORED)))
+    numbers = set(re.findall(r"-?\d+\.\d{3,}", check))
+    assert len(numbers) > 20
+    assert numbers <= stored
 
 
 def test_the_region_of_the_next_frame_is_around_all_landmarks():
