@@ -87,7 +87,9 @@ export function tellSpeed(): void {
     cores: navigator.hardwareConcurrency,
   };
   const rate = live ? speed.rate : 0;
-  element('why').textContent = tracker ? explanation(rate, speed.milliseconds, about) : '';
+  element('why').textContent = tracker
+    ? explanation(rate, speed.milliseconds, about)
+    : 'The networks are not loaded.';
 }
 
 // ------------------------------------------------------------------------------------------ sources
@@ -314,7 +316,9 @@ export function tellFaces(again = false): void {
 }
 
 export function warn(text: string): void {
-  alertBox.querySelector('p')!.textContent = text;
+  // Addresses as they are written on this host.
+  const here = new URL('./', document.baseURI).href;
+  alertBox.querySelector('p')!.textContent = text.replaceAll(here, '');
   alertBox.hidden = false;
 }
 

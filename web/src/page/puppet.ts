@@ -16,7 +16,7 @@ import {
   type Material,
   Mesh,
   MeshBasicMaterial,
-  MeshPhysicalMaterial,
+  MeshStandardMaterial,
   PerspectiveCamera,
   PMREMGenerator,
   ReplaceStencilOp,
@@ -47,13 +47,10 @@ const SWAY = 90; // how far the head moves with the face across the picture [mm]
 const EYES = 1;
 const MOUTH = 2;
 
-const SKIN: Record<
-  Exclude<PuppetStyle, 'off'>,
-  { color: string; metal: number; rough: number; coat: number }
-> = {
-  porcelain: { color: '#ffffff', metal: 0, rough: 0.38, coat: 0.55 },
-  gold: { color: '#e2ac4d', metal: 1, rough: 0.24, coat: 0 },
-  wire: { color: '#101216', metal: 0, rough: 1, coat: 0 },
+const SKIN: Record<Exclude<PuppetStyle, 'off'>, { color: string; metal: number; rough: number }> = {
+  porcelain: { color: '#ffffff', metal: 0, rough: 0.3 },
+  gold: { color: '#e2ac4d', metal: 1, rough: 0.24 },
+  wire: { color: '#101216', metal: 0, rough: 1 },
 };
 
 /** The scene; it draws on a canvas of its own. */
@@ -63,8 +60,8 @@ export class Puppet {
   private readonly camera = new PerspectiveCamera(FIELD, 1, 10, 3000);
   private readonly head = new Group();
   private readonly surface = new HeadSurface();
-  private readonly skin = new MeshPhysicalMaterial();
-  private readonly plain = new MeshPhysicalMaterial(); // the same without paint, for ears and neck
+  private readonly skin = new MeshStandardMaterial();
+  private readonly plain = new MeshStandardMaterial(); // the same without paint, for ears and neck
   private readonly wires: LineSegments;
   private readonly irises: Mesh[];
   private readonly bust: Mesh;
@@ -100,7 +97,7 @@ export class Puppet {
     this.scene.add(this.head);
 
     const { skin, eyes, mouth } = this.surface;
-    const white = new MeshPhysicalMaterial({ color: '#f4f1ec', roughness: 0.18, clearcoat: 1 });
+    const white = new MeshStandardMaterial({ color: '#f4f1ec', roughness: 0.15 });
     const dark = new MeshBasicMaterial({ color: '#3a0f16' });
     white.side = dark.side = DoubleSide;
     this.irises = FACE.eyes.map(() => new Mesh(new CircleGeometry(1, 40), within(EYES)));
@@ -131,15 +128,13 @@ export class Puppet {
     const worn = JSON.stringify([style, products]);
     if (worn === this.worn) return;
     this.worn = worn;
-    const { color, metal, rough, coat } = SKIN[style];
+    const { color, metal, rough } = SKIN[style];
     this.skin.map?.dispose();
     this.skin.map = style === 'porcelain' ? texture(paintedFace(products)) : null;
     for (const material of [this.skin, this.plain]) {
       material.color = new Color(material === this.plain && this.skin.map ? PORCELAIN : color);
       material.metalness = metal;
       material.roughness = rough;
-      material.clearcoat = coat;
-      material.clearcoatRoughness = 0.3;
     }
     this.skin.polygonOffset = style === 'wire'; // so that the lines lie before the surface
     this.skin.polygonOffsetFactor = this.skin.polygonOffsetUnits = 1;
@@ -260,7 +255,7 @@ function within(mark: number): MeshBasicMaterial {
   return material;
 }
 
-function ear(side: number, material: MeshPhysicalMaterial): Mesh {
+function ear(side: number, material: MeshStandardMaterial): Mesh {
   const mesh = new Mesh(new SphereGeometry(1, 24, 16), material);
   mesh.position.set(74 * side, -2, -12);
   mesh.rotation.y = 0.35 * side; // they stand off

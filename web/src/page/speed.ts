@@ -72,7 +72,7 @@ export function explanation(rate: number, parts: Parts | undefined, about: Circu
 /** Writes the table: a bar for each part that takes time. */
 export function showSpeed(list: HTMLElement, rate: HTMLElement, speed: Speed, live: boolean): void {
   const parts = speed.milliseconds;
-  rate.textContent = live && speed.rate ? `${Math.round(speed.rate)} frames/s` : '';
+  rate.textContent = live && speed.rate ? `${short(speed.rate)} frames/s` : '';
   list.hidden = !parts;
   if (!parts) return;
   const names = Object.keys(NAMES) as (keyof Parts)[];
@@ -81,9 +81,13 @@ export function showSpeed(list: HTMLElement, rate: HTMLElement, speed: Speed, li
   names.forEach((name, i) => {
     const [term, value] = list.children[i]!.children as unknown as [HTMLElement, HTMLElement];
     term.textContent = NAMES[name];
-    value.textContent = `${parts[name] < 10 ? parts[name].toFixed(1) : Math.round(parts[name])} ms`;
+    value.textContent = `${short(parts[name])} ms`;
     (list.children[i] as HTMLElement).style.setProperty('--share', String(parts[name] / most));
   });
+}
+
+function short(value: number): string {
+  return value < 10 ? value.toFixed(1) : String(Math.round(value));
 }
 
 function row(): HTMLElement {

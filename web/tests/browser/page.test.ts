@@ -134,17 +134,21 @@ describe('the page on the portrait', () => {
 
   it('shows the puppet', async () => {
     await page.check('input[value=porcelain]', { force: true });
-    // Its forehead is bright, the room around it dark.
-    await page.waitForFunction(() => {
-      const view = document.getElementById('view') as HTMLCanvasElement;
-      const at = [view.width / 2, 0.3 * view.height, 1, 1] as const;
-      return view
-        .getContext('2d')!
-        .getImageData(...at)
-        .data.every((value) => value > 150);
-    });
+    // Its forehead is bright, the room around it dark. Without a GPU, shaders take their time.
+    await page.waitForFunction(
+      () => {
+        const view = document.getElementById('view') as HTMLCanvasElement;
+        const at = [view.width / 2, 0.3 * view.height, 1, 1] as const;
+        return view
+          .getContext('2d')!
+          .getImageData(...at)
+          .data.every((value) => value > 150);
+      },
+      undefined,
+      { timeout: 240_000 },
+    );
     await page.check('input[value=off]', { force: true });
-  });
+  }, 250_000);
 
   it.each([
     [
@@ -204,6 +208,20 @@ describe('the page on the portrait', () => {
 
   it('never makes the browser complain, nor breaks its policy', () => {
     expect(complaints).toEqual([]);
+  });
+
+  it('works without a connection, once loaded', async () => {
+    // The worker keeps the runtime, which was loaded before it listened.
+    const kept = (): Promise<boolean> =>
+      page.evaluate(async () => {
+        const names = (await caches.keys()).filter((name) => name.startsWith('amesh-page'));
+        const all = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+        return all.flat().some(({ url }) => url.endsWith('.wasm'));
+      });
+    await expect.poll(kept, { timeout: 60_000, interval: 500 }).toBe(true);
+    await context.setOffline(true);
+    await page.reload();
+    await says(page, '1 face');
   });
 });
 
