@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
-import { contentSecurityPolicy, serviceWorker } from './offline-plugin';
+import { contentSecurityPolicy, serviceWorker } from './offline-plugin.ts';
 
 const HERE = import.meta.dirname;
 const LITERT = 'node_modules/@litertjs/core/wasm';
