@@ -1,94 +1,35 @@
 """Trains our blendshape network, `amesh/effects/blendshapes.npz`, from two teachers.
 
 `amesh effects train` runs it. Google's network tells what real faces do, by their labelled
-landmarks; but it hardly ever answers for some names (`_UNSURE`). ICT-FaceKit's shapes tell what
+landmarks; but it hardly ever answers for some names. ICT-FaceKit's shapes tell what
 each name does to random people; but only in the way of its own model. A network that learns from
 both knows all names.
 """
 
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from torch import nn
 
 from amesh.data.sources.problems import Problems
 from amesh.data.sources.shards import ShardSource
-from amesh.effects.blendshape_features import COUNT, features
+from amesh.effects.blendshape_features import COUNT
 from amesh.effects.blendshape_network import pack
-from amesh.effects.blendshapes import NAMES
 from amesh.errors import UserError
 from amesh.files import write_atomically
-from amesh.topology import load
-from amesh.training.blendshape_faces import Model, mirrored_names, read_model, synthetic_faces
-from amesh.weights.released_blendshapes import read_network
+from amesh.training.blendshape_examples import SHAPES, Examples, examples, real_examples
+from amesh.training.blendshape_faces import read_model, synthetic_faces
 
-SHAPES = len(NAMES) - 1  # without tongueOut
-# Names for which Google's network has next to nothing to say.
-_UNSURE = (
-    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "jawForward"),
-    *("noseSneerLeft", "noseSneerRight"),
-)
-_UNSURE_SIDE = ("jawRight", "eyeWideRight")  # it knows the other side, so mirrored faces teach them
 _WIDTHS = (256, 128)
 _BATCH = 256
 _RATE = 2.5e-3
 _PART = 1000  # synthetic faces that are in memory at a time
-_NOISE = 0.3  # of the features, against jitter [mm]
+_NOISE = 0.2  # of the features, against jitter [mm]
 _LEAST_SPREAD = 0.7  # by which a feature is divided [mm]
-
-
-class Examples(NamedTuple):
-    """What the network learns from: features, values, and how much each value counts."""
-
-    features: Float32[np.ndarray, "n f"]
-    values: Float32[np.ndarray, "n 51"]
-    weights: Float32[np.ndarray, "n 51"]
-
-
-def real_examples(
-    faces: Float[np.ndarray, "n 478 3"], model: Model, rng: np.random.Generator
-) -> Iterator[Examples]:
-    """Real faces, the same mirrored, and the same with shapes of the names that Google leaves out.
-
-    Args:
-        faces: Landmarks [px].
-        model: ICT-FaceKit's shapes.
-        rng: Where random numbers come from.
-    """
-    teacher = read_network()
-    values = np.concatenate([teacher(faces[i : i + 64]) for i in range(0, len(faces), 64)])
-    swap = mirrored_names()
-    seen = features(faces)
-    sure = np.ones(SHAPES)
-    sure[_places(_UNSURE + _UNSURE_SIDE)] = 0
-    yield _examples(seen, values, np.tile(sure, (len(faces), 1)))
-
-    flipped = features(faces[:, load().mirror] * (-1.0, 1.0, 1.0))
-    yield _examples(flipped, values[:, swap], np.tile(sure[swap], (len(faces), 1)))
-
-    places = sorted({*_places(_UNSURE + _UNSURE_SIDE), *swap[_places(_UNSURE_SIDE)].tolist()})
-    amounts = rng.uniform(size=(len(faces), len(places)))
-    amounts *= rng.random(amounts.shape) < 0.2
-    left, right = (places.index(NAMES.index(name)) for name in ("jawLeft", "jawRight"))
-    amounts[(amounts[:, left] > 0) & (amounts[:, right] > 0), left] = 0
-    moved = amounts @ model.shapes[places, :, :2].reshape(len(places), COUNT)
-    changed = values.copy()
-    changed[:, places] = amounts
-    yield _examples(seen + moved, changed, np.ones_like(values))
-
-
-def _places(names: tuple[str, ...]) -> list[int]:
-    return [NAMES.index(name) for name in names]
-
-
-def _examples(*arrays: np.ndarray) -> Examples:
-    return Examples(*(np.asarray(array, np.float32) for array in arrays))
 
 
 def fit(examples: Examples, epochs: int) -> list[nn.Linear]:
@@ -161,10 +102,10 @@ def train(shards: Path, ict: Path, output: Path, synthetic: int, epochs: int) ->
     parts = []
     for start in range(0, synthetic, _PART):
         seen, values = synthetic_faces(model, min(_PART, synthetic - start), rng)
-        parts.append(_examples(seen, values, np.ones_like(values)))
+        parts.append(examples(seen, values, np.ones_like(values), real=False))
     parts += real
-    examples = Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    layers = fit(examples, epochs)
+    together = Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    layers = fit(together, epochs)
     arrays = [(one.weight.detach().T.numpy(), one.bias.detach().numpy()) for one in layers]
     write_atomically(output, pack(arrays))
-    return len(examples.values)
+    return len(together.values)
