@@ -43,7 +43,7 @@ const takeCamera = shareCamera(() => source?.kind === 'camera' && stop(OTHER_TAB
 
 // ---------------------------------------------------------------------------------------- networks
 
-export function openTracker(): Promise<void> {
+function openTracker(): Promise<void> {
   const choose = (id: string): string => element<HTMLSelectElement>(id).value;
   const options: TrackerOptions = {
     models: './models/',
@@ -68,6 +68,17 @@ export function openTracker(): Promise<void> {
     });
   opening = here;
   return here;
+}
+
+/** Opens the networks with other options, and looks again. */
+export async function reopenTracker(): Promise<void> {
+  try {
+    await openTracker();
+    if (source?.kind === 'picture') await lookAtPicture();
+    else tellFaces(true);
+  } catch (error) {
+    report(error);
+  }
 }
 
 /** After an error that a network does not survive, the next source opens new ones. */
@@ -170,7 +181,7 @@ export async function openSample(): Promise<void> {
   return open(() => Promise.resolve(still(bitmap)), 'Opening the picture');
 }
 
-export function report(error: unknown): void {
+function report(error: unknown): void {
   forgetTracker(error);
   warn(line(error));
   if (source && tracker) tellFaces(true);
@@ -188,23 +199,27 @@ function grab(from: Source): void {
   }
 }
 
-export async function lookAtPicture(): Promise<void> {
-  if (!tracker || source?.kind !== 'picture') return;
+async function lookAtPicture(): Promise<void> {
+  const looked = source;
+  if (!tracker || !looked) return;
   say('Looking for faces');
-  faces = await tracker.detect(frames.original);
+  const found = await tracker.detect(frames.original);
+  if (source !== looked) return;
+  faces = found;
   render(true);
   tellFaces();
 }
 
 /** Whether to go on with the next frame. */
 async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
-  if (source !== from || !tracker) return false;
+  const used = tracker;
+  if (source !== from || !used) return false;
   if (document.hidden) return true;
   try {
-    if (from.element.videoWidth !== frames.width || seconds < lastSeconds) tracker.reset();
+    if (from.element.videoWidth !== frames.width || seconds < lastSeconds) used.reset();
     lastSeconds = seconds;
     grab(from);
-    const found = await tracker.track(frames.original, seconds);
+    const found = await used.track(frames.original, seconds);
     if (source !== from) return false;
     faces = found;
     render(true);
@@ -213,6 +228,7 @@ async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
       position.value = String(from.element.currentTime / from.element.duration);
     return true;
   } catch (error) {
+    if (tracker !== used) return true; // it was closed for another
     forgetTracker(error);
     if (source === from) stop(line(error));
     return false;

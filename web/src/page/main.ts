@@ -3,14 +3,12 @@
 import {
   changed,
   hideAlert,
-  lookAtPicture,
   openCamera,
   openFile,
   openSample,
-  openTracker,
   panel,
   render,
-  report,
+  reopenTracker,
   say,
   settings,
   source,
@@ -151,9 +149,7 @@ function connect(): void {
       source.element.currentTime = Number(position.value) * source.element.duration;
   });
   for (const id of ['faces', 'smoothing']) {
-    element(id).addEventListener('change', () => {
-      void openTracker().then(lookAtPicture).catch(report);
-    });
+    element(id).addEventListener('change', () => void reopenTracker());
   }
   takeFiles(openFile, () => warn(NO_FILE));
 

@@ -134,11 +134,11 @@ describe('the page on the portrait', () => {
 
   it('shows the puppet', async () => {
     await page.check('input[value=porcelain]', { force: true });
-    // Its forehead is bright, the room around it dark. Without a GPU, shaders take their time.
+    // Its neck is bright where the portrait is black. Without a GPU, shaders take their time.
     await page.waitForFunction(
       () => {
         const view = document.getElementById('view') as HTMLCanvasElement;
-        const at = [view.width / 2, 0.3 * view.height, 1, 1] as const;
+        const at = [view.width / 2, 0.67 * view.height, 1, 1] as const;
         return view
           .getContext('2d')!
           .getImageData(...at)
@@ -234,6 +234,28 @@ describe('the camera', () => {
     await context.close();
   });
 
+  it('keeps its last frame when it is unplugged', async () => {
+    const context = await browser.newContext({ viewport: ROOM, permissions: ['camera'] });
+    await context.addInitScript(() => {
+      const { mediaDevices } = navigator;
+      const open = mediaDevices.getUserMedia.bind(mediaDevices);
+      mediaDevices.getUserMedia = async (wanted) =>
+        Object.assign(globalThis, { stream: await open(wanted) }).stream;
+    });
+    const { page } = await open(context);
+    await says(page, '1 face');
+    await page.click('#camera');
+    await says(page, 'No face before the camera');
+    await page.evaluate(() => {
+      const { stream } = globalThis as unknown as { stream: MediaStream };
+      stream.getVideoTracks()[0]!.dispatchEvent(new Event('ended'));
+    });
+    expect(await warning(page)).toContain('unplugged');
+    expect(await page.getAttribute('#camera', 'aria-pressed')).toBe('false');
+    expect(await page.isVisible('#empty')).toBe(false);
+    await context.close();
+  });
+
   it('is watched, and stops when another tab takes it', async () => {
     const context = await browser.newContext({ viewport: ROOM, permissions: ['camera'] });
     const { page } = await open(context);
@@ -243,6 +265,10 @@ describe('the camera', () => {
     await page.waitForFunction(() =>
       document.getElementById('rate')!.textContent!.includes('frames/s'),
     );
+    await page.click('summary');
+    await page.selectOption('#smoothing', 'off');
+    await page.waitForSelector('#loading', { state: 'hidden' });
+    await says(page, 'No face before the camera');
     const { page: other } = await open(context);
     await other.click('#camera');
     expect(await warning(page)).toContain('another tab');
