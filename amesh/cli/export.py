@@ -42,6 +42,7 @@ def _default_batches() -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     int8 = " and ".join(row.name for row in formats.exported() if "int8" in row.precisions)
+    opsets = formats.format_named("onnx").opsets
     parser.add_argument(
         "format",
         choices=formats.names(formats.exported()),
@@ -72,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_batch,
         metavar="N|dynamic",
         help=f"faces per run (default: {_default_batches()})",
+    )
+    parser.add_argument(
+        "--opset",
+        type=int,
+        metavar="N",
+        help=f"version of the operators of an ONNX file, {opsets[0]} to {opsets[-1]} (default: 19)",
     )
     parser.add_argument(
         "--part",
@@ -116,6 +123,7 @@ def _export(options: argparse.Namespace) -> int:
         options.untrained,
         _calibration(options),
         samples=options.samples or _SAMPLES if options.with_crop else None,
+        opset=options.opset,
     )
     return DONE
 

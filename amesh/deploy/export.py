@@ -31,6 +31,7 @@ def export(
     calibration: parity.Images | None = None,
     say: Say = print,
     samples: int | None = None,
+    opset: int | None = None,
 ) -> Path:
     """Exports a network, compares the file with PyTorch, and writes it with its sidecar.
 
@@ -49,6 +50,7 @@ def export(
         say: Receives progress messages, one line at a time.
         samples: Export a file that cuts its own crops, from a picture and regions of interest, with
             so many samples along each side of a crop pixel.
+        opset: Version of ONNX's operators in an ONNX file, 18 to 23; 19 by default.
 
     Returns:
         The file's path.
@@ -65,6 +67,7 @@ def export(
     """
     row = formats.format_named(format)
     row.check_precision(precision)
+    row.check_opset(opset)
     batch_size = row.batch_size(batch)
     if calibration is not None and precision != "int8":
         raise UserError(f"{precision} needs no calibration; only int8 does")
@@ -76,7 +79,7 @@ def export(
     whole = net if row.errors or isinstance(net, DetectorNetwork) else without_errors(net)
     if samples is not None:
         _check_with_crop(row, net, precision, batch, part)
-    request = Request(whole, part, precision, batch_size, calibration, samples)
+    request = Request(whole, part, precision, batch_size, calibration, samples, opset)
     target = net if isinstance(net, DetectorNetwork) and not part else request.target
     kind = [part] if part else ["with-crop"] if samples is not None else []
     name = "-".join((model_name, *kind, precision))

@@ -43,6 +43,7 @@ class Format:
         batches: `any`: a fixed number or dynamic (the default); `fixed`: a number, 1 by default;
             `one`: always 1.
         auto: Whether `auto` may choose it; the cache then keeps such files of installed weights.
+        opsets: Versions of ONNX's operators that its files can have; none if they are not ONNX.
         errors: Whether its files have the errors that a network expects, if it predicts them.
         with_crop: Whether there are files that cut their own crops.
     """
@@ -60,6 +61,7 @@ class Format:
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
     batches: Literal["any", "fixed", "one"] = "any"
     auto: bool = False
+    opsets: range = range(0)
     errors: bool = True
     with_crop: bool = False
 
@@ -107,6 +109,16 @@ class Format:
                 f"{self.name} has no precision {precision!r}; it has: {', '.join(self.precisions)}"
             )
 
+    def check_opset(self, opset: int | None) -> None:
+        """Checks that files of the format can have this opset; None is the default.
+
+        Raises:
+            UserError: They cannot.
+        """
+        if opset is not None and opset not in self.opsets:
+            known = f"{self.opsets[0]} to {self.opsets[-1]}" if self.opsets else "none to choose"
+            raise UserError(f"{self.name} has no opset {opset}; it has: {known}")
+
     def batch_size(self, batch: Batch) -> int | None:
         """Resolves the requested faces per run; None is dynamic.
 
@@ -150,6 +162,7 @@ FORMATS: tuple[Format, ...] = (
         detector="amesh.deploy.onnx.runner:open_detector",
         timer="amesh.deploy.onnx.artefact:timed_call",
         precisions=("fp32", "fp16", "int8"),
+        opsets=range(18, 24),
         auto=True,
         with_crop=True,
     ),

@@ -23,6 +23,7 @@ class Request:
         calibration: Crops that set the ranges of int8; by default the package's.
         samples: Samples along each side of a crop pixel, in a file that cuts its own crops; None
             for a file that takes crops.
+        opset: Version of the operators of an ONNX file; None is the default.
     """
 
     net: Network | DetectorNetwork
@@ -31,6 +32,7 @@ class Request:
     batch: int | None
     calibration: Images | None = None
     samples: int | None = None
+    opset: int | None = None
 
     @property
     def target(self) -> Network | Part:

@@ -21,6 +21,15 @@ INPUT = "image"
 OUTPUTS = ("landmarks", "face_flag")
 EXPECTED_ERROR = "expected_error"
 DETECTOR_OUTPUTS = ("boxes", "scores")
+# What inputs and outputs hold; formats that have a place for a text carry it.
+MEANINGS = {
+    INPUT: "pictures, RGB / 255, in [0, 1]",
+    "landmarks": "x, y and z of each landmark [px of the crop]",
+    "face_flag": "whether there is a face: a logit, above 0 for a face",
+    EXPECTED_ERROR: "expected distance of each landmark from its true place, in x and y [px]",
+    "boxes": "box and keypoints of each anchor, relative to its centre [px of the input]",
+    "scores": "whether there is a face at each anchor: a logit",
+}
 # Key of the exporter's JSON in a file's metadata.
 METADATA = "amesh"
 

@@ -75,6 +75,16 @@ def test_onnx_agrees_with_pytorch(
         assert found.all.max < 2e-3, found.lines()
 
 
+def test_a_file_prepared_for_quantising_agrees_with_pytorch(
+    exported: Path, released: AttentionMesh, tmp_path: Path
+):
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    quant_pre_process(exported / "fp16.onnx", tmp_path / "ready.onnx")
+    found = parity.measure(OnnxRunner(tmp_path / "ready.onnx"), released)
+    assert found.problem("fp16") is None, found.lines()
+
+
 def test_onnx_agrees_with_the_released_runtime(exported: Path):
     landmarks = OnnxRunner(exported / "fp32.onnx")(CROPS).landmarks
     scheme = OnnxRunner(exported / "fp32.onnx").topology

@@ -8,6 +8,7 @@ from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
+from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.picture import PICTURE, TurnedPictures, export_onnx_picture, run_turned
 from amesh.deploy.onnx.quantise import export_int8
 from amesh.deploy.onnx.runner import OnnxFile
@@ -32,7 +33,9 @@ def onnx_artefact(request: Request) -> Artefact:
 
 def _with_crop(request: Request, samples: int) -> Artefact:
     assert not isinstance(request.net, DetectorNetwork)  # `export` refuses those
-    content = export_onnx_picture(request.net, request.precision, samples, verify=False)
+    content = export_onnx_picture(
+        request.net, request.precision, samples, opset=request.opset or OPSET, verify=False
+    )
     file = OnnxFile(content)
     return Artefact(
         content,
@@ -63,8 +66,10 @@ def timed_call(request: Request, threads: int) -> Callable[[], object]:
 
 
 def _content(request: Request) -> bytes:
+    opset = request.opset or OPSET
     if isinstance(request.net, DetectorNetwork):
-        return export_detector(request.net, request.batch, verify=False)
+        return export_detector(request.net, request.batch, opset=opset, verify=False)
     if request.precision == "int8":
-        return export_int8(request.target, request.calibrated_on, request.batch, verify=False)
-    return export_onnx(request.target, request.precision, request.batch, verify=False)
+        crops = request.calibrated_on
+        return export_int8(request.target, crops, request.batch, opset=opset, verify=False)
+    return export_onnx(request.target, request.precision, request.batch, opset=opset, verify=False)

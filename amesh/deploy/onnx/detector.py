@@ -3,22 +3,21 @@
 from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy import parity
 from amesh.deploy.network.prepare import prepare
-from amesh.deploy.onnx.export import finish, trace
+from amesh.deploy.onnx.export import IMAGE, finish, trace
+from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.signature import DETECTOR_OUTPUTS, INPUT, about_detector
 
-# Bilinear, by a factor of 2, with half-pixel centres: every runtime computes it alike.
-_ALSO = frozenset(("Resize",))
-
 
 def export_detector(
-    net: DetectorNetwork, batch: int | None = None, *, verify: bool = True
+    net: DetectorNetwork, batch: int | None = None, *, opset: int = OPSET, verify: bool = True
 ) -> bytes:
     """Exports an ONNX file: `image` (b 3 s s) to `boxes` (b anchors 16) and `scores` (b anchors).
 
     Args:
         net: One of the two detectors.
         batch: Pictures per run; any number by default.
+        opset: Version of the operators; see `amesh.deploy.onnx.opsets`.
         verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
@@ -27,7 +26,7 @@ def export_detector(
     """
     size = net.config.input_size
     model = trace(prepare(net), {INPUT: (batch, 3, size, size)}, DETECTOR_OUTPUTS)
-    content = finish(model, about_detector(net.config), also=_ALSO)
+    content = finish(model, about_detector(net.config) | IMAGE, opset=opset)
     if verify:
         parity.verify(OnnxFile(content).run_crops, net, "fp32", "the ONNX file")
     return content

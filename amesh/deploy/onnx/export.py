@@ -1,4 +1,4 @@
-"""Exports ONNX files: a single file, opset 19, plain operators, reproducible bytes."""
+"""Exports ONNX files: a single file, one opset, plain operators, reproducible bytes."""
 
 import contextlib
 import io
@@ -6,6 +6,7 @@ import json
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 
 import onnx
 import torch
@@ -16,14 +17,16 @@ from amesh.deploy.formats import Precision
 from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import OnnxNetwork, Target
+from amesh.deploy.onnx.opsets import OPSET, set_opset
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.signature import INPUT, METADATA
+from amesh.deploy.onnx.translations import TRANSLATIONS
+from amesh.deploy.sidecar import NORMALISATION
+from amesh.deploy.signature import INPUT, MEANINGS, METADATA
 from amesh.errors import UserError
 
-# The only opset with half-precision Q/DQ scales and without the GridSample that TensorRT's parser
-# misreads as nearest.
-OPSET = 19
 _BATCH = "batch"
+# How a file's metadata describe the input `image`.
+IMAGE = {"layout": OnnxFile.layout, "normalisation": NORMALISATION}
 
 # The operators that this package's networks need. Others are refused, because runtimes are most
 # likely to differ in those.
@@ -32,9 +35,9 @@ ALLOWED_OPERATORS = frozenset(
         *("Add", "And", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "Div", "Equal", "Exp"),
         *("Expand", "Flatten", "Floor", "Gather", "GatherND", "Gemm", "GreaterOrEqual", "Less"),
         *("LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Pad", "Pow"),
-        *("PRelu", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"),
-        *("Relu", "Reshape", "Round", "Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt"),
-        *("Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
+        *("PRelu", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Round"),
+        *("Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Transpose"),
+        *("Unsqueeze", "Where"),
     )
 )
 
@@ -45,6 +48,7 @@ def export_onnx(
     batch: int | None = None,
     target: Target | None = None,
     *,
+    opset: int = OPSET,
     verify: bool = True,
 ) -> bytes:
     """Exports an ONNX file: `image` (b 3 s s) to `landmarks` (b n 3) and `face_flag` (b).
@@ -59,6 +63,7 @@ def export_onnx(
         target: Where the file runs fastest. `cpu` writes PReLU as two convolutions that ONNX
             Runtime has fast kernels for, `gpu` as the operator. The default is `gpu` for half
             precision, else `cpu`.
+        opset: Version of the operators; see `amesh.deploy.onnx.opsets`.
         verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
@@ -88,7 +93,7 @@ def export_onnx(
     }
     if isinstance(net, MeshPart | RegionPart):
         about["part"] = net.outputs[0]
-    content = finish(model, about)
+    content = finish(model, about | IMAGE, opset=opset)
     if verify:
         parity.verify(OnnxFile(content).run_crops, net, precision, "the ONNX file")
     return content
@@ -140,6 +145,7 @@ def trace(
                 input_names=list(inputs),
                 output_names=list(outputs),
                 dynamic_shapes=axes if any(axes.values()) else None,
+                custom_translation_table=TRANSLATIONS,
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
@@ -159,20 +165,29 @@ def trace(
 
 
 def finish(
-    model: onnx.ModelProto, about: dict[str, str], also: frozenset[str] = frozenset()
+    model: onnx.ModelProto,
+    about: dict[str, str],
+    also: frozenset[str] = frozenset(),
+    opset: int = OPSET,
+    meanings: Mapping[str, str] = MEANINGS,
 ) -> bytes:
-    """Cleans a graph, checks it, and serialises it.
+    """Cleans a graph, describes it, checks it, and serialises it.
 
     Args:
         model: The graph; it is modified.
         about: Facts to store as JSON under `amesh` in the file's metadata.
         also: Operators to allow besides `ALLOWED_OPERATORS`.
+        opset: Version of the operators.
+        meanings: What inputs and outputs are, by name; viewers show these texts.
 
     Raises:
         UserError: An operator is not on the list.
     """
     clean(model)
     check_operators(model, also)
+    set_opset(model, opset)
+    for value in (*model.graph.input, *model.graph.output):
+        value.doc_string = meanings.get(value.name, "")
     del model.metadata_props[:]
     helper.set_model_props(model, {METADATA: json.dumps(about, sort_keys=True)})
     onnx.checker.check_model(model, full_check=True)

@@ -20,7 +20,9 @@ from amesh.deploy.formats import Precision
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
+from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.runner import OnnxFile
+from amesh.deploy.signature import MEANINGS
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 from amesh.geometry.coordinates import denormalise, pixel_centres
@@ -28,6 +30,11 @@ from amesh.geometry.coordinates import denormalise, pixel_centres
 PICTURE, ROIS = "picture", "rois"
 # Rotating a crop needs these two operators besides those of the networks.
 ROTATION = frozenset(("Cos", "Sin"))
+_MEANINGS = MEANINGS | {
+    PICTURE: "a picture of any size, RGB, uint8",
+    ROIS: "centre x and y, side [px], angle [radians, clockwise on the screen] of each face",
+    "landmarks": "x, y and z of each landmark [px of the picture]",
+}
 
 
 class PictureNetwork(nn.Module):
@@ -108,6 +115,7 @@ def export_onnx_picture(
     samples: int = 1,
     target: Target | None = None,
     *,
+    opset: int = OPSET,
     verify: bool = True,
 ) -> bytes:
     """Exports a network as an ONNX file that cuts its own crops.
@@ -122,6 +130,7 @@ def export_onnx_picture(
         samples: Samples along each side of a crop pixel. To avoid aliasing, use at least the factor
             by which crops shrink the picture.
         target: As for `export_onnx`.
+        opset: As for `export_onnx`.
         verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
@@ -151,7 +160,7 @@ def export_onnx_picture(
         "precision": precision,
         "samples": str(samples),
     }
-    content = finish(model, about, also=ROTATION)
+    content = finish(model, about, ROTATION, opset, _MEANINGS)
     if verify:
         what = "the ONNX file that cuts its own crops"
         parity.verify(run_turned(OnnxFile(content)), TurnedPictures(net, samples), precision, what)

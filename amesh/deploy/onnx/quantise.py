@@ -28,6 +28,7 @@ from amesh.deploy.onnx.calibration import (
     targets,
 )
 from amesh.deploy.onnx.export import about, export_onnx, finish
+from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.errors import UserError
 
@@ -44,6 +45,7 @@ def export_int8(
     crops: Float32[np.ndarray, "b s s 3"],
     batch: int | None = None,
     *,
+    opset: int = OPSET,
     verify: bool = True,
 ) -> bytes:
     """Exports an ONNX file with Q/DQ for TensorRT; ONNX Runtime can run it too.
@@ -52,12 +54,16 @@ def export_int8(
         net: As for `amesh.deploy.onnx.export.export_onnx`.
         crops: RGB crops in [0, 1] that set the ranges: faces as the network will see them.
         batch: Faces per run; any number by default.
+        opset: Version of the operators, from 19; see `amesh.deploy.onnx.opsets`.
         verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
-        UserError: There are no crops, or they have another size; nothing can be quantised; or the
-            file's outputs differ from PyTorch's by more than the tolerance.
+        UserError: There are no crops, or they have another size; nothing can be quantised; the
+            opset has no scales in half precision; or the file's outputs differ from PyTorch's by
+            more than the tolerance.
     """
+    if opset < OPSET:
+        raise UserError(f"int8: opset {opset}, expected {OPSET} or later")
     half = onnx.load_from_string(export_onnx(net, "fp16", batch, target="gpu", verify=False))
     size = half.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
     if not len(crops) or crops.shape[1] != size:
@@ -69,7 +75,7 @@ def export_int8(
     # A graph with a fixed batch needs full batches: the last one is filled up with the first crops.
     fill = np.arange(len(starts) * step if batch else len(crops)) % len(crops)
     quantised = quantise(half, [crops[fill[start : start + step]] for start in starts])
-    content = finish(quantised, about(half) | {"precision": "int8"}, OPERATORS)
+    content = finish(quantised, about(half) | {"precision": "int8"}, OPERATORS, opset)
     if verify:
         parity.verify(OnnxFile(content).run_crops, net, "int8", "the int8 ONNX file")
     return content

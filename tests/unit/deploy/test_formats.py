@@ -72,6 +72,15 @@ def test_a_batch_that_a_format_lacks_is_refused(batches: str, asked: Batch, mess
         row.batch_size(asked)
 
 
+def test_an_opset_that_a_format_lacks_is_refused():
+    formats.format_named("onnx").check_opset(23)
+    formats.format_named("litert").check_opset(None)
+    with pytest.raises(UserError, match="onnx has no opset 17; it has: 18 to 23"):
+        formats.format_named("onnx").check_opset(17)
+    with pytest.raises(UserError, match="litert has no opset 19; it has: none to choose"):
+        formats.format_named("litert").check_opset(19)
+
+
 def test_unknown_names_are_reported_with_those_that_exist():
     with pytest.raises(UserError, match="'tflite'; choose one of auto, litert"):
         formats.require_runtime("tflite")

@@ -35,9 +35,7 @@ def test_a_detector_as_onnx(run_python, tmp_path: Path):
     assert compared.all.max < 1e-3
     assert compared.logit is not None
     assert compared.logit < 1e-4
-    assert set(onnx_file.census(onnx.load(tmp_path / "full.onnx"))) <= (
-        onnx_file.ALLOWED_OPERATORS | {"Resize"}
-    )
+    assert set(onnx_file.census(onnx.load(tmp_path / "full.onnx"))) <= onnx_file.ALLOWED_OPERATORS
     detector = open_detector(tmp_path / "full.onnx")
     assert detector.config == FULL
     square = (images[0] * 255).round().astype(np.uint8)

@@ -158,6 +158,8 @@ def test_bytes_are_the_same_and_tell_nothing_of_the_machine(exported: Path):
         "part": "right_eye",
         "topology": "face478",
         "precision": "fp32",
+        "layout": "nchw",
+        "normalisation": "RGB / 255, in [0, 1]",
     }
 
 
