@@ -39,10 +39,15 @@ def _default_batches() -> str:
     )
 
 
+def _opsets() -> str:
+    """What `--opset` takes, by format."""
+    rows = (row for row in formats.exported() if row.opsets)
+    return "; ".join(f"{row.name} {row.opsets[0]} to {row.opsets[-1]}" for row in rows)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     int8 = " and ".join(row.name for row in formats.exported() if "int8" in row.precisions)
-    opsets = formats.format_named("onnx").opsets
     parser.add_argument(
         "format",
         choices=formats.names(formats.exported()),
@@ -78,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--opset",
         type=int,
         metavar="N",
-        help=f"version of the operators of an ONNX file, {opsets[0]} to {opsets[-1]} (default: 19)",
+        help=f"version of an ONNX file's operators, for {_opsets()} (default: 19)",
     )
     parser.add_argument(
         "--part",
