@@ -75,9 +75,10 @@ def gather_jointly(
     grid = torch.cat([grid, torch.ones_like(grid[:, :1])], dim=1).T
     position = (thetas * (extent / 2) + shift) @ grid  # b r 2 k*k
     lowest = torch.zeros_like(extent)
-    within = (position.clamp(lowest, extent - 1) == position).to(position.dtype)  # b r 2 k*k
+    above = torch.maximum(position, lowest)
+    within = (torch.minimum(above, extent - 1) == position).to(position.dtype)  # b r 2 k*k
     inside = (within.sum(2) - 1).relu()  # 1 where x and y are both within
-    corner = position.clamp(lowest, extent - 2).floor()
+    corner = torch.minimum(above, extent - 2).floor()
     along, down = (position - corner).unbind(2)  # b r k*k
     down, up = down * inside, (1 - down) * inside
     weights = [up * (1 - along), up * along, down * (1 - along), down * along]

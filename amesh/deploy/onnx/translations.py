@@ -31,9 +31,9 @@ def _count(points: Any, dim: list[int], keepdim: bool) -> int:
 
 def _pooled(points: Any, count: int) -> Any:
     """Largest coordinates over the points: b k n -> b n."""
-    maps = op.Unsqueeze(points, op.Constant(value_ints=[1]))  # b 1 k n
+    maps = op.Unsqueeze(points, _axes(1))  # b 1 k n
     pooled, _ = op.MaxPool(maps, kernel_shape=[count, 1])  # b 1 1 n
-    return op.Squeeze(pooled, op.Constant(value_ints=[1, 2]))
+    return op.Squeeze(pooled, _axes(1, 2))
 
 
 def _doubled(maps: Any, size: Any, align_corners: bool, factors: list[float] | None = None) -> Any:
@@ -50,6 +50,10 @@ def _doubling(side: int) -> np.ndarray:
         ones = torch.eye(side)[None]
         doubled = functional.interpolate(ones, scale_factor=2, mode="linear", align_corners=False)
     return doubled[0].numpy()
+
+
+def _axes(*axes: int) -> Any:
+    return op.Constant(value_ints=axes)
 
 
 def _constant(matrix: np.ndarray) -> Any:
