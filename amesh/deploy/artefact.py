@@ -31,6 +31,7 @@ class Artefact:
         reference: What `run` must agree with; None is the network itself.
         dtypes: Types of the inputs and outputs that are not float32, by name.
         normalisation: Value range of the image.
+        beside: Further files, by the pattern of their name: `{stem}.bin`, `{name}.onnx`.
     """
 
     content: bytes
@@ -43,12 +44,13 @@ class Artefact:
     reference: "nn.Module | None" = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
     normalisation: str = NORMALISATION
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any) -> Sidecar:
-    """Writes a file and its sidecar, each atomically.
+    """Writes a file, what belongs beside it, and its sidecar, each atomically.
 
-    The sidecar comes second, so an interruption in between leaves a hash that does not match,
+    The sidecar comes last, so an interruption in between leaves a hash that does not match,
     never one that matches the wrong file.
 
     Args:
@@ -75,6 +77,8 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
         details=artefact.details,
         **facts,
     )
+    for pattern, content in artefact.beside.items():
+        write_atomically(path.with_name(pattern.format(name=path.name, stem=path.stem)), content)
     write_atomically(path, artefact.content)
     sidecar.write(path, described)
     return described

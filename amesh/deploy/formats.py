@@ -178,6 +178,17 @@ FORMATS: tuple[Format, ...] = (
         auto=True,
     ),
     Format(
+        name="openvino",
+        summary="OpenVINO on Intel's CPUs, an .xml file with its .bin",
+        suffix=".xml",
+        package="openvino",
+        extra="openvino",
+        exporter="amesh.deploy.openvino.artefact:openvino_artefact",
+        runner="amesh.deploy.openvino.runner:OpenvinoRunner",
+        detector="amesh.deploy.openvino.runner:open_detector",
+        timer="amesh.deploy.openvino.artefact:timed_call",
+    ),
+    Format(
         name="tensorrt",
         summary="an engine for the NVIDIA GPU in this machine",
         suffix=".engine",
