@@ -5,6 +5,7 @@ torch's forms: at ReduceMax and ReduceMin, whose axes are an input since opset 1
 whose scales make the batch a new, unknown number.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def _constant(matrix: np.ndarray) -> Any:
     return op.Constant(value=numpy_helper.from_array(np.ascontiguousarray(matrix)))
 
 
-TRANSLATIONS = {
+TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.aten.amax.default: _largest,
     torch.ops.aten.amin.default: _smallest,
     torch.ops.aten.upsample_bilinear2d.vec: _doubled,

@@ -47,10 +47,14 @@ class OpenvinoFile(ExportedFile):
         """
         import openvino
 
-        given = isinstance(source, tuple)
-        self.opened_with = (source if given else reopened(source), threads)
-        self.source = "the OpenVINO model" if given else str(source)
-        xml, weights = source if given else _read(Path(source))
+        if isinstance(source, tuple):
+            self.opened_with = (source, threads)
+            self.source = "the OpenVINO model"
+            xml, weights = source
+        else:
+            self.opened_with = (reopened(source), threads)
+            self.source = str(source)
+            xml, weights = _read(Path(source))
         core = openvino.Core()
         try:
             model = core.read_model(xml, weights)

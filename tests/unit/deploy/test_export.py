@@ -131,8 +131,8 @@ def test_litert_names_its_extra(
 
 
 def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_path: Path):
-    with pytest.raises(UserError, match=r"'coreml'.*litert, onnx, tensorrt"):
-        export(net, "coreml")
+    with pytest.raises(UserError, match=r"'caffe'.*litert, onnx, openvino"):
+        export(net, "caffe")
     with pytest.raises(UserError, match=f"{tmp_path}: a folder; name a file"):
         export(net, output=tmp_path)
     with pytest.raises(UserError, match="a AttentionMesh has no parts"):
