@@ -195,7 +195,7 @@ def test_there_are_no_other_files_that_cut_their_own_crops(
 @pytest.mark.parametrize("format", ["tensorrt", "task"])
 def test_detectors_have_the_formats_that_run_them(monkeypatch: pytest.MonkeyPatch, format: str):
     monkeypatch.setattr(formats.Format, "require", lambda _: None)
-    with pytest.raises(UserError, match=r"detector-short: .* have: litert, onnx$"):
+    with pytest.raises(UserError, match=r"detector-short: .* have: litert, onnx, openvino$"):
         export(build_detector(SHORT), format)
 
 
