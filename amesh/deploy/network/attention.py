@@ -77,7 +77,7 @@ def gather_jointly(
     lowest = torch.zeros_like(extent)
     above = torch.maximum(position, lowest)
     within = (torch.minimum(above, extent - 1) == position).to(position.dtype)  # b r 2 k*k
-    inside = (within.sum(2) - 1).relu()  # 1 where x and y are both within
+    inside = (within.sum(2) == 2).to(position.dtype)  # both x and y
     corner = torch.minimum(above, extent - 2).floor()
     along, down = (position - corner).unbind(2)  # b r k*k
     down, up = down * inside, (1 - down) * inside
