@@ -68,7 +68,7 @@ def tests(session: nox.Session) -> None:
 
     Arguments go to pytest instead, which then runs in one process: `nox -s tests -- -k roi`.
     """
-    programs = develop(session, "-e", ".[dev,litert,openvino,train,video]")
+    programs = develop(session, "-e", ".[coreml,dev,litert,openvino,train,video]")
     session.run(str(programs / "amesh"), "weights", "import", external=True)
     session.run(str(programs / "amesh"), "weights", "import", "face-landmarker", external=True)
     arguments = session.posargs or PARALLEL

@@ -4,8 +4,9 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import IO
@@ -64,6 +65,36 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):  # closing fails as writing did
             file.close()
         temporary.unlink(missing_ok=True)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Writes a whole folder or nothing; an earlier folder of that name is replaced.
+
+    Args:
+        path: The folder.
+        files: Content of its files, by their path in it.
+
+    Raises:
+        UserError: There is a file in its place, the folder above it cannot be written to, or the
+            disk is full.
+    """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: a file; name a folder to write to")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    earlier = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with as_user_error(path):
+            for name, content in files.items():
+                make_folder((temporary / name).parent)
+                (temporary / name).write_bytes(content)
+            if path.is_dir():  # a folder cannot take the place of one with files
+                path.rename(earlier)
+            temporary.rename(path)
+    finally:
+        if earlier.is_dir() and not path.exists():
+            earlier.rename(path)
+        for folder in (temporary, earlier):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_folder(path: Path) -> None:

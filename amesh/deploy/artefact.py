@@ -9,7 +9,7 @@ from amesh.deploy import sidecar
 from amesh.deploy.parity import Run
 from amesh.deploy.sidecar import NORMALISATION, Sidecar, tensor_specs
 from amesh.deploy.signature import Layout, Shapes
-from amesh.files import write_atomically
+from amesh.files import write_atomically, write_folder
 from amesh.topology import load
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Artefact:
     """An exported file that is not on disk yet, with a function that runs it.
 
     Attributes:
-        content: The file's bytes.
+        content: The file's bytes; of a folder, the listing of its files.
         run: Runs exactly these bytes.
         inputs: Shapes by name.
         outputs: Shapes by name.
@@ -32,6 +32,7 @@ class Artefact:
         dtypes: Types of the inputs and outputs that are not float32, by name.
         normalisation: Value range of the image.
         beside: Further files, by the pattern of their name: `{stem}.bin`, `{name}.onnx`.
+        folder: Files by their path in it, if the file is a folder.
     """
 
     content: bytes
@@ -45,6 +46,13 @@ class Artefact:
     dtypes: Mapping[str, str] = field(default_factory=dict)
     normalisation: str = NORMALISATION
     beside: Mapping[str, bytes] = field(default_factory=dict)
+    folder: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        own = self.folder.values() if self.folder else (self.content,)
+        return sum(map(len, (*own, *self.beside.values())))
 
 
 def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any) -> Sidecar:
@@ -66,7 +74,7 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
     described = Sidecar(
         kind=kind,
         sha256=sidecar.sha256(artefact.content),
-        bytes=len(artefact.content),
+        bytes=artefact.size,
         topology=topology,
         topology_sha256=sidecar.topology_hash(load(topology)) if topology else "",
         layout=artefact.layout,
@@ -79,6 +87,9 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
     )
     for pattern, content in artefact.beside.items():
         write_atomically(path.with_name(pattern.format(name=path.name, stem=path.stem)), content)
-    write_atomically(path, artefact.content)
+    if artefact.folder:
+        write_folder(path, artefact.folder)
+    else:
+        write_atomically(path, artefact.content)
     sidecar.write(path, described)
     return described

@@ -71,7 +71,7 @@ def export(
     batch_size = row.batch_size(batch)
     if calibration is not None and precision != "int8":
         raise UserError(f"{precision} needs no calibration; only int8 does")
-    if output is not None and output.is_dir():
+    if output is not None and output.is_dir() and output.suffix != row.suffix:
         raise UserError(f"{output}: a folder; name a file to write to")
     row.require()
     net, origin = open_network(model, untrained)
@@ -102,7 +102,7 @@ def export(
         weights=origin,
         parity=_compared(made.run, made.reference or target, precision, output, say),
     )
-    say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, and {sidecar.sidecar_file(output).name}")
+    say(f"{output}: {made.size / 1e6:.1f} MB, and {sidecar.sidecar_file(output).name}")
     return output
 
 

@@ -189,6 +189,16 @@ FORMATS: tuple[Format, ...] = (
         timer="amesh.deploy.openvino.artefact:timed_call",
     ),
     Format(
+        name="coreml",
+        summary="Core ML on Apple's systems, an .mlpackage folder",
+        suffix=".mlpackage",
+        package="coremltools",
+        extra="coreml",
+        exporter="amesh.deploy.coreml.artefact:coreml_artefact",
+        precisions=("fp32",),
+        batches="fixed",
+    ),
+    Format(
         name="tensorrt",
         summary="an engine for the NVIDIA GPU in this machine",
         suffix=".engine",

@@ -59,7 +59,7 @@ class Sidecar:
     Attributes:
         kind: Its format; see `amesh.deploy.formats`.
         sha256: Hash of the file.
-        bytes: Size of the file.
+        bytes: Size of the file, with those beside it.
         model: Name of the network.
         architecture: Class of the network; empty if the source file does not state it.
         part: Name of a cascade's network; empty for a whole network.
@@ -140,7 +140,7 @@ def read(artefact: Path) -> Sidecar:
             topology has changed.
     """
     sidecar = read_unchecked(artefact)
-    check(sidecar, artefact.read_bytes(), artefact)
+    check(sidecar, content_of(artefact), artefact)
     return sidecar
 
 
@@ -151,7 +151,7 @@ def read_unchecked(artefact: Path) -> Sidecar:
         UserError: The file or its sidecar is missing, or the sidecar is damaged.
     """
     path = sidecar_file(artefact)
-    if not artefact.is_file():
+    if not artefact.exists():
         raise UserError(f"no file {artefact}")
     if not path.is_file():
         raise UserError(f"{artefact}: no {path.name} beside it; export it again")
@@ -159,6 +159,19 @@ def read_unchecked(artefact: Path) -> Sidecar:
         return Sidecar.from_dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: damaged, or not written by `amesh export`") from error
+
+
+def content_of(artefact: Path) -> bytes:
+    """What the hash of an exported file is of: its content, or the listing of a folder."""
+    if not artefact.is_dir():
+        return artefact.read_bytes()
+    paths = (path for path in artefact.rglob("*") if path.is_file())
+    return listing({path.relative_to(artefact).as_posix(): path.read_bytes() for path in paths})
+
+
+def listing(files: Mapping[str, bytes]) -> bytes:
+    """Hashes and paths of the files in a folder, as `sha256sum` prints them."""
+    return "".join(f"{sha256(files[path])}  {path}\n" for path in sorted(files)).encode()
 
 
 def check(sidecar: Sidecar, content: bytes, artefact: Path) -> None:

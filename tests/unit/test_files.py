@@ -16,7 +16,24 @@ from amesh.files import (
     remove_leftovers,
     replacing,
     write_atomically,
+    write_folder,
 )
+
+
+def test_a_folder_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "package"
+    write_folder(folder, {"a": b"1", "b/c": b"2"})
+    write_folder(folder, {"a": b"3", "d/e": b"4"})
+    assert sorted(path.name for path in folder.rglob("*")) == ["a", "d", "e"]
+    assert (folder / "d" / "e").read_bytes() == b"4"
+    with pytest.raises(UserError, match="package"):
+        write_folder(folder, {"a": b"5", "a/b": b"6"})
+    assert (folder / "a").read_bytes() == b"3"
+    assert [path.name for path in folder.parent.iterdir()] == ["package"]
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(UserError, match="file: a file; name a folder"):
+        write_folder(file, {"a": b"1"})
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o007])
