@@ -280,7 +280,8 @@ def test_a_file_that_cuts_wrongly_is_refused(
             self.net = picture.PictureNetwork(AsIs(net))
 
         def __call__(self, picture: np.ndarray, rois: np.ndarray) -> dict[str, np.ndarray]:
-            landmarks, flag = self.net(torch.from_numpy(picture), torch.from_numpy(rois))
+            with torch.inference_mode():
+                landmarks, flag = self.net(torch.from_numpy(picture), torch.from_numpy(rois))
             return {"landmarks": landmarks.numpy() + np.float32(shift), "face_flag": flag.numpy()}
 
     net, shift = MeshOnly(NAMED["tiny-128"]).eval(), 0.0
