@@ -25,7 +25,6 @@ from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.signature import MEANINGS
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
-from amesh.geometry.coordinates import denormalise, pixel_centres
 
 PICTURE, ROIS = "picture", "rois"
 # Rotating a crop needs these two operators besides those of the networks.
@@ -84,10 +83,11 @@ def cut(
         samples: Samples along each side of a crop pixel.
     """
     h, w = picture.shape[:2]
-    fine = size * samples
-    grid = denormalise(pixel_centres(fine, image_from_crop), size).reshape(1, -1, 2)
-    points = affine.apply(image_from_crop, grid.expand(image_from_crop.shape[0], -1, -1))
-    position = points - 0.5  # b k*k 2, pixel indices: centres at integers
+    # Summed from a row and a column: a table of all points would be 2 MB of the file.
+    steps = (torch.arange(size * samples, device=picture.device)[:, None] + 0.5) / samples  # k 1
+    x_axis, y_axis, origin = image_from_crop[:, None].unbind(-1)  # each b 1 2
+    points = (origin + steps * y_axis)[:, :, None] + (steps * x_axis)[:, None]  # b k k 2
+    position = points.flatten(1, 2) - 0.5  # b k*k 2, pixel indices: centres at integers
     corner = position.floor()
     share = position - corner
     rows = picture.reshape(-1, 3)
