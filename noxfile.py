@@ -34,6 +34,7 @@ SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
 # The newest tested release of MediaPipe Tasks.
 TASKS = "mediapipe==1.2.2"
+TASKS_VISION = "@mediapipe/tasks-vision@1.1.0"  # and in the browser
 # Neighbours in a file share fixtures, so each process takes a long row of tests; the first one done
 # takes over from the end of another's.
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
@@ -309,12 +310,12 @@ def web(session: nox.Session) -> None:
     amesh, python = str(programs / "amesh"), str(programs / "python")
     public, golden = WEB / "public", WEB / "build" / "golden"
     session.run(amesh, "weights", "import", external=True)
-    for model, name in (("detector-short", "detector"), ("paper-256", "landmarks")):
-        # Half the size, and hardly less exact: the weights that come with amesh have 16 bits.
-        precision = () if model == "detector-short" else ("--precision", "fp16")
-        output = ("--output", str(public / "models" / f"{name}.tflite"))
-        export = (amesh, "export", "litert", "--model", model, *precision, *output)
-        session.run(*export, external=True)
+    # Half the size, and hardly less exact: the weights that come with amesh have 16 bits.
+    half = ("--model", "paper-256", "--precision", "fp16")
+    for kind, suffix, network in (("litert", "tflite", half), ("onnx", "onnx", half[:2])):
+        for model, name in ((("--model", "detector-short"), "detector"), (network, "landmarks")):
+            output = str(public / "models" / f"{name}.{suffix}")
+            session.run(amesh, "export", kind, *model, "--output", output, external=True)
     shutil.copy(picture, public)
     golden.mkdir(parents=True, exist_ok=True)
     makeup = (str(picture), str(golden / "makeup.json"))
@@ -324,8 +325,33 @@ def web(session: nox.Session) -> None:
     session.run(python, tool, *map(str, blendshapes), external=True)
     with session.chdir(WEB):
         session.run(npm, "ci", "--no-audit", "--no-fund", external=True)
-        for script in ("types", "page", "lib", "test", "browser"):
+        for script in ("style", "types", "page", "lib", "test", "browser"):
             session.run(npm, "run", script, external=True)
+
+
+@nox.session(venv_backend="none")
+def web_peer(session: nox.Session) -> None:
+    """Compare the browser's module with MediaPipe's, after `web`: `nox -s web_peer -- PICTURES`.
+
+    Both see each picture of a folder in one Chromium, in turn: time of a frame, distance of the
+    landmarks, bytes to load. The report is build/web_peer/peer.json, the landmarks lie beside it.
+    """
+    if len(session.posargs) != 1:
+        session.error("which pictures? nox -s web_peer -- FOLDER")
+    npm = require_program(session, "npm", "apt-get install npm, or nodejs.org", NODE)
+    folder = BUILD / "web_peer"
+    package = folder / "node_modules" / "@mediapipe" / "tasks-vision"
+    folder.mkdir(parents=True, exist_ok=True)
+    session.run(npm, "install", "--prefix", str(folder), TASKS_VISION, external=True)
+    environment = {
+        "PEER_PACKAGE": str(package),
+        "PEER_TASK": str(face_landmarker(session)),
+        "PEER_PICTURES": str(Path(session.posargs[0]).resolve()),
+        "PEER_OUTPUT": str(folder),
+    }
+    with session.chdir(WEB):
+        script = (npm, "run", "browser", "--", "tests/browser/peer.test.ts")
+        session.run(*script, env=environment, external=True)
 
 
 @nox.session(venv_backend="none")

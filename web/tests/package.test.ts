@@ -33,7 +33,10 @@ it('builds the program of its README in another project', () => {
   const readme = readFileSync(`${WEB}README.md`, 'utf8');
   const [, program] = /```ts\n([\s\S]*?)```/.exec(readme)!;
   writeFileSync(`${PROJECT}/main.ts`, program!);
-  writeFileSync(`${PROJECT}/index.html`, '<video></video><script type="module" src="main.ts"></script>');
+  writeFileSync(
+    `${PROJECT}/index.html`,
+    '<video></video><script type="module" src="main.ts"></script>',
+  );
   const options = [
     '--ignoreConfig',
     '--strict',

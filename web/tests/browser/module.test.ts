@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import type { ViteDevServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Face, RuntimeChoice } from '../../src/lib/index';
 import { asRegion, reference } from '../reference';
 import { launch, openModule, serve } from './browser';
 
@@ -60,32 +61,70 @@ describe('cutting', () => {
   });
 });
 
-describe('FaceTracker on the portrait', () => {
-  it('finds the landmarks that Python finds, within half a pixel', async () => {
-    const face = await page.evaluate(async () => {
-      const image = new Image();
-      image.src = '/astronaut.png';
-      await image.decode();
-      const canvas = new OffscreenCanvas(512, 384);
-      canvas.getContext('2d')!.drawImage(image, 0, 0);
-      const tracker = await amesh.FaceTracker.create({ models: '/models/' });
-      const [face] = await tracker.detect(canvas);
-      return {
-        ...face!,
-        landmarks: [...face!.landmarks],
-        runtime: tracker.runtime,
-        timings: tracker.timings,
-      };
+/** The face that the module finds in the portrait. */
+async function portrait(page: Page, runtime: RuntimeChoice): Promise<Found> {
+  return page.evaluate(async (runtime) => {
+    const image = new Image();
+    image.src = '/astronaut.png';
+    await image.decode();
+    const canvas = new OffscreenCanvas(512, 384);
+    canvas.getContext('2d')!.drawImage(image, 0, 0);
+    const tracker = await amesh.FaceTracker.create({ models: '/models/', runtime });
+    const [face] = await tracker.detect(canvas);
+    return { ...face!, landmarks: [...face!.landmarks], runtime: tracker.runtime };
+  }, runtime);
+}
+
+interface Found extends Omit<Face, 'landmarks'> {
+  landmarks: number[];
+  runtime: string;
+}
+
+/** It is where Python finds it: its box within a pixel, its landmarks within half a pixel. */
+function expectPortrait({ roi, score, landmarks }: Found): void {
+  const region = asRegion(reference.detectors.short.roi);
+  expect(Math.hypot(roi.cx - region.cx, roi.cy - region.cy)).toBeLessThan(1);
+  expect(Math.abs(roi.size - region.size)).toBeLessThan(1.5);
+  expect(score).toBeCloseTo(reference.landmarks.score, 3);
+  const apart = reference.landmarks.all.map(([x, y], i) =>
+    Math.hypot(landmarks[3 * i]! - x, landmarks[3 * i + 1]! - y),
+  );
+  expect(Math.max(...apart)).toBeLessThan(0.5);
+}
+
+describe('FaceTracker finds the landmarks that Python finds', () => {
+  it('in LiteRT.js', async () => {
+    const face = await portrait(page, 'auto');
+    expect(face.runtime).toBe('LiteRT.js (WASM, one thread)');
+    expectPortrait(face);
+    const { confidence } = face;
+    expect(Object.values(confidence!).every((value) => value > 0.5 && value <= 1)).toBe(true);
+  });
+
+  it('in LiteRT.js on several threads, where the page is isolated', async () => {
+    const isolated = await serve({
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
     });
-    console.log(face.runtime, face.timings, face.roi);
-    const region = asRegion(reference.detectors.short.roi);
-    expect(Math.hypot(face.roi.cx - region.cx, face.roi.cy - region.cy)).toBeLessThan(1);
-    expect(Math.abs(face.roi.size - region.size)).toBeLessThan(1.5); // its box is within a pixel
-    expect(face.score).toBeCloseTo(reference.landmarks.score, 3);
-    const apart = reference.landmarks.all.map(([x, y], i) =>
-      Math.hypot(face.landmarks[3 * i]! - x, face.landmarks[3 * i + 1]! - y),
-    );
-    console.log('landmarks', Math.max(...apart));
-    expect(Math.max(...apart)).toBeLessThan(0.5);
+    const page = await openModule(browser, isolated);
+    const face = await portrait(page, 'litert');
+    expect(face.runtime).toBe('LiteRT.js (WASM, several threads)');
+    expectPortrait(face);
+    await isolated.close();
+  });
+
+  it('in ONNX Runtime Web, without a GPU', async () => {
+    const face = await portrait(page, 'onnxruntime');
+    expect(face.runtime).toBe('ONNX Runtime Web (WASM, as this browser has no WebGPU)');
+    expectPortrait(face);
+  });
+
+  // SwiftShader is a GPU in software: a minute. AMESH_WEBGPU=1 npm run browser
+  it.runIf(process.env['AMESH_WEBGPU'])('in ONNX Runtime Web by WebGPU', async () => {
+    const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+    const face = await portrait(await openModule(gpu, server), 'onnxruntime');
+    expect(face.runtime).toBe('ONNX Runtime Web (WebGPU)');
+    expectPortrait(face);
+    await gpu.close();
   });
 });
