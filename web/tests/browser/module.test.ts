@@ -120,11 +120,15 @@ describe('FaceTracker finds the landmarks that Python finds', () => {
   });
 
   // SwiftShader is a GPU in software: a minute. AMESH_WEBGPU=1 npm run browser
-  it.runIf(process.env['AMESH_WEBGPU'])('in ONNX Runtime Web by WebGPU', async () => {
-    const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
-    const face = await portrait(await openModule(gpu, server), 'onnxruntime');
-    expect(face.runtime).toBe('ONNX Runtime Web (WebGPU)');
-    expectPortrait(face);
-    await gpu.close();
-  });
+  it.runIf(process.env['AMESH_WEBGPU'])(
+    'in ONNX Runtime Web by WebGPU',
+    { timeout: 600_000 },
+    async () => {
+      const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+      const face = await portrait(await openModule(gpu, server), 'onnxruntime');
+      expect(face.runtime).toBe('ONNX Runtime Web (WebGPU)');
+      expectPortrait(face);
+      await gpu.close();
+    },
+  );
 });
