@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { beforeAll, expect, it } from 'vitest';
 
 const WEB = new URL('..', import.meta.url).pathname;
@@ -27,6 +28,20 @@ it('holds the module, its types and what to read, and no tests, networks or sour
   expect([...tops].sort()).toEqual(['README.md', 'dist/lib', 'package.json']);
   expect(files).toContain('dist/lib/index.js');
   expect(files).toContain('dist/lib/index.d.ts');
+});
+
+it('needs less than 7 MB before the first mesh', () => {
+  const litert = 'node_modules/@litertjs/core';
+  const loaded = [
+    `${litert}/wasm/litert_wasm_internal.wasm`,
+    `${litert}/wasm/litert_wasm_internal.js`,
+    `${litert}/dist/index.js`,
+    'dist/lib/index.js',
+    'public/models/detector.tflite',
+    'public/models/landmarks.tflite',
+  ];
+  const bytes = loaded.map((path) => gzipSync(readFileSync(`${WEB}${path}`)).length);
+  expect(bytes.reduce((sum, one) => sum + one)).toBeLessThan(7e6);
 });
 
 it('builds the program of its README in another project', () => {

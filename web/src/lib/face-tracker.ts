@@ -1,5 +1,6 @@
 /** Faces and their landmarks in pictures and video. */
 
+import { lookAgain } from './again';
 import { confidence } from './confidence';
 import { DETECTOR_SIZE, detections, letterbox, regionOf } from './detection';
 import { AmeshError } from './errors';
@@ -153,7 +154,7 @@ export class FaceTracker {
   /** The faces in a still picture, best first. */
   detect(source: CanvasImageSource): Promise<Face[]> {
     return this.#inTurn(source, 2, async (frame) => {
-      const looks = await frame.look(await frame.detect());
+      const looks = await lookAgain(await frame.look(await frame.detect()), frame.look);
       const repeated = repeats(
         looks.map(({ landmarks }) => landmarks),
         looks.map(({ logit }) => logit),

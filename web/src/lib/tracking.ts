@@ -6,6 +6,7 @@
  * the numbers of the Python package's `amesh/pipeline/tracking.py`, which says where they come from.
  */
 
+import { lookAgain } from './again';
 import type { OneEuro } from './one-euro';
 import { Smoother } from './one-euro';
 import type { Region } from './region';
@@ -148,7 +149,8 @@ export class Tracker {
 
   /** Looks at detected faces and follows those that are faces, the most confident first. */
   async #meet(frame: Frame, found: readonly Region[]): Promise<void> {
-    const settled = await this.#settle(frame, await frame.look(found), true);
+    const looks = await lookAgain(await frame.look(found), (regions) => frame.look(regions));
+    const settled = await this.#settle(frame, looks, true);
     const good = settled.filter((one) => one.good);
     const known = this.#tracks.map((track) => track.look.landmarks);
     const repeated = repeats(

@@ -62,17 +62,22 @@ describe('cutting', () => {
 });
 
 /** The face that the module finds in the portrait. */
-async function portrait(page: Page, runtime: RuntimeChoice): Promise<Found> {
-  return page.evaluate(async (runtime) => {
-    const image = new Image();
-    image.src = '/astronaut.png';
-    await image.decode();
-    const canvas = new OffscreenCanvas(512, 384);
-    canvas.getContext('2d')!.drawImage(image, 0, 0);
-    const tracker = await amesh.FaceTracker.create({ models: '/models/', runtime });
-    const [face] = await tracker.detect(canvas);
-    return { ...face!, landmarks: [...face!.landmarks], runtime: tracker.runtime };
-  }, runtime);
+async function portrait(page: Page, runtime: RuntimeChoice, turned = false): Promise<Found> {
+  return page.evaluate(
+    async ([runtime, turned]) => {
+      const image = new Image();
+      image.src = '/astronaut.png';
+      await image.decode();
+      const canvas = new OffscreenCanvas(512, 384);
+      const context = canvas.getContext('2d')!;
+      if (turned) context.setTransform(-1, 0, 0, -1, 512, 384);
+      context.drawImage(image, 0, 0);
+      const tracker = await amesh.FaceTracker.create({ models: '/models/', runtime });
+      const [face] = await tracker.detect(canvas);
+      return { ...face!, landmarks: [...face!.landmarks], runtime: tracker.runtime };
+    },
+    [runtime, turned] as const,
+  );
 }
 
 interface Found extends Omit<Face, 'landmarks'> {
@@ -99,6 +104,14 @@ describe('FaceTracker finds the landmarks that Python finds', () => {
     expectPortrait(face);
     const { confidence } = face;
     expect(Object.values(confidence!).every((value) => value > 0.5 && value <= 1)).toBe(true);
+  });
+
+  it('upside down', async () => {
+    const { landmarks } = await portrait(page, 'auto', true);
+    const apart = reference.landmarks.all.map(([x, y], i) =>
+      Math.hypot(512 - landmarks[3 * i]! - x, 384 - landmarks[3 * i + 1]! - y),
+    );
+    expect(Math.max(...apart)).toBeLessThan(2); // another square, so another look
   });
 
   it('in LiteRT.js on several threads, where the page is isolated', async () => {
