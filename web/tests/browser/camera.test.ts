@@ -67,12 +67,13 @@ it(`follows one face for ${FRAMES} frames, as near as a still look at the last`,
       if (i === frames - 1) {
         const [face] = await tracker.detect(still);
         const there = face!.landmarks.map((value, n) => Math.abs(value - faces[0]!.landmarks[n]!));
-        apart = Math.max(...there.filter((_, n) => n % 3 < 2));
+        apart = there.filter((_, n) => n % 3 < 2).sort((a, b) => a - b)[478]!;
       }
     }
     return { ids, noses, apart };
   }, FRAMES);
   expect(found.ids).toEqual(Array.from({ length: FRAMES }, () => [0]));
   expect(Math.max(...found.noses) - Math.min(...found.noses)).toBeGreaterThan(10); // it moved
-  expect(found.apart).toBeLessThan(2);
+  // The median: from the detector's square, single points are two pixels away.
+  expect(found.apart).toBeLessThan(1);
 });
