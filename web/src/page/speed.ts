@@ -57,7 +57,8 @@ export function explanation(rate: number, parts: Parts | undefined, about: Circu
   if (!parts || !rate || rate >= SMOOTH) return runs;
   const names = Object.keys(parts) as (keyof Parts)[];
   const total = names.reduce((sum, name) => sum + parts[name], 0);
-  if (total < 0.6 * (1000 / rate)) return `${runs} The camera or the video gives no more frames.`;
+  if (total < 0.6 * (1000 / rate))
+    return `${runs} The camera or the video gives no more frames, or other programs are busy.`;
   const slowest = names.reduce((one, other) => (parts[other] > parts[one] ? other : one));
   const what = `${NAMES[slowest]} takes ${Math.round(parts[slowest])} of ${Math.round(total)} ms a frame`;
   if (slowest === 'network' || slowest === 'detector') {
