@@ -279,7 +279,6 @@ def test_a_file_that_cuts_wrongly_is_refused(
         def __init__(self, _: bytes) -> None:
             self.net = picture.PictureNetwork(AsIs(net))
 
-        @torch.inference_mode()
         def __call__(self, picture: np.ndarray, rois: np.ndarray) -> dict[str, np.ndarray]:
             with torch.inference_mode():
                 landmarks, flag = self.net(torch.from_numpy(picture), torch.from_numpy(rois))
