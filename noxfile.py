@@ -29,6 +29,9 @@ PINNED = ("-c", str(HERE / "constraints.txt"))
 TENSORRT = ("tensorrt-cu12-bindings==10.13.3.9.post1", "tensorrt-cu13-bindings==11.4.0.106")
 # The oldest Node that the tools in web/package.json run on.
 NODE = (20, 19)
+# Builds engines without a GPU. Its wheels are proprietary: never a dependency.
+RTX = tuple(f"tensorrt_rtx_cu13{part}==1.7.1.116" for part in ("", "_bindings", "_libs"))
+TRITON = "tritonclient==2.73.0"  # has the schema of Triton's configurations
 # Debian's Chromium package, which contains SwiftShader: Vulkan without a GPU.
 SWIFTSHADER = "chromium-common"
 SWIFTSHADER_FILES = ("libvk_swiftshader.so", "vk_swiftshader_icd.json", "libvulkan.so.1")
@@ -533,6 +536,30 @@ def tensorrt_api(session: nox.Session) -> None:
         session.run(*pip, "--target", str(site / "site"), *tools, external=True)
         resolve = str(HERE / "tests" / "trt_stubs" / "resolve.py")
         session.run(python, resolve, str(site / "site"), str(site / "work"), external=True)
+
+
+@nox.session(venv_backend="none")
+def tensorrt_rtx(session: nox.Session) -> None:
+    """Build every network with NVIDIA's own parser and builder, TensorRT for RTX; needs no GPU.
+
+    Its wheels (96 MB) are installed into build/tensorrt_rtx, away from all environments, and
+    Triton's client beside them, whose schema reads our configurations.
+    """
+    programs = develop(session, "-e", ".[dev,litert,train,video]")
+    site = BUILD / "tensorrt_rtx"
+    names = [pin.replace("==", "-") for pin in (*RTX, TRITON)]
+    if not all((site / f"{name}.dist-info").is_dir() for name in names):
+        shutil.rmtree(site, ignore_errors=True)
+        pip = ("-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps")
+        words = (str(programs / "python"), *pip, "--target", str(site), *RTX, TRITON)
+        session.run(*words, external=True)
+    session.run(str(programs / "amesh"), "weights", "import", external=True)
+    arguments = session.posargs or (str(HERE / "tests" / "rtx"),)
+    session.run(
+        *(str(programs / "python"), "-m", "pytest", *arguments),
+        env={"PYTHONPATH": str(site)},
+        external=True,
+    )
 
 
 @nox.session

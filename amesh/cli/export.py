@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from amesh.cli.parsing import DONE, positive
 from amesh.deploy import formats
@@ -26,7 +26,14 @@ _SAMPLES = 2
 
 
 def _batch(text: str) -> Batch:
-    return "dynamic" if text == "dynamic" else positive(text)
+    if text == "dynamic":
+        return "dynamic"
+    if ":" not in text:
+        return positive(text)
+    numbers = tuple(positive(number) for number in text.split(":"))
+    if len(numbers) != 3 or list(numbers) != sorted(numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not MIN:OPT:MAX, such as 1:8:64")
+    return numbers
 
 
 def _default_batches() -> str:
@@ -76,8 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch",
         type=_batch,
-        metavar="N|dynamic",
-        help=f"faces per run (default: {_default_batches()})",
+        metavar="N|dynamic|MIN:OPT:MAX",
+        help=f"faces per run (default: {_default_batches()}); a range is for tensorrt, whose "
+        "default is 1:8:64",
     )
     parser.add_argument(
         "--opset",
@@ -108,6 +116,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --with-crop: N x N samples make a crop pixel, so crops may shrink the picture "
         f"N times without aliasing (1 to 8, default: {_SAMPLES})",
     )
+    parser.add_argument(
+        "--input",
+        choices=("uint8", "float32"),
+        help="uint8: the file takes crops as bytes, (b s s 3), RGB from 0 to 255, a quarter of the "
+        "copy to a GPU; for onnx and tensorrt (default: float32)",
+    )
+    engines = parser.add_argument_group("options of tensorrt")
+    engines.add_argument(
+        "--hardware",
+        choices=("this", "capability", "ampere"),
+        help="GPUs that the engine runs on: this model (the default, and the fastest), those of "
+        "the same compute capability, or Ampere and newer",
+    )
+    engines.add_argument(
+        "--version-compatible",
+        action="store_true",
+        help="the engine also runs in later minor versions; needs the extra tensorrt-lean",
+    )
+    engines.add_argument(
+        "--timing-cache",
+        type=Path,
+        metavar="FOLDER",
+        help="keep measured times there, so that the next build takes seconds",
+    )
     parser.set_defaults(call=_export)
 
 
@@ -115,7 +147,9 @@ def _export(options: argparse.Namespace) -> int:
     # Before the heavy imports, and before any work: what is missing is told at once.
     if options.samples and not options.with_crop:
         raise UserError("--samples is for --with-crop: other files take crops")
-    formats.format_named(options.format).require()
+    row = formats.format_named(options.format)
+    row.check_options(_further(options))
+    row.require()
     from amesh.deploy.export import export
 
     export(
@@ -129,8 +163,15 @@ def _export(options: argparse.Namespace) -> int:
         _calibration(options),
         samples=options.samples or _SAMPLES if options.with_crop else None,
         opset=options.opset,
+        options=_further(options),
     )
     return DONE
+
+
+def _further(options: argparse.Namespace) -> dict[str, Any]:
+    """The options of one format that were given."""
+    names = ("input", "hardware", "version_compatible", "timing_cache")
+    return {name: value for name in names if (value := getattr(options, name))}
 
 
 def _calibration(options: argparse.Namespace) -> "Images | None":

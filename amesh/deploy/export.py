@@ -1,6 +1,6 @@
 """`amesh export`: exports a network for a runtime, and verifies the file before writing it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ def export(
     say: Say = print,
     samples: int | None = None,
     opset: int | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Exports a network, compares the file with PyTorch, and writes it with its sidecar.
 
@@ -41,7 +42,8 @@ def export(
         format: A name in `amesh.deploy.formats`: `onnx`, `litert`, ...
         output: The file to write; by default named after the network, in the current folder.
         precision: Precision of the file; see the format's exporter.
-        batch: Faces per run, or `dynamic`; the default depends on the format.
+        batch: Faces per run, `dynamic`, or for TensorRT (smallest, typical, largest); the default
+            depends on the format.
         part: Export only this network of a cascade: `mesh`, or a region.
         untrained: Export fresh weights of this architecture (`attention_mesh`, ...), for timing;
             `model` then names a member of the family.
@@ -51,6 +53,9 @@ def export(
         samples: Export a file that cuts its own crops, from a picture and regions of interest, with
             so many samples along each side of a crop pixel.
         opset: Version of ONNX's operators in an ONNX file, 18 to 23; 19 by default.
+        options: Further options of the format. For ONNX and TensorRT `input`: with `uint8`, the
+            file takes crops as bytes, (b s s 3), from 0 to 255. For TensorRT `hardware`,
+            `version_compatible` and `timing_cache` of `amesh.deploy.tensorrt.plan.BuildOptions`.
 
     Returns:
         The file's path.
@@ -69,6 +74,8 @@ def export(
     row.check_precision(precision)
     row.check_opset(opset)
     batch_size = row.batch_size(batch)
+    further = {**(options or {}), **({"batches": batch} if isinstance(batch, tuple) else {})}
+    row.check_options(further)
     if calibration is not None and precision != "int8":
         raise UserError(f"{precision} needs no calibration; only int8 does")
     if output is not None and output.is_dir() and output.suffix != row.suffix:
@@ -76,14 +83,28 @@ def export(
     row.require()
     net, origin = open_network(model, untrained)
     model_name, topology = _described(net, row, precision)
+    if further.get("input") == "uint8" and (
+        precision == "int8" or isinstance(net, DetectorNetwork) or samples is not None
+    ):
+        raise UserError("--input uint8 is for landmark networks in fp32 and fp16 that take crops")
     whole = net if row.errors or isinstance(net, DetectorNetwork) else without_errors(net)
     if samples is not None:
         _check_with_crop(row, net, precision, batch, part)
-    request = Request(whole, part, precision, batch_size, calibration, samples, opset)
-    target = net if isinstance(net, DetectorNetwork) and not part else request.target
     kind = [part] if part else ["with-crop"] if samples is not None else []
     name = "-".join((model_name, *kind, precision))
     output = output or Path(f"{name}{row.suffix}")
+    request = Request(
+        net=whole,
+        part=part,
+        precision=precision,
+        batch=batch_size,
+        calibration=calibration,
+        samples=samples,
+        opset=opset,
+        output=output,
+        options=further,
+    )
+    target = net if isinstance(net, DetectorNetwork) and not part else request.target
     say(f"exporting {name} for {row.name}")
     if precision == "int8":
         whose = "of the package" if calibration is None else "given"
@@ -100,7 +121,7 @@ def export(
         precision=precision,
         weights_sha256=hashes.weights_hash(net),
         weights=origin,
-        parity=_compared(made.run, made.reference or target, precision, output, say),
+        parity=_compared(made.run, made.reference or target, request, output, say),
     )
     say(f"{output}: {made.size / 1e6:.1f} MB, and {sidecar.sidecar_file(output).name}")
     return output
@@ -188,9 +209,9 @@ def _fresh(name: str, option: str) -> Network:
 
 
 def _compared(
-    run: parity.Run, target: nn.Module, precision: Precision, output: Path, say: Say
+    run: parity.Run, target: nn.Module, request: Request, output: Path, say: Say
 ) -> dict[str, Any]:
-    found = parity.verify(run, target, precision, str(output))
+    found = parity.verify(run, target, request.precision, str(output), request.byte_input)
     say(f"distance to PyTorch in single precision, over {found.count} crops:")
     for line in found.lines():
         say(f"  {line}")

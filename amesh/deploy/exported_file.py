@@ -40,6 +40,7 @@ class ExportedFile(ABC):
         inputs: Shapes by name.
         outputs: Shapes by name.
         layout: Order of the image's axes.
+        byte_input: Whether it takes bytes, RGB from 0 to 255, instead of numbers in [0, 1].
         about: Metadata from its exporter; empty for files that amesh did not write.
     """
 
@@ -48,6 +49,7 @@ class ExportedFile(ABC):
     inputs: Shapes
     outputs: Shapes
     layout: Layout
+    byte_input: bool = False
     about: Mapping[str, str]
 
     @abstractmethod
@@ -70,15 +72,17 @@ class ExportedFile(ABC):
             UserError: As for `amesh.runner.check_crops`.
         """
         check_crops(crops, self.inputs[INPUT][2], self.source)
+        images: np.ndarray = to_bytes(crops) if self.byte_input else crops
         if self.layout == "nchw":
-            crops = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))  # b s s 3 -> b 3 s s
-        return in_batches(
-            lambda images: self(**{INPUT: images}),
-            crops,
+            images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))  # b s s 3 -> b 3 s s
+        found = in_batches(
+            lambda batch: self(**{INPUT: batch}),
+            images,
             smallest=self.batch or 1,
             largest=self.batch or _LARGEST,
             outputs=self.outputs,
         )
+        return broken_as_nan(found, crops) if self.byte_input else found
 
 
 class FileRunner:
@@ -158,6 +162,23 @@ def read_file(path: Path, format: str) -> bytes:
     if sidecar.sidecar_file(path).is_file():
         sidecar.check(sidecar.read_unchecked(path), content, path)
     return content
+
+
+def to_bytes(crops: Float32[np.ndarray, "b s s 3"]) -> UInt8[np.ndarray, "b s s 3"]:
+    """Rounds crops in [0, 1] to bytes; NaN, which bytes cannot hold, becomes black."""
+    rounded: np.ndarray = np.rint(np.nan_to_num(np.clip(crops, 0, 1)) * 255).astype(np.uint8)
+    return rounded
+
+
+def broken_as_nan(
+    outputs: Mapping[str, np.ndarray], crops: Float32[np.ndarray, "b s s 3"]
+) -> dict[str, np.ndarray]:
+    """Makes the outputs of crops with NaN NaN, which bytes cannot carry through a network."""
+    broken = np.isnan(crops).any((1, 2, 3))
+    if not broken.any():
+        return dict(outputs)
+    kept = {name: ~broken.reshape(-1, *(1,) * (found.ndim - 1)) for name, found in outputs.items()}
+    return {name: np.where(kept[name], found, np.float32("nan")) for name, found in outputs.items()}
 
 
 def in_batches(

@@ -15,8 +15,9 @@ from amesh.errors import UserError, how_to_install
 from amesh.lazy import resolve
 
 Precision = Literal["fp32", "fp16", "int8"]
-# Faces per run as requested: a number, `dynamic` for any number, or None for the default.
-Batch = int | Literal["dynamic"] | None
+# Faces per run as requested: a number, `dynamic` for any number, a range (smallest, typical,
+# largest), or None for the default.
+Batch = int | Literal["dynamic"] | tuple[int, int, int] | None
 
 AUTO = "auto"  # lets amesh choose the runtime
 
@@ -42,6 +43,7 @@ class Format:
         precisions: Precisions in which it can be exported.
         batches: `any`: a fixed number or dynamic (the default); `fixed`: a number, 1 by default;
             `one`: always 1.
+        options: Further options of its exporter, which other formats do not have.
         auto: Whether `auto` may choose it; the cache then keeps such files of installed weights.
         opsets: Versions of ONNX's operators that its files can have; none if they are not ONNX.
         errors: Whether its files have the errors that a network expects, if it predicts them.
@@ -60,6 +62,7 @@ class Format:
     check: str = ""
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
     batches: Literal["any", "fixed", "one"] = "any"
+    options: tuple[str, ...] = ()
     auto: bool = False
     opsets: range = range(0)
     errors: bool = True
@@ -119,6 +122,16 @@ class Format:
             known = f"{self.opsets[0]} to {self.opsets[-1]}" if self.opsets else "none to choose"
             raise UserError(f"{self.name} has no opset {opset}; it has: {known}")
 
+    def check_options(self, names: Iterable[str]) -> None:
+        """Checks that the format has further options of an exporter.
+
+        Raises:
+            UserError: It lacks some.
+        """
+        if strange := [name for name in names if name not in self.options]:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in strange)
+            raise UserError(f"{self.name} has no option {flags}")
+
     def batch_size(self, batch: Batch) -> int | None:
         """Resolves the requested faces per run; None is dynamic.
 
@@ -130,6 +143,10 @@ class Format:
         if batch == "dynamic":
             if self.batches != "any":
                 raise UserError(f"{self.name} has no dynamic batch; give a number")
+            return None
+        if isinstance(batch, tuple):
+            if "batches" not in self.options:
+                raise UserError(f"{self.name} has no range of batches; give a number")
             return None
         if batch < 1 or (self.batches == "one" and batch != 1):
             expected = "always 1" if self.batches == "one" else "1 or more"
@@ -163,6 +180,7 @@ FORMATS: tuple[Format, ...] = (
         timer="amesh.deploy.onnx.artefact:timed_call",
         precisions=("fp32", "fp16", "int8"),
         opsets=range(18, 24),
+        options=("input",),
         auto=True,
         with_crop=True,
     ),
@@ -208,6 +226,7 @@ FORMATS: tuple[Format, ...] = (
         runner="amesh.deploy.tensorrt.export:open_engine",
         check="amesh.deploy.tensorrt.library:check_machine",
         precisions=("fp32", "fp16", "int8"),
+        options=("input", "batches", "hardware", "version_compatible", "timing_cache"),
     ),
     Format(
         name="task",

@@ -13,6 +13,7 @@ from torch import nn
 from amesh.blazeface.config import DetectorConfig
 from amesh.deploy import crops as crop_sets
 from amesh.deploy.crops import parity_crops
+from amesh.deploy.exported_file import to_bytes
 from amesh.deploy.formats import Precision
 from amesh.deploy.network.cascade_parts import MeshPart, RegionPart
 from amesh.deploy.signature import DETECTOR_OUTPUTS, EXPECTED_ERROR, OUTPUTS, landmark_outputs
@@ -127,7 +128,9 @@ def measure(run: Run, net: nn.Module, images: Images | None = None, name: str = 
     return compare(run(images), reference(net, images), _regions(net), size, name or "own")
 
 
-def verify(run: Run, net: nn.Module, precision: Precision, what: str) -> Parity:
+def verify(
+    run: Run, net: nn.Module, precision: Precision, what: str, byte_input: bool = False
+) -> Parity:
     """Compares a file with PyTorch before it is written; every exporter ends with this.
 
     Args:
@@ -135,6 +138,7 @@ def verify(run: Run, net: nn.Module, precision: Precision, what: str) -> Parity:
         net: The network or part that it was made from.
         precision: Precision of the file, which sets the tolerance.
         what: Name of the file in error messages.
+        byte_input: The file takes crops in 255 steps; PyTorch then gets the same.
 
     Raises:
         UserError: The file's outputs are out of tolerance.
@@ -143,6 +147,9 @@ def verify(run: Run, net: nn.Module, precision: Precision, what: str) -> Parity:
     if precision == "int8":
         images = crop_sets.upright_faces(input_size(net)).images
         name = f"{crop_sets.NAME}, upright faces"
+    if byte_input:
+        images = to_bytes(parity_crops(input_size(net)).images).astype(np.float32) / 255
+        name = f"{crop_sets.NAME}, in 255 steps"
     return require(measure(run, net, images, name), precision, what)
 
 

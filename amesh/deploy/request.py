@@ -1,6 +1,9 @@
 """The request that exporters receive."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy import parity
@@ -24,6 +27,8 @@ class Request:
         samples: Samples along each side of a crop pixel, in a file that cuts its own crops; None
             for a file that takes crops.
         opset: Version of the operators of an ONNX file; None is the default.
+        output: The file that will be written.
+        options: Further options of the format's exporter; see `amesh.deploy.formats.Format`.
     """
 
     net: Network | DetectorNetwork
@@ -33,6 +38,13 @@ class Request:
     calibration: Images | None = None
     samples: int | None = None
     opset: int | None = None
+    output: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def byte_input(self) -> bool:
+        """Whether the file takes bytes instead of numbers in [0, 1]."""
+        return self.options.get("input") == "uint8"
 
     @property
     def target(self) -> Network | Part:

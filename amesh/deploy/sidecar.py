@@ -16,6 +16,7 @@ from amesh.topology import Topology, load
 from amesh.version import __version__
 
 NORMALISATION = "RGB / 255, in [0, 1]"
+BYTES = "RGB, 0 to 255"
 
 
 @dataclass(frozen=True)

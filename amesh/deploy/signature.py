@@ -1,7 +1,8 @@
 """Inputs and outputs of every exported network, the same for all runtimes.
 
 `image` holds RGB pictures in [0, 1], (b 3 s s) in ONNX and TensorRT, (b s s 3) in LiteRT. All
-tensors are float32. Outputs are named after the fields of what the network returns in PyTorch:
+tensors are float32; ONNX and TensorRT files that were asked to take bytes have a uint8 `image`, (b
+s s 3), from 0 to 255. Outputs are named after the fields of what the network returns in PyTorch:
 
 - a landmark network: `landmarks` (b n 3) in pixels of the crop, z in the same unit; `face_flag`
   (b) is a logit; where the network predicts it, `expected_error` (b n), the distance of each
@@ -18,6 +19,8 @@ from amesh.errors import UserError
 from amesh.topology import Topology, load
 
 INPUT = "image"
+# Inputs of files that cut their own crops; see `amesh.deploy.onnx.picture`.
+PICTURE, ROIS = "picture", "rois"
 OUTPUTS = ("landmarks", "face_flag")
 EXPECTED_ERROR = "expected_error"
 DETECTOR_OUTPUTS = ("boxes", "scores")

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from amesh.deploy.export import export as export_network
 from amesh.deploy.tensorrt import export, library
 from amesh.deploy.tensorrt.library import Batches, Gpu
 from amesh.deploy.tensorrt.plan import BuildOptions
@@ -59,8 +60,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--matrix", type=Path, default=MATRIX, help="engines and machines (TOML)")
     made.add_argument("--list", action="store_true", help="print all jobs, one JSON object a line")
     made.add_argument("--onnx", type=Path, default=Path("build/onnx"), help="ONNX files")
+    made.add_argument("--export", action="store_true", help="export ONNX files that are missing")
     made.add_argument("--output", type=Path, default=Path("build/trt"), help="engines go here")
-    made.add_argument("--cache", type=Path, default=Path("build/trt/timings"), help="timing caches")
+    made.add_argument(
+        "--timing-cache", type=Path, default=Path("build/trt/timings"), help="timing caches"
+    )
+    made.add_argument("--batch", metavar="MIN:OPT:MAX", help="instead of the matrix's batches")
+    made.add_argument("--hardware", choices=("this", "capability", "ampere"), help="likewise")
+    made.add_argument("--version-compatible", action="store_true", help="likewise")
     made.add_argument("--level", type=int, default=3, help="0: fast build ... 5: long search")
     made.add_argument("--triton", type=Path, metavar="DIR", help="also fill a Triton repository")
     made.add_argument("--benchmark", action="store_true", help="also time each engine")
@@ -125,6 +132,18 @@ def fitting(
     yield from matrix["engine"]
 
 
+def batches(text: str) -> Batches:
+    """Reads `1:8:64`.
+
+    Raises:
+        UserError: It is something else.
+    """
+    try:
+        return Batches(*map(int, text.split(":")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"--batch {text}: expected MIN:OPT:MAX, such as 1:8:64") from error
+
+
 def build(
     engine: Mapping[str, Any], options: argparse.Namespace, here: str, device: Gpu
 ) -> dict[str, Any]:
@@ -135,18 +154,24 @@ def build(
     """
     name = f"{engine['model']}-{engine['precision']}"
     model = options.onnx / f"{name}.onnx"
+    if options.export and not model.is_file():
+        export_network(engine["model"], "onnx", model, engine["precision"])
     if not model.is_file():
         raise UserError(
-            f"no {model}; run `amesh export onnx --model {engine['model']} "
+            f"no {model}; add --export, or run `amesh export onnx --model {engine['model']} "
             f"--precision {engine['precision']} --batch dynamic --output {model}`"
         )
     target = options.output / device.capability / here / f"{name}.engine"
     extra = {key: engine[key] for key in engine if key not in ("model", "precision", "batches")}
+    if options.hardware:
+        extra["hardware"] = options.hardware
+    if options.version_compatible:
+        extra["version_compatible"] = True
     wanted = BuildOptions(
         precision=engine["precision"],
-        batches=Batches(*engine["batches"]),
+        batches=batches(options.batch) if options.batch else Batches(*engine["batches"]),
         optimisation_level=options.level,
-        timing_cache=options.cache,
+        timing_cache=options.timing_cache,
         **extra,
     )
     sidecar = export.build(model, target, export.Origin(engine["model"]), wanted)

@@ -9,11 +9,12 @@ from amesh.deploy.artefact import Artefact
 from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.onnx.opsets import OPSET
-from amesh.deploy.onnx.picture import PICTURE, TurnedPictures, export_onnx_picture, run_turned
+from amesh.deploy.onnx.picture import TurnedPictures, export_onnx_picture, run_turned
 from amesh.deploy.onnx.quantise import export_int8
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.request import Request
-from amesh.deploy.signature import INPUT
+from amesh.deploy.sidecar import BYTES, NORMALISATION
+from amesh.deploy.signature import INPUT, PICTURE
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -28,7 +29,11 @@ def onnx_artefact(request: Request) -> Artefact:
     if request.samples is not None:
         return _with_crop(request, request.samples)
     file = OnnxFile(content := _content(request))
-    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
+    return Artefact(
+        *(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES),
+        dtypes={INPUT: "uint8"} if file.byte_input else {},
+        normalisation=BYTES if file.byte_input else NORMALISATION,
+    )
 
 
 def _with_crop(request: Request, samples: int) -> Artefact:
@@ -46,7 +51,7 @@ def _with_crop(request: Request, samples: int) -> Artefact:
         _PACKAGES,
         reference=TurnedPictures(request.net, samples),
         dtypes={PICTURE: "uint8"},
-        normalisation="RGB, 0 to 255",
+        normalisation=BYTES,
     )
 
 
@@ -72,4 +77,9 @@ def _content(request: Request) -> bytes:
     if request.precision == "int8":
         crops = request.calibrated_on
         return export_int8(request.target, crops, request.batch, opset=opset, verify=False)
-    return export_onnx(request.target, request.precision, request.batch, opset=opset, verify=False)
+    return export_onnx(
+        *(request.target, request.precision, request.batch),
+        opset=opset,
+        byte_input=request.byte_input,
+        verify=False,
+    )

@@ -16,17 +16,18 @@ from amesh.deploy import parity
 from amesh.deploy.formats import Precision
 from amesh.deploy.network.cascade_parts import MeshPart, Part, RegionPart
 from amesh.deploy.network.prepare import Network
-from amesh.deploy.network.traced import OnnxNetwork, Target
+from amesh.deploy.network.traced import FromBytes, OnnxNetwork, Target
 from amesh.deploy.onnx.opsets import OPSET, set_opset
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.onnx.translations import TRANSLATIONS
-from amesh.deploy.sidecar import NORMALISATION
+from amesh.deploy.sidecar import BYTES, NORMALISATION
 from amesh.deploy.signature import INPUT, MEANINGS, METADATA
 from amesh.errors import UserError
 
 _BATCH = "batch"
 # How a file's metadata describe the input `image`.
-IMAGE = {"layout": OnnxFile.layout, "normalisation": NORMALISATION}
+IMAGE = {"layout": "nchw", "normalisation": NORMALISATION}
+_BYTE_IMAGE = {"layout": "nhwc", "normalisation": BYTES}
 
 # The operators that this package's networks need. Others are refused, because runtimes are most
 # likely to differ in those.
@@ -49,6 +50,7 @@ def export_onnx(
     target: Target | None = None,
     *,
     opset: int = OPSET,
+    byte_input: bool = False,
     verify: bool = True,
 ) -> bytes:
     """Exports an ONNX file: `image` (b 3 s s) to `landmarks` (b n 3) and `face_flag` (b).
@@ -64,6 +66,8 @@ def export_onnx(
             Runtime has fast kernels for, `gpu` as the operator. The default is `gpu` for half
             precision, else `cpu`.
         opset: Version of the operators; see `amesh.deploy.onnx.opsets`.
+        byte_input: `image` is uint8 (b s s 3), RGB from 0 to 255, and is turned to single precision
+            in the file.
         verify: Compare the file with PyTorch; otherwise the caller must.
 
     Raises:
@@ -80,10 +84,14 @@ def export_onnx(
         raise UserError(f"batch {batch}: expected 1 or more; leave it out for any number")
     half = precision == "fp16"
     network = OnnxNetwork(net, half, target or ("gpu" if half else "cpu"))
+    size = network.input_size
+    shape = (batch, size, size, 3) if byte_input else (batch, 3, size, size)
+    example = torch.zeros((batch or 2, *shape[1:]), dtype=torch.uint8)
     model = trace(
-        network,
-        {INPUT: (batch, 3, network.input_size, network.input_size)},
+        FromBytes(network) if byte_input else network,
+        {INPUT: shape},
         network.outputs,
+        example=(example,) if byte_input else None,
     )
     about = {
         "model": net.config.name,
@@ -93,9 +101,9 @@ def export_onnx(
     }
     if isinstance(net, MeshPart | RegionPart):
         about["part"] = net.outputs[0]
-    content = finish(model, about | IMAGE, opset=opset)
+    content = finish(model, about | (_BYTE_IMAGE if byte_input else IMAGE), opset=opset)
     if verify:
-        parity.verify(OnnxFile(content).run_crops, net, precision, "the ONNX file")
+        parity.verify(OnnxFile(content).run_crops, net, precision, "the ONNX file", byte_input)
     return content
 
 

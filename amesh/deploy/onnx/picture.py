@@ -22,11 +22,10 @@ from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
 from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.signature import MEANINGS
+from amesh.deploy.signature import MEANINGS, PICTURE, ROIS
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 
-PICTURE, ROIS = "picture", "rois"
 # Rotating a crop needs these two operators besides those of the networks.
 ROTATION = frozenset(("Cos", "Sin"))
 _MEANINGS = MEANINGS | {
@@ -39,15 +38,20 @@ _MEANINGS = MEANINGS | {
 class PictureNetwork(nn.Module):
     """(picture, rois) -> (landmarks in the picture, face_flag), and expected errors in it."""
 
-    def __init__(self, network: OnnxNetwork | AsIs, samples: int = 1) -> None:
+    def __init__(
+        self, network: OnnxNetwork | AsIs, samples: int = 1, cast_first: bool = False
+    ) -> None:
         """Wraps an exported network.
 
         Args:
             network: From crops to landmarks, of `input_size`.
             samples: Samples along each side of a crop pixel, which are averaged.
+            cast_first: Turn the whole picture to single precision, not only the pixels that are
+                needed: TensorRT does nothing else with uint8.
         """
         super().__init__()
         self.network, self.size, self.samples = network, network.input_size, samples
+        self.cast_first = cast_first
 
     def forward(
         self, picture: UInt8[Tensor, "h w 3"], rois: Float[Tensor, "b 4"]
@@ -60,7 +64,8 @@ class PictureNetwork(nn.Module):
         """
         square = roi.Roi(rois[:, :2], rois[:, 2], rois[:, 3])
         image_from_crop = roi.image_from_crop(square, self.size)
-        crops = cut(picture, image_from_crop, self.size, self.samples)
+        source = picture.float() if self.cast_first else picture
+        crops = cut(source, image_from_crop, self.size, self.samples)
         landmarks, flag, *errors = self.network(crops)
         scale = (rois[:, 2] / self.size)[:, None]
         xy = affine.apply(image_from_crop, landmarks[..., :2])
@@ -69,7 +74,7 @@ class PictureNetwork(nn.Module):
 
 
 def cut(
-    picture: UInt8[Tensor, "h w 3"],
+    picture: UInt8[Tensor, "h w 3"] | Float32[Tensor, "h w 3"],
     image_from_crop: Float[Tensor, "b 2 3"],
     size: int,
     samples: int,
@@ -77,7 +82,7 @@ def cut(
     """Cuts bilinear crops in [0, 1]; pixels outside the picture are black.
 
     Args:
-        picture: The picture to crop.
+        picture: The picture to crop, in [0, 255].
         image_from_crop: Placement of the crops.
         size: Side of a crop [px].
         samples: Samples along each side of a crop pixel.
@@ -129,7 +134,7 @@ def export_onnx_picture(
         precision: Precision of the network; crops are cut in single precision.
         samples: Samples along each side of a crop pixel. To avoid aliasing, use at least the factor
             by which crops shrink the picture.
-        target: As for `export_onnx`.
+        target: As for `export_onnx`; TensorRT takes files for `gpu` only.
         opset: As for `export_onnx`.
         verify: Compare the file with PyTorch; otherwise the caller must.
 
@@ -141,10 +146,11 @@ def export_onnx_picture(
     if not 1 <= samples <= 8:
         raise UserError(f"samples {samples}: expected 1 to 8")
     half = precision == "fp16"
-    network = OnnxNetwork(net, half, target or ("gpu" if half else "cpu"))
+    target = target or ("gpu" if half else "cpu")
+    network = OnnxNetwork(net, half, target)
     height, width = torch.export.Dim("height", min=2), torch.export.Dim("width", min=2)
     model = trace(
-        PictureNetwork(network, samples),
+        PictureNetwork(network, samples, cast_first=target == "gpu"),
         {PICTURE: (37, 41, 3), ROIS: (None, 4)},
         network.outputs,
         dynamic={PICTURE: {0: height, 1: width}},

@@ -13,7 +13,7 @@ from amesh.deploy.exported_file import (
     read_file,
     reopened,
 )
-from amesh.deploy.signature import METADATA
+from amesh.deploy.signature import INPUT, METADATA
 from amesh.errors import UserError
 
 Device = Literal["cpu", "cuda"]
@@ -23,8 +23,6 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 class OnnxFile(ExportedFile):
     """An ONNX file ready to run: arrays in, arrays by output name out."""
-
-    layout = "nchw"
 
     def __init__(
         self, source: str | Path | bytes, threads: int = 1, device: Device = "cpu"
@@ -63,7 +61,10 @@ class OnnxFile(ExportedFile):
             ) from error
         if provider not in self.session.get_providers():
             raise UserError(f"{self.source}: ONNX Runtime could not start {provider}")
-        self.inputs = {one.name: tuple(one.shape) for one in self.session.get_inputs()}
+        inputs = self.session.get_inputs()
+        self.inputs = {one.name: tuple(one.shape) for one in inputs}
+        self.byte_input = any(one.name == INPUT and "uint8" in one.type for one in inputs)
+        self.layout = "nhwc" if self.byte_input else "nchw"
         self.outputs = {one.name: tuple(one.shape) for one in self.session.get_outputs()}
         properties = self.session.get_modelmeta().custom_metadata_map
         self.about = json.loads(properties.get(METADATA, "{}"))

@@ -4,7 +4,9 @@ An engine is tied to a TensorRT version and a GPU. Its sidecar, `ENGINE.json`, r
 with inputs and outputs; opening an engine compares them with the installed version and GPU.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +24,19 @@ from amesh.deploy.signature import EXPECTED_ERROR, INPUT, OUTPUTS, check_points,
 from amesh.deploy.tensorrt import readiness
 from amesh.deploy.tensorrt.library import (
     Log,
-    assert_precision,
-    census,
     deserialise,
     gpu,
     layers,
+    on,
     refit,
     version,
 )
 from amesh.deploy.tensorrt.plan import BuildOptions, build_plan, trtexec, wanted_profiles
+from amesh.deploy.tensorrt.report import census, require_precision
 from amesh.deploy.tensorrt.runner import TensorRTRunner
 from amesh.deploy.tensorrt.sidecar import check, check_place, read_sidecar, weights_for
 from amesh.errors import UserError
+from amesh.files import locked
 from amesh.topology import load
 
 Verify = Callable[[Run], Mapping[str, Any]]
@@ -76,7 +79,7 @@ def against_onnx(model: bytes, origin: Origin, precision: Precision) -> Verify:
 
     def verify(run: Run) -> dict[str, Any]:
         file = OnnxFile(model, threads=0)
-        size = int(file.inputs[INPUT][2])
+        size = int(file.inputs[INPUT][2])  # in either layout
         images = parity_crops(size).images
         outputs = load(origin.topology).outputs
         compared = parity.compare(run(images), file.run_crops(images), outputs, size, NAME)
@@ -84,6 +87,18 @@ def against_onnx(model: bytes, origin: Origin, precision: Precision) -> Verify:
         return {"against": "ONNX Runtime", **compared.to_dict()}
 
     return verify
+
+
+@contextmanager
+def building(engine: Path) -> Iterator[None]:
+    """Keeps a second process from building the same engine at the same time.
+
+    Raises:
+        UserError: Another process is building it.
+    """
+    taken = f"{engine}: another process is building it; wait for that one"
+    with locked(engine.with_name(f".{engine.name}.lock"), taken):
+        yield
 
 
 def engine_artefact(
@@ -103,6 +118,11 @@ def engine_artefact(
             engine is not as requested.
     """
     graph = readiness.require(onnx.load_from_string(content), model, origin.outputs)
+    if graph.cuts_crops:
+        raise UserError(
+            f"{model}: cuts its own crops, which amesh's runner for engines does not; build it "
+            f"for your own program: {trtexec(model, engine, graph, options)}"
+        )
     if graph.precision != options.precision:
         raise UserError(
             f"{model}: asked for {options.precision}, but the graph is {graph.precision}; TensorRT "
@@ -115,11 +135,12 @@ def engine_artefact(
     loaded = deserialise(plan, log, host_code=options.version_compatible)
     if options.strip_weights:
         refit(loaded, content, log)
-    counts = census(layers(loaded))
-    assert_precision(counts, options.precision)
+    report = layers(loaded)
+    built = require_precision(report, graph.convolutions)
     details = {
         "onnx": {"file": model.name, "sha256": sidecar.sha256(content)},
-        "numbers": dict(counts),
+        "convolutions": dict(Counter("+".join(sorted(types)) for types in built.values())),
+        "numbers": dict(census(report)),
         "profiles": [list(batches) for batches in wanted_profiles(graph, options)],
         "tensorrt": version(),
         "gpu": gpu()._asdict(),
@@ -133,7 +154,9 @@ def engine_artefact(
         run=TensorRTRunner(loaded, origin.name, origin.topology).run_any,
         inputs={INPUT: graph.shapes[INPUT]},
         outputs=outputs,
-        layout="nchw",
+        layout="nhwc" if graph.byte_input else "nchw",
+        dtypes={INPUT: "uint8"} if graph.byte_input else {},
+        normalisation=sidecar.BYTES if graph.byte_input else sidecar.NORMALISATION,
         packages=("onnx", "onnxruntime"),
         details=details,
     )
@@ -169,7 +192,8 @@ def build(
     described = sidecar.sidecar_file(model).is_file()
     source = sidecar.read(model) if described else None  # rejects damaged or replaced files
     origin = origin or Origin.of(parsed, model)
-    made = engine_artefact(content, model, engine, origin, options)
+    with building(engine):
+        made = engine_artefact(content, model, engine, origin, options)
     figures = (verify or against_onnx(content, origin, options.precision))(made.run)
     facts = onnx_file.about(parsed)
     written = write(
@@ -189,7 +213,11 @@ def build(
 
 
 def open_engine(
-    engine: Path, model: Path | None = None, cuda_graphs: bool = True, threads: int = 1
+    engine: Path,
+    model: Path | None = None,
+    cuda_graphs: bool = True,
+    threads: int = 1,
+    device: int | None = None,
 ) -> TensorRTRunner:
     """Opens an engine for running, after checking it, its sidecar and the machine.
 
@@ -198,6 +226,7 @@ def open_engine(
         model: The ONNX file it was built from; needed only for a stripped engine.
         cuda_graphs: Replay a captured launch instead of launching each kernel.
         threads: Of a CPU, as for the other runtimes; an engine has no use for them.
+        device: Number of the GPU; by default PyTorch's current one.
 
     Raises:
         UserError: The engine is missing or damaged, was built for another GPU or TensorRT, or lacks
@@ -206,12 +235,13 @@ def open_engine(
     description = read_sidecar(engine)
     content = engine.read_bytes()
     check(description, content, engine)
-    check_place(description, engine, version(), gpu())
+    check_place(description, engine, version(), gpu(device))
     log = Log()
-    loaded = deserialise(content, log, host_code=description["version_compatible"])
-    if description["stripped"]:
-        refit(loaded, weights_for(description, engine, model), log)
-    return TensorRTRunner(loaded, description["model"], description["topology"], cuda_graphs)
+    with on(device):
+        loaded = deserialise(content, log, host_code=description["version_compatible"])
+        if description["stripped"]:
+            refit(loaded, weights_for(description, engine, model), log)
+        return TensorRTRunner(loaded, description["model"], description["topology"], cuda_graphs)
 
 
 def inspect(engine: Path) -> dict[str, Any]:

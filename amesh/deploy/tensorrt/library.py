@@ -1,14 +1,13 @@
 """TensorRT itself: version, GPU, log, loading engines, and the inspector's report."""
 
+import ctypes
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from amesh.deploy.formats import Precision
 from amesh.deploy.signature import INPUT
 from amesh.errors import UserError, how_to_install
 
@@ -71,8 +70,8 @@ def release(text: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def gpu() -> Gpu:
-    """The current GPU.
+def gpu(device: int | None = None) -> Gpu:
+    """A GPU by its number; by default PyTorch's current one.
 
     Raises:
         UserError: There is none, or this PyTorch cannot use it.
@@ -82,7 +81,33 @@ def gpu() -> Gpu:
             "TensorRT needs an NVIDIA GPU, its driver and a CUDA build of PyTorch; "
             f"torch {torch.__version__} sees no GPU"
         )
-    return Gpu(torch.cuda.get_device_name(), "{}.{}".format(*torch.cuda.get_device_capability()))
+    if device is not None and not 0 <= device < torch.cuda.device_count():
+        raise UserError(f"no GPU {device}; there are {torch.cuda.device_count()}, from 0")
+    capability = torch.cuda.get_device_capability(device)
+    return Gpu(torch.cuda.get_device_name(device), "{}.{}".format(*capability))
+
+
+def on(device: int | None) -> AbstractContextManager[Any]:
+    """Makes a GPU the current one for a block; None leaves it as it is."""
+    return nullcontext() if device is None else torch.cuda.device(device)
+
+
+def load_lean() -> None:
+    """Loads the runtime that a version-compatible engine carries, so that the builder finds it.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        import tensorrt_lean_libs  # noqa: F401, loads it
+    except ImportError:
+        try:  # where TensorRT is no Python package but the system's
+            ctypes.CDLL(f"libnvinfer_lean.so.{release(version())[0]}")
+        except OSError as error:
+            raise UserError(
+                "version-compatible engines carry TensorRT's lean runtime, which is not "
+                f"installed; {how_to_install('tensorrt-lean')}"
+            ) from error
 
 
 def check_machine() -> None:
@@ -142,7 +167,10 @@ def deserialise(plan: bytes, log: Log, host_code: bool = False) -> "trt.ICudaEng
     runtime.engine_host_code_allowed = host_code
     engine: trt.ICudaEngine | None = runtime.deserialize_cuda_engine(plan)
     if engine is None:
-        raise UserError(f"TensorRT {trt.__version__} cannot load the engine: {log.last()}")
+        raise UserError(
+            f"TensorRT {trt.__version__} cannot load the engine ({log.last()}); it may be from "
+            "another version, for another GPU, or need a newer driver: build it again here"
+        )
     return engine
 
 
@@ -185,60 +213,3 @@ def layers(engine: "trt.ICudaEngine") -> dict[str, Any]:
         inspector.get_engine_information(trt.LayerInformationFormat.JSON)
     )
     return report
-
-
-def census(report: Mapping[str, Any]) -> Counter[str]:
-    """Counts the layers' output values and weights by type: fp32, fp16, int8, other.
-
-    Args:
-        report: The inspector's report, of either major version.
-    """
-    counts: Counter[str] = Counter()
-    for layer in report.get("Layers", ()):
-        if isinstance(layer, str):  # a plan without details: names only
-            continue
-        for tensor in layer.get("Outputs", ()):
-            size = 1
-            for length in tensor.get("Dimensions", ()):
-                size *= abs(int(length))
-            counts[_type(tensor)] += size
-        for key, value in layer.items():
-            if isinstance(value, Mapping) and "Type" in value and "Count" in value:
-                counts[_type({"Datatype": value["Type"], "of": key})] += int(value["Count"])
-    return counts
-
-
-def _type(tensor: Mapping[str, Any]) -> str:
-    """Short name of a type, from `Format/Datatype` (10) or `Format` and `Datatype` (11)."""
-    keys = ("Datatype", "DataType", "Format/Datatype", "Format")
-    text = next((str(tensor[key]) for key in keys if tensor.get(key)), "").lower()
-    if re.search(r"bf16|bfloat16|fp8|float8|fp4|int4|int32|int64|bool", text):
-        return "other"
-    if re.search(r"fp16|half|float16", text):
-        return "fp16"
-    if "int8" in text:
-        return "int8"
-    return "fp32" if re.search(r"fp32|float", text) else "other"
-
-
-def assert_precision(counts: Mapping[str, int], wanted: Precision) -> None:
-    """Rejects an engine that was built in another precision than requested.
-
-    Args:
-        counts: See `census`.
-        wanted: The requested precision.
-
-    Raises:
-        UserError: The precision differs, or the inspector does not report it.
-    """
-    single, half, quarter = (counts.get(name, 0) for name in ("fp32", "fp16", "int8"))
-    if not single + half + quarter:
-        raise UserError("the engine does not tell its types (no details); cannot check precision")
-    built = {
-        "fp32": half == 0 and quarter == 0,
-        "fp16": half > single and quarter == 0,
-        "int8": quarter > 0 and half + quarter > single,
-    }
-    if not built[wanted]:
-        found = ", ".join(f"{name} {counts.get(name, 0)}" for name in ("fp32", "fp16", "int8"))
-        raise UserError(f"asked for {wanted}, but the engine was built otherwise: {found} numbers")

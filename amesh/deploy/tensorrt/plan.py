@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from amesh.deploy.formats import Precision
-from amesh.deploy.signature import INPUT
-from amesh.deploy.tensorrt.library import Batches, Gpu, Log, gpu, version
+from amesh.deploy.signature import PICTURE
+from amesh.deploy.tensorrt.library import Batches, Gpu, Log, gpu, load_lean, version
 from amesh.deploy.tensorrt.readiness import Readiness
 from amesh.errors import UserError
-from amesh.files import write_atomically
+from amesh.files import as_user_error, locked, make_folder, write_atomically
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
 _MIB = 1 << 20
 ANY_BATCH = Batches(1, 8, 64)
+# Height and width of pictures that crops are cut from: smallest, typical, largest.
+_SIZES = ((32, 32), (1080, 1920), (4320, 7680))
 Hardware = Literal["this", "capability", "ampere"]
 
 
@@ -29,7 +31,8 @@ class BuildOptions:
         precision: Precision of the ONNX file; checked against the file and the engine.
         batches: The dynamic profile; ignored if the graph's batch is fixed.
         hardware: `this` GPU only, every GPU of its compute `capability`, or `ampere` and newer.
-        version_compatible: Also runs in later minor versions of TensorRT.
+        version_compatible: Also runs in later minor versions of TensorRT; carries their lean
+            runtime, which the extra `tensorrt-lean` installs.
         strip_weights: Leaves weights out of the engine; they are restored from its ONNX file.
         optimisation_level: 0 builds fastest, 5 searches longest.
         workspace: Maximum scratch memory of a layer [MiB].
@@ -68,6 +71,18 @@ def wanted_profiles(graph: Readiness, options: BuildOptions) -> tuple[Batches, .
     return (options.batches,) if options.batches == alone else (options.batches, alone)
 
 
+def input_shapes(graph: Readiness, batches: Batches) -> dict[str, list[list[int]]]:
+    """Smallest, typical and largest shape of each input in a profile."""
+    found = {}
+    for name in graph.inputs:
+        lengths = graph.shapes[name]
+        if name == PICTURE:
+            found[name] = [[*size, int(lengths[2])] for size in _SIZES]
+        else:
+            found[name] = [[batch, *map(int, lengths[1:])] for batch in batches]
+    return found
+
+
 def build_plan(model: bytes, graph: Readiness, options: BuildOptions) -> bytes:
     """Builds the plan; takes minutes at high levels without a timing cache.
 
@@ -82,6 +97,12 @@ def build_plan(model: bytes, graph: Readiness, options: BuildOptions) -> bytes:
     """
     found = version()
     device = gpu()
+    store = cache_file(options.timing_cache, found, device)
+    if store is not None:  # before the work that it keeps
+        with as_user_error(store):
+            make_folder(store.parent)
+    if options.version_compatible:
+        load_lean()
     import tensorrt as trt
 
     log = Log()
@@ -91,19 +112,18 @@ def build_plan(model: bytes, graph: Readiness, options: BuildOptions) -> bytes:
     parse(network, model, log)
     config = configure(builder, options)
     for batches in wanted_profiles(graph, options):
-        inner = tuple(int(n) for n in graph.shapes[INPUT][1:])
         profile = builder.create_optimization_profile()
-        low, middle, high = (trt.Dims([batch, *inner]) for batch in batches)
-        profile.set_shape(INPUT, low, middle, high)
+        for name, shapes in input_shapes(graph, batches).items():
+            low, middle, high = map(trt.Dims, shapes)
+            profile.set_shape(name, low, middle, high)
         if config.add_optimization_profile(profile) < 0:
             raise UserError(f"TensorRT refuses the profile {tuple(batches)}: {log.last()}")
-    store = cache_file(options.timing_cache, found, device)
     cache = attach_cache(config, store)
     plan: trt.IHostMemory | None = builder.build_serialized_network(network, config)
     if plan is None:
         raise UserError(f"TensorRT {found} cannot build the engine: {log.last()}")
     if store is not None and cache is not None:
-        write_atomically(store, bytes(memoryview(cache.serialize())))
+        keep_cache(config, cache, store)
     return bytes(memoryview(plan))
 
 
@@ -134,7 +154,7 @@ def configure(builder: "trt.Builder", options: BuildOptions) -> "trt.IBuilderCon
     config.builder_optimization_level = options.optimisation_level
     # Keeps types in the engine, to check its precision.
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    # On by default; its 10-bit mantissas would shift single-precision coordinates by 0.1 px.
+    # On by default; its 10-bit mantissas would round a coordinate of 256 px by up to 0.125 px.
     config.clear_flag(trt.BuilderFlag.TF32)
     if options.hardware == "capability":
         config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY
@@ -144,8 +164,7 @@ def configure(builder: "trt.Builder", options: BuildOptions) -> "trt.IBuilderCon
         config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
     if options.strip_weights:
         config.set_flag(trt.BuilderFlag.STRIP_PLAN)
-        # The same weights are restored, so the engine need not allow others: REFIT in 11.3 drops a
-        # bias.
+        # The same weights are restored, so the engine need not allow others.
         config.set_flag(trt.BuilderFlag.REFIT_IDENTICAL)
     return config
 
@@ -172,18 +191,29 @@ def attach_cache(config: "trt.IBuilderConfig", store: Path | None) -> "trt.ITimi
     return cache
 
 
+def keep_cache(config: "trt.IBuilderConfig", cache: "trt.ITimingCache", store: Path) -> None:
+    """Writes timings, together with those that other processes have written in the meantime."""
+    with locked(store.with_name(f"{store.name}.lock"), wait=True):
+        if store.is_file():
+            theirs = config.create_timing_cache(store.read_bytes())
+            if theirs is not None:
+                cache.combine(theirs, False)
+        write_atomically(store, bytes(memoryview(cache.serialize())))
+
+
 def trtexec(model: Path, engine: Path, graph: Readiness, options: BuildOptions) -> str:
     """The command that builds the same engine with NVIDIA's `trtexec`; no precision flag.
 
     The pip packages do not include the tool. Version 10 needs `--stronglyTyped`; 11 ignores it.
     """
-    inner = "x".join(str(n) for n in graph.shapes[INPUT][1:])
     words = ["trtexec", f"--onnx={model}", f"--saveEngine={engine}", "--stronglyTyped", "--noTF32"]
-    if graph.batch is None:
+    if graph.batch is None or graph.cuts_crops:
         for index, batches in enumerate(wanted_profiles(graph, options)):
             words.append(f"--profile={index}")
-            for kind, batch in zip(("min", "opt", "max"), batches, strict=True):
-                words.append(f"--{kind}Shapes={INPUT}:{batch}x{inner}")
+            shapes = input_shapes(graph, batches)
+            for number, kind in enumerate(("min", "opt", "max")):
+                inputs = [f"{n}:{'x'.join(map(str, s[number]))}" for n, s in shapes.items()]
+                words.append(f"--{kind}Shapes={','.join(inputs)}")
     words.append(f"--builderOptimizationLevel={options.optimisation_level}")
     words.append(f"--memPoolSize=workspace:{options.workspace}M")
     words.append("--profilingVerbosity=detailed")

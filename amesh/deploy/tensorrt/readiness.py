@@ -1,11 +1,11 @@
 """Checks from the graph alone, without a GPU, whether ONNX can be built into a TensorRT engine.
 
-TensorRT takes all types from the ONNX file, so problems here would be problems of the engine, some
-of them silent: a GridSample of opset 20 is parsed as nearest instead of linear.
+TensorRT takes all types from the ONNX file, so problems here would be problems of the engine.
+What is said of its parser was tried with that of TensorRT for RTX 1.7.1 (`nox -s tensorrt_rtx`).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,28 +15,29 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, numpy_helper, shape_inference
 
 from amesh.deploy.formats import Precision
-from amesh.deploy.signature import INPUT, OUTPUTS
+from amesh.deploy.signature import INPUT, OUTPUTS, PICTURE, ROIS
 from amesh.errors import UserError
 
-# The only opset with half-precision Q/DQ scales and without the GridSample that is misread.
-OPSET = 19
+# Exporters write opset 19. The parser takes these too; with 17 and older, means and maxima have
+# their axes elsewhere.
+OPSETS = range(18, 25)
 
-# The operators of our networks; TensorRT 10.12 and 11 parse all of them without a plugin.
+# The operators of our networks, cropping included; the parser takes all of them without a plugin.
 OPERATORS = frozenset(
     (
-        *("Add", "And", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv"),
+        *("Add", "And", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Cos"),
         *("DequantizeLinear", "Div", "Equal", "Exp", "Expand", "Flatten", "Floor", "Gather"),
         *("GatherElements", "GatherND", "Gemm", "Greater", "GreaterOrEqual", "Identity", "Less"),
         *("LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Or", "Pad"),
         *("Pow", "PRelu", "QuantizeLinear", "Range", "Reciprocal", "ReduceMax", "ReduceMean"),
-        *("ReduceMin", "ReduceSum", "Relu", "Reshape", "Round", "Shape", "Sigmoid", "Slice"),
-        *("Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "Transpose"),
+        *("ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "Shape", "Sigmoid"),
+        *("Sin", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "Transpose"),
         *("Unsqueeze", "Where"),
     )
 )
 
-# Operators whose operands must share a type in TensorRT; ONNX itself lets Pow mix them.
-_UNIFORM = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Conv", "MatMul"))
+# Operators whose operands must share a type; the parser casts those of Pow.
+_UNIFORM = frozenset(("Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu", "Conv", "MatMul"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ class Readiness:
         opset: Version of the default operator set.
         operators: Number of nodes by operator.
         dtypes: Number of tensors by type: inputs, weights and computed tensors.
-        precision: Precision of its convolutions; int8 if any is quantised.
+        precision: Precision of most convolutions; int8 if any is quantised.
+        convolutions: Precision of each convolution by the name of its node.
+        inputs: Names of its inputs.
+        bytes: Names of those that are uint8.
         shapes: Shapes of inputs and outputs; a name stands for a dynamic axis.
         problems: One line per obstacle, with its nodes; empty if the graph is ready.
     """
@@ -56,14 +60,27 @@ class Readiness:
     operators: dict[str, int]
     dtypes: dict[str, int]
     precision: Precision
+    convolutions: dict[str, Precision]
+    inputs: tuple[str, ...]
+    bytes: tuple[str, ...]
     shapes: dict[str, tuple[int | str, ...]]
     problems: tuple[str, ...]
 
     @property
     def batch(self) -> int | None:
         """Fixed batch of the graph, or None if it is dynamic."""
-        first = self.shapes[INPUT][0]
+        first = self.shapes[ROIS if self.cuts_crops else INPUT][0]
         return first if isinstance(first, int) else None
+
+    @property
+    def byte_input(self) -> bool:
+        """Whether crops are bytes, (b s s 3), instead of numbers in [0, 1], (b 3 s s)."""
+        return INPUT in self.bytes
+
+    @property
+    def cuts_crops(self) -> bool:
+        """Whether it takes a picture and regions of interest instead of crops."""
+        return self.inputs == (PICTURE, ROIS)
 
 
 def read(path: Path) -> onnx.ModelProto:
@@ -121,7 +138,19 @@ def check(model: onnx.ModelProto, outputs: tuple[str, ...] = OUTPUTS) -> Readine
     )
     names = Counter(TensorProto.DataType.Name(t).lower() for t in types.values() if t)
     operators = Counter(node.op_type for node in graph.node)
-    return Readiness(opset, dict(operators), dict(names), precision(model, types), shapes, problems)
+    convolved = convolutions(model, types)
+    inputs = tuple(value.name for value in graph.input)
+    return Readiness(
+        opset,
+        dict(operators),
+        dict(names),
+        precision(convolved),
+        convolved,
+        inputs,
+        tuple(v.name for v in graph.input if v.type.tensor_type.elem_type == TensorProto.UINT8),
+        shapes,
+        problems,
+    )
 
 
 def tensor_types(model: onnx.ModelProto) -> dict[str, int]:
@@ -135,19 +164,34 @@ def tensor_types(model: onnx.ModelProto) -> dict[str, int]:
     return types | {weight.name: weight.data_type for weight in graph.initializer}
 
 
-def precision(model: onnx.ModelProto, types: dict[str, int]) -> Precision:
-    """Precision of most convolutions of a graph; int8 if any input is quantised."""
+def convolutions(model: onnx.ModelProto, types: dict[str, int]) -> dict[str, Precision]:
+    """Precision of each convolution by the name of its node; int8 if its weights are quantised."""
     made_by = {output: node.op_type for node in model.graph.node for output in node.output}
-    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-    if any(made_by.get(node.input[1]) == "DequantizeLinear" for node in convolutions):
+    found: dict[str, Precision] = {}
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            weight = node.input[1]
+            if made_by.get(weight) == "DequantizeLinear":
+                found[node.name] = "int8"
+            else:
+                found[node.name] = "fp16" if types.get(weight) == TensorProto.FLOAT16 else "fp32"
+    return found
+
+
+def precision(convolved: Mapping[str, Precision]) -> Precision:
+    """Precision of most convolutions of a graph; int8 if any is quantised."""
+    counts = Counter(convolved.values())
+    if counts["int8"]:
         return "int8"
-    half = sum(types.get(node.input[1]) == TensorProto.FLOAT16 for node in convolutions)
-    return "fp16" if 2 * half > len(convolutions) else "fp32"
+    return "fp16" if 2 * counts["fp16"] > len(convolved) else "fp32"
 
 
 def _opset_problems(opset: int) -> Iterator[str]:
-    if opset != OPSET:
-        yield f"opset {opset}, expected {OPSET}; export it again with `amesh export onnx`"
+    if opset not in OPSETS:
+        yield (
+            f"opset {opset}, expected {OPSETS[0]} to {OPSETS[-1]}; export it again with "
+            "`amesh export onnx`"
+        )
 
 
 def _operator_problems(model: onnx.ModelProto) -> Iterator[str]:
@@ -158,7 +202,7 @@ def _operator_problems(model: onnx.ModelProto) -> Iterator[str]:
         elif node.op_type not in OPERATORS:
             strange.setdefault(node.op_type, []).append(node.name)
     for operator, nodes in strange.items():
-        why = " (TensorRT misreads it; use the gather sampler)" if operator == "GridSample" else ""
+        why = " (export with the gather sampler)" if operator == "GridSample" else ""
         yield f"operator {operator} is not supported{why}: {_some(nodes)}"
     if model.functions:
         yield f"functions are not supported: {_some([f.name for f in model.functions])}"
@@ -168,7 +212,8 @@ def _type_problems(model: onnx.ModelProto, types: dict[str, int]) -> Iterator[st
     doubles = [name for name, kind in types.items() if kind == TensorProto.DOUBLE]
     made_by = {output: node.name for node in model.graph.node for output in node.output}
     if doubles:
-        yield f"float64 tensors: {_some([made_by.get(name, name) for name in doubles])}"
+        names = _some([made_by.get(name, name) for name in doubles])
+        yield f"float64 tensors, which TensorRT computes in single precision: {names}"
     mixed = []
     for node in model.graph.node:
         kinds = {types.get(name, 0) for name in node.input if name} - {0}
@@ -208,14 +253,21 @@ def _interface_problems(
 ) -> Iterator[str]:
     inputs = [value.name for value in model.graph.input]
     outputs = [value.name for value in model.graph.output]
-    if inputs != [INPUT]:
-        yield f"inputs {', '.join(inputs)}, expected {INPUT}"
+    if inputs not in ([INPUT], [PICTURE, ROIS]):
+        yield f"inputs {', '.join(inputs)}, expected {INPUT}, or {PICTURE} and {ROIS}"
     if missing := [name for name in wanted if name not in outputs]:
         yield f"outputs {', '.join(outputs)} lack {', '.join(missing)}"
     for value in (*model.graph.input, *model.graph.output):
-        if value.type.tensor_type.elem_type != TensorProto.FLOAT:
+        kind = value.type.tensor_type.elem_type
+        if kind == TensorProto.UINT8 and value.name in (INPUT, PICTURE):
+            readers = [node for node in model.graph.node if value.name in node.input]
+            if strange := [n.name for n in readers if n.op_type not in ("Cast", "Shape")]:
+                yield f"{value.name} is uint8, which TensorRT can only cast: {_some(strange)}"
+        elif kind != TensorProto.FLOAT:
             yield f"{value.name} is not float32"
-        if free := [axis for axis in shapes[value.name][1:] if not isinstance(axis, int)]:
+        # A picture has any size.
+        axes = shapes[value.name][2 if value.name == PICTURE else 1 :]
+        if free := [axis for axis in axes if not isinstance(axis, int)]:
             yield f"{value.name} has dynamic axes besides the batch: {', '.join(map(str, free))}"
 
 

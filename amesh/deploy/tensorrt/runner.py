@@ -1,9 +1,11 @@
-"""Runs an engine: fixed addresses, one context and one CUDA graph per batch."""
+"""Runs an engine: fixed addresses, one context and one CUDA graph per batch size.
+
+Only some sizes are run: 1, 2, 4, 8 and so on. Other numbers of crops are filled up to the next one.
+"""
 
 import statistics
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from amesh.deploy.exported_file import in_batches, runner_output
+from amesh.deploy.exported_file import broken_as_nan, in_batches, runner_output, to_bytes
 from amesh.deploy.signature import INPUT
 from amesh.deploy.tensorrt.library import Batches, profiles
 from amesh.errors import UserError
@@ -22,9 +24,6 @@ from amesh.topology import load
 
 if TYPE_CHECKING:
     import tensorrt as trt
-
-# Number of batch sizes whose context, buffers and graph are kept; the least recently used goes.
-_KEPT = 8
 
 
 @dataclass
@@ -62,16 +61,29 @@ def choose_profile(batch: int, ranges: Sequence[Batches]) -> int:
         )
         raise UserError(
             f"batch {batch} is outside the engine's profiles ({have}); split it, or build another "
-            "engine with `amesh export tensorrt --batch`"
+            "engine with `amesh export tensorrt --batch MIN:OPT:MAX`"
         )
     return min(fitting)[1]
 
 
-class TensorRTRunner:
-    """An engine as an `amesh.runner.Runner`, on the current GPU.
+def padded(batch: int, ranges: Sequence[Batches]) -> int:
+    """The size at which a batch is run: the next power of two, if the profiles allow it.
 
-    Calls from several threads take turns: there is one stream, and one set of buffers per batch
-    size. An engine belongs to the process that opened it; other processes must open their own.
+    So a video with a changing number of faces prepares few sizes. A batch that is too large for
+    every profile stays as it is.
+    """
+    power = 1 << (batch - 1).bit_length() if batch > 0 else batch
+    fitting = [r for r in ranges if 0 < batch <= r.largest]
+    return min((min(max(power, r.smallest), r.largest) for r in fitting), default=batch)
+
+
+class TensorRTRunner:
+    """An engine as an `amesh.runner.Runner`, on one GPU.
+
+    It may be called from several threads, which take turns: all sizes share one stream, and one
+    block of scratch memory. To run side by side, open the engine once per thread. Other threads may
+    use the GPU at any time, also while a graph is captured. An engine belongs to the process that
+    opened it; other processes must open their own.
     """
 
     def __init__(
@@ -89,18 +101,25 @@ class TensorRTRunner:
             name: Name of the network.
             topology: Name of its landmark scheme.
             cuda_graphs: Replay a captured launch instead of launching each kernel.
-            device: Device of the buffers; the current GPU.
+            device: Where the engine was loaded; by default the current GPU.
         """
         self.engine = engine
         self.name = name
         self.topology = load(topology)
-        self.input_size = int(engine.get_tensor_shape(INPUT)[2])
+        self.input_size = int(engine.get_tensor_shape(INPUT)[2])  # in either layout
+        import tensorrt as trt
+
+        self.byte_input = engine.get_tensor_dtype(INPUT) == trt.DataType.UINT8
         self.profiles = profiles(engine)
         self.cuda_graphs = cuda_graphs
         self.device = device or torch.device("cuda", torch.cuda.current_device())
         # Graphs cannot be captured on the default stream.
         self.stream = torch.cuda.Stream(self.device)
-        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+        # Contexts that run one after the other can share it; each alone would take as much.
+        self._scratch = torch.empty(
+            max(1, int(engine.device_memory_size_v2)), dtype=torch.uint8, device=self.device
+        )
+        self._prepared: dict[int, Prepared] = {}
         self._turn = threading.Lock()
 
     def __reduce__(self) -> str:
@@ -110,41 +129,53 @@ class TensorRTRunner:
         )
 
     def __call__(self, crops: Float32[np.ndarray, "b s s 3"]) -> RunnerOutput:
-        """Predicts the landmarks of RGB crops in [0, 1].
+        """Predicts the landmarks of any number of RGB crops in [0, 1].
 
         Raises:
-            UserError: The batch is outside the profiles, or TensorRT fails.
+            UserError: As for `run_any`.
         """
-        return runner_output(self.run(crops))
+        return runner_output(self.run_any(crops))
 
     @torch.inference_mode()
     def run(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
-        """Computes all outputs by name; those of a part of a cascade are not landmarks.
+        """Computes all outputs of one batch by name; those of a part of a cascade are no landmarks.
 
         Raises:
             UserError: The batch is outside the profiles, TensorRT fails, or as for
                 `amesh.runner.check_crops`.
         """
         check_crops(crops, self.input_size, self.name)
+        count = len(crops)
         with self._turn, torch.cuda.stream(self.stream):
-            prepared = self.prepare(len(crops))
-            pixels = torch.from_numpy(crops).to(self.device)
-            prepared.image.copy_(pixels.permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
+            prepared = self.prepare(padded(count, self.profiles))
+            # What lies in the other places is computed, too, and ignored.
+            image = prepared.image[:count]
+            if self.byte_input:
+                image.copy_(torch.from_numpy(to_bytes(crops)))
+            else:
+                pixels = torch.from_numpy(crops).to(self.device)
+                image.copy_(pixels.permute(0, 3, 1, 2))  # b s s 3 -> b 3 s s
             self.launch(prepared)
             # The copy waits for this stream, after which the buffers are free for the next batch.
-            return {
-                name: tensor.to("cpu", copy=True).numpy()
+            found = {
+                name: tensor[:count].to("cpu", copy=True).numpy()
                 for name, tensor in prepared.outputs.items()
             }
+        return broken_as_nan(found, crops) if self.byte_input else found
 
     def run_any(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
         """Computes all outputs of any number of crops, in batches that the engine supports.
 
         Raises:
-            UserError: TensorRT fails.
+            UserError: TensorRT fails, or as for `amesh.runner.check_crops`.
         """
-        smallest = min(one.smallest for one in self.profiles)
-        return in_batches(self.run, crops, smallest, self.profiles[0].largest, outputs={})
+        largest = max(one.largest for one in self.profiles)
+        return in_batches(self.run, crops, 1, largest, outputs=self._shapes())
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the outputs by name."""
+        names = map(self.engine.get_tensor_name, range(self.engine.num_io_tensors))
+        return {n: tuple(self.engine.get_tensor_shape(n)[:]) for n in names if n != INPUT}
 
     def prepare(self, batch: int) -> Prepared:
         """Prepares context, buffers and graph for a batch size once, and keeps them.
@@ -153,17 +184,23 @@ class TensorRTRunner:
             UserError: The batch is outside the profiles, or TensorRT fails.
         """
         if batch in self._prepared:
-            self._prepared.move_to_end(batch)
             return self._prepared[batch]
+        import tensorrt as trt
+
         index = choose_profile(batch, self.profiles)
-        context = self.engine.create_execution_context()
+        context = self.engine.create_execution_context(
+            trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        )
+        context.set_device_memory(self._scratch.data_ptr(), self._scratch.numel())
         size = self.input_size
         with torch.cuda.stream(self.stream):
             done = context.set_optimization_profile_async(index, self.stream.cuda_stream)
             self.stream.synchronize()
-            if not done or not context.set_input_shape(INPUT, (batch, 3, size, size)):
+            shape = (batch, size, size, 3) if self.byte_input else (batch, 3, size, size)
+            if not done or not context.set_input_shape(INPUT, shape):
                 raise UserError(f"TensorRT refuses batch {batch} in profile {index}")
-            image = torch.zeros(batch, 3, size, size, device=self.device)
+            kind = torch.uint8 if self.byte_input else torch.float32
+            image = torch.zeros(shape, dtype=kind, device=self.device)
             outputs = {}
             for i in range(self.engine.num_io_tensors):
                 name = self.engine.get_tensor_name(i)
@@ -176,8 +213,6 @@ class TensorRTRunner:
             if self.cuda_graphs:
                 prepared.graph = self._capture(prepared)
         self._prepared[batch] = prepared
-        if len(self._prepared) > _KEPT:
-            self._prepared.popitem(last=False)
         return prepared
 
     def _capture(self, prepared: Prepared) -> torch.cuda.CUDAGraph:

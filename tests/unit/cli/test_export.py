@@ -60,3 +60,20 @@ def test_missing_calibration_pictures_are_refused(capsys: pytest.CaptureFixture[
     words = ["--precision", "int8", "--calibrate", "no such folder"]
     assert main(["export", "onnx", *words]) == 2
     assert "no such folder: no such file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["8:1:64", "1:8", "1:8:64:128", "1:x:8", "0:1:2"])
+def test_a_range_that_is_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["export", "tensorrt", "--batch", text])
+    assert "--batch" in capsys.readouterr().err
+
+
+def test_options_of_engines_are_for_engines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Format, "require", lambda _: None)
+    assert main(["export", "onnx", "--hardware", "ampere", "--timing-cache", "t"]) == 2
+    assert "onnx has no option --hardware, --timing-cache" in capsys.readouterr().err
+    assert main(["export", "litert", "--batch", "1:2:4"]) == 2
+    assert "litert has no range of batches; give a number" in capsys.readouterr().err

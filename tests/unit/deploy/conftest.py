@@ -41,7 +41,7 @@ def tensorrt(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     fake.reset()
     monkeypatch.setitem(sys.modules, "tensorrt", fake)
     for module in (entry, plan):
-        monkeypatch.setattr(module, "gpu", lambda: library.Gpu("Test GPU 9000", "9.0"))
+        monkeypatch.setattr(module, "gpu", lambda *_: library.Gpu("Test GPU 9000", "9.0"))
     # What runs on a GPU only; test_tensorrt_runner.py has a runner without one.
     monkeypatch.setattr(entry, "TensorRTRunner", Idle)
     monkeypatch.setattr(entry, "against_onnx", lambda *_: lambda _run: {"max": 0.0})

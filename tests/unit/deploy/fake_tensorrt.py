@@ -21,6 +21,7 @@ def reset() -> None:
     built.clear()
     will.clear()
     will.update(errors=[], plan=b"plan", half=1000, single=10, quarter=0, cache_fits=True)
+    will.update(convolved="")  # the type of every convolution, if not the graph's
 
 
 # What was asked of the builder, by name.
@@ -75,6 +76,15 @@ class ProfilingVerbosity(Enum):
     DETAILED = 1
 
 
+class DataType(Enum):
+    FLOAT = 0
+    UINT8 = 5
+
+
+class ExecutionContextAllocationStrategy(Enum):
+    USER_MANAGED = 2
+
+
 class LayerInformationFormat(Enum):
     JSON = 1
 
@@ -85,6 +95,10 @@ class ITimingCache:
 
     def serialize(self) -> bytes:
         return self.content + b"+timed"
+
+    def combine(self, input_cache: "ITimingCache", ignore_mismatch: bool) -> bool:
+        self.content += b"+" + input_cache.content if input_cache.content != self.content else b""
+        return True
 
 
 class IOptimizationProfile:
@@ -162,7 +176,14 @@ class OnnxParser:
         self.num_errors = len(will["errors"])
 
     def parse(self, model: bytes) -> bool:
-        onnx.checker.check_model(onnx.load_from_string(model))
+        graph = onnx.load_from_string(model)
+        onnx.checker.check_model(graph)
+        half = {w.name for w in graph.graph.initializer if w.data_type == onnx.TensorProto.FLOAT16}
+        built["convolutions"] = {
+            node.name: "Half" if node.input[1] in half else "Float"
+            for node in graph.graph.node
+            if node.op_type == "Conv"
+        }
         return not will["errors"]
 
     def get_error(self, index: int) -> ParserError:
@@ -185,7 +206,16 @@ class EngineInspector:
             for word, key in types.items()
             if will[key]
         ]
-        return json.dumps({"Layers": [{"Name": "all", "Outputs": outputs}], "Bindings": []})
+        kernels = [
+            {
+                "Name": name,
+                "LayerType": "CaskConvolution",
+                "Inputs": [{"Format/Datatype": will["convolved"] or kind}],
+            }
+            for name, kind in built["convolutions"].items()
+        ]
+        layers = [{"Name": "all", "Outputs": outputs}, *kernels]
+        return json.dumps({"Layers": layers, "Bindings": []})
 
 
 class ICudaEngine:
@@ -203,9 +233,15 @@ class ICudaEngine:
         return [Dims(list(shape)) for shape in built["profiles"][profile_index][1:]]
 
     def get_tensor_shape(self, name: str) -> Dims:
-        return Dims([-1, 3, self._size, self._size])
+        rest = {"landmarks": [478, 3], "face_flag": []}.get(name, [3, self._size, self._size])
+        return Dims([-1, *rest])
 
-    def create_execution_context(self) -> IExecutionContext:
+    def get_tensor_dtype(self, name: str) -> DataType:
+        return DataType.FLOAT
+
+    def create_execution_context(
+        self, strategy: ExecutionContextAllocationStrategy | None = None
+    ) -> IExecutionContext:
         return IExecutionContext()
 
     def create_engine_inspector(self) -> EngineInspector:

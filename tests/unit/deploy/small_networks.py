@@ -116,6 +116,8 @@ def main(folder: Path) -> None:
     again = export_onnx(nets["cascade.right_eye"], "fp32", 2)  # compared, this time
     (folder / "again.onnx").write_bytes(again)
     (folder / "picture.onnx").write_bytes(export_onnx_picture(nets["mesh_only"], samples=2))
+    content = export_onnx(nets["mesh_only"], byte_input=True)
+    (folder / "bytes.onnx").write_bytes(content)
     strange = networks()["mesh_only"]
     strange.shared.stem.activation = Wave()
     try:

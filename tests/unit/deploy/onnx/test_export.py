@@ -233,6 +233,23 @@ def test_artefact_that_cuts_its_own_crops_is_compared_with_pytorch_that_does(
     assert other.all.max > 10 * found.all.max
 
 
+def test_a_file_that_takes_bytes(exported: Path):
+    runner = OnnxRunner(exported / "bytes.onnx")
+    assert runner.file.inputs["image"][1:] == (64, 64, 3)
+    assert runner.file.byte_input
+    crops = np.random.default_rng(4).random((3, 64, 64, 3), np.float32)
+    steps = np.rint(crops * 255).astype(np.uint8)
+    expected = TorchRunner(network(exported, "mesh_only"))(steps.astype(np.float32) / 255)
+    for found in (runner(crops).landmarks, runner.file(image=steps)["landmarks"]):
+        np.testing.assert_allclose(found, expected.landmarks, atol=0.01)
+    crops[1, 0, 0] = np.nan
+    found = runner(crops)
+    assert np.isnan(found.landmarks[1]).all()
+    assert np.isnan(found.face_flag).tolist() == [False, True, False]
+    model = onnx.load(exported / "bytes.onnx")
+    assert [node.op_type for node in model.graph.node if "image" in node.input] == ["Cast"]
+
+
 def test_unsupported_operator_is_named(exported: Path):
     message = json.loads((exported / "strange.json").read_text())
     assert message == "the network needs operators that not every runtime has: Sin"

@@ -42,7 +42,7 @@ def off_by(
             return {"landmarks": landmarks, "face_flag": found.face_flag}
 
     monkeypatch.setattr(engines, "TensorRTRunner", Runner)
-    monkeypatch.setattr(library, "gpu", lambda: library.Gpu("Test GPU 9000", "9.0"))
+    monkeypatch.setattr(library, "gpu", lambda *_: library.Gpu("Test GPU 9000", "9.0"))
     content = small_graph().SerializeToString()
     monkeypatch.setattr(artefact, "export_onnx", lambda *_, **__: content)
     return lambda px: error.__setitem__(0, px)
@@ -63,15 +63,45 @@ def test_an_engine_is_compared_with_pytorch_and_described(
     # The details are keys among the others, as the engine's runner reads them.
     written = json.loads(sidecar.sidecar_file(path).read_bytes())
     assert written["tensorrt"] == "10.13.3.9"
-    assert str(tmp_path) not in written["trtexec"]
+    # It works in the folder of the engine, beside which the graph is kept.
+    assert "--onnx=net.engine.onnx --saveEngine=net.engine " in written["trtexec"]
+    graph = (tmp_path / "net.engine.onnx").read_bytes()
+    assert written["onnx"] == {"file": "net.engine.onnx", "sha256": sidecar.sha256(graph)}
+    assert onnx.load_from_string(graph).graph.name == "small"
     engines.open_engine(path)
+
+
+def test_the_options_of_a_build(
+    off_by: Callable[[float], None], tensorrt: ModuleType, tmp_path: Path
+):
+    path = tmp_path / "net.engine"
+    options = {"hardware": "capability", "timing_cache": tmp_path / "timings"}
+    export(NET, "tensorrt", path, "fp16", (1, 2, 4), say=lambda _: None, options=options)
+    about = sidecar.read(path).details
+    assert (about["profiles"], about["hardware"]) == ([[1, 2, 4], [1, 1, 1]], "capability")
+    assert len(list((tmp_path / "timings").glob("*.timing"))) == 1
+    with pytest.raises(UserError, match="onnx has no option --hardware"):
+        export(NET, "onnx", tmp_path / "net.onnx", options=options)
+    with pytest.raises(UserError, match="onnx has no range of batches"):
+        export(NET, "onnx", tmp_path / "net.onnx", batch=(1, 2, 4))
+
+
+def test_two_processes_do_not_build_the_same_engine(
+    off_by: Callable[[float], None], tmp_path: Path
+):
+    path = tmp_path / "net.engine"
+    with (
+        engines.building(path),
+        pytest.raises(UserError, match=r"net\.engine: another process is building it"),
+    ):
+        export(NET, "tensorrt", path, "fp16", say=lambda _: None)
 
 
 def test_an_engine_that_is_off_leaves_no_file(off_by: Callable[[float], None], tmp_path: Path):
     off_by(0.6)
     with pytest.raises(UserError, match=r"net\.engine: differs from PyTorch"):
         export(NET, "tensorrt", tmp_path / "net.engine", "fp16", say=lambda _: None)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [".net.engine.lock"]
 
 
 def test_an_engine_in_the_cache_is_held_to_its_weights(

@@ -42,6 +42,7 @@ def test_the_sidecar_says_what_the_engine_is(tensorrt: ModuleType, model: Path, 
     assert sidecar["profiles"] == [[1, 8, 64], [1, 1, 1]]
     assert sidecar["precision"] == "fp16"
     assert sidecar["numbers"] == {"fp16": 1000, "fp32": 10}
+    assert sidecar["convolutions"] == {"fp16": 5, "fp32": 2}
     assert sidecar["tensorrt"] == "10.13.3.9"
     assert sidecar["gpu"] == {"name": "Test GPU 9000", "capability": "9.0"}
     assert sidecar["topology"] == "face478"
@@ -56,8 +57,8 @@ def test_nothing_is_left_of_an_engine_in_another_precision(
     tensorrt: ModuleType, model: Path, engine: Path
 ):
     engine.write_bytes(b"an earlier engine")
-    tensorrt.will.update(half=0, single=1000)
-    with pytest.raises(UserError, match=r"asked for fp16.*fp32 1000, fp16 0"):
+    tensorrt.will.update(convolved="Float")
+    with pytest.raises(UserError, match=r"stem\.convolution asked for in fp16, built in fp32"):
         engines.build(model, engine, ORIGIN)
     assert engine.read_bytes() == b"an earlier engine"
     assert not sidecar_file(engine).exists()
@@ -136,7 +137,7 @@ def test_an_interrupted_build_leaves_no_file(
     monkeypatch.setattr(tensorrt.Builder, "build_serialized_network", interrupt)
     with pytest.raises(KeyboardInterrupt):
         engines.build(model, engine, ORIGIN)
-    assert sorted(p.name for p in engine.parent.iterdir()) == [model.name]
+    assert sorted(p.name for p in engine.parent.iterdir()) == [".small.engine.lock", model.name]
 
 
 def test_a_stripped_engine_gets_its_weights_back(tensorrt: ModuleType, model: Path, engine: Path):
@@ -165,6 +166,15 @@ def test_a_damaged_engine(tensorrt: ModuleType, model: Path, engine: Path):
     engines.build(model, engine, ORIGIN)
     engine.write_bytes(b"plam")
     with pytest.raises(UserError, match=r"small\.engine: SHA-256"):
+        engines.open_engine(engine)
+
+
+def test_an_engine_that_tensorrt_does_not_take(
+    tensorrt: ModuleType, model: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
+):
+    engines.build(model, engine, ORIGIN)
+    monkeypatch.setattr(tensorrt.Runtime, "deserialize_cuda_engine", lambda *_: None)
+    with pytest.raises(UserError, match=r"cannot load the engine .*newer driver: build it again"):
         engines.open_engine(engine)
 
 
@@ -203,8 +213,14 @@ def test_an_engine_of_another_version(tensorrt: ModuleType, model: Path, engine:
     ("here", "fits"), [("10.16.0", True), ("10.12.0", False), ("11.4.0", False)]
 )
 def test_version_compatible_engines_run_in_later_minor_versions(
-    tensorrt: ModuleType, model: Path, engine: Path, here: str, fits: bool
+    tensorrt: ModuleType,
+    model: Path,
+    engine: Path,
+    here: str,
+    fits: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setitem(sys.modules, "tensorrt_lean_libs", ModuleType("tensorrt_lean_libs"))
     sidecar = engines.build(model, engine, ORIGIN, BuildOptions(version_compatible=True))
     assert tensorrt.built["host_code"] is True
     device = Gpu(**sidecar["gpu"])

@@ -1,4 +1,5 @@
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ import torch
 
 from amesh.deploy.tensorrt import library, readiness
 from amesh.deploy.tensorrt.library import Batches, Gpu
-from amesh.deploy.tensorrt.plan import BuildOptions, build_plan, cache_file, trtexec
+from amesh.deploy.tensorrt.plan import BuildOptions, build_plan, cache_file, input_shapes, trtexec
 from amesh.errors import UserError
 
 GraphMaker = Callable[..., onnx.ModelProto]
@@ -48,7 +49,10 @@ def test_strongly_typed_without_a_precision_flag(tensorrt: ModuleType, small_gra
     assert tensorrt.built["workspace"] == 2 * 1024 * 1024
 
 
-def test_options_become_flags(tensorrt: ModuleType, small_graph: GraphMaker):
+def test_options_become_flags(
+    tensorrt: ModuleType, small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "tensorrt_lean_libs", ModuleType("tensorrt_lean_libs"))
     build(small_graph(), hardware="capability", version_compatible=True, strip_weights=True)
     config, flags = tensorrt.built["config"], tensorrt.BuilderFlag
     assert config.on == {flags.VERSION_COMPATIBLE, flags.STRIP_PLAN, flags.REFIT_IDENTICAL}
@@ -92,6 +96,37 @@ def test_timings_that_do_not_fit_are_started_afresh(
     assert tensorrt.built["cache"] == b""
 
 
+def test_timings_of_other_processes_are_kept(
+    tensorrt: ModuleType, small_graph: GraphMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "new" / "trt10.13.3.9-test-gpu-9000-sm9.0.timing"
+
+    def meanwhile(*_: object) -> bytes:
+        file.write_bytes(b"theirs")
+        return b"plan"
+
+    monkeypatch.setattr(tensorrt.Builder, "build_serialized_network", meanwhile)
+    build(small_graph(), timing_cache=tmp_path / "new")  # the folder is made
+    assert file.read_bytes() == b"+theirs+timed"
+
+
+def test_a_folder_for_timings_that_cannot_be_made(
+    tensorrt: ModuleType, small_graph: GraphMaker, tmp_path: Path
+):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file: cannot be written into"):
+        build(small_graph(), timing_cache=tmp_path / "file" / "timings")
+    assert not tensorrt.built  # told before the work
+
+
+def test_a_missing_lean_runtime(
+    tensorrt: ModuleType, small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "tensorrt_lean_libs", None)
+    with pytest.raises(UserError, match=r"lean runtime.*\.\[tensorrt-lean\]"):
+        build(small_graph(), version_compatible=True)
+
+
 def test_an_old_tensorrt(tensorrt: ModuleType, small_graph: GraphMaker):
     tensorrt.__version__ = "10.11.0.33"
     with pytest.raises(UserError, match=r"10\.11\.0\.33.*10\.12"):
@@ -104,6 +139,25 @@ def test_no_gpu(tensorrt: ModuleType, small_graph: GraphMaker, monkeypatch: pyte
     monkeypatch.setattr(module, "gpu", library.gpu)
     with pytest.raises(UserError, match=r"needs an NVIDIA GPU.*sees no GPU"):
         build(small_graph())
+
+
+def test_a_picture_has_profiles_of_its_own(small_graph: GraphMaker):
+    model = small_graph()
+    model.graph.input[0].name = model.graph.node[0].input[0] = "rois"
+    del model.graph.input[0].type.tensor_type.shape.dim[2:]
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 4
+    picture = onnx.helper.make_tensor_value_info(
+        "picture", onnx.TensorProto.UINT8, ["height", "width", 3]
+    )
+    model.graph.input.insert(0, picture)
+    graph = readiness.check(model)
+    assert graph.cuts_crops
+    assert input_shapes(graph, Batches(1, 2, 4)) == {
+        "picture": [[32, 32, 3], [1080, 1920, 3], [4320, 7680, 3]],
+        "rois": [[1, 4], [2, 4], [4, 4]],
+    }
+    line = trtexec(Path("a.onnx"), Path("c"), graph, BuildOptions(batches=Batches(1, 2, 4)))
+    assert "--optShapes=picture:1080x1920x3,rois:2x4 " in line
 
 
 def test_the_line_for_trtexec(small_graph: GraphMaker, tmp_path: Path):

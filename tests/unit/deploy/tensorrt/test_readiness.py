@@ -26,7 +26,7 @@ def test_a_graph_of_ours_is_ready(small_graph: GraphMaker):
 
 def test_every_problem_is_named_at_once(small_graph: GraphMaker):
     model = small_graph()
-    model.opset_import[0].version = 20
+    model.opset_import[0].version = 25
     nodes = [
         helper.make_node("GridSample", ["bent", "grid"], ["sampled"], "looker"),
         helper.make_node("Erf", ["bent"], ["bell"], "bell_node"),
@@ -37,9 +37,8 @@ def test_every_problem_is_named_at_once(small_graph: GraphMaker):
     model.graph.initializer.append(numpy_helper.from_array(broken, "poisoned"))
     problems = " | ".join(readiness.check(model).problems)
     for expected in (
-        "opset 20, expected 19",
-        "operator GridSample is not supported (TensorRT misreads it; use the gather sampler): "
-        "looker",
+        "opset 25, expected 18 to 24",
+        "operator GridSample is not supported (export with the gather sampler): looker",
         "operator Erf is not supported: bell_node",
         "operator com.microsoft.FusedConv is not supported: fuser",
         "weights that are not finite: poisoned",
@@ -51,15 +50,18 @@ def test_double_precision_names_the_node(small_graph: GraphMaker):
     model = small_graph()
     cast = helper.make_node("Cast", ["precise"], ["exact"], "to_double", to=TensorProto.DOUBLE)
     model.graph.node.append(cast)
-    assert "float64 tensors: to_double" in readiness.check(model).problems
+    wanted = "float64 tensors, which TensorRT computes in single precision: to_double"
+    assert wanted in readiness.check(model).problems
 
 
 def test_operands_of_two_types(small_graph: GraphMaker):
     model = small_graph()
     exponent = numpy_helper.from_array(np.array(2, np.int64), "two")
     model.graph.initializer.append(exponent)
-    model.graph.node.append(helper.make_node("Pow", ["precise", "two"], ["squared"], "square"))
-    assert readiness.check(model).problems == ("operands of different types: square (Pow)",)
+    model.graph.node.append(helper.make_node("Mul", ["precise", "two"], ["doubled"], "double"))
+    assert readiness.check(model).problems == ("operands of different types: double (Mul)",)
+    model.graph.node[-1].op_type = "Pow"  # cast by the parser
+    assert readiness.check(model).problems == ()
 
 
 def test_only_the_batch_may_be_dynamic(small_graph: GraphMaker):
@@ -74,7 +76,7 @@ def test_inputs_and_outputs_have_our_names(small_graph: GraphMaker):
     model.graph.node[0].input[0] = "x"
     del model.graph.output[1]
     problems = readiness.check(model).problems
-    assert "inputs x, expected image" in problems
+    assert "inputs x, expected image, or picture and rois" in problems
     assert "outputs landmarks lack face_flag" in problems
 
 
@@ -82,6 +84,22 @@ def test_half_precision_outputs_are_refused(small_graph: GraphMaker):
     model = small_graph()
     model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
     assert "landmarks is not float32" in readiness.check(model).problems
+
+
+def test_bytes_are_cast_at_once(small_graph: GraphMaker):
+    model = small_graph()
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    assert readiness.check(model).problems == ()
+    model.graph.node[0].op_type = "Identity"
+    problems = readiness.check(model).problems
+    assert "image is uint8, which TensorRT can only cast: start" in problems
+
+
+def test_every_convolution_has_its_precision(small_graph: GraphMaker):
+    found = readiness.check(small_graph(half=True)).convolutions
+    assert found["stem.convolution"] == "fp16"
+    assert found["head.points"] == "fp32"  # coordinates
+    assert list(found.values()).count("fp16") == 5
 
 
 def test_weights_outside_the_file(small_graph: GraphMaker, tmp_path: Path):
@@ -113,6 +131,6 @@ def test_files_that_are_not_onnx(tmp_path: Path):
 
 def test_require_lists_the_problems(small_graph: GraphMaker, tmp_path: Path):
     model = small_graph()
-    model.opset_import[0].version = 18
-    with pytest.raises(UserError, match=r"a\.onnx: .*opset 18.*19"):
+    model.opset_import[0].version = 17
+    with pytest.raises(UserError, match=r"a\.onnx: .*opset 17, expected 18 to 24"):
         readiness.require(model, tmp_path / "a.onnx")

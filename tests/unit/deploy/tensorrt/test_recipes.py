@@ -3,15 +3,20 @@
 import argparse
 import importlib.util
 import json
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
 from amesh.deploy.tensorrt.library import Gpu
 from amesh.errors import UserError
+from amesh.runner import Runner
 
 GraphMaker = Callable[..., onnx.ModelProto]
 
@@ -19,15 +24,19 @@ GraphMaker = Callable[..., onnx.ModelProto]
 ROOT = Path(__file__).resolve().parents[4]
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    path = ROOT / "deploy" / "trt" / "build.py"
-    spec = importlib.util.spec_from_file_location("trt_build_script", path)
+def recipe(name: str, folder: Path = ROOT / "deploy" / "trt") -> ModuleType:
+    path = folder / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"trt_{name}_script", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return recipe("build")
 
 
 def test_the_matrix_lists_its_jobs(script: ModuleType, capsys: pytest.CaptureFixture[str]):
@@ -71,7 +80,7 @@ def test_the_script_builds_and_serves(
         [
             f"--onnx={tmp_path}",
             f"--output={tmp_path}",
-            f"--cache={tmp_path}",
+            f"--timing-cache={tmp_path}",
             f"--triton={tmp_path}",
         ]
     )
@@ -84,5 +93,86 @@ def test_the_script_builds_and_serves(
     sidecar = script.build(engine, options, "10.13.3.9", device)
     assert sidecar["profiles"] == [[1, 2, 4], [1, 1, 1]]
     assert sidecar["hardware"] == "capability"
+    options.batch, options.hardware = "2:4:8", "ampere"
+    sidecar = script.build(engine, options, "10.13.3.9", device)
+    assert sidecar["profiles"] == [[2, 4, 8], [1, 1, 1]]
+    assert sidecar["hardware"] == "ampere"
+    options.batch = "2:4"
+    with pytest.raises(UserError, match=r"--batch 2:4: expected MIN:OPT:MAX"):
+        script.build(engine, options, "10.13.3.9", device)
     assert (tmp_path / "9.0" / "10.13.3.9" / "small-fp16.engine").is_file()
     assert (tmp_path / "10.13.3.9" / "small-fp16" / "config.pbtxt").is_file()
+
+
+def test_the_container_copies_what_exists():
+    lines = (ROOT / "deploy" / "trt" / "Containerfile").read_text().splitlines()
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY")]
+    assert copied
+    assert all((ROOT / name).exists() for names in copied for name in names)
+    command = next(json.loads(line[4:]) for line in lines if line.startswith("CMD"))
+    assert (ROOT / command[1]).is_file()
+    assert recipe("build").parser().parse_args(command[2:]).export
+
+
+class Server:
+    """Stands in for Triton: answers each crop with its mean colour."""
+
+    def get_model_metadata(self, name: str) -> dict[str, Any]:
+        outputs = [("landmarks", [-1, 478, 3]), ("face_flag", [-1, 1])]
+        return {
+            "inputs": [{"name": "image", "shape": [-1, 3, 64, 64]}],
+            "outputs": [{"name": name, "shape": shape} for name, shape in outputs],
+        }
+
+    def infer(self, name: str, inputs: list[Any], outputs: list[str]) -> SimpleNamespace:
+        (image,) = inputs
+        mean = image.pixels.mean((1, 2, 3))
+        found = {
+            "landmarks": np.tile(mean[:, None, None], (1, 478, 3)),
+            "face_flag": mean[:, None],
+        }
+        return SimpleNamespace(as_numpy=found.get)
+
+
+class Input:
+    def __init__(self, name: str, shape: list[int], kind: str) -> None:
+        self.name, self.shape, self.kind = name, shape, kind
+
+    def set_data_from_numpy(self, pixels: np.ndarray) -> None:
+        assert (list(pixels.shape), self.kind) == (self.shape, "FP32")
+        self.pixels = pixels
+
+
+def test_the_client_is_a_runner():
+    http = SimpleNamespace(InferInput=Input, InferRequestedOutput=str)
+    runner = recipe("triton_client").TritonRunner(Server(), http, "face")
+    assert isinstance(runner, Runner)
+    crops = np.random.default_rng(0).random((3, 64, 64, 3), np.float32)
+    found = runner(crops)
+    np.testing.assert_allclose(found.landmarks[:, 7, 1], crops.mean((1, 2, 3)), rtol=1e-5)
+    assert found.face_flag.shape == (3,)
+    assert found.expected_error is None
+
+
+def test_the_client_without_its_package(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "tritonclient", None)
+    assert recipe("triton_client").main(["--model", "face", "photo.jpg"]) == 2
+    assert "pip install 'tritonclient[http]'" in capsys.readouterr().err
+
+
+def test_ten_minutes_on_a_gpu_go_on_after_a_failure(capsys: pytest.CaptureFixture[str]):
+    script = recipe("ten_minutes", ROOT / "tests" / "gpu")
+
+    def fail() -> dict[str, Any]:
+        raise UserError("no kernel fits")
+
+    chosen = [("one", 1, fail), ("two", 1, lambda: {"faces": 1}), ("three", 1e6, fail)]
+    found = list(script.run(chosen, time.monotonic() + 60))
+    assert [result["ok"] for result in found] == [False, True, False]
+    assert found[0]["error"] == "UserError: no kernel fits"
+    assert found[1]["faces"] == 1
+    assert "s are left" in found[2]["error"]
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
+    assert script.steps(Path("build"))[0][2] is script.machine

@@ -47,6 +47,10 @@ class Context:
         self.addresses: dict[str, int] = {}
         self.profile = 0
         self.runs = 0
+        self.memory: tuple[int, int] = (0, 0)
+
+    def set_device_memory(self, memory: int, size: int) -> None:
+        self.memory = (memory, size)
 
     def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
         self.profile = profile_index
@@ -73,16 +77,19 @@ class Context:
         return not self.gpu.broken
 
     def compute(self) -> None:
+        assert self.memory[1] >= self.gpu.scratch, "the memory of this context was not given"
         self.runs += 1
-        image = self.view("image", self.shape)
+        image = self.view("image", self.shape, self.gpu.kind)
+        if image.dtype == np.uint8:
+            image = np.ascontiguousarray(image.transpose(0, 3, 1, 2) / np.float32(255))
         for name, found in zip(
             self.gpu.names, self.gpu.session.run(self.gpu.names, {"image": image}), strict=True
         ):
             self.view(name, found.shape)[...] = found
 
-    def view(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        kind = ctypes.c_float * int(np.prod(shape))
-        return np.ctypeslib.as_array(kind.from_address(self.addresses[name])).reshape(shape)
+    def view(self, name: str, shape: tuple[int, ...], kind: Any = ctypes.c_float) -> np.ndarray:
+        array = kind * int(np.prod(shape))
+        return np.ctypeslib.as_array(array.from_address(self.addresses[name])).reshape(shape)
 
 
 @pytest.fixture
@@ -93,6 +100,7 @@ def gpu(small_graph: GraphMaker, monkeypatch: pytest.MonkeyPatch) -> SimpleNames
     made = SimpleNamespace(
         session=session, names=["landmarks", "face_flag"], capturing=None, broken=False, contexts=[]
     )
+    made.scratch, made.kind = 4096, ctypes.c_float
 
     @contextlib.contextmanager
     def capture(graph: Capture, stream: Any, capture_error_mode: str) -> Iterator[None]:
@@ -120,7 +128,8 @@ def engine(tensorrt: ModuleType, gpu: SimpleNamespace) -> Any:
     made.num_io_tensors = 3
     made.get_tensor_name = lambda i: ("image", "landmarks", "face_flag")[i]
 
-    def context() -> Context:
+    def context(strategy: Any) -> Context:
+        assert strategy is tensorrt.ExecutionContextAllocationStrategy.USER_MANAGED
         gpu.contexts.append(Context(gpu))
         return gpu.contexts[-1]
 
@@ -150,8 +159,9 @@ def test_crops_go_in_and_landmarks_come_out(
         landmarks, flag = gpu.session.run(gpu.names, {"image": image})
         np.testing.assert_array_equal(found.landmarks, landmarks)
         np.testing.assert_array_equal(found.face_flag, flag)
-    # One context per batch, each in the profile that suits it; batch 3 was prepared once.
-    assert [(c.shape[0], c.profile) for c in gpu.contexts] == [(3, 0), (1, 1), (12, 0)]
+    # One context per size, each in the profile that suits it; a batch of 3 is run as one of 4.
+    assert [(c.shape[0], c.profile) for c in gpu.contexts] == [(4, 0), (1, 1), (16, 0)]
+    assert len({c.memory for c in gpu.contexts}) == 1  # they share it
 
 
 def test_results_do_not_change_when_the_next_batch_runs(engine: Any, crops: np.ndarray):
@@ -160,6 +170,28 @@ def test_results_do_not_change_when_the_next_batch_runs(engine: Any, crops: np.n
     kept = first.landmarks.copy()
     made(crops[2:4])
     np.testing.assert_array_equal(first.landmarks, kept)
+
+
+def test_bytes_go_in_where_the_engine_takes_bytes(
+    engine: Any, tensorrt: ModuleType, gpu: SimpleNamespace, crops: np.ndarray
+):
+    float_names = engine.get_tensor_shape
+    engine.get_tensor_dtype = lambda _: tensorrt.DataType.UINT8
+    engine.get_tensor_shape = lambda name: (
+        tensorrt.Dims([-1, SIZE, SIZE, 3]) if name == "image" else float_names(name)
+    )
+    gpu.kind = ctypes.c_uint8
+    made = runner(engine, False)
+    rounded = np.rint(crops[:3] * 255).astype(np.float32) / 255
+    image = np.ascontiguousarray(rounded.transpose(0, 3, 1, 2))
+    expected = gpu.session.run(gpu.names, {"image": image})[0]
+    np.testing.assert_allclose(made(crops[:3]).landmarks, expected, atol=1e-4)
+    assert gpu.contexts[0].shape == (4, SIZE, SIZE, 3)
+    broken = crops[:3].copy()
+    broken[1, 5, 5] = np.nan
+    found = made(broken)
+    assert np.isnan(found.landmarks[1]).all()
+    np.testing.assert_allclose(found.landmarks[[0, 2]], expected[[0, 2]], atol=1e-4)
 
 
 def test_threads_take_turns_with_the_buffers(engine: Any, crops: np.ndarray):
@@ -186,24 +218,22 @@ def test_crops_of_another_size_are_refused(engine: Any, side: int):
         runner(engine, False)(np.zeros((2, side, side, 3), np.float32))
 
 
-def test_the_batch_used_longest_ago_makes_room(
-    engine: Any, gpu: SimpleNamespace, crops: np.ndarray
-):
+def test_few_sizes_are_prepared(engine: Any, gpu: SimpleNamespace, crops: np.ndarray):
     made = runner(engine, True)
-    for batch in range(1, 10):
+    for batch in range(1, 13):
         made(crops[:batch])
-    assert len(made._prepared) == 8
-    assert 1 not in made._prepared
-    made(crops[:9])
-    assert len(gpu.contexts) == 9
-    made(crops[:1])
-    assert len(gpu.contexts) == 10
+    assert [c.shape[0] for c in gpu.contexts] == [1, 2, 4, 8, 16]
+
+
+def test_no_crops(engine: Any):
+    found = runner(engine, False)(np.zeros((0, SIZE, SIZE, 3), np.float32))
+    assert found.landmarks.shape == (0, 478, 3)
 
 
 def test_a_batch_that_does_not_fit_or_run(engine: Any, gpu: SimpleNamespace, crops: np.ndarray):
     made = runner(engine, False)
-    with pytest.raises(UserError, match=r"batch 17 .*\(1 to 16"):
-        made(np.concatenate([crops, crops[:5]]))
+    with pytest.raises(UserError, match=r"batch 17 .*\(1 to 16.*--batch MIN:OPT:MAX"):
+        made.run(np.concatenate([crops, crops[:5]]))
     made(crops[:2])
     gpu.broken = True
     with pytest.raises(UserError, match="TensorRT cannot run a batch of 2"):
@@ -218,6 +248,7 @@ def test_any_number_of_crops_in_runs_that_fit(
     )[0]
     rest = (3, SIZE, SIZE)
     # Fixed batch 5: the last run is filled up. Then 1 to 16: all at once.
+    gpu.contexts.clear()
     profiles, tensorrt.built["profiles"] = (
         tensorrt.built["profiles"],
         [("image", *[(5, *rest)] * 3)],

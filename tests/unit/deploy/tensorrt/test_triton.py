@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -41,7 +42,14 @@ def test_a_triton_model(engine: Path, tmp_path: Path):
         "    graphs: true",
     ):
         assert line in text.splitlines()
-    assert text.count("zero_data: true") == 3
+    assert text.count("zero_data: true") == 7
+    # Every batch from 1 to 64 has a graph.
+    bounds = re.findall(
+        r"graph_spec { batch_size: (\d+) .*?(?:bound { batch_size: (\d+)|$)", text, re.M
+    )
+    assert [(int(low or high), int(high)) for high, low in bounds] == [
+        *((1, 1), (2, 2), (3, 4), (5, 8), (9, 16), (17, 32), (33, 64)),
+    ]
     assert text.count("{") == text.count("}")
 
 
