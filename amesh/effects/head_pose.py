@@ -9,23 +9,25 @@ Convention
 
 The pose is the one that brings the rigid points of the canonical face closest to their landmarks
 in the picture, under the camera's own perspective: OpenCV's SQPnP for a start that needs no guess,
-then Gauss-Newton. The depth of landmarks is not used: it knows no camera. All rigid points count
-the same; with MediaPipe's weights, which rest on the nose, a turned camera and expressions move the
-pose more (docs/effects.md).
+then Gauss-Newton. The depth of landmarks is not used: it knows no camera. All rigid points but two
+on the jaw count, and the same; with MediaPipe's weights, which rest on the nose, a turned camera
+and expressions move the pose more (docs/effects.md).
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from amesh.effects.camera import Camera
 from amesh.effects.canonical import OPENGL, canonical_face
 from amesh.effects.landmarks import as_batch
 from amesh.errors import UserError
 
+_JAW = (136, 365)  # in MediaPipe's list of rigid landmarks; they move when the mouth opens
 _ITERATIONS = 10
 _SMALL = 1e-5  # [radians, and share of the distance]: the next step would change nothing
 _MM_PER_CM = 10.0
@@ -148,13 +150,14 @@ def head_pose(landmarks: Float[np.ndarray, "*b 478 d"], camera: Camera | tuple[i
     camera = Camera.of(camera)
     faces, single = as_batch(landmarks)
     canonical = canonical_face()
-    rigid = faces[:, canonical.rigid]
+    used = _used()
+    rigid = faces[:, used]
     good = np.isfinite(rigid[..., :2]).all(axis=(1, 2))
     rotation = np.full((len(faces), 3, 3), np.nan)
     translation, error = np.full((len(faces), 3), np.nan), np.full(len(faces), np.nan)
     if good.any():
         _refuse_mirrored(rigid[good])
-        points = canonical.points[canonical.rigid]
+        points = canonical.points[used]
         seen = np.ascontiguousarray(rigid[good][..., :2])  # OpenCV takes nothing else
         starts = [_start(points, one, camera) for one in seen]
         turn, shift = (np.stack(part) for part in zip(*starts, strict=True))
@@ -165,12 +168,19 @@ def head_pose(landmarks: Float[np.ndarray, "*b 478 d"], camera: Camera | tuple[i
     return Pose(rotation, translation, error, camera)
 
 
+@cache
+def _used() -> Int[np.ndarray, " k"]:
+    """The rigid landmarks without those on the jaw."""
+    rigid = canonical_face().rigid
+    return rigid[~np.isin(rigid, _JAW)]
+
+
 def _refuse_mirrored(rigid: Float[np.ndarray, "b k d"]) -> None:
     """Refuses faces whose landmarks fit the mirror image of a face only."""
     if rigid.shape[-1] < 3:
         return
     canonical = canonical_face()
-    source = canonical.points[canonical.rigid]
+    source = canonical.points[_used()]
     source = source - source.mean(axis=0)
     known = np.isfinite(rigid).all(axis=(1, 2))[:, None, None]
     target = np.where(known, rigid - rigid.mean(axis=1, keepdims=True), 0)

@@ -17,7 +17,7 @@ def face_mesh() -> FaceMesh:
 def test_a_turned_camera_turns_the_pose_as_far(
     vertical: float, astronaut: np.ndarray, face_mesh: FaceMesh
 ) -> None:
-    # The goal is 1 degree. At 22 degrees the landmarks of the shipped weights miss it by 0.07.
-    for turn, allowed in ((8, 1.0), (-8, 1.0), (15, 1.0), (-15, 1.0), (22, 1.2), (-22, 1.2)):
+    # The goal is 1 degree. At 22 degrees the landmarks of the shipped weights miss it by 0.02.
+    for turn, allowed in ((8, 1.0), (-8, 1.0), (15, 1.0), (-15, 1.0), (22, 1.1), (-22, 1.1)):
         [(found, expected)] = turned_poses(face_mesh, astronaut, vertical, (turn,))
         assert angle_between(found, expected) < allowed

@@ -39,6 +39,16 @@ def test_noise_of_0_4_px_turns_by_less_than_half_a_degree(yaw: float) -> None:
     assert np.mean(pose.error_px) == pytest.approx(0.5, abs=0.05)  # 0.57, less 6 fitted numbers
 
 
+def test_a_jaw_that_opens_does_not_turn_the_head() -> None:
+    landmarks = seen(CAMERA, turned(20), PLACE)
+    opened = landmarks.copy()
+    jaw = canonical_face().points[:, 1] > 40  # below the mouth [mm]
+    opened[jaw, 1] += 30
+    np.testing.assert_array_equal(
+        head_pose(opened, CAMERA).rotation, head_pose(landmarks, CAMERA).rotation
+    )
+
+
 def test_convention_signs_are_those_of_the_picture() -> None:
     def nose(yaw: float, pitch: float, roll: float) -> np.ndarray:
         """From between the eyes to the tip of the nose [px]."""
