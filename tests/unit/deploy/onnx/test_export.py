@@ -281,7 +281,7 @@ def test_weights_that_are_not_finite_are_refused():
 def test_a_file_that_differs_from_pytorch_is_refused(
     small_graph: Callable[..., onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(onnx_file, "trace", lambda *_: small_graph(half=False, size=128))
+    monkeypatch.setattr(onnx_file, "trace", lambda *_, **__: small_graph(half=False, size=128))
     with pytest.raises(UserError, match="the ONNX file: differs from PyTorch"):
         onnx_file.export_onnx(MeshOnly(NAMED["tiny-128"]))
     onnx_file.export_onnx(MeshOnly(NAMED["tiny-128"]), verify=False)
