@@ -26,6 +26,12 @@ describe('blendshapes', () => {
     expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(0.5); // they say something
   });
 
+  it('are read from a part of a larger buffer, too', () => {
+    const larger = new Uint8Array(content.length + 5);
+    larger.set(content, 5);
+    expect(Blendshapes.from(larger.subarray(5)).names).toEqual(golden.names);
+  });
+
   it('have the face at rest as their zero, as in Python', () => {
     const blendshapes = Blendshapes.from(content);
     const rest = [...golden.faces[0]!];

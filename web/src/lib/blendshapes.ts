@@ -163,7 +163,8 @@ interface Entry {
 
 /** Reads a safetensors file: the length of its header, the header as JSON, then the numbers. */
 function read(content: Uint8Array<ArrayBuffer>): { names: string[]; layers: Layer[] } {
-  const length = Number(new DataView(content.buffer).getBigUint64(0, true));
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
+  const length = Number(view.getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(content.subarray(8, 8 + length))) as Record<
     string,
     Entry
