@@ -139,11 +139,16 @@ export class FaceTracker {
       );
     }
     const detector = await runtime.open(detectorFile);
-    if (detector.size !== DETECTOR_SIZE) {
-      throw new AmeshError('model', `${detectorFile.url} is not detector-short: export that one`);
+    try {
+      if (detector.size !== DETECTOR_SIZE) {
+        throw new AmeshError('model', `${detectorFile.url} is not detector-short: export that one`);
+      }
+      const landmarks = await runtime.open(landmarksFile);
+      return new FaceTracker(runtime, detector, landmarks, { ...options, maxFaces, minScore });
+    } catch (error) {
+      detector.close();
+      throw error;
     }
-    const landmarks = await runtime.open(landmarksFile);
-    return new FaceTracker(runtime, detector, landmarks, { ...options, maxFaces, minScore });
   }
 
   /** Time that the last call took. */
@@ -181,7 +186,7 @@ export class FaceTracker {
 
   /** Forgets all faces, as at a cut or before another video; ids go on counting. */
   reset(): void {
-    this.#tracker.reset();
+    this.#last = this.#last.then(() => this.#tracker.reset());
   }
 
   /** Gives the memory of the networks back; no call may follow. */
