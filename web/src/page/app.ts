@@ -213,7 +213,8 @@ async function lookAtPicture(): Promise<void> {
 /** Whether to go on with the next frame. */
 async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
   const used = tracker;
-  if (source !== from || !used) return false;
+  if (source !== from) return false;
+  if (!used) return opening !== undefined; // others were chosen while the first ones loaded
   if (document.hidden) return true;
   try {
     if (from.element.videoWidth !== frames.width || seconds < lastSeconds) used.reset();

@@ -43,7 +43,7 @@ export function closeCamera(camera: Camera): void {
 
 /** The next camera after this one; nothing if it is the only one. */
 export async function otherCamera(deviceId: string): Promise<string | undefined> {
-  const all = await navigator.mediaDevices.enumerateDevices();
+  const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
   const cameras = all.filter(({ kind }) => kind === 'videoinput').map((device) => device.deviceId);
   if (cameras.length < 2) return undefined;
   return cameras[(cameras.indexOf(deviceId) + 1) % cameras.length];

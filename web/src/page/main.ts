@@ -34,7 +34,8 @@ const play = element<HTMLButtonElement>('play');
 function pause(): void {
   if (source?.kind !== 'video') return;
   const { element: video } = source;
-  if (video.paused) void video.play();
+  if (video.paused)
+    void video.play().catch(() => undefined); // another source came, or no click
   else video.pause();
 }
 
@@ -145,7 +146,8 @@ function connect(): void {
   play.addEventListener('click', pause);
   const position = element<HTMLInputElement>('position');
   position.addEventListener('input', () => {
-    if (source?.kind === 'video')
+    // Recordings that are still being written have no end.
+    if (source?.kind === 'video' && Number.isFinite(source.element.duration))
       source.element.currentTime = Number(position.value) * source.element.duration;
   });
   for (const id of ['faces', 'smoothing']) {

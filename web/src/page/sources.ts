@@ -1,7 +1,7 @@
 // What is shown: a picture, a video file or the camera.
 
 import { closeCamera, openCamera } from './camera';
-import { UNPLUGGED, UserMessage } from './messages';
+import { cameraLine, UNPLUGGED, UserMessage } from './messages';
 import { readPicture } from './picture-file';
 
 export interface Still {
@@ -60,8 +60,13 @@ export async function cameraSource(
   const camera = await openCamera(deviceId, () => onEnd(UNPLUGGED));
   const element = player();
   element.srcObject = camera.stream;
-  await loaded(element);
-  await element.play();
+  try {
+    await loaded(element);
+    await element.play();
+  } catch (error) {
+    closeCamera(camera); // its light would stay on
+    throw new UserMessage(cameraLine(error));
+  }
   const close = (): void => {
     closeCamera(camera);
     element.srcObject = null;
