@@ -23,11 +23,13 @@ beforeAll(() => {
   run('tar', 'xf', packed[0]!.filename, '--strip-components=1', '-C', 'node_modules/amesh');
 }, 60_000);
 
-it('holds the module, its types and what to read, and no tests, networks or sources', () => {
+it('holds the module, its types, its licence and what to read, and no tests, networks or sources', () => {
   const tops = new Set(files.map((path) => path.split('/').slice(0, 2).join('/')));
   expect([...tops].sort()).toEqual(['README.md', 'dist/lib', 'package.json']);
   expect(files).toContain('dist/lib/index.js');
   expect(files).toContain('dist/lib/index.d.ts');
+  expect(files).toContain('dist/lib/LICENSE');
+  expect(files).toContain('dist/lib/NOTICE');
 });
 
 it('needs less than 7 MiB before the first mesh', () => {
