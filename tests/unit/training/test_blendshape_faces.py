@@ -99,7 +99,7 @@ def looks(model: Model, name: str, monkeypatch: pytest.MonkeyPatch) -> np.ndarra
     values[0, NAMES.index(name)] = 1
     still = model._replace(shapes=np.zeros_like(model.shapes))
     monkeypatch.setattr("amesh.training.blendshape_faces.random_values", lambda *_: values)
-    monkeypatch.setattr("amesh.training.blendshape_faces._seen", lambda faces, _: faces)
+    monkeypatch.setattr("amesh.training.blendshape_faces.seen", lambda faces, _: faces)
     nobody = still._replace(identities=np.zeros_like(model.identities))
     found, _ = synthetic_faces(nobody, 1, np.random.default_rng(0))
     return found.reshape(478, 2)[[468, 473]]
@@ -120,7 +120,7 @@ def test_looks_turn_the_irises(model: Model, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_people_for_testing_are_others(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """With identities 4 and 9 of 10 at nought, those who are held out all look the same."""
-    monkeypatch.setattr("amesh.training.blendshape_faces._seen", lambda faces, _: faces)
+    monkeypatch.setattr("amesh.training.blendshape_faces.seen", lambda faces, _: faces)
     identities = model.identities.copy()
     identities[[4, 9]] = 0
     zero = lambda count, _: np.zeros((count, 51))  # noqa: E731
