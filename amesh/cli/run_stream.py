@@ -132,9 +132,13 @@ def _neutral(options: argparse.Namespace) -> "Float[np.ndarray, 'b 478 d']":
         faces = [face.landmarks for face in found]
     if not faces:
         raise UserError(f"--neutral {path}: no face in it")
+    from amesh.effects.landmarks import as_face
     from amesh.topology import load
 
-    landmarks = np.stack(faces)
+    try:
+        landmarks = np.stack([as_face(one) for one in faces])
+    except UserError as error:
+        raise UserError(f"--neutral {path}: {error}") from None
     return landmarks[:, load().mirror] * (-1, 1, 1) if options.mirror else landmarks
 
 

@@ -8,10 +8,11 @@ same landmarks, so that networks are compared and nothing else.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Float
+from msgspec import Meta
 
 from amesh.effects.blendshape_network import read_network
 from amesh.effects.blendshapes import NAMES, Blendshapes
@@ -24,6 +25,7 @@ from amesh.evaluation.blendshapes_at_rest import (
 )
 from amesh.evaluation.markdown import table
 from amesh.files import write_atomically
+from amesh.json_lines import lines, parse
 from amesh.training.blendshape_faces import read_model, synthetic_faces
 
 PROGRAMS = ("Face Landmarker", "released", "amesh")
@@ -33,6 +35,18 @@ _HELD_OUT = 2000  # synthetic faces
 _STILL = 0.3  # share of the frames of a clip
 _LIDS = {"eyeBlinkLeft": (386, 374, 362, 263), "eyeBlinkRight": (159, 145, 133, 33)}
 _LIPS = (13, 14, 33, 263)  # against the distance of the eyes, which the mouth does not change
+
+
+class _Face(TypedDict):
+    landmarks: Annotated[list[tuple[float, float, float]], Meta(min_length=478, max_length=478)]
+    blendshapes: NotRequired[dict[str, float]]
+
+
+class _Record(TypedDict):
+    """A frame of a clip."""
+
+    source: str
+    faces: list[_Face]
 
 
 class Clip(NamedTuple):
@@ -46,12 +60,12 @@ def read_clips(records: Path) -> dict[str, Clip]:
     """Reads the records of Face Landmarker, and runs our networks on its landmarks.
 
     Raises:
-        UserError: There are none with blendshapes.
+        UserError: The file cannot be read, a line is no such record, or none has blendshapes.
     """
-    landmarks: dict[str, list[list[list[float]]]] = {}
+    landmarks: dict[str, list[list[tuple[float, float, float]]]] = {}
     theirs: dict[str, list[list[float]]] = {}
-    for line in records.read_text().splitlines():
-        record = json.loads(line)
+    for number, line in lines(records):
+        record = parse(line, _Record, f"{records}, line {number}")
         for face in record["faces"][:1]:
             shapes = face.get("blendshapes")
             if shapes is None:

@@ -70,7 +70,9 @@ def read_model(path: Path) -> Model:
             neutral, identities = (
                 data[key].astype(np.float64) @ axes for key in ("neutral", "identities")
             )
-    except (OSError, KeyError, ValueError) as error:
+            if neutral.shape != (478, 3):
+                raise ValueError(f"neutral is {neutral.shape}, expected (478, 3)")
+    except (OSError, KeyError, ValueError, TypeError) as error:  # TypeError: an .npy file
         raise UserError(f"{path}: cannot be read as ICT-FaceKit's shapes ({error})") from error
     return Model(neutral, shapes, identities)
 

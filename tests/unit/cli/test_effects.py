@@ -50,7 +50,7 @@ def test_grade_prints_its_report(
     [
         ("train . --ict i.npz --output o.bin", "o.bin: give a name that ends in .npz"),
         ("train . --ict i.npz --output o.npz", "i.npz: cannot be read as ICT-FaceKit's shapes"),
-        ("grade no.jsonl --ict i.npz", "no.jsonl: No such file or directory"),
+        ("grade no.jsonl --ict i.npz", "no.jsonl: no such file"),
         ("benchmark no.jpg", "no.jpg: "),
     ],
 )

@@ -147,6 +147,17 @@ class TestNeutral:
         assert before.max() > 0.05
         assert after.max() < 0.01
 
+    def test_records_of_other_landmarks(
+        self, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rest = tmp_path / "rest.jsonl"
+        face = {"id": 0, "score": 0.9, "landmarks": posed(0)[:5].tolist()}
+        record = {"source": "a", "frame": 0, "time": 0.0, "size": [64, 48], "faces": [face]}
+        rest.write_text(json.dumps(record) + "\n")
+        words = ["run", clip, "--stream", "jsonl:-", "--mirror", "--neutral", str(rest)]
+        assert main(words) == 2
+        assert "rest.jsonl: expected the landmarks (478, 3)" in capsys.readouterr().err
+
     def test_a_picture(
         self,
         clip: str,

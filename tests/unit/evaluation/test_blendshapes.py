@@ -89,3 +89,18 @@ def test_records_without_blendshapes_are_refused(tmp_path: Path) -> None:
     records.write_text(json.dumps({"source": "a.mp4", "faces": []}) + "\n")
     with pytest.raises(UserError, match="no faces in it"):
         read_clips(records)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", r"records\.jsonl, line 1: not JSON"),
+        ('{"source": "a.mp4", "frame": 0, "error": "damaged"}', "missing required field `faces`"),
+        ('{"source": "a.mp4", "faces": [{"landmarks": [[1, 2, 3]]}]}', "length >= 478"),
+    ],
+)
+def test_other_records_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    records = tmp_path / "records.jsonl"
+    records.write_text(text + "\n")
+    with pytest.raises(UserError, match=message):
+        read_clips(records)

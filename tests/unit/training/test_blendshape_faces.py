@@ -73,6 +73,13 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", neutral=np.zeros(3))
     with pytest.raises(UserError, match="expression_names"):
         read_model(tmp_path / "other.npz")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(UserError, match="cannot be read as ICT-FaceKit's shapes"):
+        read_model(tmp_path / "array.npy")
+    content = dict(np.load(write_model(tmp_path / "ict.npz")))
+    np.savez(tmp_path / "short.npz", **{**content, "neutral": content["neutral"][:468]})
+    with pytest.raises(UserError, match=r"neutral is \(468, 3\), expected \(478, 3\)"):
+        read_model(tmp_path / "short.npz")
 
 
 def test_mirrored_names() -> None:
