@@ -13,10 +13,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Float64, UInt8
+from jaxtyping import Float, Float32, Float64, Shaped
 
 from amesh.effects.canonical import OPENGL, canonical_face
 from amesh.effects.landmarks import as_face
+from amesh.effects.pictures import as_picture
 from amesh.errors import UserError
 from amesh.files import write_atomically
 
@@ -30,7 +31,7 @@ _VERTICES, _INDICES = 34962, 34963
 def write_mesh(
     path: str | Path,
     landmarks: Float[np.ndarray, "..."],
-    texture: UInt8[np.ndarray, "s s c"] | None = None,
+    texture: Shaped[np.ndarray, "..."] | None = None,
     shapes: Mapping[str, Float[np.ndarray, "..."]] | None = None,
 ) -> None:
     """Writes a face for Blender, a browser or a game engine.
@@ -39,13 +40,13 @@ def write_mesh(
         path: `.glb` is one file with all in it. `.obj` comes with a `.mtl`, and a `.png` for the
             texture, of the same name.
         landmarks: Of one face (478, 3) [any unit]; x right, y down, z away.
-        texture: As `unwrap` makes it; its transparency is left out.
+        texture: As `unwrap` makes it, RGB or RGBA, uint8; its transparency is left out.
         shapes: Morph targets by name: how each landmark moves (478, 3), in the unit and axes of
             `landmarks`. For `.glb` only.
 
     Raises:
         UserError: The name ends otherwise, `.obj` should get shapes, the landmarks are not those of
-            one face, or a file cannot be written.
+            one face, the texture is no square picture, or a file cannot be written.
 
     Examples:
         >>> import tempfile
@@ -113,7 +114,10 @@ def _shape(name: str, move: Float[np.ndarray, "..."]) -> Float64[np.ndarray, "47
         raise UserError(f"shape {name}: {error}") from None
 
 
-def _png(texture: UInt8[np.ndarray, "s s c"]) -> bytes:
+def _png(texture: Shaped[np.ndarray, "..."]) -> bytes:
+    texture = as_picture(texture, 3, 4)
+    if texture.shape[0] != texture.shape[1] or not texture.size:
+        raise UserError(f"a texture is square, found {texture.shape}")
     return cv2.imencode(".png", texture[..., 2::-1])[1].tobytes()
 
 

@@ -132,3 +132,18 @@ def test_bad_input_is_refused_and_leaves_no_file(
     with pytest.raises(UserError, match=message):
         write_mesh(tmp_path / name, landmarks, shapes=shapes)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "texture",
+    [
+        np.ones((16, 16, 3)),
+        np.ones((16, 16), np.uint8),
+        np.ones((16, 8, 3), np.uint8),
+        np.ones((0, 0, 3), np.uint8),
+    ],
+)
+def test_what_is_no_texture_is_refused(tmp_path: Path, texture: np.ndarray) -> None:
+    with pytest.raises(UserError, match=r"a picture is|a texture is square"):
+        write_mesh(tmp_path / "face.glb", FACE, texture)
+    assert not list(tmp_path.iterdir())
