@@ -79,6 +79,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     from amesh.benchmark.effects import describe
     from amesh.files import write_atomically
 
+    _check_outputs(options.output)
     text = describe(options.picture, options.rounds)
     print(text, end="")
     if options.output is not None:
@@ -91,6 +92,7 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.output.suffix != ".npz":
         raise UserError(f"{options.output}: give a name that ends in .npz")
+    _check_outputs(options.output)
     faces = train(options.shards, options.ict, options.output, options.synthetic, options.epochs)
     print(f"{options.output}: learnt from {count(faces, 'face')}", file=sys.stderr)
     return DONE
@@ -99,5 +101,15 @@ def _train(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from amesh.evaluation.blendshapes import grade_blendshapes
 
+    _check_outputs(options.grades, options.output)
     print(grade_blendshapes(options.records, options.ict, options.grades, options.output), end="")
     return DONE
+
+
+def _check_outputs(*paths: Path | None) -> None:
+    """Refuses files that cannot be written, before minutes of work are lost."""
+    from amesh.files import check_replaceable
+
+    for path in paths:
+        if path is not None:
+            check_replaceable(path)

@@ -67,3 +67,24 @@ def test_mistakes_are_one_line(
     assert error.startswith(f"amesh: {message}")
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train . --ict i.npz --output folder.npz",
+        "grade r.jsonl --ict i.npz --grades folder.npz",
+        "grade r.jsonl --ict i.npz --output folder.npz",
+        "benchmark a.jpg --output folder.npz",
+    ],
+)
+def test_outputs_are_checked_before_the_work(
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.npz").mkdir()
+    assert main(["effects", *words.split()]) == 2
+    assert capsys.readouterr().err == "amesh: folder.npz: a folder; name a file to write to\n"
