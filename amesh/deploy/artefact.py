@@ -9,7 +9,8 @@ from amesh.deploy import sidecar
 from amesh.deploy.parity import Run
 from amesh.deploy.sidecar import NORMALISATION, Sidecar, tensor_specs
 from amesh.deploy.signature import Layout, Shapes
-from amesh.files import write_atomically, write_folder
+from amesh.errors import UserError
+from amesh.files import check_replaceable, write_atomically, write_folder
 from amesh.topology import load
 
 if TYPE_CHECKING:
@@ -69,8 +70,17 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
         facts: The sidecar's other fields.
 
     Raises:
-        UserError: The file or its sidecar cannot be written.
+        UserError: A file cannot be written, or another that belongs beside it has its name. In that
+            case nothing is written.
     """
+    beside = {
+        path.with_name(pattern.format(name=path.name, stem=path.stem)): content
+        for pattern, content in artefact.beside.items()
+    }
+    if path in beside:
+        raise UserError(f"{path}: the name of a file that belongs beside it; choose another")
+    for file in beside if artefact.folder else (path, *beside):
+        check_replaceable(file)
     described = Sidecar(
         kind=kind,
         sha256=sidecar.sha256(artefact.content),
@@ -85,8 +95,8 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
         details=artefact.details,
         **facts,
     )
-    for pattern, content in artefact.beside.items():
-        write_atomically(path.with_name(pattern.format(name=path.name, stem=path.stem)), content)
+    for file, content in beside.items():
+        write_atomically(file, content)
     if artefact.folder:
         write_folder(path, artefact.folder)
     else:

@@ -78,8 +78,10 @@ def export(
     row.check_options(further)
     if calibration is not None and precision != "int8":
         raise UserError(f"{precision} needs no calibration; only int8 does")
-    if output is not None and output.is_dir() and output.suffix != row.suffix:
-        raise UserError(f"{output}: a folder; name a file to write to")
+    if output is not None:
+        if output.is_dir() and output.suffix != row.suffix:
+            raise UserError(f"{output}: a folder; name a file to write to")
+        row.check_output(output)
     row.require()
     net, origin = open_network(model, untrained)
     model_name, topology = _described(net, row, precision)

@@ -132,6 +132,18 @@ class Format:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in strange)
             raise UserError(f"{self.name} has no option {flags}")
 
+    def check_output(self, output: Path) -> None:
+        """Checks that the name of a file to write is not that of another format.
+
+        Raises:
+            UserError: It is, so nothing could open the file.
+        """
+        if output.suffix != self.suffix and (other := runtime_of(output)):
+            raise UserError(
+                f"{output}: {other.suffix} is for {other.name}; "
+                f"{self.name} files end in {self.suffix}"
+            )
+
     def batch_size(self, batch: Batch) -> int | None:
         """Resolves the requested faces per run; None is dynamic.
 

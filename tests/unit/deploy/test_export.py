@@ -135,6 +135,8 @@ def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_p
         export(net, "caffe")
     with pytest.raises(UserError, match=f"{tmp_path}: a folder; name a file"):
         export(net, output=tmp_path)
+    with pytest.raises(UserError, match=r"\.tflite is for litert; onnx files end in \.onnx"):
+        export(net, output=tmp_path / "net.tflite")
     with pytest.raises(UserError, match="a AttentionMesh has no parts"):
         export(net, part="lips")
     with pytest.raises(UserError, match=r"'huge'.*paper-256"):
