@@ -32,13 +32,15 @@ class TritonRunner:
             topology: Name of its landmark scheme.
 
         Raises:
-            UserError: The server has no such network of amesh.
+            UserError: The server has no such network of amesh, or it takes bytes.
         """
         described = client.get_model_metadata(name)
         inputs = {one["name"]: one["shape"] for one in described["inputs"]}
         self.outputs = [one["name"] for one in described["outputs"]]
         if set(inputs) != {INPUT} or not set(OUTPUTS) <= set(self.outputs):
             raise UserError(f"{name}: not a landmark network of amesh")
+        if described["inputs"][0]["datatype"] != "FP32":
+            raise UserError(f"{name}: takes bytes; this client sends numbers in [0, 1]")
         self.client, self.http, self.name = client, http, name
         self.topology = load(topology)
         self.input_size = int(inputs[INPUT][-1])

@@ -117,10 +117,13 @@ def test_the_container_copies_what_exists():
 class Server:
     """Stands in for Triton: answers each crop with its mean colour."""
 
+    def __init__(self, kind: str = "FP32") -> None:
+        self.kind = kind
+
     def get_model_metadata(self, name: str) -> dict[str, Any]:
         outputs = [("landmarks", [-1, 478, 3]), ("face_flag", [-1, 1])]
         return {
-            "inputs": [{"name": "image", "shape": [-1, 3, 64, 64]}],
+            "inputs": [{"name": "image", "shape": [-1, 3, 64, 64], "datatype": self.kind}],
             "outputs": [{"name": name, "shape": shape} for name, shape in outputs],
         }
 
@@ -152,6 +155,11 @@ def test_the_client_is_a_runner():
     np.testing.assert_allclose(found.landmarks[:, 7, 1], crops.mean((1, 2, 3)), rtol=1e-5)
     assert found.face_flag.shape == (3,)
     assert found.expected_error is None
+
+
+def test_the_client_refuses_an_engine_that_takes_bytes():
+    with pytest.raises(UserError, match="face: takes bytes"):
+        recipe("triton_client").TritonRunner(Server("UINT8"), SimpleNamespace(), "face")
 
 
 def test_the_client_without_its_package(
