@@ -174,7 +174,7 @@ def build(
         timing_cache=options.timing_cache,
         **extra,
     )
-    sidecar = export.build(model, target, export.Origin(engine["model"]), wanted)
+    sidecar = export.build(model, target, options=wanted)
     print(f"{target}\n  {sidecar['trtexec']}")
     if options.triton is not None:
         print(f"  Triton: {write_model(target, options.triton / here, name)}")

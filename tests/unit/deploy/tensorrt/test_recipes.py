@@ -104,6 +104,27 @@ def test_the_script_builds_and_serves(
     assert (tmp_path / "10.13.3.9" / "small-fp16" / "config.pbtxt").is_file()
 
 
+def test_the_script_takes_the_outputs_from_the_file(
+    script: ModuleType, small_graph: GraphMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[Any] = []
+
+    def artefact(_content: bytes, _model: Path, _engine: Path, origin: Any, _options: Any) -> None:
+        seen.append(origin)
+        raise UserError("no GPU")
+
+    monkeypatch.setattr(script.export, "engine_artefact", artefact)
+    model = small_graph()
+    errors = onnx.helper.make_tensor_value_info("expected_error", 1, ["b", 478])
+    model.graph.output.append(errors)
+    onnx.save(model, tmp_path / "small-fp16.onnx")
+    options = script.parser().parse_args([f"--onnx={tmp_path}", f"--output={tmp_path}"])
+    engine = {"model": "small", "precision": "fp16", "batches": [1, 2, 4]}
+    with pytest.raises(UserError, match="no GPU"):
+        script.build(engine, options, "10.13.3.9", Gpu("Test GPU 9000", "9.0"))
+    assert seen[0].outputs == ("landmarks", "face_flag", "expected_error")
+
+
 def test_the_container_copies_what_exists():
     lines = (ROOT / "deploy" / "trt" / "Containerfile").read_text().splitlines()
     copied = [line.split()[1:-1] for line in lines if line.startswith("COPY")]
