@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from amesh.cli.options import open_face_mesh
 from amesh.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     from jaxtyping import Float
 
     from amesh.pipeline.inputs import Input
@@ -118,6 +117,8 @@ def opened_streams(
 
 def _neutral(options: argparse.Namespace) -> "Float[np.ndarray, 'b 478 d']":
     """The landmarks of the largest face of a picture, or of the first one in each record."""
+    import numpy as np
+
     path: Path = options.neutral
     if path.suffix.lower() in _RECORDS:
         from amesh.pipeline.results import read_jsonl
