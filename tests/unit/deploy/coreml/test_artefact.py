@@ -1,9 +1,7 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from own_interpreter import run_apart
 
 from amesh.deploy import sidecar
 from amesh.errors import UserError
@@ -45,15 +43,7 @@ except UserError as error:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("coreml")
-    paths = os.pathsep.join(str(Path(__file__).parents[i]) for i in (4, 1))
-    # Its own interpreter: the jaxtyping hook gets in the way of torch's export.
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(folder)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_apart(CODE, folder)
     assert done.stderr == ""
     (folder / "said.txt").write_text(done.stdout)
     return folder

@@ -1,8 +1,5 @@
 """Exported files survive the tools that people run on ONNX files."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto
+from own_interpreter import run_apart
 from packaging.version import Version
 
 from amesh.deploy.formats import format_named
@@ -42,15 +40,7 @@ Tool = Callable[[onnx.ModelProto, Path], onnx.ModelProto]
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tools")
-    paths = os.pathsep.join(str(Path(__file__).parents[i]) for i in (4, 1))
-    # Its own interpreter: the jaxtyping hook gets in the way of torch's export.
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(folder)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-    assert done.returncode == 0, done.stderr
+    run_apart(CODE, folder)
     return folder
 
 

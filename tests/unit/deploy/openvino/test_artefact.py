@@ -1,7 +1,4 @@
-import os
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from own_interpreter import run_apart
 
 from amesh.deploy import parity, sidecar
 from amesh.errors import UserError
@@ -45,15 +43,7 @@ half = openvino_artefact(Request(nets["mesh"], None, "fp16", batch=2))
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("openvino")
-    paths = os.pathsep.join(str(Path(__file__).parents[i]) for i in (4, 1))
-    # Its own interpreter: the jaxtyping hook gets in the way of torch's export.
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(folder)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-    assert done.returncode == 0, done.stderr
+    run_apart(CODE, folder)
     return folder
 
 
