@@ -1,13 +1,17 @@
 """Latency of the networks: the paper's Table 1 on the installed runtimes.
 
-All networks are timed in turn, round after round, so that other load on the machine affects them
-equally; each figure is the median over the rounds.
+The networks of one runtime and number of threads are timed in turn, round after round, so that
+other load on the machine affects them equally; each figure is the median over the rounds. A process
+of its own times each such group: a runtime's threads keep cores busy after a call, waiting for the
+next one.
 """
 
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +96,27 @@ def table_1(
     Raises:
         UserError: A runtime is not installed, or a network cannot be exported for it.
     """
-    from amesh.deploy.litert import runner as litert
-
     for runtime in {setting.runtime for setting in settings}:
         formats.timed_named(runtime).require()
+    groups = [list(group) for _, group in groupby(settings, lambda one: (one.runtime, one.threads))]
+    if len(groups) == 1:
+        return _table_1(config, settings, rounds, google, plain)
+    found: list[Timing] = []
+    for group in groups:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            found += process.submit(_table_1, config, group, rounds, google, plain).result()
+    return found
+
+
+def _table_1(
+    config: MeshConfig,
+    settings: Sequence[Setting],
+    rounds: int,
+    google: Path | None,
+    plain: PlainConfig | None,
+) -> list[Timing]:
+    from amesh.deploy.litert import runner as litert
+
     calls: dict[tuple[str, Setting], Call] = {}
     torch.manual_seed(0)
     attention, cascade = AttentionMesh(config).eval(), Cascade(config).eval()
@@ -189,9 +210,9 @@ def settings_of(
     """
     available = {name: formats.timed_named(name).precisions for name in runtimes}
     found = [
-        Setting(*each)
-        for each in product(runtimes, precisions, threads, batches)
-        if each[1] in available[each[0]]
+        Setting(runtime, precision, count, batch)
+        for runtime, count, precision, batch in product(runtimes, threads, precisions, batches)
+        if precision in available[runtime]
     ]
     if not found:
         raise UserError(f"{', '.join(runtimes)}: nothing to time in {', '.join(precisions)}")

@@ -79,9 +79,10 @@ def markdown(
     lines += [f"* {key}: {value}" for key, value in about.items()]
     lines += [
         "",
-        "Milliseconds per call, median over the rounds, quartiles in brackets; all networks are",
-        "called in turn. The cascade is the sum of its four calls. Its networks have the attention",
-        "mesh's structure: each region network is a stem of its own and the region's submodel.",
+        "Milliseconds per call, median over the rounds, quartiles in brackets. The networks of one",
+        "runtime and number of threads are called in turn, in a process of their own. The cascade",
+        "is the sum of its four calls. Its networks have the attention mesh's structure: each",
+        "region network is a stem of its own and the region's submodel.",
         f"The paper's ratio of attention mesh to cascade is {PAPER_RATIO}.",
         "",
     ]

@@ -12,10 +12,10 @@ from amesh.errors import UserError
 
 DETAILS = """
 Times the networks of the paper's Table 1 on this machine: mesh, lips, eye and iris, their cascade,
-and the Attention Mesh, for each runtime, precision, number of threads and batch size. They take
-turns, and medians are reported, as Markdown and JSON, with a chart if there are several batch
-sizes. --training instead times configurations of `amesh fit`: the training step alone, loading the
-data alone, and both together.
+and the Attention Mesh, for each runtime, precision, number of threads and batch size. Networks of
+one runtime and number of threads take turns, and medians are reported, as Markdown and JSON, with a
+chart if there are several batch sizes. --training instead times configurations of `amesh fit`: the
+training step alone, loading the data alone, and both together.
 """
 
 _TRAINING_ROUNDS = 7

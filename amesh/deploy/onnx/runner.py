@@ -52,6 +52,8 @@ class OnnxFile(ExportedFile):
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Otherwise its threads keep cores busy after each run, while the caller crops and draws.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 3
         try:
             self.session = onnxruntime.InferenceSession(content, options, providers=[provider])

@@ -9,6 +9,7 @@ from amesh.benchmark.latency import ATTENTION, CASCADE, Setting, Timing, measure
 from amesh.benchmark.options import Benchmark
 from amesh.benchmark.table_1 import benchmark, throughput_chart
 from amesh.errors import UserError
+from amesh.nn.config import NAMED
 
 ONE = Setting("torch", "fp32", 1, 1)
 
@@ -62,6 +63,21 @@ def test_a_plain_mesh_is_timed_with_the_default_network(
     ratio = times[latency.PLAIN] / times[ATTENTION]
     text = (tmp_path / "benchmark.md").read_text()
     assert f"| Plain mesh / Attention Mesh | {ratio:.3f} |" in text
+
+
+def test_each_number_of_threads_is_timed_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def here(*_: object) -> list[Timing]:
+        raise AssertionError("timed in this process")
+
+    monkeypatch.setattr(latency, "measure", here)  # a new process does not see this
+    found = latency.table_1(
+        NAMED["tiny-128"], settings_of(["torch"], ["fp32"], [1, 2], [1]), rounds=1
+    )
+    assert [one.setting.threads for one in found if one.name == ATTENTION] == [1, 2]
+    with pytest.raises(AssertionError, match="timed in this process"):
+        latency.table_1(NAMED["tiny-128"], [ONE], rounds=1)
 
 
 def test_the_chart_shows_faces_per_second():
