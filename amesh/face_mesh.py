@@ -126,14 +126,17 @@ def open_runner(model: str | Path, runtime: str = formats.AUTO, threads: int = 1
         threads: Threads of a CPU that the network may use.
 
     Raises:
-        UserError: There is no such network, or the runtime is not installed or cannot run it.
+        UserError: There is no such network, or the runtime is not installed or cannot run it: an
+            exported file runs on its own runtime only.
     """
     threads = as_count(threads, "threads")
     wanted = None if runtime == formats.AUTO else formats.runtime_named(runtime)
-    file_runtime = formats.runtime_of(Path(model))
-    chosen = file_runtime or wanted or _fastest(str(model))
+    exported = formats.format_of(Path(model))
+    if exported:
+        exported.check_runs(model, runtime)
+    chosen = exported or wanted or _fastest(str(model))
     chosen.require()
-    file = model if file_runtime or not chosen.exporter else cache.current(str(model), chosen)
+    file = model if exported or not chosen.exporter else cache.current(str(model), chosen)
     runner: Runner = chosen.open(file, threads)
     return runner
 

@@ -12,7 +12,7 @@ from amesh.deploy import artefact, formats, parity, sidecar
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.formats import Batch, Format, Precision
 from amesh.deploy.network.prepare import Network, without_errors
-from amesh.deploy.request import Request
+from amesh.deploy.request import INPUTS, Request
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.weights import architectures, hashes, store
@@ -53,9 +53,10 @@ def export(
         samples: Export a file that cuts its own crops, from a picture and regions of interest, with
             so many samples along each side of a crop pixel.
         opset: Version of ONNX's operators in an ONNX file, 18 to 23; 19 by default.
-        options: Further options of the format. For ONNX and TensorRT `input`: with `uint8`, the
-            file takes crops as bytes, (b s s 3), from 0 to 255. For TensorRT `hardware`,
-            `version_compatible` and `timing_cache` of `amesh.deploy.tensorrt.plan.BuildOptions`.
+        options: Further options of the format. For ONNX and TensorRT `input`: `float32`, the
+            default, or `uint8` for a file that takes crops as bytes, (b s s 3), from 0 to 255. For
+            TensorRT `hardware`, `version_compatible` and `timing_cache` of
+            `amesh.deploy.tensorrt.plan.BuildOptions`.
 
     Returns:
         The file's path.
@@ -76,6 +77,8 @@ def export(
     batch_size = row.batch_size(batch)
     further = {**(options or {}), **({"batches": batch} if isinstance(batch, tuple) else {})}
     row.check_options(further)
+    if (kind := further.get("input", "float32")) not in INPUTS:
+        raise UserError(f"input {kind!r}: expected {' or '.join(INPUTS)}")
     if calibration is not None and precision != "int8":
         raise UserError(f"{precision} needs no calibration; only int8 does")
     if output is not None:

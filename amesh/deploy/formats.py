@@ -5,7 +5,7 @@ add a row here and two modules, one that exports and one that runs. The rows nam
 "module:function" and import it on use, so reading the table costs nothing at start-up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,9 @@ Precision = Literal["fp32", "fp16", "int8"]
 Batch = int | Literal["dynamic"] | tuple[int, int, int] | None
 
 AUTO = "auto"  # lets amesh choose the runtime
+
+# Options of some formats, with the value that describes the files of all others.
+_ANYWAY = {"input": "float32"}
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,17 @@ class Format:
             known = f"{self.opsets[0]} to {self.opsets[-1]}" if self.opsets else "none to choose"
             raise UserError(f"{self.name} has no opset {opset}; it has: {known}")
 
-    def check_options(self, names: Iterable[str]) -> None:
+    def check_options(self, options: Mapping[str, Any]) -> None:
         """Checks that the format has further options of an exporter.
+
+        Args:
+            options: Values by name. What every file does anyway may be said of any format.
 
         Raises:
             UserError: It lacks some.
         """
-        if strange := [name for name in names if name not in self.options]:
+        asked = [name for name, value in options.items() if value != _ANYWAY.get(name)]
+        if strange := [name for name in asked if name not in self.options]:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in strange)
             raise UserError(f"{self.name} has no option {flags}")
 
@@ -138,10 +145,31 @@ class Format:
         Raises:
             UserError: It is, so nothing could open the file.
         """
-        if output.suffix != self.suffix and (other := runtime_of(output)):
+        if output.suffix != self.suffix and (other := format_of(output)):
             raise UserError(
                 f"{output}: {other.suffix} is for {other.name}; "
                 f"{self.name} files end in {self.suffix}"
+            )
+
+    def check_runs(self, file: str | Path, runtime: str) -> None:
+        """Checks that a file of this format can be run, and on the runtime that was asked for.
+
+        Args:
+            file: The file, for the message.
+            runtime: Name of a runtime; `auto` is any.
+
+        Raises:
+            UserError: amesh only writes such files, or another runtime was asked for.
+        """
+        if not self.runner:
+            suffixes = ", ".join(row.suffix for row in runtimes())
+            raise UserError(
+                f"{file}: {self.summary}, which amesh writes but does not run; it runs {suffixes}"
+            )
+        if runtime not in (AUTO, self.name):
+            raise UserError(
+                f"{file}: {self.suffix} is for {self.name}, not for {runtime}; "
+                "leave the runtime out, or give weights"
             )
 
     def batch_size(self, batch: Batch) -> int | None:
@@ -335,9 +363,9 @@ def timed_named(name: str) -> Format:
     return _find(name, timed(), "runtime to time", names(timed()))
 
 
-def runtime_of(file: Path) -> Format | None:
-    """Finds the runtime of an exported file by its suffix; None for weights and their names."""
-    return next((r for r in runtimes() if r.exporter and r.suffix == file.suffix), None)
+def format_of(file: Path) -> Format | None:
+    """Finds the format of an exported file by its suffix; None for weights and their names."""
+    return next((row for row in exported() if row.suffix == file.suffix), None)
 
 
 def _find(name: str, rows: Iterable[Format], kind: str, known: Iterable[str]) -> Format:

@@ -13,6 +13,9 @@ from amesh.deploy.network.cascade_parts import Part, take_part
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.parity import Images
 
+# Types of `image`.
+INPUTS = ("float32", "uint8")
+
 
 @dataclass(frozen=True)
 class Request:

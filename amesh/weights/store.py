@@ -78,6 +78,8 @@ def find(name_or_path: str | Path) -> Path:
     available = installed()
     if str(name_or_path) in available:
         return available[str(name_or_path)]
+    if path.is_file() or (path.suffix and path.exists()):
+        raise UserError(f"{path}: not a weights file; those end in .safetensors")
     there = ", ".join(available) or "nothing yet"
     released = NETWORKS.get(str(name_or_path))
     hint = f" (run `{released.package.command}`)" if released and released.convert else ""

@@ -83,8 +83,28 @@ def test_a_runtime_that_is_not_installed_is_reported_first(
 def test_a_files_suffix_says_its_runtime(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ):
-    for runtime in ("auto", "torch"):
+    own = {"gone.onnx": "onnx", "gone.tflite": "litert"}[name]
+    for runtime in ("auto", own):
         with pytest.raises(UserError, match=f"no file .*{name}|amesh.litert"):
+            open_runner(tmp_path / name, runtime)
+    with pytest.raises(UserError, match=f"{name}: .* is for {own}, not for torch; leave the run"):
+        open_runner(tmp_path / name, "torch")
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("face.mlpackage", "Core ML on Apple's systems, an .mlpackage folder, which amesh writes"),
+        ("face.task", "a bundle for MediaPipe's Face Landmarker, which amesh writes but does not"),
+        ("face.bin", "not a weights file; those end in .safetensors"),
+    ],
+)
+def test_a_file_that_amesh_does_not_run_is_called_what_it_is(
+    tmp_path: Path, name: str, what: str
+):
+    (tmp_path / name).touch()
+    for runtime in ("auto", "torch"):
+        with pytest.raises(UserError, match=f"{name}: {what}"):
             open_runner(tmp_path / name, runtime)
 
 

@@ -147,6 +147,11 @@ def test_what_is_unknown_is_refused_with_what_there_is(net: AttentionMesh, tmp_p
         export("paper-256", untrained="resnet")
 
 
+def test_an_unknown_type_of_input_is_refused(net: AttentionMesh):
+    with pytest.raises(UserError, match="input 'uint16': expected float32 or uint8"):
+        export(net, "onnx", options={"input": "uint16"})
+
+
 def test_a_file_that_cuts_its_own_crops_is_compared_in_its_own_way(
     net: AttentionMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -81,6 +81,19 @@ def test_an_opset_that_a_format_lacks_is_refused():
         formats.format_named("litert").check_opset(19)
 
 
+def test_what_every_file_does_may_be_said_of_any_format():
+    for row in formats.exported():
+        row.check_options({"input": "float32"})
+    formats.format_named("onnx").check_options({"input": "uint8"})
+    with pytest.raises(UserError, match="litert has no option --input"):
+        formats.format_named("litert").check_options({"input": "uint8"})
+
+
+def test_a_name_of_another_format_is_refused_for_output():
+    with pytest.raises(UserError, match=r"face\.task: \.task is for task; onnx files end in"):
+        formats.format_named("onnx").check_output(Path("face.task"))
+
+
 def test_unknown_names_are_reported_with_those_that_exist():
     with pytest.raises(UserError, match="'tflite'; choose one of auto, litert"):
         formats.require_runtime("tflite")

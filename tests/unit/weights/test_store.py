@@ -156,6 +156,15 @@ def test_weights_that_came_with_the_package_need_no_cache(
     assert store.installed() == {"other": cached, "mine": saved}
 
 
+def test_a_file_of_another_kind_is_called_so(tmp_path: Path):
+    file, folder = tmp_path / "face.onnx", tmp_path / "face.mlpackage"
+    file.touch()
+    folder.mkdir()
+    for path in (file, folder):
+        with pytest.raises(UserError, match=rf"{path.name}: not a weights file; "):
+            store.find(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"no weights file .*none\.safetensors"):
         store.load(tmp_path / "none.safetensors")
