@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int32, UInt8
 from torch import Tensor, nn
 
 from amesh.deploy import parity
@@ -61,13 +61,15 @@ class PictureNetwork(nn.Module):
         Args:
             picture: RGB.
             rois: Per face: centre x and y, side [px], angle [radians, clockwise on the screen].
+                A side of 0 or less gives NaN.
         """
-        square = roi.Roi(rois[:, :2], rois[:, 2], rois[:, 3])
+        side = torch.where(rois[:, 2] <= 0, math.nan, rois[:, 2])  # a mirrored face looks right
+        square = roi.Roi(rois[:, :2], side, rois[:, 3])
         image_from_crop = roi.image_from_crop(square, self.size)
         source = picture.float() if self.cast_first else picture
         crops = cut(source, image_from_crop, self.size, self.samples)
         landmarks, flag, *errors = self.network(crops)
-        scale = (rois[:, 2] / self.size)[:, None]
+        scale = (side / self.size)[:, None]
         xy = affine.apply(image_from_crop, landmarks[..., :2])
         z = landmarks[..., 2:] * scale[..., None]
         return torch.cat([xy, z], dim=-1), flag, *(error * scale for error in errors)
@@ -88,30 +90,48 @@ def cut(
         samples: Samples along each side of a crop pixel.
     """
     h, w = picture.shape[:2]
-    # Summed from a row and a column: a table of all points would be 2 MB of the file.
-    steps = (torch.arange(size * samples, device=picture.device)[:, None] + 0.5) / samples  # k 1
-    x_axis, y_axis, origin = image_from_crop[:, None].unbind(-1)  # each b 1 2
-    points = (origin + steps * y_axis)[:, :, None] + (steps * x_axis)[:, None]  # b k k 2
-    position = points.flatten(1, 2) - 0.5  # b k*k 2, pixel indices: centres at integers
-    corner = position.floor()
-    share = position - corner
+    x, y = _positions(image_from_crop, size, samples)
     rows = picture.reshape(-1, 3)
+    columns = _neighbours(x, w)
     crop: Tensor | float = 0.0
-    for down in (0, 1):
-        for right in (0, 1):
-            x, y = corner[..., 0] + right, corner[..., 1] + down
-            inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
-            # Clamped before conversion: a distant ROI would overflow the integers; it is black
-            # anyway.
-            index = torch.where(inside, y, 0).int() * w + torch.where(inside, x, 0).int()
-            along = share[..., 0] if right else 1 - share[..., 0]
-            across = share[..., 1] if down else 1 - share[..., 1]
-            tap = rows.index_select(0, index.reshape(-1)).float()
-            crop = crop + tap * (along * across * inside).reshape(-1, 1)
+    for row, down in _neighbours(y, h):
+        for column, right in columns:
+            index = row * w + column
+            # Colours first: along the last axis, runtimes multiply three numbers at a time.
+            tap = rows.index_select(0, index.reshape(-1)).t().float().reshape(3, *index.shape)
+            crop = crop + tap * (down * right)
     assert isinstance(crop, Tensor)
-    # From b k*k samples, samples x samples to a pixel, to pixels.
-    parts = crop.reshape(-1, size, samples, size, samples, 3)
-    return parts.mean((2, 4)).permute(0, 3, 1, 2) / 255.0
+    return crop.mean((2, 3)).transpose(0, 1) / 255.0
+
+
+def _positions(
+    image_from_crop: Float[Tensor, "b 2 3"], size: int, samples: int
+) -> tuple[Float[Tensor, "b m m k k"], Float[Tensor, "b m m k k"]]:
+    """Where the samples of all crop pixels lie, in pixel indices: centres are at integers.
+
+    The m x m samples of a pixel lie on the leading axes, along which averages are cheapest.
+    """
+    parts = (torch.arange(samples, device=image_from_crop.device) + 0.5) / samples
+    steps = parts[:, None] + torch.arange(size, device=image_from_crop.device)  # m k
+    # Summed from a row and a column: a table of all points would be 2 MB of the file.
+    across, down = steps[None, :, None, :], steps[:, None, :, None]
+    x_axis, y_axis, origin = image_from_crop[..., None, None, None, None].unbind(2)  # b 2 1 1 1 1
+    x, y = (x_axis * across + (y_axis * down + origin - 0.5)).unbind(1)
+    return x, y
+
+
+def _neighbours(
+    position: Float[Tensor, "b m m k k"], length: int | torch.SymInt
+) -> list[tuple[Int32[Tensor, "b m m k k"], Float[Tensor, "b m m k k"]]]:
+    """The two indices around each position on an axis, and their shares; 0 outside the picture."""
+    low = position.floor()
+    share = position - low
+    found = []
+    for at, weight in ((low, 1 - share), (low + 1, share)):
+        inside = (at >= 0) & (at <= length - 1)
+        # Before conversion: a distant region would overflow the integers; it is black anyway.
+        found.append((torch.where(inside, at, 0).int(), weight * inside))
+    return found
 
 
 def export_onnx_picture(
@@ -127,7 +147,8 @@ def export_onnx_picture(
 
     Inputs: `picture` (h w 3) uint8 RGB of any size, `rois` (b 4): centre x and y, side [px], angle
     [radians, clockwise on the screen]. Outputs: `landmarks` (b n 3) [picture px], `face_flag` (b),
-    and `expected_error` (b n) [picture px] if the network predicts it.
+    and `expected_error` (b n) [picture px] if the network predicts it. They are NaN for a region
+    that is no number or has no side.
 
     Args:
         net: A network of the family.
