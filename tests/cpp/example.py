@@ -15,7 +15,7 @@ from PIL import Image
 from skimage import data
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "pipeline" / "reference.json"
-MOST = 0.5  # px
+MOST = 0.1  # px
 
 
 def main(example: str, detector: str, network: str, folder: str) -> None:

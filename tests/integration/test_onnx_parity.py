@@ -14,7 +14,9 @@ from PIL import Image
 
 from amesh.deploy import parity
 from amesh.deploy.crops import parity_crops
+from amesh.deploy.network.traced import AsIs
 from amesh.deploy.onnx import calibration, quantise
+from amesh.deploy.onnx.picture import PictureNetwork
 from amesh.deploy.onnx.runner import OnnxFile, OnnxRunner
 from amesh.deploy.tensorrt import readiness
 from amesh.detector_runner import TorchDetector
@@ -23,6 +25,7 @@ from amesh.nn.attention_mesh import AttentionMesh
 from amesh.pipeline.detector import Detector
 from amesh.pipeline.face_pipeline import FacePipeline
 from amesh.runner import TorchRunner
+from amesh.weights import store
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = np.load(ROOT / "tests" / "golden" / "released_192.npz")
@@ -112,6 +115,26 @@ def test_a_picture_file_agrees_with_the_pipeline(
         # OpenCV interpolates 8-bit pixels in fixed point: up to half a grey level off.
         assert np.abs(landmarks - face.landmarks).max() < 0.1
         assert face.score == pytest.approx(1 / (1 + np.exp(-flag)), abs=1e-3)
+
+
+def test_samples_take_the_place_of_halving_large_pictures(astronaut: np.ndarray):
+    """The figure in docs/deployment.md, with the weights that come with the package."""
+    net = store.load()
+    pipeline = FacePipeline(TorchRunner(net), detector=lambda _: [])
+    file = PictureNetwork(AsIs(net), samples=2)  # what is exported, as tests of its own show
+    regions = torch.tensor([[220, 120, 200, 0.05], [225, 128, 141, 0.17], [222, 133, 170, -0.3]])
+    apart = []
+    for scale in (1, 2, 4):
+        picture = np.asarray(Image.fromarray(astronaut).resize((512 * scale,) * 2))
+        rois = regions * torch.tensor([scale, scale, scale, 1])
+        faces = pipeline(picture, roi.Roi(rois[:, :2], rois[:, 2], rois[:, 3]))
+        with torch.inference_mode():
+            found = file(torch.from_numpy(picture.copy()), rois)[0].numpy()
+        for face, landmarks in zip(faces, found, strict=True):
+            between_eyes = np.linalg.norm(face.landmarks[468, :2] - face.landmarks[473, :2])
+            distance = np.linalg.norm((landmarks - face.landmarks)[:, :2], axis=1)
+            apart.append(distance.max() / between_eyes)
+    assert max(apart) < 0.0016, apart
 
 
 def test_two_files_and_the_arithmetic_between_agree_with_the_pipeline(

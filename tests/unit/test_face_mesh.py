@@ -99,9 +99,7 @@ def test_a_files_suffix_says_its_runtime(
         ("face.bin", "not a weights file; those end in .safetensors"),
     ],
 )
-def test_a_file_that_amesh_does_not_run_is_called_what_it_is(
-    tmp_path: Path, name: str, what: str
-):
+def test_a_file_that_amesh_does_not_run_is_called_what_it_is(tmp_path: Path, name: str, what: str):
     (tmp_path / name).touch()
     for runtime in ("auto", "torch"):
         with pytest.raises(UserError, match=f"{name}: {what}"):
