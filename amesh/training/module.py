@@ -96,13 +96,14 @@ class LandmarkTraining(pl.LightningModule):
         self.architecture = architecture
         self.network: NetworkConfig = plain if architecture == "PlainMesh" else network
         self.losses = losses
-        outputs = self.network.outputs
-        if unknown := [name for name in losses.regions if name not in outputs]:
-            raise UserError(
-                f"losses: no region output {unknown[0]!r}; there are: {', '.join(outputs)}"
-            )
         self.optimiser, self.schedule, self.seed = optimiser, schedule, seed
         self.net = ARCHITECTURES[architecture].build(self.network)
+        outputs = self.network.outputs if hasattr(self.net, "regions") else {}
+        if unknown := [name for name in losses.regions if name not in outputs]:
+            there = f"there are: {', '.join(outputs)}" if outputs else "leave out losses.regions"
+            raise UserError(
+                f"losses.regions: {architecture} has no region output {unknown[0]!r}; {there}"
+            )
         # For the header of the weights file: the origin of what it started from, and the number of
         # faces it was trained on, by the terms of their pictures. A resumed run adds to them.
         self.started_from: dict[str, Any] | None = None

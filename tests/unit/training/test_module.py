@@ -211,8 +211,18 @@ def test_a_checkpoint_that_lacks_a_part_is_one_line(tmp_path, capsys):
 def test_a_weight_for_an_output_that_is_not_there_is_refused():
     network = replace(TINY, regions={"nose": RegionConfig(points="nose", anchors=(48, 278))})
     LandmarkTraining(network=network, losses=LossConfig(regions={"nose": 2.0}))
-    with pytest.raises(UserError, match="no region output 'nose'"):
+    with pytest.raises(UserError, match="no region output 'nose'; there are: lips"):
         LandmarkTraining(network=TINY, losses=LossConfig(regions={"nose": 2.0}))
+
+
+@pytest.mark.parametrize("architecture", ["PlainMesh", "MeshOnly"])
+def test_a_weight_for_a_region_of_a_network_without_regions_is_refused(architecture):
+    with pytest.raises(UserError, match=f"{architecture} has no region output 'lips'; leave out"):
+        LandmarkTraining(
+            architecture,
+            network=replace(TINY, mesh_irises=True),
+            losses=LossConfig(regions={"lips": 2.0}),
+        )
 
 
 def test_a_resumed_run_names_what_moves_its_schedule_and_what_is_ignored():
