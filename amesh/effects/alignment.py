@@ -16,7 +16,7 @@ class Alignment(NamedTuple):
     Attributes:
         centre: Middle of the rigid landmarks of each face.
         rotation: Proper rotations, for points as rows.
-        scale: [mm] per unit of the landmarks; NaN or infinite where all points lie in a heap.
+        scale: [mm] per unit of the landmarks; NaN where all points are equal.
         goal: Middle of the canonical rigid landmarks [mm].
     """
 
@@ -36,14 +36,16 @@ def align(faces: Float64[np.ndarray, "b 478 3"]) -> Alignment:
     goal = canonical.points[canonical.rigid]
     middle = goal.mean(axis=0)
     rigid = faces[:, canonical.rigid]
+    first = rigid[:, :1]
+    rigid = rigid - first  # exactly 0 for equal points, whose mean rounding may move off them
     centre = rigid.mean(axis=1, keepdims=True)
-    rigid = rigid - centre
+    rigid -= centre
     covariance = np.einsum("kd,bke->bde", goal - middle, rigid)
     u, spread, vt = np.linalg.svd(covariance)
     # Never a reflection: a mirrored face stays mirrored.
     spread[:, 2] *= (sign := np.sign(np.linalg.det(u) * np.linalg.det(vt)))
     u[:, :, 2] *= sign[:, None]
     size = (rigid**2).sum(axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):  # points in a heap
+    with np.errstate(invalid="ignore"):  # equal points
         scale = spread.sum(axis=1) / size
-    return Alignment(centre, np.swapaxes(u @ vt, 1, 2), scale, middle)
+    return Alignment(first + centre, np.swapaxes(u @ vt, 1, 2), scale, middle)

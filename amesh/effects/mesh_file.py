@@ -45,8 +45,8 @@ def write_mesh(
             `landmarks`. For `.glb` only.
 
     Raises:
-        UserError: The name ends otherwise, `.obj` should get shapes, the landmarks are not those of
-            one face, the texture is no square picture, or a file cannot be written.
+        UserError: The name ends otherwise, `.obj` should get shapes, the landmarks or a shape are
+            not those of one face, the texture is no square picture, or a file cannot be written.
 
     Examples:
         >>> import tempfile
@@ -60,6 +60,11 @@ def write_mesh(
     suffix = path.suffix.lower()
     if suffix not in (".glb", ".obj"):
         raise UserError(f"{path}: the name of a mesh ends in .glb or .obj")
+    if shapes is not None and not isinstance(shapes, Mapping):
+        raise UserError(
+            f"shapes are a {type(shapes).__name__}; give a mapping from names to movements, as "
+            "morph_targets returns it"
+        )
     if suffix == ".obj" and shapes:
         raise UserError(f"{path}: .obj files have no morph targets; write a .glb")
     face = as_face(landmarks)
@@ -100,10 +105,10 @@ def normals(points: Float[np.ndarray, "478 3"]) -> Float64[np.ndarray, "478 3"]:
 def _fit(face: Float64[np.ndarray, "478 3"]) -> tuple[Float64[np.ndarray, " 3"], float]:
     """The middle of the rigid landmarks, and metres per unit."""
     canonical = canonical_face()
+    if not np.ptp(face[canonical.rigid], axis=0).any():
+        raise UserError("the landmarks lie in one point; there is no face to write")
     middle = face[canonical.rigid].mean(axis=0)
     ours, theirs = (points[canonical.rigid].std(axis=0) for points in (canonical.points, face))
-    if np.linalg.norm(theirs) == 0:
-        raise UserError("the landmarks lie in one point; there is no face to write")
     return middle, float(_M_PER_MM * np.linalg.norm(ours) / np.linalg.norm(theirs))
 
 

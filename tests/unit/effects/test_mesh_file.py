@@ -123,6 +123,7 @@ def test_obj_names_its_material_and_texture(tmp_path: Path) -> None:
         ("face.glb", FACE[:468], None, r"\(468, 3\)"),
         ("face.glb", FACE * np.nan, None, "not finite"),
         ("face.glb", np.ones((478, 3)), None, "one point"),
+        ("face.glb", np.full((478, 3), 0.1), None, "one point"),  # their mean is not 0.1
         ("face.glb", FACE, {"jawOpen": FACE[:3]}, r"shape jawOpen.*\(3, 3\)"),
     ],
 )
@@ -131,6 +132,13 @@ def test_bad_input_is_refused_and_leaves_no_file(
 ) -> None:
     with pytest.raises(UserError, match=message):
         write_mesh(tmp_path / name, landmarks, shapes=shapes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_shapes_without_names_are_refused(tmp_path: Path) -> None:
+    write_unchecked = getattr(write_mesh, "__wrapped__", write_mesh)
+    with pytest.raises(UserError, match="shapes are a list; give a mapping from names"):
+        write_unchecked(tmp_path / "face.glb", FACE, shapes=[FACE])
     assert not list(tmp_path.iterdir())
 
 

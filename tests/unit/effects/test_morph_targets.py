@@ -63,6 +63,7 @@ def test_our_blendshapes_recognise_them() -> None:
         assert NAMES[int((made - rest).argmax())] == name
 
 
-def test_points_in_a_heap_are_refused() -> None:
+@pytest.mark.parametrize("place", [1.0, 0.1, (320.1, 240.3, -7.7)])  # some means are rounded
+def test_equal_points_are_refused(place: float | tuple[float, ...]) -> None:
     with pytest.raises(UserError, match="lie in one point"):
-        morph_targets(np.ones((478, 3)))
+        morph_targets(np.broadcast_to(place, (478, 3)))
