@@ -1,5 +1,6 @@
 """Blendshapes: names, calibration, and Google's network."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from amesh.effects import blendshapes
 from amesh.effects.blendshapes import NAMES, Blendshapes
 from amesh.effects.canonical import canonical_face
+from amesh.effects.morph_targets import morph_targets
 from amesh.errors import UserError
+from amesh.topology import load
 
 # MediaPipe's published pair: landmarks of a face, and what its network says of them.
 PAIR = Path(__file__).resolve().parents[2] / "golden" / "blendshapes.npz"
@@ -55,6 +58,19 @@ def test_the_names_are_52_in_order() -> None:
 def test_a_name_that_is_not_of_the_52() -> None:
     with pytest.raises(UserError, match=r"'JawOpen' is not .*nearest of the 52 is jawOpen"):
         blendshapes.index("JawOpen")
+
+
+def test_the_values_of_a_mirrored_face_change_sides_approximately(
+    pair: tuple[np.ndarray, np.ndarray],
+) -> None:
+    network, face = Blendshapes(), pair[0] + 0.8 * morph_targets(pair[0])["jawLeft"]
+    ours, theirs = network(np.stack([face, face[load().mirror] * (-1, 1, 1)]))
+    other = {"Left": "Right", "Right": "Left"}
+    exchanged = [re.sub("Left|Right", lambda side: other[side[0]], name) for name in NAMES]
+    away = np.abs(ours - theirs[[NAMES.index(name) for name in exchanged]])
+    assert away.mean() < 0.03
+    assert away.max() < 0.2
+    assert np.abs(ours - theirs).max() > 0.4  # the jaw is at one side
 
 
 def test_a_network_that_there_is_not() -> None:
