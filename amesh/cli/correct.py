@@ -56,7 +56,7 @@ def _correct(options: argparse.Namespace) -> int:
     scheme = topology.load()
     labels, read = read_data(chosen_sets(options))
     labels = [label for label in labels if label.face]
-    runner = open_runner(options.model, options.runtime)
+    runner = open_runner(options.model, options.runtime, options.threads)
     network = FacePipeline(runner, lambda _: [])  # the labels say where the faces are
     run = run_models({runner.name: network}, labels, scheme, detect=False, read=read)[runner.name]
     found = fit_correction(labels, run.in_roi, scheme, options.measures)

@@ -91,12 +91,19 @@ def add_face_mesh(
 
 
 def add_runtime(parser: argparse.ArgumentParser) -> None:
-    """Adds `--runtime`."""
+    """Adds `--runtime` and `--threads`."""
     parser.add_argument(
         "--runtime",
         default="auto",
         choices=formats.runtime_names(),
         help="runtime for the network; auto takes the fastest one installed",
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="threads of a CPU that each network may use; one takes the least time in all",
     )
 
 
@@ -144,6 +151,7 @@ def open_face_mesh(options: argparse.Namespace) -> "FaceMesh":
         detector=options.detector or "auto",
         max_faces=options.max_faces,
         min_score=options.min_score,
+        threads=options.threads,
     )
 
 
@@ -185,6 +193,7 @@ def open_tracker(options: argparse.Namespace) -> "Callable[[], Tracker]":
         min_score=options.min_score,
         smoothing=options.smoothing,
         detect_every=options.detect_every,
+        threads=options.threads,
     )
     return partial(Tracker, first.pipeline, first.smoothing, first.detect_every)
 

@@ -53,6 +53,7 @@ class Evaluation:
             NAME=PATH names it in the tables.
         output: Folder for the report.
         runtime: Runtime for the networks; `auto` takes the fastest one installed.
+        threads: Threads of a CPU that each network may use.
         detector: Run the full pipeline with its face detector too, not only crops from the labels.
         mediapipe_crop: Also run each network as MediaPipe does: with its short-range detector only,
             and on crops that are half a pixel off.
@@ -74,6 +75,7 @@ class Evaluation:
     predictions: tuple[str, ...] = ()
     output: Path = Path("evaluation")
     runtime: str = "auto"
+    threads: int = 1
     detector: bool = True
     mediapipe_crop: bool = False
     reference: tuple[str, ...] = ()
@@ -94,7 +96,8 @@ class Evaluation:
         """
         if not self.data.paths and not self.videos:
             raise UserError("no data: give at least one labelled set with --data, or --video")
-        for name, least in (("limit", 1), ("resamples", 1), ("still", 0), ("worst", 0)):
+        ranges = {"threads": 1, "limit": 1, "resamples": 1, "still": 0, "worst": 0}
+        for name, least in ranges.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} must be {least} or more, found {value}")

@@ -129,8 +129,10 @@ def run(
     Raises:
         UserError: A data set, a prediction file or an option is wrong.
     """
-    open_model = open_model or partial(open_face_mesh, detector=wanted.detector)
-    evaluated = _evaluated(wanted, open_model, open_tracker or open_face_tracker)
+    threads = wanted.threads
+    open_model = open_model or partial(open_face_mesh, detector=wanted.detector, threads=threads)
+    open_tracker = open_tracker or partial(open_face_tracker, threads=threads)
+    evaluated = _evaluated(wanted, open_model, open_tracker)
     report = make_report(evaluated)
     files = write(report, wanted.output)
     print("written: " + ", ".join(str(path) for path in files), file=sys.stderr)
@@ -191,21 +193,21 @@ def _evaluated(wanted: Evaluation, open_model: OpenModel, open_tracker: OpenTrac
 
 
 def open_face_mesh(
-    model: str, runtime: str, mediapipe_crop: bool, detector: bool = True
+    model: str, runtime: str, mediapipe_crop: bool, detector: bool = True, threads: int = 1
 ) -> FaceFinder:
     """A network in its pipeline, or in one that cuts crops and finds faces as MediaPipe does.
 
     Without a detector it sees only what it is shown, and needs no detector's weights.
     """
     if not detector:
-        return FacePipeline(open_runner(model, runtime), lambda _: [])
+        return FacePipeline(open_runner(model, runtime, threads), lambda _: [])
     kind: Any = "short" if mediapipe_crop else "auto"
-    return FaceMesh(model, runtime, detector=kind, mediapipe_crop=mediapipe_crop)
+    return FaceMesh(model, runtime, detector=kind, mediapipe_crop=mediapipe_crop, threads=threads)
 
 
-def open_face_tracker(model: str, runtime: str, smoothing: str) -> FaceFollower:
+def open_face_tracker(model: str, runtime: str, smoothing: str, threads: int = 1) -> FaceFollower:
     """A network that follows one face, the largest, as MediaPipe does by default."""
-    return FaceTracker(model, runtime, smoothing=smoothing)
+    return FaceTracker(model, runtime, smoothing=smoothing, threads=threads)
 
 
 def _read(

@@ -1,11 +1,14 @@
 import gc
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
 
-from amesh.cli.options import needs_training
+from amesh import face_mesh, face_tracker
+from amesh.cli.commands import command_parser
+from amesh.cli.options import needs_training, open_face_mesh, open_tracker
 from amesh.errors import UserError
 from amesh.pipeline.smoothing import PRESETS
 from amesh.pipeline.smoothing_kind import SmoothingKind
@@ -38,6 +41,27 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch) 
 def test_a_missing_module_of_ours_is_no_matter_of_extras() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         needs_training("amesh.no_such_module", "x")
+
+
+def test_each_network_gets_the_threads_that_are_asked_for(monkeypatch) -> None:
+    asked: list[int] = []
+
+    def opened(*_: object, threads: int, **__: object) -> SimpleNamespace:
+        asked.append(threads)
+        return SimpleNamespace(pipeline=None, smoothing=None, detect_every=1)
+
+    monkeypatch.setattr(face_mesh, "FaceMesh", opened)
+    monkeypatch.setattr(face_tracker, "FaceTracker", opened)
+    options = command_parser("run").parse_args(["a.jpg", "--threads", "2"])
+    open_face_mesh(options)
+    open_tracker(options)
+    open_face_mesh(command_parser("label").parse_args(["a.jpg", "--output", "shards"]))
+    assert asked == [2, 2, 1]
+
+
+@pytest.mark.parametrize("command", ["run", "label", "negatives", "correct", "evaluate"])
+def test_commands_that_run_networks_take_threads(command: str) -> None:
+    assert "--threads" in command_parser(command).format_help()
 
 
 def test_smoothing_is_offered_by_the_names_that_the_filter_knows() -> None:
