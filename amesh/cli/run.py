@@ -27,6 +27,7 @@ from amesh.cli.tally import Remaining, Tally, may_have_more, remaining
 from amesh.errors import UserError
 from amesh.growing import growing, is_finished, part_of
 from amesh.nn.names import DEFAULT
+from amesh.pipeline.effect_names import EFFECTS
 
 if TYPE_CHECKING:
     from amesh.pipeline.inputs import Input
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from amesh.pipeline.results import PictureResult
     from amesh.streaming.streams import Streams
 
+_EFFECTS = "\n".join(f"  {name + row.usage:<32}{row.about}" for name, row in EFFECTS.items())
 DETAILS = f"""
 Takes pictures, folders, videos, one camera (cam:0 is the first) or one address of a stream, such as
 rtsp://host/door. A folder stands for its pictures, or for its videos if it holds no picture.
@@ -54,14 +56,7 @@ that of clip.mov is DIR/clip.mov.mp4.
 
 --effect draws something else than the mesh; several are joined by commas (docs/effects.md):
 
-  mesh  mesh, contours and irises, as without --effect
-  pose  axes of the head: blue points where the face points
-  gaze  where the open eyes look, and the rims of the irises
-  lipstick[=COLOUR[:STRENGTH]]    lipstick, which leaves the teeth
-  eyeliner[=COLOUR[:STRENGTH]]    a line along the upper lashes
-  eye-shadow[=COLOUR[:STRENGTH]]  eye shadow on the lids
-  blush[=COLOUR[:STRENGTH]]       blush on the cheeks
-  iris[=COLOUR[:STRENGTH]]        coloured irises
+{_EFFECTS}
 
 A colour is #b0103a, #fff or a CSS name such as crimson; a strength, 0 to 1: lipstick=crimson:0.8
 {STREAM_DETAILS}"""
@@ -155,7 +150,7 @@ def _run(options: argparse.Namespace) -> int:
     if output is None:
         left = Remaining(inputs, {})
         with (
-            opened_streams(options, targets) as streams,
+            opened_streams(options, targets, tally) as streams,
             closing(_results(options, left, overlays, streams, tally)) as results,
         ):
             for result in results:
@@ -171,7 +166,7 @@ def _run(options: argparse.Namespace) -> int:
             )
         say_finished(output)
     else:
-        with opened_streams(options, targets) as streams:
+        with opened_streams(options, targets, tally) as streams:
             _write(options, inputs, overlays, streams, tally)
     places = [str(path) for path in (output, options.draw) if path is not None]
     places += [target.name for target in targets]

@@ -4,12 +4,14 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amesh.cli.options import open_face_mesh
+from amesh.cli.tally import Tally
 from amesh.errors import UserError
+from amesh.streaming.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
     from amesh.streaming.streams import Streams
     from amesh.streaming.targets import Target
 
-DETAILS = """
+_PROTOCOLS = "\n".join(
+    f"  {f'{name}://HOST:PORT':<26}{row.about}"
+    + (f"; port {row.port} if left out" if row.port else "")
+    for name, row in PROTOCOLS.items()
+)
+DETAILS = f"""
 --stream sends each frame of a video or camera as soon as it is tracked: the head's pose, the gaze,
 and 52 blendshapes. It may be given several times (docs/effects.md):
 
-  vmc://HOST:PORT           one face, to programs for VRM avatars; port 39539 if left out
-  ifacialmocap://HOST:PORT  one face, in the place of that app; port 49983 if left out
-  osc://HOST:PORT           all faces, as OSC messages such as /amesh/face/0/jawOpen
+{_PROTOCOLS}
   jsonl:- or jsonl:FILE     all faces and their landmarks, a line of JSON a frame
 
 HOST is 127.0.0.1 if left out. Unless there are only lines of JSON, a file plays at its own pace. A
@@ -80,10 +85,11 @@ def check_stream(options: argparse.Namespace, inputs: "Sequence[Input]") -> "tup
         )
     if options.resume:
         raise UserError("--resume does not go with --stream: what was sent cannot be continued")
-    if options.output is not None and os.path.realpath(options.output) in {
-        target.place for target in targets
-    }:
+    places = {target.place for target in targets}
+    if options.output is not None and os.path.realpath(options.output) in places:
         raise UserError(f"--output and --stream both write {options.output}; name another file")
+    if options.neutral is not None and os.path.realpath(options.neutral) in places:
+        raise UserError(f"--stream would overwrite {options.neutral}; name another file")
     if options.fov is not None:
         Camera.from_fov(1, 1, options.fov)  # refuses what no camera has
     return targets
@@ -91,9 +97,14 @@ def check_stream(options: argparse.Namespace, inputs: "Sequence[Input]") -> "tup
 
 @contextmanager
 def opened_streams(
-    options: argparse.Namespace, targets: "Sequence[Target]"
+    options: argparse.Namespace, targets: "Sequence[Target]", tally: Tally
 ) -> "Iterator[Streams | None]":
     """Opens the targets, if there are any.
+
+    Args:
+        options: Of the command.
+        targets: From `check_stream`.
+        tally: Says at the end whether a video broke off.
 
     Raises:
         UserError: One cannot be opened, or the face at rest cannot be read or used.
@@ -102,10 +113,14 @@ def opened_streams(
         yield None
         return
     from amesh.effects.blendshapes import Blendshapes
+    from amesh.streaming.lines import BrokenOff
     from amesh.streaming.streams import open_streams
 
     blendshapes = Blendshapes()
-    with open_streams(targets, blendshapes, _say, options.fov, options.mirror) as streams:
+    with (
+        suppress(BrokenOff),
+        open_streams(targets, blendshapes, _say, options.fov, options.mirror) as streams,
+    ):
         if options.neutral is not None:
             faces = _neutral(options)
             try:
@@ -113,6 +128,8 @@ def opened_streams(
             except UserError as error:
                 raise UserError(f"--neutral {options.neutral}: {error}") from None
         yield streams
+        if tally.broken:
+            raise BrokenOff
 
 
 def _neutral(options: argparse.Namespace) -> "Float[np.ndarray, 'b 478 d']":

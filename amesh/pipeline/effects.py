@@ -1,10 +1,10 @@
-"""The effects of `amesh run --effect`: a table of names, and what each does to a picture.
+"""What the effects of `amesh run --effect` do to a picture; `effect_names` lists them.
 
-To add an effect, add a row. Its module is imported when it is first asked for.
+Each is a function that makes the one that draws, from what stands behind the "=" ("" for nothing).
+It raises a `UserError` for what it cannot use: before a network is loaded.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,36 +13,24 @@ from jaxtyping import Float, UInt8
 
 from amesh.effects.camera import Camera
 from amesh.errors import UserError
+from amesh.lazy import resolve
+from amesh.pipeline.effect_names import EFFECTS
 
 Image = UInt8[np.ndarray, "h w 3"]
 # (picture, landmarks of one face [image px], camera) -> picture, drawn on a copy.
 Draw = Callable[[Image, Float[np.ndarray, "478 3"], Camera], Image]
 
 
-@dataclass(frozen=True)
-class Effect:
-    """A row of the table.
-
-    Attributes:
-        about: What it draws, for the help.
-        prepare: Makes the function that draws, from what stands behind the "=" ("" for nothing).
-            Raises a `UserError` for what it cannot use: before a network is loaded.
-        usage: What may stand behind the name, such as `[=COLOUR]`.
-    """
-
-    about: str
-    prepare: Callable[[str], Draw]
-    usage: str = ""
-
-
-def _mesh(value: str) -> Draw:
+def mesh(value: str) -> Draw:
+    """The mesh, its contours and irises."""
     from amesh.pipeline.draw import draw_faces
 
     _no_value("mesh", value)
     return lambda image, landmarks, _: draw_faces(image, [landmarks])
 
 
-def _pose(value: str) -> Draw:
+def pose(value: str) -> Draw:
+    """The axes of the head."""
     from amesh.effects.drawing import draw_pose
     from amesh.effects.head_pose import head_pose
 
@@ -50,7 +38,8 @@ def _pose(value: str) -> Draw:
     return _of_faces(lambda image, face, camera: draw_pose(image, head_pose(face, camera)))
 
 
-def _gaze(value: str) -> Draw:
+def gaze(value: str) -> Draw:
+    """Where the eyes look."""
     from amesh.effects.drawing import draw_gaze
     from amesh.effects.eyes import eyes
 
@@ -88,18 +77,11 @@ def _makeup(product: str, value: str) -> Draw:
     return lambda image, landmarks, _: makeup.apply(image, landmarks, worn)
 
 
-_PAINT = "[=COLOUR[:STRENGTH]]"
-# In the order of the help.
-EFFECTS: Mapping[str, Effect] = {
-    "mesh": Effect("mesh, contours and irises, as without --effect", _mesh),
-    "pose": Effect("axes of the head: blue points where the face points", _pose),
-    "gaze": Effect("where the open eyes look, and the rims of the irises", _gaze),
-    "lipstick": Effect("lipstick, which leaves the teeth", partial(_makeup, "lipstick"), _PAINT),
-    "eyeliner": Effect("a line along the upper lashes", partial(_makeup, "eyeliner"), _PAINT),
-    "eye-shadow": Effect("eye shadow on the lids", partial(_makeup, "eye_shadow"), _PAINT),
-    "blush": Effect("blush on the cheeks", partial(_makeup, "blush"), _PAINT),
-    "iris": Effect("coloured irises", partial(_makeup, "iris_tint"), _PAINT),
-}
+lipstick = partial(_makeup, "lipstick")
+eyeliner = partial(_makeup, "eyeliner")
+eye_shadow = partial(_makeup, "eye_shadow")
+blush = partial(_makeup, "blush")
+iris_tint = partial(_makeup, "iris_tint")
 
 
 def parse_effects(text: str) -> tuple[Draw, ...]:
@@ -117,7 +99,7 @@ def parse_effects(text: str) -> tuple[Draw, ...]:
         name, _, value = (word.strip() for word in part.partition("="))
         if name not in EFFECTS:
             raise UserError(f"no effect {name!r}; there are: {', '.join(EFFECTS)}")
-        found.append(EFFECTS[name].prepare(value))
+        found.append(resolve(f"{__name__}:{EFFECTS[name].prepare}")(value))
     return tuple(found)
 
 

@@ -1,10 +1,7 @@
-"""Where `amesh run --stream` can send frames: a table of protocols, and how targets are written.
-
-To add a protocol, add a row, and a module with `packets`.
-"""
+"""Where `amesh run --stream` sends frames: how targets are written, and opened."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +13,7 @@ from amesh.errors import UserError
 from amesh.lazy import resolve
 from amesh.pipeline.results import is_name_of_lines
 from amesh.streaming.lines import OUTPUT, line_sink
+from amesh.streaming.protocols import PROTOCOLS, Row
 from amesh.streaming.state import FrameState
 from amesh.streaming.udp import UdpSink
 
@@ -38,24 +36,6 @@ class Sink(Protocol):
         """Sends a frame."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A protocol that sends datagrams.
-
-    Attributes:
-        packets: The function that makes those of a frame.
-        port: Where its receivers listen, if they agree on it.
-    """
-
-    packets: str
-    port: int | None
-
-
-PROTOCOLS: Mapping[str, Row] = {
-    "vmc": Row("amesh.streaming.vmc:packets", 39539),
-    "osc": Row("amesh.streaming.osc:packets", None),
-    "ifacialmocap": Row("amesh.streaming.ifacialmocap:packets", 49983),
-}
 _LINES = "jsonl:"
 _FORMS = f"{', '.join(f'{name}://HOST:PORT' for name in PROTOCOLS)}, jsonl:- or jsonl:FILE"
 
@@ -111,8 +91,13 @@ def _parsed(text: str) -> Target:
     try:
         parts = urlsplit(text)
         host = parts.hostname or _HOST
-    except ValueError as error:
-        raise UserError(f"--stream {text}: {error}") from None
+        if parts.netloc.count(":") > 1 and "]" not in parts.netloc:
+            raise ValueError("an IPv6 address whose end may be a port")
+    except ValueError:
+        raise UserError(
+            f"--stream {text}: no such host; an IPv6 address stands in brackets, as in "
+            f"{scheme}://[::1]:{row.port or 9000}"
+        ) from None
     try:
         port = row.port if parts.port is None else parts.port
     except ValueError:
@@ -131,12 +116,12 @@ def _parsed(text: str) -> Target:
 def _lines(text: str, file: str) -> Target:
     file = os.path.expanduser(file)  # noqa: PTH111 - "-" is no path; shells leave ~ after a colon
     if file == OUTPUT:
-        place = file
+        place = os.path.realpath("/dev/stdout")  # a file, if it is redirected there
     elif is_name_of_lines(Path(file)):
         place = os.path.realpath(file)
     else:
         raise UserError(f"--stream {text}: it writes JSON lines; give a name that ends in .jsonl")
-    return Target(text, place, live=False, open=lambda _: line_sink(text, file))
+    return Target(text, place, live=False, open=lambda say: line_sink(text, file, say))
 
 
 def _udp(

@@ -199,6 +199,7 @@ def test_nobody_listening_is_no_error(
         (["--stream", "vmc://", "--stream", "osc://:39539"], "go to the same place"),
         (["--stream", "vmc://", "--fov", "190"], "a field of view is 190.0 degrees"),
         (["--stream", "jsonl:a.jsonl", "--output", "a.jsonl"], "both write a.jsonl"),
+        (["--stream", "jsonl:a.jsonl", "--neutral", "./a.jsonl"], "would overwrite a.jsonl"),
         (["--stream", "vmc://", "--output", "b.jsonl", "--resume"], "--resume does not go with"),
         (["--stream", "vmc://", "--neutral", "no.png"], "no.png: no such file"),
         (["--mirror"], "--mirror says how --stream measures faces"),
@@ -218,6 +219,22 @@ def test_what_is_refused(
     assert main(["run", clip, *words]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_a_video_that_fails_leaves_the_earlier_file(
+    some: bool, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, bad = tmp_path / "lines.jsonl", tmp_path / "bad.mp4"
+    lines.write_text("earlier\n")
+    bad.write_bytes(b"no video")
+    sources = [clip, str(bad)] if some else [str(bad)]
+    assert main(["run", *sources, "--stream", f"jsonl:{lines}"]) == (1 if some else 2)
+    assert lines.read_text() == "earlier\n"
+    part = tmp_path / "lines.jsonl.part"
+    assert part.exists() == some
+    assert not some or part.read_text().count("\n") == 3
+    assert "bad.mp4: " in capsys.readouterr().err
 
 
 def test_pictures_are_not_streamed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

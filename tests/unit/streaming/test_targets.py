@@ -30,7 +30,7 @@ def test_what_may_be_left_out(text: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("127.0.0.1:9000", "expected vmc://HOST:PORT, osc://HOST:PORT, ifacialmocap://HOST:PORT"),
+        ("127.0.0.1:9000", "expected vmc://HOST:PORT, ifacialmocap://HOST:PORT, osc://HOST:PORT"),
         ("udp://127.0.0.1:9000", "expected vmc://"),
         ("jsonl:", "expected vmc://"),
         ("osc://127.0.0.1", "give a port, 1 to 65535"),
@@ -40,7 +40,10 @@ def test_what_may_be_left_out(text: str, name: str) -> None:
         ("vmc://127.0.0.1:face", "the port must be 1 to 65535"),
         ("vmc://127.0.0.1:39539/face", "expected vmc://HOST:PORT"),
         ("vmc://me@127.0.0.1:39539", "expected vmc://HOST:PORT"),
-        ("vmc://[::1:39539", "Invalid IPv6 URL"),
+        ("vmc://[::1:39539", "an IPv6 address stands in brackets, as in vmc://[::1]:39539"),
+        ("osc://::1]:9000", "an IPv6 address stands in brackets, as in osc://[::1]:9000"),
+        ("vmc://fe80::1:39539", "an IPv6 address stands in brackets"),
+        ("vmc://::1", "an IPv6 address stands in brackets"),
         ("jsonl:clip.mp4", "it writes JSON lines; give a name that ends in .jsonl"),
     ],
 )
@@ -58,9 +61,14 @@ def test_what_is_refused(text: str, message: str) -> None:
         ("vmc://:9000", "osc://:9000"),
         ("jsonl:-", "jsonl:-"),
         ("jsonl:a.jsonl", "jsonl:./a.jsonl"),
+        ("jsonl:-", "jsonl:link.jsonl"),
     ],
 )
-def test_two_targets_do_not_share_a_place(texts: tuple[str, str]) -> None:
+def test_two_targets_do_not_share_a_place(
+    texts: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("link.jsonl").symlink_to("/dev/stdout")
     with pytest.raises(UserError, match="go to the same place"):
         parse_targets(texts)
 
