@@ -313,11 +313,10 @@ def web(session: nox.Session) -> None:
     amesh, python = str(programs / "amesh"), str(programs / "python")
     public, golden = WEB / "public", WEB / "build" / "golden"
     session.run(amesh, "weights", "import", external=True)
-    # In single precision: LiteRT.js takes six times as long with kernels in half precision.
-    for kind, suffix in (("litert", "tflite"), ("onnx", "onnx")):
+    for kind, suffix, *web in (("litert", "tflite", "--web"), ("onnx", "onnx")):
         for model, name in (("detector-short", "detector"), ("paper-256", "landmarks")):
-            output = str(public / "models" / f"{name}.{suffix}")
-            session.run(amesh, "export", kind, "--model", model, "--output", output, external=True)
+            names = ("--model", model, "--output", str(public / "models" / f"{name}.{suffix}"))
+            session.run(amesh, "export", kind, *names, *web, external=True)
     shutil.copy(picture, public)
     golden.mkdir(parents=True, exist_ok=True)
     makeup = (str(picture), str(golden / "makeup.json"))

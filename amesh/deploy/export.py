@@ -12,7 +12,7 @@ from amesh.deploy import artefact, formats, parity, sidecar
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.formats import Batch, Format, Precision
 from amesh.deploy.network.prepare import Network, without_errors
-from amesh.deploy.request import INPUTS, Request
+from amesh.deploy.request import INPUTS, Request, tolerance_of
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.weights import architectures, hashes, store
@@ -55,6 +55,7 @@ def export(
         opset: Version of ONNX's operators in an ONNX file, 18 to 23; 19 by default.
         options: Further options of the format. For ONNX and TensorRT `input`: `float32`, the
             default, or `uint8` for a file that takes crops as bytes, (b s s 3), from 0 to 255. For
+            LiteRT `web`: a file for browsers; see `amesh.deploy.litert.export.export_litert`. For
             TensorRT `hardware`, `version_compatible` and `timing_cache` of
             `amesh.deploy.tensorrt.plan.BuildOptions`.
 
@@ -96,6 +97,7 @@ def export(
     if samples is not None:
         _check_with_crop(row, net, precision, batch, part)
     kind = [part] if part else ["with-crop"] if samples is not None else []
+    kind += ["web"] if further.get("web") else []
     name = "-".join((model_name, *kind, precision))
     output = output or Path(f"{name}{row.suffix}")
     request = Request(
@@ -216,7 +218,8 @@ def _fresh(name: str, option: str) -> Network:
 def _compared(
     run: parity.Run, target: nn.Module, request: Request, output: Path, say: Say
 ) -> dict[str, Any]:
-    found = parity.verify(run, target, request.precision, str(output), request.byte_input)
+    tolerance = tolerance_of(request.precision, request.web)
+    found = parity.verify(run, target, tolerance, str(output), request.byte_input)
     say(f"distance to PyTorch in single precision, over {found.count} crops:")
     for line in found.lines():
         say(f"  {line}")

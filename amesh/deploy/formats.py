@@ -207,6 +207,7 @@ FORMATS: tuple[Format, ...] = (
         detector="amesh.deploy.litert.runner:open_detector",
         timer="amesh.deploy.litert.artefact:timed_call",
         batches="fixed",
+        options=("web",),
         auto=True,
     ),
     Format(

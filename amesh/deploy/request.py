@@ -50,6 +50,11 @@ class Request:
         return self.options.get("input") == "uint8"
 
     @property
+    def web(self) -> bool:
+        """Whether the file is for browsers; see `amesh.deploy.litert.export.export_litert`."""
+        return bool(self.options.get("web"))
+
+    @property
     def target(self) -> Network | Part:
         """The landmark network, or the part of it, to export."""
         if self.part:
@@ -63,3 +68,8 @@ class Request:
         if self.calibration is not None:
             return self.calibration
         return parity_crops(parity.input_size(self.target)).images
+
+
+def tolerance_of(precision: Precision, web: bool) -> Precision:
+    """The precision whose tolerance a file must meet: rounded kernels count as half precision."""
+    return "fp16" if web else precision

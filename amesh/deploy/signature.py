@@ -23,6 +23,9 @@ INPUT = "image"
 PICTURE, ROIS = "picture", "rois"
 OUTPUTS = ("landmarks", "face_flag")
 EXPECTED_ERROR = "expected_error"
+# Files that leave the landmarks' order to the host have a vector (b k) in their place; the file's
+# metadata and its sidecar say where in it the landmarks' numbers are (n*3).
+NUMBERS, PLACES = "numbers", "places"
 DETECTOR_OUTPUTS = ("boxes", "scores")
 # What inputs and outputs hold; formats that have a place for a text carry it.
 MEANINGS = {

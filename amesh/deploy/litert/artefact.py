@@ -11,6 +11,7 @@ from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.litert.task_runner import TaskFile
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.request import Request
+from amesh.deploy.signature import PLACES
 from amesh.errors import UserError
 from amesh.nn.cascade import Cascade
 
@@ -25,7 +26,10 @@ def litert_artefact(request: Request) -> Artefact:
             check the file, is not installed.
     """
     file = LitertFile(content := _content(request))
-    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
+    details = {} if file.places is None else {PLACES: file.places.tolist()}
+    return Artefact(
+        *(content, file.run_crops, file.inputs, file.stored, file.layout, _PACKAGES), details
+    )
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:
@@ -62,4 +66,4 @@ def _content(request: Request) -> bytes:
         return export_detector(request.net, batch, verify=False)
     if request.part and isinstance(request.net, Cascade):
         return export_parts(request.net, request.precision, batch, verify=False)[request.part]
-    return export_litert(request.net, request.precision, batch, verify=False)
+    return export_litert(request.net, request.precision, batch, web=request.web, verify=False)

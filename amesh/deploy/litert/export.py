@@ -6,6 +6,7 @@ comparing it with PyTorch, needs the extra `litert`; see `amesh.deploy.litert.ru
 
 import json
 
+import numpy as np
 from torch import nn
 
 from amesh.deploy import parity
@@ -28,7 +29,8 @@ from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.litert.task_runner import TASK_SIZE, TaskFile
 from amesh.deploy.network.cascade_parts import take_part
 from amesh.deploy.network.prepare import Family, Network, prepare, without_errors
-from amesh.deploy.signature import EXPECTED_ERROR, INPUT, METADATA
+from amesh.deploy.request import tolerance_of
+from amesh.deploy.signature import EXPECTED_ERROR, INPUT, METADATA, PLACES
 from amesh.errors import UserError, how_to_install
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.mesh_only import MeshOnly
@@ -38,7 +40,12 @@ from amesh.nn.region_submodel import Branch
 
 
 def export_litert(
-    net: Network, precision: Precision = "fp32", batch: int = 1, *, verify: bool = True
+    net: Network,
+    precision: Precision = "fp32",
+    batch: int = 1,
+    *,
+    web: bool = False,
+    verify: bool = True,
 ) -> bytes:
     """Exports a TFLite file: `image` (b s s 3) to `landmarks` (b n 3) and `face_flag` (b).
 
@@ -48,6 +55,9 @@ def export_litert(
         net: A network of the family.
         precision: `fp16` stores the kernels in half precision; the runtime chooses the arithmetic.
         batch: Faces per run.
+        web: Write a file for browsers: large kernels are rounded so that it compresses, and whoever
+            runs it puts the landmarks' numbers in order, because LiteRT.js refuses to on WebGPU.
+            `LitertFile` and the module in `web/` do so.
         verify: Compare the file with PyTorch, which needs LiteRT; otherwise the caller must.
 
     Raises:
@@ -57,12 +67,18 @@ def export_litert(
     if verify:
         require_litert()
     prepared = _prepared(net)
-    graph = _graph(precision)
+    graph = _graph(precision, web)
     image = _image(graph, _positive(batch), net.config.input_size)
-    outputs = network(graph, prepared, image)
-    content = _to_bytes(graph, outputs, net.config, precision)
+    places = None
+    if web and not isinstance(prepared, MeshOnly | PlainMesh):
+        refined = Refined(graph, prepared)
+        outputs, places = refined.add(image, gather=False), refined.places
+    else:
+        outputs = network(graph, prepared, image)
+    content = _to_bytes(graph, outputs, net.config, precision, places=places)
     if verify:
-        parity.verify(LitertFile(content).run_crops, net, precision, "the TFLite file")
+        tolerance = tolerance_of(precision, web)
+        parity.verify(LitertFile(content).run_crops, net, tolerance, "the TFLite file")
     return content
 
 
@@ -163,12 +179,12 @@ def _prepared(net: Network) -> Network:
     return prepare(net)
 
 
-def _graph(precision: Precision) -> OperatorGraph:
+def _graph(precision: Precision, web: bool = False) -> OperatorGraph:
     if precision == "int8":
         raise UserError(
             "TFLite files come in fp32 and fp16: int8 is slower on the CPU and far less accurate"
         )
-    return OperatorGraph(half=precision == "fp16")
+    return OperatorGraph(half=precision == "fp16", rounded=web)
 
 
 def _image(graph: OperatorGraph, batch: int, size: int) -> Value:
@@ -187,11 +203,13 @@ def _to_bytes(
     config: NetworkConfig,
     precision: Precision,
     part: str = "",
+    places: np.ndarray | None = None,
 ) -> bytes:
     about = {"model": config.name, "topology": config.topology, "precision": precision}
     if part:
         about["part"] = part
-    metadata = {METADATA: json.dumps(about, sort_keys=True).encode()}
+    ordered = {} if places is None else {PLACES: places.reshape(-1).tolist()}
+    metadata = {METADATA: json.dumps({**about, **ordered}, sort_keys=True).encode()}
     return graph.to_bytes(outputs, " ".join(["amesh", *about.values()]), metadata)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import tflite
 
 from amesh.deploy.litert.flatbuffer import Graph, Value
+from amesh.deploy.litert.rounding import compressible
 
 _FLOAT16_DEQUANTIZE = 3
 _GROUPED_CONVOLUTION = 6
@@ -19,17 +20,20 @@ Operand = Value | float
 class OperatorGraph(Graph):
     """A graph with a method per operator."""
 
-    def __init__(self, half: bool = False) -> None:
+    def __init__(self, half: bool = False, rounded: bool = False) -> None:
         """Starts an empty graph.
 
         Args:
             half: Store kernels in half precision; runtimes expand them on loading.
+            rounded: Round large kernels, so that the file compresses.
         """
         super().__init__()
-        self.half = half
+        self.half, self.rounded = half, rounded
 
     def kernel(self, array: np.ndarray) -> Value:
         """Adds a convolution's kernel. Other constants are small and stay in single precision."""
+        if self.rounded:
+            array = compressible(array.astype(np.float32))
         if not self.half:
             return self.constant(array.astype(np.float32), "kernel")
         stored = self.constant(array.astype(np.float16), "kernel_fp16")

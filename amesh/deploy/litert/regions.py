@@ -36,7 +36,7 @@ from amesh.deploy.litert.blocks import (
 )
 from amesh.deploy.litert.flatbuffer import Value
 from amesh.deploy.litert.operators import OperatorGraph
-from amesh.deploy.signature import EXPECTED_ERROR
+from amesh.deploy.signature import EXPECTED_ERROR, NUMBERS
 from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.cascade import Cascade, RegionNetwork
 from amesh.nn.config import SHARED_STRIDE
@@ -63,8 +63,14 @@ class Refined:
         self.places = np.full((self.landmarks, 3), -1)
         self.starts: dict[str, tuple[int, int]] = {}  # of each output's x and y
 
-    def add(self, image: Value) -> dict[str, Value]:
-        """Adds the whole network: `landmarks` (b n 3), `face_flag` (b), `expected_error` (b n)."""
+    def add(self, image: Value, gather: bool = True) -> dict[str, Value]:
+        """Adds the whole network: `landmarks` (b n 3), `face_flag` (b), `expected_error` (b n).
+
+        Args:
+            image: The input.
+            gather: Whether the graph puts every number in its place. Otherwise `numbers` (b k), the
+                long vector, takes the place of `landmarks`.
+        """
         graph, net = self.graph, self.net
         shared = shared_map(graph, net, image)
         # The GPU delegate cannot use a picture's three channels as a group, but it can use four.
@@ -92,12 +98,12 @@ class Refined:
                 self.places[list(points), axis] = first + np.arange(len(points))
         b = image.shape[0]
         everything = graph.concatenate(numbers, axis=1)
-        order = graph.constant(self.places.reshape(-1).astype(np.int32), "places")
-        landmarks = graph.gather(everything, order, axis=1)
-        outputs = {
-            "landmarks": graph.reshape(landmarks, (b, self.landmarks, 3)),
-            "face_flag": graph.reshape(graph.slice(head, 1, flag, flag + 1), (b,)),
-        }
+        outputs = {NUMBERS: everything}
+        if gather:
+            order = graph.constant(self.places.reshape(-1).astype(np.int32), "places")
+            landmarks = graph.gather(everything, order, axis=1)
+            outputs = {"landmarks": graph.reshape(landmarks, (b, self.landmarks, 3))}
+        outputs["face_flag"] = graph.reshape(graph.slice(head, 1, flag, flag + 1), (b,))
         if net.mesh.error_head is not None:
             outputs[EXPECTED_ERROR] = expected_error(graph, net.mesh.error_head, deep)
         return outputs

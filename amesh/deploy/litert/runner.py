@@ -16,12 +16,17 @@ from amesh.deploy.exported_file import (
 )
 from amesh.deploy.litert.flatbuffer import read_metadata
 from amesh.deploy.litert.interpreter import open_interpreter
-from amesh.deploy.signature import METADATA
+from amesh.deploy.signature import METADATA, NUMBERS, OUTPUTS, PLACES
 from amesh.errors import UserError
 
 
 class LitertFile(ExportedFile):
     """A TFLite file with one signature, ready to run: arrays in, arrays by output name out.
+
+    Attributes:
+        stored: Shapes of the file's own outputs. `outputs` has landmarks in place of numbers whose
+            order the file leaves to the host.
+        places: Where the landmarks' numbers (n*3) are in such an output; otherwise None.
 
     An interpreter has only one set of tensors, so each call has one to itself: threads that call
     at the same time get an interpreter each, and later calls use them again.
@@ -47,8 +52,15 @@ class LitertFile(ExportedFile):
         self.interpreter, run = self._open()
         self._idle = [run]
         self.inputs = _shapes(run.get_input_details())
-        self.outputs = _shapes(run.get_output_details())
-        self.about = json.loads(read_metadata(content, METADATA) or b"{}")
+        self.outputs = self.stored = _shapes(run.get_output_details())
+        about = json.loads(read_metadata(content, METADATA) or b"{}")
+        places = about.pop(PLACES, None)
+        self.places = None if places is None else np.array(places)
+        self.about = about
+        if self.places is not None:
+            batch, rest = self.stored[NUMBERS][0], dict(self.stored)
+            del rest[NUMBERS]
+            self.outputs = {OUTPUTS[0]: (batch, len(self.places) // 3, 3), **rest}
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the file once.
@@ -66,6 +78,9 @@ class LitertFile(ExportedFile):
             raise UserError(f"{self.source}: LiteRT cannot run it ({_reason(error)})") from error
         finally:
             self._idle.append(run)
+        if self.places is not None:
+            numbers = results.pop(NUMBERS)
+            results[OUTPUTS[0]] = numbers[:, self.places].reshape(len(numbers), -1, 3)
         return results
 
     def _open(self) -> tuple[Any, Any]:

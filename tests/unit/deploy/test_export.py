@@ -267,3 +267,21 @@ def test_int8_is_calibrated_on_the_crops_given_and_judged_on_upright_faces(
     assert sidecar.read(tmp_path / "net.onnx").parity["crops"] == "collins-1, upright faces"
     with pytest.raises(UserError, match="fp16 needs no calibration"):
         export(net, "onnx", tmp_path / "other.onnx", "fp16", calibration=own)
+
+
+def test_file_for_browsers_says_where_its_numbers_belong(net: AttentionMesh, tmp_path: Path):
+    pytest.importorskip("ai_edge_litert")
+    file = tmp_path / "face.tflite"
+    export(net, "litert", file, options={"web": True}, say=lambda line: None)
+    described = sidecar.read(file)
+    assert set(described.outputs) == {"numbers", "face_flag"}
+    assert len(described.details["places"]) == 478 * 3
+    crops = parity_crops(128).images[:1]
+    found = formats.runtime_named("litert").open(file)(crops)
+    expected = TorchRunner(net)(crops)
+    assert np.abs(found.landmarks - expected.landmarks).max() < 0.1
+
+
+def test_only_litert_has_files_for_browsers(net: AttentionMesh):
+    with pytest.raises(UserError, match=r"onnx has no option --web"):
+        export(net, "onnx", options={"web": True})

@@ -65,13 +65,23 @@ async function open(file: ModelFile): Promise<Network> {
           output.delete();
           return values;
         });
-        return Object.fromEntries(names.map((name, i) => [name, arrays[i]!]));
+        return inOrder(Object.fromEntries(names.map((name, i) => [name, arrays[i]!])), file);
       } finally {
         input.delete();
       }
     },
     close: () => model.delete(),
   };
+}
+
+/** Puts the landmarks in order where the file does not: LiteRT.js cannot on WebGPU. */
+function inOrder(
+  outputs: Record<string, Float32Array>,
+  { sidecar: { places } }: ModelFile,
+): Record<string, Float32Array> {
+  const { numbers, ...others } = outputs;
+  if (!places || !numbers) return outputs;
+  return { landmarks: Float32Array.from(places, (place) => numbers[place]!), ...others };
 }
 
 function cpuOptions(): { cpuOptions?: { numThreads: number } } {

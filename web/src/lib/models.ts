@@ -10,6 +10,8 @@ export interface Sidecar {
   topology?: string;
   /** Of networks that see pictures. */
   inputs?: { image?: { shape: (number | null)[] } };
+  /** Of files that leave the order of the landmarks to us: where their numbers are (478 x 3). */
+  places?: number[];
 }
 
 /** A network's file, and what its sidecar says of it. */

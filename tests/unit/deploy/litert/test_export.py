@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -253,3 +254,31 @@ def test_writing_needs_no_extra(run_python: Callable[[str], str]):
         "print([m for m in ('ai_edge_litert', 'litert_torch', 'tensorflow') if m in sys.modules])"
     )
     assert run_python(print_modules).strip() == "[]"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_file_for_browsers_has_no_gather_of_landmarks(name: str):
+    net = NETWORKS[name]().eval()
+    usual, web = (export_litert(net, verify=False, web=web) for web in (False, True))
+    places = json.loads(read_metadata(web, METADATA)).get("places")
+    if isinstance(net, MeshOnly | PlainMesh):  # nothing to put in order
+        assert places is None
+        assert census(web) == census(usual)
+        return
+    assert len(places) == 478 * 3
+    assert census(usual)["GATHER"] - census(web)["GATHER"] == 1
+    file = tflite_file.read(web)
+    numbers = file.shapes[file.outputs[0]]
+    assert 0 <= min(places) <= max(places) < numbers[1]
+
+
+def test_landmarks_of_a_file_for_browsers_are_in_order():
+    pytest.importorskip("ai_edge_litert")
+    net = AttentionMesh(replace(TINY, error_width=8)).eval()
+    crops = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)
+    usual, web = (LitertFile(export_litert(net, verify=False, web=web)) for web in (False, True))
+    assert web.outputs == usual.outputs
+    assert "numbers" in web.stored
+    expected, found = usual.run_crops(crops), web.run_crops(crops)
+    assert set(found) == set(expected)
+    assert np.abs(found["landmarks"] - expected["landmarks"]).max() < 0.1
