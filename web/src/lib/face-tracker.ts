@@ -4,7 +4,7 @@ import { lookAgain } from './again';
 import { confidence } from './confidence';
 import { DETECTOR_SIZE, detections, letterbox, regionOf } from './detection';
 import { AmeshError } from './errors';
-import { openLitert } from './litert';
+import { openFastest, openLitert } from './litert';
 import type { Progress } from './models';
 import { loadModels } from './models';
 import type { Smoothing } from './one-euro';
@@ -34,7 +34,7 @@ export interface Face {
 
 /** Names of what runs networks. */
 export type RuntimeChoice = 'auto' | 'litert' | 'onnxruntime';
-const RUNTIMES = { auto: openLitert, litert: openLitert, onnxruntime: openOnnxRuntime };
+const RUNTIMES = { auto: openFastest, litert: openLitert, onnxruntime: openOnnxRuntime };
 
 /** How a `FaceTracker` works. */
 export interface TrackerOptions {
@@ -43,9 +43,10 @@ export interface TrackerOptions {
   /** Address of the folder with the runtime's WebAssembly files; `wasm/` beside the models. */
   wasm?: string;
   /**
-   * What runs the networks. `auto` is LiteRT.js, which needs no GPU; `onnxruntime` is ONNX Runtime
-   * Web, on the GPU where the browser has WebGPU. It needs the package `onnxruntime-web`, and the
-   * networks as `.onnx`.
+   * What runs the networks. `auto` is LiteRT.js: on the GPU by WebGPU as soon as that has proved
+   * faster in a video, and on the CPU otherwise; `litert` stays on the CPU. `onnxruntime` is ONNX
+   * Runtime Web, on the GPU where the browser has WebGPU; it needs the package `onnxruntime-web`,
+   * and the networks as `.onnx`.
    */
   runtime?: RuntimeChoice;
   /** How many faces are followed at once, and returned for a picture at most; 1. */
@@ -70,8 +71,7 @@ const DETECT_EVERY = 10; // frames
 
 /** Finds faces in pictures, and follows them through video. */
 export class FaceTracker {
-  /** What runs the networks, for people. */
-  readonly runtime: string;
+  readonly #runtime: Runtime;
   readonly #detector: Network;
   readonly #landmarks: Network;
   readonly #tracker: Tracker;
@@ -89,7 +89,7 @@ export class FaceTracker {
     private readonly options: Required<Pick<TrackerOptions, 'maxFaces' | 'minScore'>> &
       TrackerOptions,
   ) {
-    this.runtime = runtime.name;
+    this.#runtime = runtime;
     this.#detector = detector;
     this.#landmarks = landmarks;
     const { maxFaces, minScore, smoothing = 'mediapipe' } = options;
@@ -149,6 +149,11 @@ export class FaceTracker {
       detector.close();
       throw error;
     }
+  }
+
+  /** What runs the networks, for people; with `auto`, it may change in the first frames. */
+  get runtime(): string {
+    return this.#runtime.name;
   }
 
   /** Time that the last call took. */

@@ -1,57 +1,126 @@
-/** LiteRT.js: runs TFLite files in WebAssembly, on one thread or several. */
+/** LiteRT.js: runs TFLite files in WebAssembly, on one thread or several, or on the GPU by WebGPU. */
 
-import type { CompiledModel } from '@litertjs/core';
+import type { CompiledModel, Tensor } from '@litertjs/core';
 import { AmeshError, reason } from './errors';
 import type { ModelFile } from './models';
 import { inputSize, type Network, type Runtime } from './runtime';
+import { onTrial } from './trial';
+
+/** What LiteRT.js runs on here. */
+interface Loaded {
+  threads: 'one thread' | 'several threads';
+  /** Why the GPU cannot be used, if so. */
+  noGpu?: string;
+}
 
 /** LiteRT.js is loaded once a page. */
-let loading: Promise<string> | undefined;
+let loading: Promise<Loaded> | undefined;
 
 /**
- * Loads LiteRT.js.
+ * Loads LiteRT.js, to run networks on the CPU.
  *
  * @param wasm Address of the folder with its WebAssembly files.
  * @throws AmeshError The browser lacks something, or the files are not there.
  */
 export async function openLitert(wasm: string): Promise<Runtime> {
+  const { threads } = await loadOnce(wasm);
+  return { name: `LiteRT.js (WASM, ${threads})`, open: (file) => open(file, 'wasm') };
+}
+
+/**
+ * Loads LiteRT.js, to run landmark networks on the GPU where it is faster.
+ *
+ * The name says what they run on, and if it is the CPU, why.
+ *
+ * @param wasm Address of the folder with its WebAssembly files.
+ * @throws AmeshError As for `openLitert`.
+ */
+export async function openFastest(wasm: string): Promise<Runtime> {
+  const loaded = await loadOnce(wasm);
+  const onCpu = `LiteRT.js (WASM, ${loaded.threads}`;
+  let why = loaded.noGpu ?? '';
+  let onGpu = false;
+  return {
+    get name() {
+      if (onGpu) return 'LiteRT.js (WebGPU)';
+      return why ? `${onCpu}; ${why})` : `${onCpu})`;
+    },
+    async open(file) {
+      const cpu = await open(file, 'wasm');
+      // A detector runs once in many frames: not worth a GPU's programs.
+      if (why || !file.sidecar.topology) return cpu;
+      try {
+        const gpu = await open(file, 'webgpu');
+        return onTrial(cpu, gpu, (problem) => {
+          onGpu = !problem;
+          why = problem ?? '';
+        });
+      } catch (error) {
+        why = reason(error);
+        return cpu;
+      }
+    },
+  };
+}
+
+async function loadOnce(wasm: string): Promise<Loaded> {
   loading ??= load(wasm);
-  let name: string;
   try {
-    name = await loading;
+    return await loading;
   } catch (error) {
     loading = undefined; // so that a second try is one
     throw error;
   }
-  return { name, open };
 }
 
-async function load(wasm: string): Promise<string> {
+async function load(wasm: string): Promise<Loaded> {
   if (!hasSimd()) {
     throw new AmeshError('runtime', 'this browser has no SIMD in WebAssembly: use a newer one');
   }
   // Threads share memory, which browsers allow on isolated pages only.
   const threads = globalThis.crossOriginIsolated === true && navigator.hardwareConcurrency > 1;
   try {
-    const { loadLiteRt, supportsFeature } = await import('@litertjs/core');
+    const { getWebGpuDevice, loadLiteRt, supportsFeature } = await import('@litertjs/core');
     const several =
       threads && (await supportsFeature('relaxedSimd')) && (await supportsFeature('threads'));
     await loadLiteRt(wasm.endsWith('/') ? wasm : `${wasm}/`, { threads: several });
-    return `LiteRT.js (WASM, ${several ? 'several threads' : 'one thread'})`;
+    const loaded: Loaded = { threads: several ? 'several threads' : 'one thread' };
+    const device = getWebGpuDevice();
+    if (!device) loaded.noGpu = 'this browser has no WebGPU';
+    else if (device.adapterInfo?.isFallbackAdapter) loaded.noGpu = 'WebGPU has no GPU here';
+    void device?.lost.then(({ message }) => {
+      loaded.noGpu = `the GPU stopped working: ${message || 'no reason given'}`;
+    });
+    return loaded;
   } catch (error) {
     throw new AmeshError('runtime', `LiteRT.js does not start from ${wasm}: ${reason(error)}`);
   }
 }
 
-async function open(file: ModelFile): Promise<Network> {
+/**
+ * Prepares a network.
+ *
+ * @throws AmeshError LiteRT.js cannot run it, or not as a whole on the GPU.
+ */
+export async function open(file: ModelFile, accelerator: 'wasm' | 'webgpu'): Promise<Network> {
   const { url, content } = file;
-  const { loadAndCompile, Tensor } = await import('@litertjs/core');
+  const { getWebGpuDevice, loadAndCompile, Tensor } = await import('@litertjs/core');
   let model: CompiledModel;
   try {
-    model = await loadAndCompile(content, { accelerator: 'wasm', ...cpuOptions() });
+    model = await loadAndCompile(content, {
+      accelerator,
+      gpuOptions: { precision: 'fp32' }, // coordinates need it
+      ...cpuOptions(),
+    });
   } catch (error) {
     throw new AmeshError('model', `${url} does not run in LiteRT.js: ${reason(error)}`);
   }
+  if (accelerator === 'webgpu' && !model.isFullyAccelerated) {
+    model.delete();
+    throw new AmeshError('model', 'WebGPU refuses the network: was it exported with --web?');
+  }
+  const lost = accelerator === 'webgpu' ? lossOf(getWebGpuDevice()!) : new Promise<never>(() => {});
+  lost.catch(() => undefined); // told by the next run
   const size = inputSize(file, 1);
   const names = model.getOutputDetails().map(({ name }) => name);
   return {
@@ -59,19 +128,30 @@ async function open(file: ModelFile): Promise<Network> {
     async run(image) {
       const input = new Tensor(image, [1, size, size, 3]);
       try {
-        const outputs = await model.run([input]);
-        const arrays = outputs.map((output) => {
-          const values = (output.toTypedArray() as Float32Array).slice();
-          output.delete();
-          return values;
-        });
+        const work = model.run([input]).then((outputs) => Promise.all(outputs.map(valuesOf)));
+        const arrays = await Promise.race([lost, work]);
         return inOrder(Object.fromEntries(names.map((name, i) => [name, arrays[i]!])), file);
+      } catch (error) {
+        if (error instanceof AmeshError) throw error;
+        throw new AmeshError('runtime', `LiteRT.js cannot run ${url}: ${reason(error)}`);
       } finally {
         input.delete();
       }
     },
     close: () => model.delete(),
   };
+}
+
+async function valuesOf(output: Tensor): Promise<Float32Array> {
+  const values = ((await output.data()) as Float32Array).slice();
+  output.delete();
+  return values;
+}
+
+/** Fails when the GPU stops working: what was asked of it may never be answered then. */
+async function lossOf(device: GPUDevice): Promise<never> {
+  const { message } = await device.lost;
+  throw new AmeshError('device-lost', `the GPU stopped working: ${message || 'no reason given'}`);
 }
 
 /** Puts the landmarks in order where the file does not: LiteRT.js cannot on WebGPU. */

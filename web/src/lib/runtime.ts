@@ -19,7 +19,7 @@ export interface Network {
 
 /** What runs networks. */
 export interface Runtime {
-  /** For people: its name and what it runs on. */
+  /** For people: its name and what it runs on at present. */
   readonly name: string;
   /**
    * Prepares a network.

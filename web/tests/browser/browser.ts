@@ -1,15 +1,21 @@
 /** Debian's Chromium and a server for it. */
 
 import { existsSync } from 'node:fs';
+import type * as Core from '@litertjs/core';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { createServer, type ViteDevServer } from 'vite';
 import type * as Amesh from '../../src/lib/index';
+import type * as LitertModule from '../../src/lib/litert';
+import type * as ModelsModule from '../../src/lib/models';
 import type * as PictureModule from '../../src/lib/picture';
 import type * as RegionModule from '../../src/lib/region';
 
 declare global {
   // What module.html puts on its window.
   var amesh: typeof Amesh;
+  var core: typeof Core;
+  var litert: typeof LitertModule;
+  var models: typeof ModelsModule;
   var picture: typeof PictureModule;
   var region: typeof RegionModule;
 }

@@ -100,7 +100,7 @@ function expectPortrait({ roi, score, landmarks }: Found): void {
 describe('FaceTracker finds the landmarks that Python finds', () => {
   it('in LiteRT.js', async () => {
     const face = await portrait(page, 'auto');
-    expect(face.runtime).toBe('LiteRT.js (WASM, one thread)');
+    expect(face.runtime).toBe('LiteRT.js (WASM, one thread; this browser has no WebGPU)');
     expectPortrait(face);
     const { confidence } = face;
     expect(Object.values(confidence!).every((value) => value > 0.5 && value <= 1)).toBe(true);
@@ -145,4 +145,27 @@ describe('FaceTracker finds the landmarks that Python finds', () => {
       await gpu.close();
     },
   );
+
+  it('in LiteRT.js by WebGPU, until the GPU is lost', async () => {
+    const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+    const page = await openModule(gpu, server);
+    const name = 'LiteRT.js (WASM, one thread; WebGPU has no GPU here)'; // only one in software
+    expect((await portrait(page, 'auto')).runtime).toBe(name);
+    const { apart, error } = await page.evaluate(async () => {
+      const [file] = await models.loadModels('/models/', ['landmarks.tflite']);
+      const image = Float32Array.from({ length: 3 * 256 ** 2 }, (_, i) => Math.sin(i / 99) ** 2);
+      const [cpu, gpu] = [await litert.open(file!, 'wasm'), await litert.open(file!, 'webgpu')];
+      const [expected, found] = [await cpu.run(image), await gpu.run(image)];
+      const apart = Object.entries(expected).map(([name, values]) =>
+        values.reduce((most, v, i) => Math.max(most, Math.abs(v - found[name]![i]!)), 0),
+      );
+      core.getWebGpuDevice()!.destroy();
+      const error = await gpu.run(image).then(String, ({ code }: { code: string }) => code);
+      return { apart, error };
+    });
+    expect(apart).toHaveLength(3);
+    expect(Math.max(...apart)).toBeLessThan(1e-3);
+    expect(error).toBe('device-lost');
+    await gpu.close();
+  });
 });
