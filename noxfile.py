@@ -27,8 +27,6 @@ WEB = HERE / "web"
 PINNED = ("-c", str(HERE / "constraints.txt"))
 # The newest tested bindings of each major version; the libraries behind them are not needed.
 TENSORRT = ("tensorrt-cu12-bindings==10.13.3.9.post1", "tensorrt-cu13-bindings==11.4.0.106")
-# The oldest Node that the tools in web/package.json run on.
-NODE = (20, 19)
 # Builds engines without a GPU. Its wheels are proprietary: never a dependency.
 RTX = tuple(f"tensorrt_rtx_cu13{part}==1.7.1.116" for part in ("", "_bindings", "_libs"))
 TRITON = "tritonclient==2.73.0"  # has the schema of Triton's configurations
@@ -306,7 +304,7 @@ def web(session: nox.Session) -> None:
     Needs Node, npm and Chromium, which it does not install. To look at the page afterwards:
     `python -m http.server -d web/dist/page`.
     """
-    npm = require_program(session, "npm", "apt-get install npm, or nodejs.org", NODE)
+    npm = require_program(session, "npm", "apt-get install npm, or nodejs.org", node=True)
     if "CHROMIUM" not in os.environ:
         require_program(session, "chromium", "apt-get install chromium, or name one in CHROMIUM")
     programs, picture = develop(session, "-e", ".[dev,litert,train,video]"), astronaut(session)
@@ -339,7 +337,7 @@ def web_peer(session: nox.Session) -> None:
     """
     if len(session.posargs) != 1:
         session.error("which pictures? nox -s web_peer -- FOLDER")
-    npm = require_program(session, "npm", "apt-get install npm, or nodejs.org", NODE)
+    npm = require_program(session, "npm", "apt-get install npm, or nodejs.org", node=True)
     folder = BUILD / "web_peer"
     package = folder / "node_modules" / "@mediapipe" / "tasks-vision"
     folder.mkdir(parents=True, exist_ok=True)
@@ -630,16 +628,27 @@ def develop(session: nox.Session, *what: str) -> Path:
     return programs
 
 
-def require_program(session: nox.Session, name: str, how: str, node: tuple[int, ...] = ()) -> str:
-    """Find a program of the system, with a Node that is new enough, or say how to install it."""
+def require_program(session: nox.Session, name: str, how: str, node: bool = False) -> str:
+    """Find a program of the system, with a Node that web/package.json allows, or say how to."""
     program = shutil.which(name)
     if not program:
         session.error(f"no {name} here: {how}")
     if node:
+        wanted = json.loads((WEB / "package.json").read_text())["engines"]["node"]
         found = str(session.run("node", "--version", silent=True, external=True)).strip()
-        if tuple(int(part) for part in found.lstrip("v").split(".")) < node:
-            session.error(f"Node {found} is too old; {'.'.join(map(str, node))} or newer is needed")
+        if not allows(wanted, found):
+            session.error(f"Node {found} does not fit; web/ needs {wanted}")
     return program
+
+
+def allows(wanted: str, version: str) -> bool:
+    """Whether a range of npm's, such as `^20.19.0 || >=24.0.0`, holds a version."""
+    found = tuple(map(int, version.lstrip("v").split(".")))
+    for mark, *numbers in re.findall(r"(\^|>=)(\d+)\.(\d+)\.(\d+)", wanted):
+        oldest = tuple(map(int, numbers))
+        if found >= oldest and (mark == ">=" or found[0] == oldest[0]):
+            return True
+    return False
 
 
 def swiftshader(session: nox.Session) -> Path:
