@@ -40,6 +40,6 @@ function make(runtime: Runtime, network: Network): FaceTracker {
     runtime,
     network,
     network,
-    { models: '', maxFaces: 1, minScore: 0.5 },
+    { maxFaces: 1, minScore: 0.5, smoothing: 'off' },
   ]) as FaceTracker;
 }

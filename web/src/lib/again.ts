@@ -1,20 +1,24 @@
 /**
  * More looks at faces that the network is not sure of, which finds those that lie on their side or
- * upside down. The rules and the numbers are those of the Python package's `amesh/pipeline/looks.py`,
- * which says where they come from.
+ * upside down. The rules are those of the Python package's `amesh/pipeline/looks.py`, which says where
+ * the numbers come from.
  */
 
+import constants from './constants.json';
 import { boxOf, fromLandmarks, type Region } from './region';
 import { TOPOLOGY } from './topology';
 import type { Look } from './tracking';
 
-const SURE = 18; // logit from which one look is enough
-const ROLL = (20 * Math.PI) / 180; // of landmarks in their crop, from which a face is looked at again
-const MARGIN = 3; // by how much a turned look must be more confident
-const LIKELY = 12; // smallest logit with which a further look changes the answer
-const NEAR = 15; // a turned look that is this much less confident is not worth following
-const FRONTAL = [0.62, 0.75] as const; // width of the face, straight and turned: a profile fools both
-const FAR = 2; // a face this many times larger or smaller than its square is nonsense
+const {
+  sure: SURE, // logit from which one look is enough
+  roll: ROLL, // of landmarks in their crop, from which a face is looked at again
+  margin: MARGIN, // by how much a turned look must be more confident
+  likely: LIKELY, // smallest logit with which a further look changes the answer
+  near: NEAR, // a turned look that is this much less confident is not worth following
+  far: FAR, // a face this many times larger or smaller than its square is nonsense
+} = constants.looks;
+/** Least width of the face, straight and turned: a profile fools both. */
+const FRONTAL = constants.looks.apart as [straight: number, turned: number];
 
 type Looker = (regions: readonly Region[]) => Promise<Look[]>;
 

@@ -1,5 +1,6 @@
 /** How far a face makes each of the 52 expressions of ARKit, from its landmarks. */
 
+import constants from './constants.json';
 import { FACE } from './effects/face-data';
 import { fit, turn } from './effects/rotation';
 import { AmeshError } from './errors';
@@ -7,11 +8,12 @@ import type { Progress } from './models';
 import { loadModels } from './models';
 
 const FILE = 'blendshapes.safetensors';
-/** Least range of a calibrated value: a face at rest may already be near the end of the scale. */
-const LEAST_RANGE = 0.2;
-const LEAST_BLINK = 0.3; // by which a value rises in a blink
-const CLOSED = 0.5; // a value above which lids are closed
-const OPEN_MOUTH = 0.1; // distance between the lips, relative to the mouth's width
+const {
+  leastRange: LEAST_RANGE, // of a calibrated value: a face at rest may be near the end of the scale
+  leastBlink: LEAST_BLINK, // by which a value rises in a blink
+  closed: CLOSED, // a value above which lids are closed
+  openMouth: OPEN_MOUTH, // distance between the lips, relative to the mouth's width
+} = constants.blendshapes;
 
 interface Layer {
   /** Rows of weights, one for each input. */

@@ -1,12 +1,13 @@
 /** How likely landmarks are to be right, from the errors that the network expects. */
 
+import constants from './constants.json';
 import { boxOf } from './region';
 import { TOPOLOGY } from './topology';
 
-/** A landmark is right within this share of the face's size. */
-const TOLERANCE = 0.05;
-/** Twice the limit over the expected error, from which the probability is 1. */
-const CERTAIN = 100;
+const {
+  tolerance: TOLERANCE, // a landmark is right within this share of the face's size
+  certain: CERTAIN, // twice the limit over the expected error, from which the probability is 1
+} = constants.confidence;
 
 /**
  * Probability that each landmark of a face is right.

@@ -5,18 +5,18 @@
  * of the detector's square input.
  */
 
+import constants from './constants.json';
 import type { Region } from './region';
 import { fromBox } from './region';
 
 /** Side of the detector's input [px]. */
-export const DETECTOR_SIZE = 128;
+export const DETECTOR_SIZE = constants.detector.size;
 /** Cells along a side and anchors at each cell, of each grid in the order of the output. */
-const GRIDS = [
-  [16, 2],
-  [8, 6],
-] as const;
-/** Boxes that overlap by more are one face. */
-const OVERLAP = 0.3;
+const GRIDS = constants.detector.grids as [cells: number, anchors: number][];
+const {
+  overlap: OVERLAP, // boxes that overlap by more are one face
+  leastLogit: LEAST, // with which an anchor sees a face
+} = constants.detector;
 
 /** A face that the detector saw. */
 export interface Row {
@@ -48,12 +48,12 @@ function anchors(): Float64Array {
   return Float64Array.from(centres);
 }
 
-/** Rows of the anchors that see a face: those whose logit is 0 or more, a score of one half. */
+/** Rows of the anchors that see a face. */
 export function decode(boxes: ArrayLike<number>, logits: ArrayLike<number>): Row[] {
   const rows: Row[] = [];
   for (let n = 0; n < logits.length; n++) {
     const start = 16 * n;
-    if (!(logits[n]! >= 0 && boxes[start + 2]! >= 0 && boxes[start + 3]! >= 0)) continue;
+    if (!(logits[n]! >= LEAST && boxes[start + 2]! >= 0 && boxes[start + 3]! >= 0)) continue;
     const values = new Float64Array(16);
     for (let i = 0; i < 16; i++)
       values[i] = boxes[start + i]! + (i === 2 || i === 3 ? 0 : ANCHORS[2 * n + (i % 2)]!);

@@ -2,6 +2,7 @@
 
 import { lookAgain } from './again';
 import { confidence } from './confidence';
+import constants from './constants.json';
 import { DETECTOR_SIZE, detections, letterbox, regionOf } from './detection';
 import { AmeshError } from './errors';
 import { openFastest, openLitert } from './litert';
@@ -67,7 +68,7 @@ export interface Timings {
   total: number;
 }
 
-const DETECT_EVERY = 10; // frames
+const DEFAULTS = constants.tracker;
 
 /** Finds faces in pictures, and follows them through video. */
 export class FaceTracker {
@@ -86,17 +87,16 @@ export class FaceTracker {
     runtime: Runtime,
     detector: Network,
     landmarks: Network,
-    private readonly options: Required<Pick<TrackerOptions, 'maxFaces' | 'minScore'>> &
-      TrackerOptions,
+    private readonly options: Required<Pick<TrackerOptions, 'maxFaces' | 'minScore' | 'smoothing'>>,
   ) {
     this.#runtime = runtime;
     this.#detector = detector;
     this.#landmarks = landmarks;
-    const { maxFaces, minScore, smoothing = 'mediapipe' } = options;
+    const { maxFaces, minScore, smoothing } = options;
     this.#tracker = new Tracker({
       maxFaces,
       minScore,
-      detectEvery: DETECT_EVERY,
+      detectEvery: DEFAULTS.detectEvery,
       smoothing: PRESETS[smoothing],
     });
   }
@@ -108,7 +108,8 @@ export class FaceTracker {
    *   something.
    */
   static async create(options: TrackerOptions): Promise<FaceTracker> {
-    const { maxFaces = 1, minScore = 0.5, smoothing = 'mediapipe' } = options;
+    const { maxFaces = DEFAULTS.maxFaces, minScore = DEFAULTS.minScore } = options;
+    const { smoothing = DEFAULTS.smoothing as Smoothing } = options;
     if (!(Number.isInteger(maxFaces) && maxFaces >= 1)) {
       throw new AmeshError('option', `maxFaces is ${maxFaces}; give a whole number from 1`);
     }
@@ -144,7 +145,8 @@ export class FaceTracker {
         throw new AmeshError('model', `${detectorFile.url} is not detector-short: export that one`);
       }
       const landmarks = await runtime.open(landmarksFile);
-      return new FaceTracker(runtime, detector, landmarks, { ...options, maxFaces, minScore });
+      const settled = { ...options, maxFaces, minScore, smoothing };
+      return new FaceTracker(runtime, detector, landmarks, settled);
     } catch (error) {
       detector.close();
       throw error;

@@ -6,6 +6,7 @@
  * second. `mediapipe` has the arithmetic and the numbers of MediaPipe's Face Landmarker.
  */
 
+import constants from './constants.json';
 import { boxOf } from './region';
 
 /** Settings of the filter. */
@@ -18,17 +19,11 @@ export interface OneEuro {
 
 export type Smoothing = 'off' | 'light' | 'mediapipe' | 'strong';
 
-export const PRESETS: Record<Smoothing, OneEuro | null> = {
-  off: null,
-  light: { minCutoff: 1, beta: 200 },
-  mediapipe: { minCutoff: 0.05, beta: 80 },
-  strong: { minCutoff: 0.05, beta: 30 },
-};
-
-/** Cutoff frequency of the speed's own filter [Hz]. */
-const DERIVATIVE_CUTOFF = 1;
-/** A face that was not seen for longer than this starts afresh [s]. */
-const GAP = 0.5;
+export const PRESETS: Record<Smoothing, OneEuro | null> = constants.smoothing.presets;
+const {
+  derivativeCutoff: DERIVATIVE_CUTOFF, // of the speed's own filter [Hz]
+  gap: GAP, // a face that was not seen for longer than this starts afresh [s]
+} = constants.smoothing;
 
 /** The filter with the state of one face. */
 export class Smoother {

@@ -1,5 +1,6 @@
 /** Cuts squares out of pictures with a canvas. */
 
+import constants from './constants.json';
 import { AmeshError, reason } from './errors';
 import type { Affine } from './region';
 
@@ -11,7 +12,7 @@ const MAX_PIXELS = 4096 * 4096;
 /** Black around the canvas, so that the picture's edges blend into it as in a bilinear sample [px]. */
 const RIM = 1;
 /** Largest distance of samples in a crop that shrinks the picture [px]: beyond, it is halved first. */
-const STEP = 1.75;
+const STEP = constants.crops.step;
 
 /**
  * A still picture, or a frame that no longer changes while networks look at it.

@@ -5,6 +5,7 @@
  * Angles are clockwise on the screen, in radians.
  */
 
+import constants from './constants.json';
 import { TOPOLOGY } from './topology';
 
 /** A square in the picture: its centre and side in pixels, and the angle of its x axis. */
@@ -22,7 +23,7 @@ type Rule = readonly [scale: number, right: number, down: number];
 type Line = readonly [dx: number, dy: number];
 
 /** Between these widths of the face, relative to the front, its roll is read from the midline. */
-const PROFILE = [0.56, 0.28] as const;
+const PROFILE = constants.region.profile as [near: number, far: number];
 
 /** The region around a box whose eyes, image-left one first, are `line` apart. */
 export function fromBox(

@@ -7,6 +7,7 @@
  */
 
 import { lookAgain } from './again';
+import constants from './constants.json';
 import type { OneEuro } from './one-euro';
 import { Smoother } from './one-euro';
 import type { Region } from './region';
@@ -62,13 +63,15 @@ interface Settled {
   good: boolean;
 }
 
-// How well the square that landmarks ask for agrees with the one that was looked at: distance of
-// the centres [sides], ratio of the sides, angle. Otherwise the face is looked at again.
-const SETTLED = { distance: 0.1, ratio: 1.15, cosine: Math.cos((15 * Math.PI) / 180) };
-const FAR = 2; // a face this many times larger or smaller than its square asks for is nonsense
-const JUMP = 0.4; // a centre that moves farther in one frame is another face [sides]
-const SAME = 0.25; // a detection this near to a tracked face is the same face [sides]
-const SHARED = 0.6; // of the smaller of two boxes in the other: the two are one face
+const {
+  // How well the square that landmarks ask for agrees with the one that was looked at: distance of
+  // the centres [sides], ratio of the sides, angle. Otherwise the face is looked at again.
+  settled: SETTLED,
+  far: FAR, // a face this many times larger or smaller than its square asks for is nonsense
+  jump: JUMP, // a centre that moves farther in one frame is another face [sides]
+  same: SAME, // a detection this near to a tracked face is the same face [sides]
+  shared: SHARED, // of the smaller of two boxes in the other: the two are one face
+} = constants.tracking;
 
 /** The confidence that a look shows a face, from 0 to 1. */
 export function scoreOf(look: Look): number {

@@ -2,6 +2,7 @@
 //
 // Colours are sRGB, 0 to 255; tints are computed in CIELAB (white D65): L from 0 to 100.
 
+import constants from '../constants.json';
 import { smoothStep } from './masks';
 
 export type Lab = readonly [light: number, a: number, b: number];
@@ -24,7 +25,7 @@ export interface Patch {
 }
 
 // Tables instead of powers. 14 bits: neighbours differ by less than one level even in the shadows.
-const STEPS = 1 << 14;
+const STEPS = constants.makeup.steps;
 const LINEAR = Float32Array.from({ length: 256 }, (_, level) => {
   const share = level / 255;
   return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
@@ -35,7 +36,7 @@ const ENCODED = Uint8Array.from({ length: STEPS + 1 }, (_, step) => {
     255 * (share <= 0.0031308 ? share * 12.92 : 1.055 * share ** (1 / 2.4) - 0.055),
   );
 });
-const SAMPLE = 1024; // pixels that tell how light the skin is
+const SAMPLE = constants.makeup.sample; // pixels that tell how light the skin is
 
 /** CIELAB of a colour such as `#b0103a`. */
 export function toLab(hex: string): Lab {

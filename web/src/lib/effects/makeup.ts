@@ -1,5 +1,6 @@
 // Makeup on the faces of a picture. Light, shadow and the texture of the skin stay; only colour moves.
 
+import constants from '../constants.json';
 import { lay, toLab, type Patch, type Pigment } from './colour';
 import { rasterise, type Mask } from './masks';
 import { FaceShape, cheeks, eyeLidsAndFolds, eyeLines, irises, lips, type Area } from './shapes';
@@ -22,59 +23,20 @@ export interface Product {
   strength: number;
 }
 
-interface Kind extends Omit<Pigment, 'lab'> {
-  areas: (face: FaceShape) => Area[];
-  color: string;
-  strength: number;
-}
-
-const KINDS: Record<ProductName, Kind> = {
-  lipstick: {
-    areas: lips,
-    depth: 0.8,
-    gains: [0.7, 1.12],
-    glints: 0.4,
-    color: '#b0103a',
-    strength: 0.75,
-  },
-  eyeliner: {
-    areas: eyeLines,
-    depth: 1,
-    gains: [0.1, 1.5],
-    glints: 1,
-    color: '#141014',
-    strength: 0.85,
-  },
-  eyeShadow: {
-    areas: eyeLidsAndFolds,
-    depth: 0.5,
-    gains: [0.75, 1.1],
-    glints: 1,
-    color: '#7a4a6a',
-    strength: 0.5,
-  },
-  blush: {
-    areas: cheeks,
-    depth: 0.2,
-    gains: [0.85, 1],
-    glints: 1,
-    color: '#d8506a',
-    strength: 0.25,
-  },
-  irisTint: {
-    areas: irises,
-    depth: 0.5,
-    gains: [0.9, 1.15],
-    glints: 0,
-    color: '#3a7ca8',
-    strength: 0.6,
-  },
+type Kind = Omit<Pigment, 'lab'> & Omit<Product, 'name'>;
+const KINDS = constants.makeup.products as unknown as Record<ProductName, Kind>;
+const AREAS: Record<ProductName, (face: FaceShape) => Area[]> = {
+  lipstick: lips,
+  eyeliner: eyeLines,
+  eyeShadow: eyeLidsAndFolds,
+  blush: cheeks,
+  irisTint: irises,
 };
 
 // Longer side of a face [px] at which makeup begins, and from which it is whole: the lips of smaller
 // faces are a few pixels, and a sudden end would flicker in a video.
-const SMALL = [32, 64] as const;
-const LEAST = 1 / 64; // less cover moves no channel by more than a level or two
+const SMALL = constants.makeup.small as [begins: number, whole: number];
+const LEAST = constants.makeup.least; // less cover moves no channel by more than a level or two
 
 /** A product with its usual colour and strength, or with yours. */
 export function product(name: ProductName, changes: Partial<Omit<Product, 'name'>> = {}): Product {
@@ -101,10 +63,9 @@ export function applyMakeup(
   for (const { name, color, strength } of products) {
     const whole = share * Math.min(Math.max(strength, 0), 1);
     if (whole <= LEAST) continue;
-    const { areas, ...kind } = KINDS[name];
     // Both sides of a face together: it is one pigment, whatever light falls on each side.
-    const masks = areas(face).map((area) => rasterise(area, pixels.width, pixels.height));
-    lay(pixels.data, gathered(masks, pixels.width, whole), { ...kind, lab: toLab(color) });
+    const masks = AREAS[name](face).map((area) => rasterise(area, pixels.width, pixels.height));
+    lay(pixels.data, gathered(masks, pixels.width, whole), { ...KINDS[name], lab: toLab(color) });
   }
 }
 

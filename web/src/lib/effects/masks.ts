@@ -1,10 +1,13 @@
 // Areas of makeup as masks: filled, feathered, and faded where the face turns away.
 
+import constants from '../constants.json';
 import type { Area, Layer, Plane } from './shapes';
 import type { Point } from './splines';
 
-const REACH = 2.5; // feathers beyond which nothing is covered
-const MAX_FEATHER = 64; // [px]: bounds the work on faces much larger than their picture
+const {
+  reach: REACH, // feathers beyond which nothing is covered
+  maxFeather: MAX_FEATHER, // [px]: bounds the work on faces much larger than their picture
+} = constants.makeup;
 const LINES = 4; // scan lines per row of cells
 
 /** How much of each pixel of a box of the picture is covered, 0 to 1. */

@@ -3,6 +3,7 @@
 // The picture is taken as seen from far away, so that no focal length is needed. Away from the
 // picture's middle this errs by some degrees; Python's `head_pose` and `eyes` know the camera.
 
+import constants from '../constants.json';
 import { FACE } from './face-data';
 import { fit, turn, type Matrix3 } from './rotation';
 
@@ -24,12 +25,9 @@ export interface Pose {
 
 // As in amesh/effects/eyes.py: the eyeball's centre from the middle of the corners of each eye [mm],
 // and the distance from there to the rim of the iris.
-const BALL_FROM_CORNERS: readonly Vector[] = [
-  [-1.6, -3, 7.4],
-  [1.6, -3, 7.4],
-];
-const REACH = Math.sqrt(12 ** 2 - (11.7 / 2) ** 2);
-const CLOSED = 0.12; // lids nearer than this share of the eye's width show no gaze
+const BALL_FROM_CORNERS = constants.eyes.ballFromCorners as unknown as readonly Vector[];
+const REACH = constants.eyes.reach;
+const CLOSED = constants.eyes.closed; // lids nearer than this share of the eye's width show no gaze
 
 /** The pose of a head. */
 export function headPose(landmarks: ArrayLike<number>): Pose {
