@@ -30,6 +30,8 @@ const alertBox = element('alert');
 const position = element<HTMLInputElement>('position');
 
 let tracker: FaceTracker | undefined;
+/** Counts the sources that were asked for: a slow one must not replace one that was chosen later. */
+let asked = 0;
 let opening: Promise<void> | undefined;
 export let source: Source | undefined;
 let faces: Face[] = [];
@@ -105,12 +107,14 @@ export function tellSpeed(): void {
 
 // ------------------------------------------------------------------------------------------ sources
 
-/** Opens another source; the one before stays if that fails. */
+/** Opens another source; the one before stays if that fails, or if a third was chosen meanwhile. */
 async function open(make: () => Promise<Source>, waiting: string): Promise<void> {
+  const turn = ++asked;
   hideAlert();
   say(waiting);
   try {
     const next = await make();
+    if (turn !== asked) return next.close();
     closeSource();
     source = next;
     show(next);
@@ -120,7 +124,7 @@ async function open(make: () => Promise<Source>, waiting: string): Promise<void>
     if (next.kind === 'picture') await lookAtPicture();
     else eachFrame(next, (seconds) => lookAtFrame(next, seconds));
   } catch (error) {
-    report(error);
+    if (turn === asked) report(error);
   }
 }
 
@@ -175,10 +179,30 @@ export function openFile(file: File | undefined): void {
   else void open(() => pictureSource(file), 'Opening the picture');
 }
 
+/** Opens the portrait; without one on this host, the networks alone. */
 export async function openSample(): Promise<void> {
+  const turn = asked;
   const bitmap = await readSample();
+  if (turn !== asked) return bitmap?.close();
   if (!bitmap) return openTracker().then(() => say('Choose a picture'), report);
   return open(() => Promise.resolve(still(bitmap)), 'Opening the picture');
+}
+
+let resumed: Source | undefined;
+
+/** In a hidden tab a video waits, and the pause counts as no late frame. */
+export function hide(hidden: boolean): void {
+  if (!source || source.kind === 'picture') return;
+  const { kind, element } = source;
+  if (hidden) {
+    say('Paused while this tab is hidden');
+    resumed = kind === 'video' && !element.paused ? source : undefined;
+    if (resumed) element.pause();
+  } else {
+    speed.reset();
+    tellFaces(true);
+    if (resumed === source) void element.play().catch(() => undefined);
+  }
 }
 
 function report(error: unknown): void {
@@ -200,11 +224,13 @@ function grab(from: Source): void {
 }
 
 async function lookAtPicture(): Promise<void> {
-  const looked = source;
-  if (!tracker || !looked) return;
+  const [used, looked] = [tracker, source];
+  if (!used || !looked) return;
   say('Looking for faces');
-  const found = await tracker.detect(frames.original);
-  if (source !== looked) return;
+  const found = await used.detect(frames.original).catch((error: unknown) => {
+    if (tracker === used) throw error; // otherwise it was closed for another, which looks again
+  });
+  if (source !== looked || !found) return;
   faces = found;
   render(true);
   tellFaces();

@@ -2,6 +2,7 @@
 
 import {
   changed,
+  hide,
   hideAlert,
   openCamera,
   openFile,
@@ -9,12 +10,10 @@ import {
   panel,
   render,
   reopenTracker,
-  say,
   settings,
   source,
   stage,
   stop,
-  tellFaces,
   tellSpeed,
   view,
   warn,
@@ -155,11 +154,7 @@ function connect(): void {
   }
   takeFiles(openFile, () => warn(NO_FILE));
 
-  document.addEventListener('visibilitychange', () => {
-    if (!source || source.kind === 'picture') return;
-    if (document.hidden) say('Paused while this tab is hidden');
-    else tellFaces(true);
-  });
+  document.addEventListener('visibilitychange', () => hide(document.hidden));
   new ResizeObserver(() => render()).observe(stage.canvas);
   setInterval(() => {
     tellSpeed();

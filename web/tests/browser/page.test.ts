@@ -1,57 +1,23 @@
-import { preview, type PreviewServer } from 'vite';
-import type { Browser, BrowserContext, ConsoleMessage, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { PreviewServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FACE } from '../../src/lib/effects/face-data';
 import { PART } from '../../src/page/sample';
 import { reference } from '../reference';
 import { launch } from './browser';
+import { blackPicture, openPage, ROOM, says, servePage, warns } from './page';
 
-const ROOM = { width: 1280, height: 800 };
-
-let server: PreviewServer;
-let url: string;
+let server: PreviewServer & { url: string };
 let browser: Browser;
 
 beforeAll(async () => {
-  // The built page: with its policy and its service worker.
-  server = await preview({
-    configFile: `${import.meta.dirname}/../../vite.config.ts`,
-    preview: { port: 0 },
-  });
-  url = server.resolvedUrls!.local[0]!;
-  browser = await launch('--use-fake-device-for-media-stream');
+  server = await servePage();
+  browser = await launch();
 });
 afterAll(async () => {
   await browser?.close();
   await server?.close();
 });
-
-/** LiteRT.js writes its notes as errors. */
-function complains(message: ConsoleMessage): boolean {
-  return message.type() === 'error' && !/^(INFO|WARNING): /.test(message.text());
-}
-
-/** Opens the page; `complaints` gathers what the browser says of it. */
-async function open(context: BrowserContext): Promise<{ page: Page; complaints: string[] }> {
-  const page = await context.newPage();
-  page.setDefaultTimeout(90_000); // the puppet's shaders without a GPU
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => complains(message) && complaints.push(message.text()));
-  await page.goto(url);
-  return { page, complaints };
-}
-
-const says = (page: Page, text: string): Promise<unknown> =>
-  page.waitForFunction(
-    (part) => document.getElementById('status')!.textContent!.includes(part),
-    text,
-  );
-
-const warning = async (page: Page): Promise<string> => {
-  await page.waitForSelector('#alert:not([hidden])');
-  return (await page.textContent('#alert p'))!;
-};
 
 /** Where pixels of the view differ after an action, as a box in pixels of the portrait. */
 async function changes(page: Page, action: () => Promise<void>): Promise<number[]> {
@@ -100,7 +66,7 @@ describe('the page on the portrait', () => {
 
   beforeAll(async () => {
     context = await browser.newContext({ viewport: ROOM });
-    ({ page, complaints } = await open(context));
+    ({ page, complaints } = await openPage(context, server.url));
     await says(page, '1 face');
   });
   afterAll(() => context.close());
@@ -176,114 +142,22 @@ describe('the page on the portrait', () => {
     ],
   ])('says what is wrong with %s, and keeps the picture', async (name, mimeType, bytes, part) => {
     await page.setInputFiles('#picture-file', { name, mimeType, buffer: Buffer.from(bytes) });
-    await page.waitForFunction(
-      (text) => document.querySelector('#alert p')!.textContent!.includes(text),
-      part,
-    );
-    expect(await warning(page)).toContain(name);
+    expect(await warns(page, part)).toContain(name);
     expect(await page.isVisible('#empty')).toBe(false);
   });
 
   it('says that a video cannot be played', async () => {
     const file = { name: 'clip.mp4', mimeType: 'video/mp4', buffer: Buffer.from('hello') };
     await page.setInputFiles('#video-file', file);
-    await page.waitForFunction(() =>
-      document.querySelector('#alert p')!.textContent!.includes('clip.mp4 is no video'),
-    );
+    await warns(page, 'clip.mp4 is no video');
   });
 
   it('says that a picture has no face', async () => {
-    const svg = await page.evaluate(async () => {
-      const canvas = new OffscreenCanvas(320, 240);
-      canvas.getContext('2d')!.fillRect(0, 0, 320, 240);
-      return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
-    });
-    await page.setInputFiles('#picture-file', {
-      name: 'black.png',
-      mimeType: 'image/png',
-      buffer: Buffer.from(svg),
-    });
+    await page.setInputFiles('#picture-file', await blackPicture(page));
     await says(page, 'No face in the picture');
   });
 
   it('never makes the browser complain, nor breaks its policy', () => {
     expect(complaints).toEqual([]);
-  });
-
-  it('works without a connection, once loaded', async () => {
-    // The worker keeps the runtime, which was loaded before it listened.
-    const kept = (): Promise<boolean> =>
-      page.evaluate(async () => {
-        const names = (await caches.keys()).filter((name) => name.startsWith('amesh-page'));
-        const all = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
-        return all.flat().some(({ url }) => url.endsWith('.wasm'));
-      });
-    await expect.poll(kept, { timeout: 60_000, interval: 500 }).toBe(true);
-    await context.setOffline(true);
-    await page.reload();
-    await says(page, '1 face');
-  });
-});
-
-describe('the camera', () => {
-  it('is refused in one line', async () => {
-    const context = await browser.newContext({ viewport: ROOM });
-    const { page } = await open(context);
-    await page.click('#camera');
-    expect(await warning(page)).toContain('camera is blocked');
-    await context.close();
-  });
-
-  it('keeps its last frame when it is unplugged', async () => {
-    const context = await browser.newContext({ viewport: ROOM, permissions: ['camera'] });
-    await context.addInitScript(() => {
-      const { mediaDevices } = navigator;
-      const open = mediaDevices.getUserMedia.bind(mediaDevices);
-      mediaDevices.getUserMedia = async (wanted) =>
-        Object.assign(globalThis, { stream: await open(wanted) }).stream;
-    });
-    const { page } = await open(context);
-    await says(page, '1 face');
-    await page.click('#camera');
-    await says(page, 'No face before the camera');
-    await page.evaluate(() => {
-      const { stream } = globalThis as unknown as { stream: MediaStream };
-      stream.getVideoTracks()[0]!.dispatchEvent(new Event('ended'));
-    });
-    expect(await warning(page)).toContain('unplugged');
-    expect(await page.getAttribute('#camera', 'aria-pressed')).toBe('false');
-    expect(await page.isVisible('#empty')).toBe(false);
-    await context.close();
-  });
-
-  it('is watched, and stops when another tab takes it', async () => {
-    const context = await browser.newContext({ viewport: ROOM, permissions: ['camera'] });
-    const { page } = await open(context);
-    await says(page, '1 face');
-    await page.click('#camera');
-    await says(page, 'No face before the camera');
-    await page.waitForFunction(() =>
-      document.getElementById('rate')!.textContent!.includes('frames/s'),
-    );
-    await page.click('summary');
-    await page.selectOption('#smoothing', 'off');
-    await page.waitForSelector('#loading', { state: 'hidden' });
-    await says(page, 'No face before the camera');
-    const { page: other } = await open(context);
-    await other.click('#camera');
-    expect(await warning(page)).toContain('another tab');
-    await context.close();
-  });
-});
-
-describe('networks', () => {
-  it('that are missing are named', async () => {
-    const context = await browser.newContext({ viewport: ROOM, serviceWorkers: 'block' });
-    await context.route('**/models/landmarks.tflite*', (route) => route.fulfill({ status: 404 }));
-    const { page } = await open(context);
-    const text = await warning(page);
-    expect(text).toContain('landmarks.tflite');
-    expect(text).toContain('404');
-    await context.close();
   });
 });
