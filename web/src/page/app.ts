@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 // What the page does: sources in, faces found, effects out.
 
 import { AmeshError, FaceTracker, type Face, type TrackerOptions } from '../lib/index';
@@ -49,6 +50,7 @@ function openTracker(): Promise<void> {
   const choose = (id: string): string => element<HTMLSelectElement>(id).value;
   const options: TrackerOptions = {
     models: './models/',
+    wasm: import.meta.env.WASM as string,
     maxFaces: Number(choose('faces')),
     smoothing: choose('smoothing') as NonNullable<TrackerOptions['smoothing']>,
     onProgress: (done, total) =>

@@ -1,67 +1,73 @@
-// Keeps the page for visits without a connection. The build writes VERSION and FILES before it.
-/* global VERSION, FILES */
+// Keeps the page for visits without a connection: one store for each build.
+//
+// The build writes four constants before this code: VERSION, a hash of all files; ENTRY, the script
+// that the page of this build names; ESSENTIAL, what the page does not start without; EXTRA, what is
+// kept once it was used, such as the runtime that suits this browser.
+//
+// Addresses of code and of the runtime change with their content. So this worker can wait until the
+// last tab of the build before it is closed: the newest page needs nothing from an old store, and an
+// old page finds all its parts in its own.
+/* global VERSION, ENTRY, ESSENTIAL, EXTRA */
 
-const CACHE = `amesh-page-${VERSION}`;
+const STORE = 'amesh-page-';
+const CACHE = STORE + VERSION;
+const PAGE = self.registration.scope;
+const address = (name) => new URL(name, PAGE).href;
+const FILES = new Set([...ESSENTIAL, ...EXTRA].map(address));
 
-self.addEventListener('install', (event) => {
-  event.waitUntil(
-    caches
-      .open(CACHE)
-      .then((cache) => cache.addAll(FILES))
-      .then(() => self.skipWaiting()),
-  );
-});
+self.addEventListener('install', (event) => event.waitUntil(install()));
 
-self.addEventListener('activate', (event) => {
-  const old = (name) => name.startsWith('amesh-page-') && name !== CACHE;
-  event.waitUntil(
-    caches
-      .keys()
-      .then((names) => Promise.all(names.filter(old).map((name) => caches.delete(name))))
-      .then(() => self.clients.claim()),
-  );
-});
+async function install() {
+  const cache = await caches.open(CACHE);
+  const page = await fetch(PAGE, { cache: 'reload' });
+  // The server may have changed to the next build by now; its own worker will keep that one.
+  if (!page.ok || !(await page.clone().text()).includes(ENTRY))
+    throw new Error(`the page is not of build ${VERSION}`);
+  await Promise.all([cache.put(PAGE, page), cache.addAll(ESSENTIAL.map(address))]);
+}
+
+self.addEventListener('activate', (event) => event.waitUntil(activate()));
+
+async function activate() {
+  const names = await caches.keys();
+  const old = names.filter((name) => name.startsWith(STORE) && name !== CACHE);
+  await Promise.all(old.map((name) => caches.delete(name)));
+  await self.clients.claim();
+}
 
 // The page tells what it loaded before this worker listened.
-self.addEventListener('message', (event) => {
-  const keep = event.data?.keep ?? [];
-  event.waitUntil(
-    caches.open(CACHE).then(async (cache) => {
-      for (const url of keep.filter(kept)) {
-        if (!(await cache.match(url))) await cache.add(url).catch(() => undefined);
-      }
-    }),
-  );
-});
+self.addEventListener('message', (event) => event.waitUntil(keep(event.data?.keep ?? [])));
+
+async function keep(urls) {
+  const cache = await caches.open(CACHE);
+  for (const url of urls.filter((url) => FILES.has(url))) {
+    if (!(await cache.match(url))) await cache.add(url).catch(() => undefined); // the disk may be full
+  }
+}
 
 self.addEventListener('fetch', (event) => {
-  const { request } = event;
-  if (request.method !== 'GET' || !kept(request.url)) return;
-  event.respondWith(request.mode === 'navigate' ? page(request) : file(request));
+  const { method, url } = event.request;
+  if (method !== 'GET') return;
+  const [plain] = url.split(/[?#]/);
+  if (plain === PAGE || plain === address('index.html')) event.respondWith(page(event.request));
+  else if (FILES.has(plain)) event.respondWith(file(plain));
 });
-
-/** Networks are kept by the module, which checks them against their hashes. */
-function kept(url) {
-  return url.startsWith(self.registration.scope) && !new URL(url).pathname.includes('/models/');
-}
 
 /** The newest page; without a connection, the one that is kept. */
 async function page(request) {
   try {
     return await fetch(request);
   } catch {
-    const cache = await caches.open(CACHE);
-    return (await cache.match('./')) ?? (await cache.match('./index.html')) ?? Response.error();
+    return (await caches.match(PAGE, { cacheName: CACHE })) ?? Response.error();
   }
 }
 
-/** What is kept, because names of files change with their content; otherwise from the server. */
-async function file(request) {
+/** What is kept; otherwise from the server. */
+async function file(url) {
   const cache = await caches.open(CACHE);
-  const found = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
+  const found = await cache.match(url);
   if (found) return found;
-  const response = await fetch(request);
-  if (response.ok && response.status === 200)
-    await cache.put(request, response.clone()).catch(() => undefined);
+  const response = await fetch(url);
+  if (response.status === 200) await cache.put(url, response.clone()).catch(() => undefined);
   return response;
 }

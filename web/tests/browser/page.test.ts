@@ -157,6 +157,17 @@ describe('the page on the portrait', () => {
     await says(page, 'No face in the picture');
   });
 
+  it('links to the licences of all that is in it', async () => {
+    await page.click('#help');
+    const popup = page.waitForEvent('popup');
+    await page.click('#help-dialog a');
+    const text = await (await popup).textContent('body');
+    for (const name of ['The amesh authors', 'three 0', '@litertjs/core', 'onnxruntime-web'])
+      expect(text).toContain(name);
+    await (await popup).close();
+    await page.keyboard.press('Escape');
+  });
+
   it('never makes the browser complain, nor breaks its policy', () => {
     expect(complaints).toEqual([]);
   });
