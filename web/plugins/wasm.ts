@@ -36,13 +36,15 @@ export function wasm(): Plugin {
       }
       return { define: { 'import.meta.env.WASM': JSON.stringify(`./${folder}/`) } };
     },
-    configureServer({ middlewares }) {
+    configureServer({ middlewares, config }) {
       middlewares.use('/wasm', (request, response, next) => {
         const name = basename(new URL(request.url ?? '', 'http://localhost').pathname);
         const file = FILES.find((path) => basename(path) === name);
         if (!file) return next();
         const type = name.endsWith('.wasm') ? 'application/wasm' : 'text/javascript';
         response.setHeader('Content-Type', type);
+        for (const [header, value] of Object.entries(config.server.headers ?? {}))
+          response.setHeader(header, value!);
         response.end(readFileSync(file));
       });
     },
