@@ -55,6 +55,13 @@ class Artefact:
         own = self.folder.values() if self.folder else (self.content,)
         return sum(map(len, (*own, *self.beside.values())))
 
+    def further_files(self, path: Path) -> dict[Path, bytes]:
+        """The files beside the one that is written to `path`, without the sidecar."""
+        return {
+            path.with_name(pattern.format(name=path.name, stem=path.stem)): content
+            for pattern, content in self.beside.items()
+        }
+
 
 def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any) -> Sidecar:
     """Writes a file, what belongs beside it, and its sidecar, each atomically.
@@ -73,10 +80,7 @@ def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any
         UserError: A file cannot be written, or another that belongs beside it has its name. In that
             case nothing is written.
     """
-    beside = {
-        path.with_name(pattern.format(name=path.name, stem=path.stem)): content
-        for pattern, content in artefact.beside.items()
-    }
+    beside = artefact.further_files(path)
     if path in beside:
         raise UserError(f"{path}: the name of a file that belongs beside it; choose another")
     for file in beside if artefact.folder else (path, *beside):

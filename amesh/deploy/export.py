@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from amesh.blazeface.network import DetectorNetwork
-from amesh.deploy import artefact, formats, parity, sidecar
+from amesh.deploy import artefact, formats, parity
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.formats import Batch, Format, Precision
 from amesh.deploy.network.prepare import Network, without_errors
 from amesh.deploy.request import INPUTS, Request, tolerance_of
+from amesh.deploy.sidecar import sidecar_file
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
 from amesh.weights import architectures, hashes, store
@@ -130,7 +131,8 @@ def export(
         weights=origin,
         parity=_compared(made.run, made.reference or target, request, output, say),
     )
-    say(f"{output}: {made.size / 1e6:.1f} MB, and {sidecar.sidecar_file(output).name}")
+    also = ", ".join(file.name for file in (*made.further_files(output), sidecar_file(output)))
+    say(f"{output}: {made.size / 1e6:.1f} MB, with {also}")
     return output
 
 

@@ -1,6 +1,7 @@
 """Exports a network as OpenVINO's IR, an .xml file with its weights in a .bin beside it."""
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
-from amesh.deploy.openvino.runner import WEIGHTS_SHA256, OpenvinoFile
+from amesh.deploy.openvino.runner import ABOUT, WEIGHTS_SHA256, OpenvinoFile
 from amesh.deploy.request import Request
 from amesh.deploy.signature import INPUT
 from amesh.errors import UserError
@@ -55,7 +56,8 @@ def convert(onnx_file: bytes, half: bool = False) -> tuple[bytes, bytes]:
 
     Args:
         onnx_file: Its content.
-        half: Store weights in half precision; OpenVINO widens them when it loads the file.
+        half: Store weights in half precision, and say so in the metadata; OpenVINO widens them when
+            it loads the file.
 
     Raises:
         UserError: OpenVINO does not know an operator; the message names all that it lacks.
@@ -69,6 +71,10 @@ def convert(onnx_file: bytes, half: bool = False) -> tuple[bytes, bytes]:
         unknown = next((line for line in lines if _UNKNOWN in line), None)
         problem = unknown.partition(_UNKNOWN)[2].strip() if unknown else lines[-1]
         raise UserError(f"OpenVINO cannot convert this network: {problem}") from error
+
+    if half:
+        about = json.loads(model.get_rt_info(list(ABOUT)).astype(str)) | {"precision": "fp16"}
+        model.set_rt_info(json.dumps(about, sort_keys=True), list(ABOUT))
 
     def save() -> tuple[bytes, bytes]:
         openvino.save_model(model, path, compress_to_fp16=half)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from amesh.errors import UserError
 
 # Where an .xml file states the hash of its .bin; and where OpenVINO keeps an ONNX file's metadata.
 WEIGHTS_SHA256 = "amesh_bin_sha256"
-_ABOUT = ("framework", METADATA)
+ABOUT = ("framework", METADATA)
 
 # The answers of single precision, also where the CPU multiplies faster in half. Other processes
 # may use the cores, too: threads are not bound to them.
@@ -55,6 +56,7 @@ class OpenvinoFile(ExportedFile):
             self.opened_with = (reopened(source), threads)
             self.source = str(source)
             xml, weights = _read(Path(source))
+        _check_pair(xml, weights, self.source)
         core = openvino.Core()
         try:
             model = core.read_model(xml, weights)
@@ -62,15 +64,11 @@ class OpenvinoFile(ExportedFile):
             self._compiled = core.compile_model(model, "CPU", config)
         except RuntimeError as error:
             raise UserError(f"{self.source}: OpenVINO cannot load it ({_reason(error)})") from error
-        if model.has_rt_info([WEIGHTS_SHA256]):
-            stated = model.get_rt_info([WEIGHTS_SHA256]).astype(str)
-            if stated != hashlib.sha256(weights).hexdigest():
-                raise UserError(f"{self.source}: its .bin belongs to another file; export it again")
         self._idle = [self._compiled.create_infer_request()]
         self.inputs = {one.any_name: _shape(one) for one in model.inputs}
         self.outputs = {one.any_name: _shape(one) for one in model.outputs}
-        known = model.has_rt_info(list(_ABOUT))
-        self.about = json.loads(model.get_rt_info(list(_ABOUT)).astype(str)) if known else {}
+        known = model.has_rt_info(list(ABOUT))
+        self.about = json.loads(model.get_rt_info(list(ABOUT)).astype(str)) if known else {}
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the file once.
@@ -135,6 +133,15 @@ def _read(path: Path) -> tuple[bytes, bytes]:
     if not weights.is_file():
         raise UserError(f"{path}: no {weights.name} beside it, which holds its weights")
     return xml, weights.read_bytes()
+
+
+def _check_pair(xml: bytes, weights: bytes, source: str) -> None:
+    """Checks the hash that an .xml file states, before OpenVINO reads nonsense."""
+    stated = re.search(rf'<{WEIGHTS_SHA256} value="(\w+)"'.encode(), xml)
+    if stated and stated[1].decode() != hashlib.sha256(weights).hexdigest():
+        raise UserError(
+            f"{source}: its .bin is damaged or belongs to another file; export it again"
+        )
 
 
 def _shape(value: Any) -> tuple[int | None, ...]:

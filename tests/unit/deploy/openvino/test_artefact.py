@@ -30,9 +30,10 @@ from amesh.weights import store
 folder = Path(sys.argv[1])
 torch.manual_seed(0)
 nets = {"mesh": small_networks.networks()["released"], "detector": build_detector(SHORT)}
+said = (folder / "said.txt").open("w")
 for name, net in nets.items():
     store.save(net, folder / f"{name}.safetensors", {})
-    export(net, "openvino", folder / f"{name}.xml", say=lambda _: None)
+    export(net, "openvino", folder / f"{name}.xml", say=lambda line: print(line, file=said))
 # These weights are too wild for the tolerance of half precision.
 half = openvino_artefact(Request(nets["mesh"], None, "fp16", batch=2))
 (folder / "half.xml").write_bytes(half.content)
@@ -55,6 +56,7 @@ def test_a_network_agrees_with_pytorch(exported: Path):
     assert found.all.max < 1e-3, found.lines()
     about = sidecar.read(exported / "mesh.xml")
     assert (about.kind, about.layout) == ("openvino", "nchw")
+    assert "MB, with mesh.bin, mesh.xml.json\n" in (exported / "said.txt").read_text()
     assert about.parity["all"]["max"] < 1e-3
     assert about.inputs["image"].shape == (None, 3, 64, 64)
     assert set(about.outputs) == {"landmarks", "face_flag", "expected_error"}
@@ -65,6 +67,7 @@ def test_weights_in_half_precision_halve_the_file(exported: Path):
     assert half < 0.6 * whole
     runner = open_runner(exported / "half.xml")
     assert runner.file.batch == 2
+    assert runner.file.about["precision"] == "fp16"
     found = parity.measure(runner, store.load(exported / "mesh.safetensors"))
     assert 1e-3 < found.all.max < 0.5, found.lines()
 
@@ -101,11 +104,14 @@ def test_files_that_do_not_belong_together_are_refused(exported: Path, tmp_path:
     weights = tmp_path / "mesh.bin"
     changed = bytearray(weights.read_bytes())
     changed[100] ^= 1
-    weights.write_bytes(changed)
-    with pytest.raises(UserError, match=r"mesh\.xml: its \.bin belongs to another file"):
-        open_runner(tmp_path / "mesh.xml")
-    weights.write_bytes(changed[:1000])
-    with pytest.raises(UserError, match=r"mesh\.xml: OpenVINO cannot load it \(Incorrect weights"):
+    for wrong in (changed, changed[:1000], b""):
+        weights.write_bytes(wrong)
+        with pytest.raises(UserError, match=r"mesh\.xml: its \.bin is damaged or belongs to ano"):
+            open_runner(tmp_path / "mesh.xml")
+    # Nothing says which .bin belongs to a file that OpenVINO's own converter wrote.
+    foreign = (tmp_path / "mesh.xml").read_bytes().replace(b"amesh_bin_sha256", b"other")
+    (tmp_path / "mesh.xml").write_bytes(foreign)
+    with pytest.raises(UserError, match=r"mesh\.xml: OpenVINO cannot load it \(Incorrect w"):
         open_runner(tmp_path / "mesh.xml")
     weights.unlink()
     with pytest.raises(UserError, match=r"no mesh\.bin beside it"):
