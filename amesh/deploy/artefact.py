@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from amesh.deploy import sidecar
 from amesh.deploy.parity import Run
-from amesh.deploy.sidecar import NORMALISATION, Sidecar, tensor_specs
-from amesh.deploy.signature import Layout, Shapes
+from amesh.deploy.sidecar import Sidecar, tensor_specs
+from amesh.deploy.signature import NORMALISATION, Layout, Shapes
 from amesh.errors import UserError
 from amesh.files import check_replaceable, write_atomically, write_folder
 from amesh.topology import load

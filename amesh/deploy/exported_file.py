@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from jaxtyping import Float32, UInt8
 
 from amesh.deploy import sidecar
 from amesh.deploy.signature import (
+    BYTES,
     DETECTOR_OUTPUTS,
     EXPECTED_ERROR,
     INPUT,
+    NORMALISATION,
     OUTPUTS,
     Layout,
     Shapes,
@@ -39,8 +42,10 @@ class ExportedFile(ABC):
         opened_with: Arguments that open it again.
         inputs: Shapes by name.
         outputs: Shapes by name.
+        stored: Those of the outputs that the file itself has, where the runner puts them in order.
+        dtypes: Types of the inputs that are not float32, by name.
         layout: Order of the image's axes.
-        byte_input: Whether it takes bytes, RGB from 0 to 255, instead of numbers in [0, 1].
+        size: Bytes of the file, with those beside it.
         about: Metadata from its exporter; empty for files that amesh did not write.
     """
 
@@ -48,8 +53,10 @@ class ExportedFile(ABC):
     opened_with: tuple[Any, ...]
     inputs: Shapes
     outputs: Shapes
+    stored: Shapes
+    dtypes: Mapping[str, str] = MappingProxyType({})
     layout: Layout
-    byte_input: bool = False
+    size: int
     about: Mapping[str, str]
 
     @abstractmethod
@@ -58,6 +65,16 @@ class ExportedFile(ABC):
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), self.opened_with
+
+    @property
+    def byte_input(self) -> bool:
+        """Whether it takes crops as bytes, RGB from 0 to 255, instead of numbers in [0, 1]."""
+        return INPUT in self.dtypes
+
+    @property
+    def normalisation(self) -> str:
+        """Value range of its pictures."""
+        return BYTES if self.dtypes else NORMALISATION
 
     @property
     def batch(self) -> int | None:

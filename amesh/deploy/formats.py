@@ -40,6 +40,8 @@ class Format:
         runner: Opens a file as `amesh.runner.Runner`; empty if amesh only writes such files.
         detector: Opens a face detector's file as `amesh.detector_runner.DetectorRunner`; empty if
             it runs none.
+        reader: Opens any of its files as `amesh.deploy.exported_file.ExportedFile`, to describe it;
+            empty if only its sidecar does.
         timer: Function (request, threads) that returns one call for `amesh benchmark` to time;
             empty if it is not timed there.
         check: Function that raises `UserError` if the machine lacks something else, such as a GPU.
@@ -61,6 +63,7 @@ class Format:
     exporter: str = ""
     runner: str = ""
     detector: str = ""
+    reader: str = ""
     timer: str = ""
     check: str = ""
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
@@ -99,6 +102,10 @@ class Format:
     def open_detector(self, file: str | Path, threads: int = 1) -> Any:
         """Opens a file as an `amesh.detector_runner.DetectorRunner`."""
         return resolve(self.detector)(file, threads=threads)
+
+    def read(self, file: Path) -> Any:
+        """Opens any of its files as an `amesh.deploy.exported_file.ExportedFile`."""
+        return resolve(self.reader)(file)
 
     def time(self, request: Any, threads: int) -> Any:
         """Returns a function without arguments that runs the network of a `Request` once."""
@@ -205,6 +212,7 @@ FORMATS: tuple[Format, ...] = (
         exporter="amesh.deploy.litert.artefact:litert_artefact",
         runner="amesh.deploy.litert.runner:LitertRunner",
         detector="amesh.deploy.litert.runner:open_detector",
+        reader="amesh.deploy.litert.runner:LitertFile",
         timer="amesh.deploy.litert.artefact:timed_call",
         batches="fixed",
         options=("web",),
@@ -218,6 +226,7 @@ FORMATS: tuple[Format, ...] = (
         exporter="amesh.deploy.onnx.artefact:onnx_artefact",
         runner="amesh.deploy.onnx.runner:OnnxRunner",
         detector="amesh.deploy.onnx.runner:open_detector",
+        reader="amesh.deploy.onnx.runner:OnnxFile",
         timer="amesh.deploy.onnx.artefact:timed_call",
         precisions=("fp32", "fp16", "int8"),
         opsets=range(18, 24),
@@ -245,6 +254,7 @@ FORMATS: tuple[Format, ...] = (
         exporter="amesh.deploy.openvino.artefact:openvino_artefact",
         runner="amesh.deploy.openvino.runner:OpenvinoRunner",
         detector="amesh.deploy.openvino.runner:open_detector",
+        reader="amesh.deploy.openvino.runner:OpenvinoFile",
         timer="amesh.deploy.openvino.artefact:timed_call",
     ),
     Format(
@@ -276,6 +286,7 @@ FORMATS: tuple[Format, ...] = (
         package="ai_edge_litert",
         extra="litert",
         exporter="amesh.deploy.litert.artefact:task_artefact",
+        reader="amesh.deploy.litert.task:open_task",
         batches="one",
         errors=False,
     ),

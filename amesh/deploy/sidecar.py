@@ -9,14 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from amesh.deploy.signature import Shapes
+from amesh.deploy.signature import NORMALISATION, Shapes
 from amesh.errors import UserError
 from amesh.files import write_atomically
 from amesh.topology import Topology, load
 from amesh.version import __version__
-
-NORMALISATION = "RGB / 255, in [0, 1]"
-BYTES = "RGB, 0 to 255"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ s s 3), from 0 to 255. Outputs are named after the fields of what the network re
   `amesh.pipeline.decoding`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from amesh.blazeface.config import BOX_VALUES, FULL, SHORT, DetectorConfig
@@ -27,10 +27,12 @@ EXPECTED_ERROR = "expected_error"
 # metadata and its sidecar say where in it the landmarks' numbers are (n*3).
 NUMBERS, PLACES = "numbers", "places"
 DETECTOR_OUTPUTS = ("boxes", "scores")
-# What inputs and outputs hold; formats that have a place for a text carry it.
-MEANINGS = {
-    INPUT: "pictures, RGB / 255, in [0, 1]",
+# Value ranges of pictures.
+NORMALISATION = "RGB / 255, in [0, 1]"
+BYTES = "RGB, 0 to 255"
+_OUTPUT_MEANINGS = {
     "landmarks": "x, y and z of each landmark [px of the crop]",
+    NUMBERS: "the numbers of the landmarks, in an order of the file's own",
     "face_flag": "whether there is a face: a logit, above 0 for a face",
     EXPECTED_ERROR: "expected distance of each landmark from its true place, in x and y [px]",
     "boxes": "box and keypoints of each anchor, relative to its centre [px of the input]",
@@ -41,6 +43,26 @@ METADATA = "amesh"
 
 Layout = Literal["nchw", "nhwc"]  # order of the image's axes
 Shapes = Mapping[str, Sequence[Any]]  # by name; an axis that is not a number is dynamic
+
+
+def meanings(inputs: Iterable[str], normalisation: str = NORMALISATION) -> dict[str, str]:
+    """What inputs and outputs hold; formats that have a place for a text carry it.
+
+    Args:
+        inputs: Names of the file's inputs.
+        normalisation: Value range of its pictures.
+
+    Returns:
+        By name, for all that exported networks have.
+    """
+    if PICTURE not in inputs:
+        return {INPUT: f"pictures, {normalisation}", **_OUTPUT_MEANINGS}
+    return {
+        **_OUTPUT_MEANINGS,
+        PICTURE: f"a picture of any size, {BYTES}",
+        ROIS: "centre x and y, side [px], angle [radians, clockwise on the screen] of each face",
+        "landmarks": "x, y and z of each landmark [px of the picture]",
+    }
 
 
 def landmark_outputs(predicts_errors: bool) -> tuple[str, ...]:

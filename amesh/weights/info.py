@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from amesh.blazeface.config import DetectorConfig
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
-from amesh.weights import store
+from amesh.weights import hashes, store
 from amesh.weights.origin import origin_lines
 from amesh.weights.packages import NETWORKS
 
@@ -30,8 +31,8 @@ def describe(name_or_path: str) -> str:
     try:
         path = store.find(name_or_path)
     except UserError as error:
-        if name_or_path in NETWORKS and name_or_path not in NAMED:
-            raise error from None  # says how to get it
+        if Path(name_or_path).exists() or (name_or_path in NETWORKS and name_or_path not in NAMED):
+            raise error from None  # says what it is, or how to get it
         if name_or_path not in NAMED:
             known = ", ".join(sorted({*NAMED, *store.installed()}))
             raise UserError(f"no network {name_or_path!r}; choose one of {known}") from None
@@ -49,6 +50,7 @@ def describe(name_or_path: str) -> str:
     lines = [f"{type(net).__name__} {label}", "", f"{'part':<18}{'parameters':>12}{'MMAC':>9}"]
     lines += [f"{part:<18}{parts[part]:>12,}{macs.get(part, 0) / 1e6:>9.2f}" for part in parts]
     lines += [f"{'all':<18}{sum(parts.values()):>12,}{sum(macs.values()) / 1e6:>9.2f}", ""]
+    lines += [f"SHA-256 of the weights: {hashes.weights_hash(net)}", ""]
     lines += ["config", *(f"  {name:<15}{_shown(value)}" for name, value in asdict(config).items())]
     lines += ["", "origin", *origin_lines(origin, "  ")]
     return "\n".join(lines)

@@ -19,8 +19,8 @@ from amesh.deploy.artefact import Artefact
 from amesh.deploy.coreml.program import Program
 from amesh.deploy.network.traced import OnnxNetwork
 from amesh.deploy.request import Request
-from amesh.deploy.sidecar import NORMALISATION, listing
-from amesh.deploy.signature import INPUT, MEANINGS, METADATA
+from amesh.deploy.sidecar import listing
+from amesh.deploy.signature import INPUT, METADATA, NORMALISATION, meanings
 from amesh.errors import UserError
 
 _UNUSED = "executorch_debug_handle_mapping.json"  # for debuggers; no part of the model
@@ -91,9 +91,10 @@ def convert(
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"coremltools cannot convert this network: {reason}") from error
         model.user_defined_metadata[METADATA] = json.dumps(about, sort_keys=True)
-        model.input_description[INPUT] = MEANINGS[INPUT]
+        texts = meanings((INPUT,))
+        model.input_description[INPUT] = texts[INPUT]
         for name in outputs:
-            model.output_description[name] = MEANINGS.get(name, "")
+            model.output_description[name] = texts.get(name, "")
         package = Path(folder) / "network.mlpackage"
         model.save(str(package))
         paths = sorted(path for path in package.rglob("*") if path.is_file())

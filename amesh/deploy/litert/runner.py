@@ -53,6 +53,7 @@ class LitertFile(ExportedFile):
         self._idle = [run]
         self.inputs = _shapes(run.get_input_details())
         self.outputs = self.stored = _shapes(run.get_output_details())
+        self.size = len(content)
         about = json.loads(read_metadata(content, METADATA) or b"{}")
         places = about.pop(PLACES, None)
         self.places = None if places is None else np.array(places)

@@ -6,8 +6,10 @@ detector and a landmark network; and Google's blendshape network, if it has been
 
 import io
 import zipfile
+from pathlib import Path
 
 from amesh.deploy import parity
+from amesh.deploy.exported_file import read_file
 from amesh.deploy.formats import Precision
 from amesh.deploy.litert.export import export_for_task, require_litert
 from amesh.deploy.litert.metadata import TASKS_NAME, add_metadata, tasks_metadata
@@ -60,6 +62,22 @@ def export_task(net: Network, precision: Precision = "fp16", *, verify: bool = T
         file = TaskFile(read_bundle(content)[LANDMARKS])
         parity.verify(file.run_crops, without_errors(net), precision, "the task bundle")
     return content
+
+
+def open_task(path: Path) -> TaskFile:
+    """Opens the landmark network of a bundle; if the bundle has a sidecar, the two must match.
+
+    Raises:
+        UserError: The file is missing, is no such bundle, or does not match its sidecar.
+    """
+    content = read_file(path, "task")
+    try:
+        landmarks = read_bundle(content)[LANDMARKS]
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise UserError(f"{path}: not a bundle with {LANDMARKS} in it") from error
+    file = TaskFile(landmarks)
+    file.source, file.size = str(path), len(content)
+    return file
 
 
 def with_tasks_metadata(content: bytes, name: str, mean: float, std: float) -> bytes:

@@ -13,8 +13,7 @@ from amesh.deploy.onnx.picture import TurnedPictures, export_onnx_picture, run_t
 from amesh.deploy.onnx.quantise import export_int8
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.request import Request
-from amesh.deploy.sidecar import BYTES, NORMALISATION
-from amesh.deploy.signature import INPUT, PICTURE
+from amesh.deploy.signature import INPUT
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -31,8 +30,8 @@ def onnx_artefact(request: Request) -> Artefact:
     file = OnnxFile(content := _content(request))
     return Artefact(
         *(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES),
-        dtypes={INPUT: "uint8"} if file.byte_input else {},
-        normalisation=BYTES if file.byte_input else NORMALISATION,
+        dtypes=file.dtypes,
+        normalisation=file.normalisation,
     )
 
 
@@ -47,11 +46,11 @@ def _with_crop(request: Request, samples: int) -> Artefact:
         run_turned(file),
         file.inputs,
         file.outputs,
-        "nhwc",
+        file.layout,
         _PACKAGES,
         reference=TurnedPictures(request.net, samples),
-        dtypes={PICTURE: "uint8"},
-        normalisation=BYTES,
+        dtypes=file.dtypes,
+        normalisation=file.normalisation,
     )
 
 

@@ -6,7 +6,6 @@ import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Mapping
 
 import onnx
 import torch
@@ -20,8 +19,7 @@ from amesh.deploy.network.traced import FromBytes, OnnxNetwork, Target
 from amesh.deploy.onnx.opsets import OPSET, set_opset
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.onnx.translations import TRANSLATIONS
-from amesh.deploy.sidecar import BYTES, NORMALISATION
-from amesh.deploy.signature import INPUT, MEANINGS, METADATA
+from amesh.deploy.signature import BYTES, INPUT, METADATA, NORMALISATION, meanings
 from amesh.errors import UserError
 
 _BATCH = "batch"
@@ -177,7 +175,6 @@ def finish(
     about: dict[str, str],
     also: frozenset[str] = frozenset(),
     opset: int = OPSET,
-    meanings: Mapping[str, str] = MEANINGS,
 ) -> bytes:
     """Cleans a graph, describes it, checks it, and serialises it.
 
@@ -186,7 +183,6 @@ def finish(
         about: Facts to store as JSON under `amesh` in the file's metadata.
         also: Operators to allow besides `ALLOWED_OPERATORS`.
         opset: Version of the operators.
-        meanings: What inputs and outputs are, by name; viewers show these texts.
 
     Raises:
         UserError: An operator is not on the list.
@@ -194,8 +190,10 @@ def finish(
     clean(model)
     check_operators(model, also)
     set_opset(model, opset)
+    inputs = [value.name for value in model.graph.input]
+    texts = meanings(inputs, about.get("normalisation", NORMALISATION))
     for value in (*model.graph.input, *model.graph.output):
-        value.doc_string = meanings.get(value.name, "")
+        value.doc_string = texts.get(value.name, "")  # viewers show it
     del model.metadata_props[:]
     helper.set_model_props(model, {METADATA: json.dumps(about, sort_keys=True)})
     onnx.checker.check_model(model, full_check=True)

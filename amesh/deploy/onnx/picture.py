@@ -22,17 +22,12 @@ from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
 from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.signature import MEANINGS, PICTURE, ROIS
+from amesh.deploy.signature import PICTURE, ROIS
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
 
 # Rotating a crop needs these two operators besides those of the networks.
 ROTATION = frozenset(("Cos", "Sin"))
-_MEANINGS = MEANINGS | {
-    PICTURE: "a picture of any size, RGB, uint8",
-    ROIS: "centre x and y, side [px], angle [radians, clockwise on the screen] of each face",
-    "landmarks": "x, y and z of each landmark [px of the picture]",
-}
 
 
 class PictureNetwork(nn.Module):
@@ -187,7 +182,7 @@ def export_onnx_picture(
         "precision": precision,
         "samples": str(samples),
     }
-    content = finish(model, about, ROTATION, opset, _MEANINGS)
+    content = finish(model, about, ROTATION, opset)
     if verify:
         what = "the ONNX file that cuts its own crops"
         parity.verify(run_turned(OnnxFile(content)), TurnedPictures(net, samples), precision, what)

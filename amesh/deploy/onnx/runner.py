@@ -13,7 +13,7 @@ from amesh.deploy.exported_file import (
     read_file,
     reopened,
 )
-from amesh.deploy.signature import INPUT, METADATA
+from amesh.deploy.signature import METADATA
 from amesh.errors import UserError
 
 Device = Literal["cpu", "cuda"]
@@ -65,10 +65,13 @@ class OnnxFile(ExportedFile):
             raise UserError(f"{self.source}: ONNX Runtime could not start {provider}")
         inputs = self.session.get_inputs()
         self.inputs = {one.name: tuple(one.shape) for one in inputs}
-        self.byte_input = any(one.name == INPUT and "uint8" in one.type for one in inputs)
-        self.layout = "nhwc" if self.byte_input else "nchw"
-        self.outputs = {one.name: tuple(one.shape) for one in self.session.get_outputs()}
+        self.dtypes = {one.name: "uint8" for one in inputs if "uint8" in one.type}
+        self.layout = "nhwc" if self.dtypes else "nchw"
+        self.outputs = self.stored = {
+            one.name: tuple(one.shape) for one in self.session.get_outputs()
+        }
         properties = self.session.get_modelmeta().custom_metadata_map
+        self.size = len(content)
         self.about = json.loads(properties.get(METADATA, "{}"))
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:

@@ -64,9 +64,10 @@ class OpenvinoFile(ExportedFile):
             self._compiled = core.compile_model(model, "CPU", config)
         except RuntimeError as error:
             raise UserError(f"{self.source}: OpenVINO cannot load it ({_reason(error)})") from error
+        self.size = len(xml) + len(weights)
         self._idle = [self._compiled.create_infer_request()]
         self.inputs = {one.any_name: _shape(one) for one in model.inputs}
-        self.outputs = {one.any_name: _shape(one) for one in model.outputs}
+        self.outputs = self.stored = {one.any_name: _shape(one) for one in model.outputs}
         known = model.has_rt_info(list(ABOUT))
         self.about = json.loads(model.get_rt_info(list(ABOUT)).astype(str)) if known else {}
 

@@ -20,7 +20,15 @@ from amesh.deploy.formats import Precision
 from amesh.deploy.onnx import export as onnx_file
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.parity import Run
-from amesh.deploy.signature import EXPECTED_ERROR, INPUT, OUTPUTS, check_points, landmark_outputs
+from amesh.deploy.signature import (
+    BYTES,
+    EXPECTED_ERROR,
+    INPUT,
+    NORMALISATION,
+    OUTPUTS,
+    check_points,
+    landmark_outputs,
+)
 from amesh.deploy.tensorrt import readiness
 from amesh.deploy.tensorrt.library import (
     Log,
@@ -156,7 +164,7 @@ def engine_artefact(
         outputs=outputs,
         layout="nhwc" if graph.byte_input else "nchw",
         dtypes={INPUT: "uint8"} if graph.byte_input else {},
-        normalisation=sidecar.BYTES if graph.byte_input else sidecar.NORMALISATION,
+        normalisation=BYTES if graph.byte_input else NORMALISATION,
         packages=("onnx", "onnxruntime"),
         details=details,
     )

@@ -1,8 +1,9 @@
-"""What a detector's TFLite file is made of; no runtime needed. Parity is in tests/integration."""
+"""What a detector's TFLite file is made of. Parity is in tests/integration."""
 
 import json
 from collections import Counter
 
+import numpy as np
 import pytest
 from torch import nn
 
@@ -10,12 +11,13 @@ from amesh.blazeface.config import FULL, SHORT, DetectorConfig
 from amesh.blazeface.network import build_detector
 from amesh.deploy.litert.detector import export_detector
 from amesh.deploy.litert.flatbuffer import read_metadata
+from amesh.deploy.litert.runner import LitertFile
 from amesh.deploy.signature import METADATA
 from amesh.errors import UserError
 from amesh.weights import tflite_file
 
 
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("batch", [1, 3, 1000])
 @pytest.mark.parametrize("config", [SHORT, FULL])
 def test_operators_and_shapes(config: DetectorConfig, batch: int):
     net = build_detector(config)
@@ -36,6 +38,18 @@ def test_operators_and_shapes(config: DetectorConfig, batch: int):
     assert set(count) == {"SUB", "ADD", "PAD", "RESHAPE"} | own[config.name]
     about = json.loads(read_metadata(content, METADATA))
     assert about["model"] == f"detector-{config.name}"
+
+
+def test_any_number_of_pictures():
+    pytest.importorskip("ai_edge_litert")
+    net = build_detector(SHORT)
+    alone, three = (LitertFile(export_detector(net, batch, verify=False)) for batch in (1, 3))
+    images = np.random.default_rng(0).random((4, 128, 128, 3), np.float32)
+    expected = alone.run_crops(images)
+    for count in (0, 1, 3, 4):  # the file takes three: one run, or two with pictures of zeros
+        found = three.run_crops(images[:count])
+        for name, values in found.items():
+            np.testing.assert_allclose(values, expected[name][:count], atol=1e-4)
 
 
 def test_the_bytes_are_the_same_each_time():

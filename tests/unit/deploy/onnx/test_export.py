@@ -250,6 +250,7 @@ def test_a_file_that_takes_bytes(exported: Path):
     assert np.isnan(found.face_flag).tolist() == [False, True, False]
     model = onnx.load(exported / "bytes.onnx")
     assert [node.op_type for node in model.graph.node if "image" in node.input] == ["Cast"]
+    assert model.graph.input[0].doc_string == "pictures, RGB, 0 to 255"
 
 
 def test_unsupported_operator_is_named(exported: Path):

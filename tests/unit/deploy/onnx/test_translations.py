@@ -176,6 +176,21 @@ def test_any_number_of_faces(exported: Path, file: str, count: int):
         assert_alike([tensor[-1:] for tensor in found], run(model, images[-1:]))
 
 
+def test_a_thousand_pictures_fit_a_detector(exported: Path):
+    """By its shapes: a run would take seconds and 5 GB."""
+    model = onnx.load(exported / "detector.onnx")
+    for value in (*model.graph.input, *model.graph.output):
+        first = value.type.tensor_type.shape.dim[0]
+        assert first.dim_param == "batch"
+        first.dim_value = 1000
+    infer(model, exported)  # strict: fails where a shape contradicts another
+    inner = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
+    shapes = [value.type.tensor_type.shape.dim for value in inner]
+    maps = [shape for shape in shapes if len(shape) == 4]
+    assert len(maps) > 50
+    assert {shape[0].dim_value for shape in maps} == {1000}
+
+
 def test_a_file_says_what_goes_in_and_comes_out(exported: Path):
     model = onnx.load(exported / "mesh.onnx")
     about = onnx_file.about(model)

@@ -82,6 +82,10 @@ def test_a_detector_agrees_with_pytorch(exported: Path):
     assert detector.config == net.config
     images = np.random.default_rng(0).random((3, 128, 128, 3), np.float32)
     assert parity.measure(detector.file.run_crops, net, images).all.max < 1e-3
+    expected = detector.file.run_crops(images)["boxes"]
+    for count in (0, 1):
+        found = detector.file.run_crops(images[:count])["boxes"]
+        np.testing.assert_allclose(found, expected[:count], atol=1e-3)
 
 
 def test_any_number_of_crops_and_threads(exported: Path):
