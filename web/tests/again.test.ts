@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { lookAgain } from '../src/lib/again';
+import type { Look } from '../src/lib/look';
 import { fromLandmarks, type Region } from '../src/lib/region';
-import type { Look } from '../src/lib/tracking';
 import { reference } from './reference';
 
 const upright = Float64Array.from(reference.landmarks.all.flat());

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fromLandmarks, type Region } from '../src/lib/region';
-import { repeats, Tracker, type Frame, type Look } from '../src/lib/tracking';
+import type { Look } from '../src/lib/look';
+import { repeats, Tracker, type Frame } from '../src/lib/tracking';
 import { reference } from './reference';
 
 /** Landmarks of the portrait, moved. */

@@ -5,9 +5,9 @@
  */
 
 import constants from './constants.json';
+import type { Look } from './look';
 import { boxOf, fromLandmarks, type Region } from './region';
 import { TOPOLOGY } from './topology';
-import type { Look } from './tracking';
 
 const {
   sure: SURE, // logit from which one look is enough

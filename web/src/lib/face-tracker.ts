@@ -6,6 +6,8 @@ import constants from './constants.json';
 import { DETECTOR_SIZE, detections, letterbox, regionOf } from './detection';
 import { AmeshError } from './errors';
 import { openFastest, openLitert } from './litert';
+import type { Look } from './look';
+import { scoreOf } from './look';
 import type { Progress } from './models';
 import { loadModels } from './models';
 import type { Smoothing } from './one-euro';
@@ -16,8 +18,8 @@ import type { Region } from './region';
 import { imageFromCrop } from './region';
 import type { Network, Runtime } from './runtime';
 import { TOPOLOGY } from './topology';
-import type { Frame, Look } from './tracking';
-import { repeats, scoreOf, Tracker } from './tracking';
+import type { Frame } from './tracking';
+import { repeats, Tracker } from './tracking';
 
 /** A face. */
 export interface Face {

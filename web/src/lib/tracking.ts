@@ -8,21 +8,12 @@
 
 import { lookAgain } from './again';
 import constants from './constants.json';
+import type { Look } from './look';
+import { scoreOf } from './look';
 import type { OneEuro } from './one-euro';
 import { Smoother } from './one-euro';
 import type { Region } from './region';
 import { apart, boxOf, fromLandmarks } from './region';
-
-/** What the landmark network saw in a region of the picture. */
-export interface Look {
-  region: Region;
-  /** x, y and z of each landmark (478 x 3) [image px]. */
-  landmarks: Float64Array;
-  /** Of the face flag: there is a face if it is above 0. */
-  logit: number;
-  /** Expected error of each landmark [image px], where the network predicts it. */
-  expectedError?: Float64Array;
-}
 
 /** What finds faces in the present frame, and looks at regions of it. */
 export interface Frame {
@@ -72,11 +63,6 @@ const {
   same: SAME, // a detection this near to a tracked face is the same face [sides]
   shared: SHARED, // of the smaller of two boxes in the other: the two are one face
 } = constants.tracking;
-
-/** The confidence that a look shows a face, from 0 to 1. */
-export function scoreOf(look: Look): number {
-  return 1 / (1 + Math.exp(-look.logit));
-}
 
 /** Follows the faces of one source of frames, whatever runs the networks. */
 export class Tracker {
