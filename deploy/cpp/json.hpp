@@ -16,8 +16,15 @@ public:
         const char* at = text.c_str();
         return Json(at);
     }
-    const Json& operator[](const std::string& key) const { return members_.at(key); }
-    const Json& operator[](std::size_t index) const { return items_.at(index); }
+    const Json& operator[](const std::string& key) const {
+        const auto found = members_.find(key);
+        if (found == members_.end()) throw std::runtime_error("no " + key + " in the JSON");
+        return found->second;
+    }
+    const Json& operator[](std::size_t index) const {
+        if (index >= items_.size()) throw std::runtime_error("no item " + std::to_string(index) + " in the JSON");
+        return items_[index];
+    }
     std::size_t size() const { return items_.size(); }
     auto begin() const { return items_.begin(); }
     auto end() const { return items_.end(); }
