@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amesh.deploy import sidecar
+from amesh.deploy.exported_file import ExportedFile
 from amesh.deploy.parity import Run
 from amesh.deploy.sidecar import Sidecar, tensor_specs
 from amesh.deploy.signature import NORMALISATION, Layout, Shapes
@@ -61,6 +62,28 @@ class Artefact:
             path.with_name(pattern.format(name=path.name, stem=path.stem)): content
             for pattern, content in self.beside.items()
         }
+
+
+def artefact_of(
+    file: ExportedFile, content: bytes, packages: tuple[str, ...], **further: Any
+) -> Artefact:
+    """Describes an exported file that is open.
+
+    Args:
+        file: The file, opened from its content.
+        content: The file's bytes.
+        packages: Packages that made it.
+        further: Fields of `Artefact` that the file does not know.
+    """
+    known: dict[str, Any] = {
+        "run": file.run_crops,
+        "inputs": file.inputs,
+        "outputs": file.stored,
+        "layout": file.layout,
+        "dtypes": file.dtypes,
+        "normalisation": file.normalisation,
+    }
+    return Artefact(content=content, packages=packages, **{**known, **further})
 
 
 def write(artefact: Artefact, path: Path, kind: str, topology: str, **facts: Any) -> Sidecar:

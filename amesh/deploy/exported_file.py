@@ -82,6 +82,11 @@ class ExportedFile(ABC):
         first = next(iter(self.inputs.values()))[0]
         return first if isinstance(first, int) else None
 
+    def timed_call(self) -> Callable[[], object]:
+        """One call with its input ready, for `amesh benchmark` to time; the batch must be fixed."""
+        image = np.random.default_rng(0).random(self.inputs[INPUT], np.float32)
+        return lambda: self(**{INPUT: image})
+
     def run_crops(self, crops: Float32[np.ndarray, "b s s 3"]) -> dict[str, np.ndarray]:
         """Runs any number of crops, in batches that the file supports.
 

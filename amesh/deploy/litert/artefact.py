@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from amesh.blazeface.network import DetectorNetwork
-from amesh.deploy.artefact import Artefact
+from amesh.deploy.artefact import Artefact, artefact_of
 from amesh.deploy.litert import runner, task
 from amesh.deploy.litert.detector import export_detector
 from amesh.deploy.litert.export import export_litert, export_parts
@@ -27,9 +27,7 @@ def litert_artefact(request: Request) -> Artefact:
     """
     file = LitertFile(content := _content(request))
     details = {} if file.places is None else {PLACES: file.places.tolist()}
-    return Artefact(
-        *(content, file.run_crops, file.inputs, file.stored, file.layout, _PACKAGES), details
-    )
+    return artefact_of(file, content, _PACKAGES, details=details)
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:
@@ -57,7 +55,7 @@ def task_artefact(request: Request) -> Artefact:
     assert isinstance(request.net, Network)
     content = task.export_task(request.net, request.precision, verify=False)
     file = TaskFile(task.read_bundle(content)[task.LANDMARKS])
-    return Artefact(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES)
+    return artefact_of(file, content, _PACKAGES)
 
 
 def _content(request: Request) -> bytes:

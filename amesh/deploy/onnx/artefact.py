@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from amesh.blazeface.network import DetectorNetwork
-from amesh.deploy.artefact import Artefact
+from amesh.deploy.artefact import Artefact, artefact_of
 from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.onnx.opsets import OPSET
@@ -13,7 +11,6 @@ from amesh.deploy.onnx.picture import TurnedPictures, export_onnx_picture, run_t
 from amesh.deploy.onnx.quantise import export_int8
 from amesh.deploy.onnx.runner import OnnxFile
 from amesh.deploy.request import Request
-from amesh.deploy.signature import INPUT
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -28,11 +25,7 @@ def onnx_artefact(request: Request) -> Artefact:
     if request.samples is not None:
         return _with_crop(request, request.samples)
     file = OnnxFile(content := _content(request))
-    return Artefact(
-        *(content, file.run_crops, file.inputs, file.outputs, file.layout, _PACKAGES),
-        dtypes=file.dtypes,
-        normalisation=file.normalisation,
-    )
+    return artefact_of(file, content, _PACKAGES)
 
 
 def _with_crop(request: Request, samples: int) -> Artefact:
@@ -41,17 +34,8 @@ def _with_crop(request: Request, samples: int) -> Artefact:
         request.net, request.precision, samples, opset=request.opset or OPSET, verify=False
     )
     file = OnnxFile(content)
-    return Artefact(
-        content,
-        run_turned(file),
-        file.inputs,
-        file.outputs,
-        file.layout,
-        _PACKAGES,
-        reference=TurnedPictures(request.net, samples),
-        dtypes=file.dtypes,
-        normalisation=file.normalisation,
-    )
+    reference = TurnedPictures(request.net, samples)
+    return artefact_of(file, content, _PACKAGES, run=run_turned(file), reference=reference)
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:
@@ -64,9 +48,7 @@ def timed_call(request: Request, threads: int) -> Callable[[], object]:
     Raises:
         UserError: As for `onnx_artefact`.
     """
-    file = OnnxFile(_content(request), threads)
-    image = np.random.default_rng(0).random(file.inputs[INPUT], np.float32)
-    return lambda: file(**{INPUT: image})
+    return OnnxFile(_content(request), threads).timed_call()
 
 
 def _content(request: Request) -> bytes:

@@ -6,15 +6,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from amesh.blazeface.network import DetectorNetwork
-from amesh.deploy.artefact import Artefact
+from amesh.deploy.artefact import Artefact, artefact_of
 from amesh.deploy.onnx.detector import export_detector
 from amesh.deploy.onnx.export import export_onnx
 from amesh.deploy.openvino.runner import ABOUT, WEIGHTS_SHA256, OpenvinoFile
 from amesh.deploy.request import Request
-from amesh.deploy.signature import INPUT
 from amesh.errors import UserError
 
 _UNKNOWN = "No conversion rule found for operations:"
@@ -30,10 +27,7 @@ def openvino_artefact(request: Request) -> Artefact:
     xml, weights = _content(request)
     file = OpenvinoFile((xml, weights))
     packages = ("onnx", "onnxscript", "openvino")
-    beside = {"{stem}.bin": weights}
-    return Artefact(
-        xml, file.run_crops, file.inputs, file.outputs, file.layout, packages, beside=beside
-    )
+    return artefact_of(file, xml, packages, beside={"{stem}.bin": weights})
 
 
 def timed_call(request: Request, threads: int) -> Callable[[], object]:
@@ -46,9 +40,7 @@ def timed_call(request: Request, threads: int) -> Callable[[], object]:
     Raises:
         UserError: As for `openvino_artefact`.
     """
-    file = OpenvinoFile(_content(request), threads)
-    image = np.random.default_rng(0).random(file.inputs[INPUT], np.float32)
-    return lambda: file(**{INPUT: image})
+    return OpenvinoFile(_content(request), threads).timed_call()
 
 
 def convert(onnx_file: bytes, half: bool = False) -> tuple[bytes, bytes]:
