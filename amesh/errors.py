@@ -17,3 +17,18 @@ def how_to_install(extra: str) -> str:
         extra: Its name in pyproject.toml, such as `video`.
     """
     return f"run pip install -c constraints.txt '.[{extra}]' in a clone of amesh"
+
+
+def reason_of(error: Exception) -> str:
+    """Why something failed that an operating system or a library did, in one line for a message.
+
+    Examples:
+        >>> reason_of(FileNotFoundError(2, "No such file or directory"))
+        'No such file or directory'
+        >>> reason_of(ValueError("cut   short"))
+        'cut short'
+        >>> reason_of(ValueError())
+        'ValueError'
+    """
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(str(text).split()) or type(error).__name__

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from amesh.errors import UserError
+from amesh.errors import UserError, reason_of
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".heic", ".heif", ".gif"),
@@ -34,7 +34,7 @@ def list_files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Listin
     found, problems = [], {}
 
     def note(error: OSError) -> None:
-        problems[Path(error.filename)] = f"{error.filename}: cannot be listed ({_reason(error)})"
+        problems[Path(error.filename)] = f"{error.filename}: cannot be listed ({reason_of(error)})"
 
     for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -62,8 +62,3 @@ def list_images(path: str | os.PathLike[str]) -> list[Path]:
     for problem in problems.values():
         raise UserError(problem)
     return files
-
-
-def _reason(error: Exception) -> str:
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return " ".join(text.split()) or type(error).__name__

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from amesh.errors import UserError, how_to_install
+from amesh.errors import UserError, how_to_install, reason_of
 from amesh.pipeline.frames import Clock, Source, VideoFrame
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class VideoFile(Source):
             try:
                 image = _upright_rgb(frame, self._reformatter)
             except pyav().FFmpegError as error:
-                self.problem = f"frame {index} cannot be converted: {_reason(error)}"
+                self.problem = f"frame {index} cannot be converted: {reason_of(error)}"
                 continue
             yield VideoFrame(index, time, image)
         if index < 0:
@@ -150,7 +150,7 @@ class VideoFile(Source):
                     yield packet
         except av.FFmpegError as error:
             late = isinstance(error, av.error.ExitError)
-            reason = f"no data for {_TIMEOUT[1]} s" if late else _reason(error)
+            reason = f"no data for {_TIMEOUT[1]} s" if late else reason_of(error)
             self.problem = f"broke off: {reason}"
         yield None
 
@@ -256,13 +256,9 @@ def _cannot_open(name: str, remote: bool, error: Exception) -> str:
     if isinstance(error, av.error.ExitError):
         return f"{name}: no answer within {_TIMEOUT[0]} s; check the address"
     if remote:
-        return f"{name}: cannot be read ({_reason(error)}); check the address"
+        return f"{name}: cannot be read ({reason_of(error)}); check the address"
     return _not_a_video(name)
 
 
 def _not_a_video(name: str) -> str:
     return f"{name}: not a video that can be read; it may be damaged or cut short"
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)

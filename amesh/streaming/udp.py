@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from amesh.errors import UserError
+from amesh.errors import UserError, reason_of
 from amesh.streaming.state import FrameState
 
 Packets = Callable[[FrameState], Sequence[bytes]]
@@ -82,8 +82,7 @@ def _resolved(name: str, host: str, port: int) -> tuple[int, Any]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:  # the latter for names that are too long
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"--stream {name}: no such host ({reason})") from None
+        raise UserError(f"--stream {name}: no such host ({reason_of(error)})") from None
     # IPv4 first: `localhost` has both, and puppet programs listen to IPv4.
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     return family, address

@@ -25,7 +25,7 @@ from amesh.data.loading.jpeg_end import decode_without_end
 from amesh.data.loading.limits import MAX_PIXELS
 from amesh.data.loading.pillow_settings import decoding
 from amesh.data.loading.pixels import SIDEWAYS, decode_into_pages, orientation, upright_rgb
-from amesh.errors import UserError
+from amesh.errors import UserError, reason_of
 
 _log = logging.getLogger("amesh")
 
@@ -91,7 +91,7 @@ def decode(
                 lambda decoded: decoded.pixels,
             )
             if found is None:
-                raise UserError(f"{where}: damaged or cut short ({_reason(error)})") from error
+                raise UserError(f"{where}: damaged or cut short ({reason_of(error)})") from error
     _warn(f"{where}: the end of the file is missing, but all pixels are there")
     return found
 
@@ -194,8 +194,3 @@ def _warn(message: str) -> None:
 def _too_large(where: str, found: str, max_pixels: int) -> UserError:
     limit = f"{max_pixels / 1e6:g} million pixels"
     return UserError(f"{where}: too large ({found}; the limit is {limit}); shrink it first")
-
-
-def _reason(error: Exception) -> str:
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return " ".join(text.split()) or type(error).__name__
