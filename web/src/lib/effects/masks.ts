@@ -24,9 +24,8 @@ export function rasterise(area: Area, width: number, height: number): Mask | und
   const feather = Math.min(area.feather, MAX_FEATHER);
   const edge = Math.min(area.edge ?? 0, MAX_FEATHER);
   const share = area.cover ?? 1;
-  // A wide blur needs few cells.
   const finest = area.inside || area.outside ? Math.min(feather, edge) : feather;
-  const step = Math.max(Math.floor(finest / 2.5), 1);
+  const step = cells(finest);
   const box = bounds(area.layers, REACH * feather + step + 1, width, height);
   if (share <= 0 || box.left >= box.right || box.top >= box.bottom) return undefined;
   const grid = new Grid(box.left, box.top, box.right - box.left, box.bottom - box.top, step);
@@ -39,7 +38,12 @@ export function rasterise(area: Area, width: number, height: number): Mask | und
     if (outside) value *= 1 - outside[i]!;
     cover[i] = value === 0 ? 0 : value * grid.visible(i, area.fade);
   }
-  return grid.enlarged(cover);
+  return grid.mask(cover);
+}
+
+/** Side of the cells that a blur is computed in [px]: a wide one needs few. */
+function cells(sigma: number): number {
+  return Math.max(Math.floor(sigma / 2.5), 1);
 }
 
 function bounds(
@@ -84,6 +88,12 @@ class Grid {
 
   /** The layers, blurred; beyond the box they go on as they end there. */
   soft(layers: readonly Layer[], sigma: number): Float32Array {
+    const factor = Math.floor(cells(sigma) / this.step);
+    if (factor > 1) {
+      const { left, top, width, height, step, columns, rows } = this;
+      const coarse = new Grid(left, top, width, height, factor * step);
+      return coarse.enlarged(coarse.soft(layers, sigma), factor, columns, rows);
+    }
     const cover = new Float32Array(this.columns * this.rows);
     for (const { outline, level } of layers) {
       const filled = this.fill(outline);
@@ -99,25 +109,38 @@ class Grid {
     return smoothStep(level + slopeX * x + slopeY * y, 0, 1);
   }
 
-  /** The mask in pixels of the picture, interpolated between the centres of cells. */
-  enlarged(cells: Float32Array): Mask {
-    const { left, top, width, height, step, columns, rows } = this;
-    if (step === 1) return { left, top, width, height, cover: cells };
+  /** The mask in pixels of the picture. */
+  mask(cover: Float32Array): Mask {
+    const { left, top, width, height, step } = this;
+    return { left, top, width, height, cover: this.enlarged(cover, step, width, height) };
+  }
+
+  /** Values of cells, interpolated between their centres, in smaller cells: `factor` to a side. */
+  private enlarged(
+    cells: Float32Array,
+    factor: number,
+    width: number,
+    height: number,
+  ): Float32Array {
+    if (factor === 1) return cells;
+    const { columns, rows } = this;
     const cover = new Float32Array(width * height);
-    const across = Array.from({ length: width }, (_, x) => place(x, step, columns));
+    // Typed arrays: with a tuple for each column, large masks take twice the time.
+    const [firsts, shares] = [new Uint32Array(width), new Float32Array(width)];
+    for (let x = 0; x < width; x++) [firsts[x], shares[x]] = place(x, factor, columns);
     for (let y = 0; y < height; y++) {
-      const [upper, down] = place(y, step, rows);
+      const [upper, down] = place(y, factor, rows);
       const above = upper * columns;
       const below = Math.min(upper + 1, rows - 1) * columns;
       for (let x = 0; x < width; x++) {
-        const [first, share] = across[x]!;
+        const [first, share] = [firsts[x]!, shares[x]!];
         const next = Math.min(first + 1, columns - 1);
         const a = cells[above + first]! + share * (cells[above + next]! - cells[above + first]!);
         const b = cells[below + first]! + share * (cells[below + next]! - cells[below + first]!);
         cover[y * width + x] = a + down * (b - a);
       }
     }
-    return { left, top, width, height, cover };
+    return cover;
   }
 
   /** The share of each cell within a polygon: exact along a scan line, sampled across. */
@@ -149,9 +172,9 @@ class Grid {
   }
 }
 
-/** The cell whose centre lies before a pixel's, and how far the pixel is on the way to the next. */
-function place(pixel: number, step: number, count: number): [cell: number, share: number] {
-  const at = Math.min(Math.max((pixel + 0.5) / step - 0.5, 0), count - 1);
+/** The cell whose centre lies before a smaller one's, and how far this is on the way to the next. */
+function place(small: number, factor: number, count: number): [cell: number, share: number] {
+  const at = Math.min(Math.max((small + 0.5) / factor - 0.5, 0), count - 1);
   const cell = Math.floor(at);
   return [cell, at - cell];
 }
@@ -179,13 +202,17 @@ function convolved(
 ): Float32Array {
   const radius = (kernel.length - 1) / 2;
   const result = new Float32Array(source.length);
+  const padded = new Float32Array(length + 2 * radius); // a line that goes on as it ends
   for (let line = 0; line < lines; line++) {
     const start = line * lineStride;
+    for (let i = 0; i < length; i++) padded[radius + i] = source[start + i * stride]!;
+    padded.fill(padded[radius]!, 0, radius);
+    padded.fill(padded[radius + length - 1]!, radius + length);
     for (let i = 0; i < length; i++) {
-      let sum = 0;
-      for (let k = 0; k < kernel.length; k++) {
-        const j = Math.min(Math.max(i + k - radius, 0), length - 1);
-        sum += kernel[k]! * source[start + j * stride]!;
+      const middle = i + radius;
+      let sum = kernel[radius]! * padded[middle]!;
+      for (let k = 1; k <= radius; k++) {
+        sum += kernel[radius + k]! * (padded[middle - k]! + padded[middle + k]!);
       }
       result[start + i * stride] = sum;
     }
