@@ -5,6 +5,9 @@ import { AmeshError, reason } from './errors';
 import type { ModelFile } from './models';
 import { inputSize, type Network, type Runtime } from './runtime';
 
+/** Why the GPU is no longer there, if it was lost on this page: ONNX Runtime Web has no way back. */
+let lost: string | undefined;
+
 /**
  * Loads ONNX Runtime Web.
  *
@@ -21,12 +24,14 @@ export async function openOnnxRuntime(wasm: string): Promise<Runtime> {
   } catch (error) {
     throw new AmeshError('runtime', `ONNX Runtime Web does not start: ${reason(error)}`);
   }
-  const name = gpu ? 'WebGPU' : 'WASM, as this browser has no WebGPU';
+  const why = lost ? `the GPU stopped working: ${lost}` : 'this browser has no WebGPU';
+  const name = gpu ? 'WebGPU' : `WASM, as ${why}`;
   return { name: `ONNX Runtime Web (${name})`, open: (file) => open(file, gpu) };
 }
 
 /** Whether a GPU is there; browsers may have the interface without one. */
 async function hasGpu(): Promise<boolean> {
+  if (lost) return false;
   try {
     return Boolean(await navigator.gpu?.requestAdapter());
   } catch {
@@ -44,11 +49,8 @@ async function open(file: ModelFile, gpu: boolean): Promise<Network> {
   } catch (error) {
     throw new AmeshError('model', `${url} does not run in ONNX Runtime Web: ${reason(error)}`);
   }
-  let lost: string | undefined;
-  if (gpu) {
-    const device = await env.webgpu.device;
-    void device.lost.then(({ message }) => (lost = message || 'no reason given'));
-  }
+  const loss = gpu && (await env.webgpu.device).lost;
+  if (loss) void loss.then(({ message }) => (lost = message || 'no reason given'));
   const size = inputSize(file, 2);
   return {
     size,
@@ -59,9 +61,13 @@ async function open(file: ModelFile, gpu: boolean): Promise<Network> {
         const entries = Object.entries(outputs);
         return Object.fromEntries(entries.map(([name, { data }]) => [name, data as Float32Array]));
       } catch (error) {
-        const why = lost ?? reason(error);
-        const message = `the GPU stopped working (${why}): make a new FaceTracker`;
-        throw new AmeshError(lost ? 'device-lost' : 'runtime', lost ? message : why);
+        // The failure of what waits for a device may come before the news that it is lost.
+        if (loss) await Promise.race([loss, new Promise((resolve) => setTimeout(resolve, 100))]);
+        if (!(gpu && lost)) {
+          throw new AmeshError('runtime', `ONNX Runtime Web cannot run ${url}: ${reason(error)}`);
+        }
+        const message = `the GPU stopped working (${lost}): a new FaceTracker runs on the CPU`;
+        throw new AmeshError('device-lost', message);
       }
     },
     close: () => void session.release(),
