@@ -2,6 +2,7 @@
 
 import { afterEach, expect, it, vi } from 'vitest';
 import { DETECTOR_SIZE } from '../src/lib/detection';
+import { AmeshError } from '../src/lib/errors';
 import { FaceTracker } from '../src/lib/face-tracker';
 import type { Network, Runtime } from '../src/lib/runtime';
 import { Tracker } from '../src/lib/tracking';
@@ -26,11 +27,26 @@ it('forgets faces between two frames, not in the middle of one', async () => {
   expect(done).toEqual(['frame', 'reset', 'frame']);
 });
 
+it('goes on after a frame in which the runtime failed', async () => {
+  vi.stubGlobal('OffscreenCanvas', FakeCanvas);
+  const run = vi
+    .fn<Network['run']>()
+    .mockRejectedValueOnce(new AmeshError('runtime', 'out of memory'))
+    .mockResolvedValue({ boxes: new Float32Array(), scores: new Float32Array() });
+  const network: Network = { size: DETECTOR_SIZE, run, close: () => {} };
+  const tracker = make({ name: 'none', open: () => Promise.resolve(network) }, network);
+  const source = new FakeCanvas() as unknown as OffscreenCanvas;
+  const frames = [tracker.track(source, 0), tracker.detect(source)];
+  await expect(frames[0]).rejects.toThrow('out of memory');
+  expect(await frames[1]).toEqual([]); // it did not wait for the first for ever
+});
+
 class FakeCanvas {
   width = 64;
   height = 64;
   getContext(): object {
-    return { fillRect: () => undefined, drawImage: () => undefined };
+    const image = { data: new Uint8ClampedArray(4 * DETECTOR_SIZE ** 2) };
+    return new Proxy({}, { get: () => () => image, set: () => true });
   }
 }
 
