@@ -155,7 +155,7 @@ export class FaceTracker {
     }
   }
 
-  /** What runs the networks, for people; with `auto`, it may change in the first frames. */
+  /** What runs the networks, for people; with `auto`, it may change in a video. */
   get runtime(): string {
     return this.#runtime.name;
   }

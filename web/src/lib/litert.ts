@@ -49,16 +49,14 @@ export async function openFastest(wasm: string): Promise<Runtime> {
       const cpu = await open(file, 'wasm');
       // A detector runs once in many frames: not worth a GPU's programs.
       if (why || !file.sidecar.topology) return cpu;
-      try {
-        const gpu = await open(file, 'webgpu');
-        return onTrial(cpu, gpu, (problem) => {
+      return onTrial(
+        cpu,
+        () => open(file, 'webgpu'),
+        (problem) => {
           onGpu = !problem;
           why = problem ?? '';
-        });
-      } catch (error) {
-        why = reason(error);
-        return cpu;
-      }
+        },
+      );
     },
   };
 }
@@ -113,11 +111,11 @@ export async function open(file: ModelFile, accelerator: 'wasm' | 'webgpu'): Pro
       ...cpuOptions(),
     });
   } catch (error) {
-    throw new AmeshError('model', `${url} does not run in LiteRT.js: ${reason(error)}`);
+    throw refusal(file, accelerator, reason(error));
   }
   if (accelerator === 'webgpu' && !model.isFullyAccelerated) {
     model.delete();
-    throw new AmeshError('model', 'WebGPU refuses the network: was it exported with --web?');
+    throw refusal(file, accelerator, 'only a part of it does');
   }
   const lost = accelerator === 'webgpu' ? lossOf(getWebGpuDevice()!) : new Promise<never>(() => {});
   lost.catch(() => undefined); // told by the next run
@@ -140,6 +138,11 @@ export async function open(file: ModelFile, accelerator: 'wasm' | 'webgpu'): Pro
     },
     close: () => model.delete(),
   };
+}
+
+function refusal({ url }: ModelFile, accelerator: string, why: string): AmeshError {
+  const where = accelerator === 'webgpu' ? ' on WebGPU (was it exported with --web?)' : '';
+  return new AmeshError('model', `${url} does not run in LiteRT.js${where}: ${why}`);
 }
 
 async function valuesOf(output: Tensor): Promise<Float32Array> {

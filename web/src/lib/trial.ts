@@ -3,6 +3,8 @@
 import { reason } from './errors';
 import type { Network } from './runtime';
 
+/** Runs on the CPU before the GPU is asked for: a still picture takes fewer, a video a second. */
+export const PATIENCE = 30;
 /** Runs on both, of which the fastest of each count. */
 const RUNS = 5;
 /** How far a landmark may be from the CPU's along an axis [px of the crop]. */
@@ -11,27 +13,47 @@ const APART = 0.5;
 /**
  * A network that runs on the CPU, and on the GPU as soon as that has proved right and faster.
  *
- * The GPU builds its programs while the CPU answers. Then a few calls run on both. If the GPU fails,
- * in the trial or later, the CPU answers that call and all that follow.
+ * The CPU answers while the GPU is made ready. Then a few calls run on both. If the GPU fails, in the
+ * trial or later, the CPU answers that call and all that follow.
  *
- * @param decided Told once why the CPU is used, or nothing when the GPU is; told again if that fails.
+ * @param open Makes the network ready on the GPU.
+ * @param decided Told why the CPU is used, or nothing when the GPU is; told again if that fails.
  */
-export function onTrial(cpu: Network, gpu: Network, decided: (problem?: string) => void): Network {
-  let state: 'new' | 'starting' | 'trial' | 'gpu' | 'cpu' = 'new';
+export function onTrial(
+  cpu: Network,
+  open: () => Promise<Network>,
+  decided: (problem?: string) => void,
+): Network {
+  let state: 'waiting' | 'starting' | 'trial' | 'gpu' | 'cpu' = 'waiting';
+  let gpu: Network | undefined;
   let [runs, cpuTime, gpuTime] = [0, Infinity, Infinity];
 
+  const stop = (): void => {
+    state = 'cpu';
+    gpu?.close();
+    gpu = undefined;
+  };
   const decide = (problem?: string): void => {
     if (state === 'cpu') return;
-    state = problem ? 'cpu' : 'gpu';
-    if (problem) gpu.close();
+    if (problem) stop();
+    else state = 'gpu';
     decided(problem);
   };
   const failed = (error: unknown): void => decide(`WebGPU failed: ${reason(error)}`);
 
+  async function start(image: Float32Array): Promise<void> {
+    state = 'starting';
+    const opened = await open();
+    if (state !== 'starting') return opened.close(); // closed meanwhile
+    gpu = opened;
+    await gpu.run(image); // the first run builds its programs
+    if (state === 'starting') [state, runs] = ['trial', 0];
+  }
+
   async function compare(image: Float32Array, expected: Outputs): Promise<void> {
-    const start = performance.now();
-    const found = await gpu.run(image);
-    gpuTime = Math.min(gpuTime, performance.now() - start);
+    const begin = performance.now();
+    const found = await gpu!.run(image);
+    gpuTime = Math.min(gpuTime, performance.now() - begin);
     if (!agree(found, expected)) decide('WebGPU computes other landmarks');
     else if (++runs === RUNS) decide(gpuTime < cpuTime ? undefined : 'WebGPU is slower here');
   }
@@ -41,27 +63,21 @@ export function onTrial(cpu: Network, gpu: Network, decided: (problem?: string) 
     async run(image) {
       if (state === 'gpu') {
         try {
-          return await gpu.run(image);
+          return await gpu!.run(image);
         } catch (error) {
           failed(error);
         }
       }
-      if (state === 'new') {
-        state = 'starting';
-        gpu.run(image.slice()).then(() => {
-          if (state === 'starting') state = 'trial';
-        }, failed);
-      }
-      const start = performance.now();
+      const begin = performance.now();
       const outputs = await cpu.run(image);
-      cpuTime = Math.min(cpuTime, performance.now() - start);
-      if (state === 'trial') await compare(image, outputs).catch(failed);
+      cpuTime = Math.min(cpuTime, performance.now() - begin);
+      if (state === 'waiting' && ++runs === PATIENCE) start(image.slice()).catch(failed);
+      else if (state === 'trial') await compare(image, outputs).catch(failed);
       return outputs;
     },
     close() {
       cpu.close();
-      if (state !== 'cpu') gpu.close();
-      state = 'cpu';
+      stop();
     },
   };
 }

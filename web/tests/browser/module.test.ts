@@ -168,4 +168,38 @@ describe('FaceTracker finds the landmarks that Python finds', () => {
     expect(error).toBe('device-lost');
     await gpu.close();
   });
+
+  it('in LiteRT.js while a GPU that proves slower is tried', async () => {
+    const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+    const page = await openModule(gpu, server, () => {
+      // A GPU in software that does not say so.
+      Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { get: () => false });
+    });
+    const { names, apart } = await page.evaluate(async () => {
+      const image = new Image();
+      image.src = '/astronaut.png';
+      await image.decode();
+      const tracker = await amesh.FaceTracker.create({ models: '/models/', smoothing: 'off' });
+      const names = [tracker.runtime];
+      let [first] = await tracker.track(image, 0);
+      let apart = 0;
+      for (let frame = 1; names.length === 1 && frame < 2000; frame++) {
+        const [face] = await tracker.track(image, frame / 30);
+        if (frame === 10) first = face; // its square has settled
+        if (frame > 10) {
+          const far = first!.landmarks.map((v, i) => Math.abs(v - face!.landmarks[i]!));
+          apart = Math.max(apart, ...far);
+        }
+        if (tracker.runtime !== names[0]) names.push(tracker.runtime);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return { names, apart };
+    });
+    expect(names).toEqual([
+      'LiteRT.js (WASM, one thread)',
+      'LiteRT.js (WASM, one thread; WebGPU is slower here)',
+    ]);
+    expect(apart).toBeLessThan(0.5);
+    await gpu.close();
+  });
 });
