@@ -5,6 +5,8 @@ import type { Face, RuntimeChoice } from '../../src/lib/index';
 import { asRegion, reference } from '../reference';
 import { launch, openModule, serve } from './browser';
 
+/** Tests that take long on a GPU in software: AMESH_WEBGPU=1 npm run browser. */
+const GPU = process.env['AMESH_WEBGPU'];
 let server: ViteDevServer & { url: string };
 let browser: Browser;
 let page: Page;
@@ -133,8 +135,8 @@ describe('FaceTracker finds the landmarks that Python finds', () => {
     expectPortrait(face);
   });
 
-  // SwiftShader is a GPU in software: a minute. AMESH_WEBGPU=1 npm run browser
-  it.runIf(process.env['AMESH_WEBGPU'])(
+  // SwiftShader is a GPU in software: a minute.
+  it.runIf(GPU)(
     'in ONNX Runtime Web by WebGPU',
     { timeout: 600_000 },
     async () => {
@@ -169,7 +171,8 @@ describe('FaceTracker finds the landmarks that Python finds', () => {
     await gpu.close();
   });
 
-  it('in LiteRT.js while a GPU that proves slower is tried', async () => {
+  // Twenty seconds; the trial's rules are tested without a browser.
+  it.runIf(GPU)('in LiteRT.js while a GPU that proves slower is tried', async () => {
     const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
     const page = await openModule(gpu, server, () => {
       // A GPU in software that does not say so.
