@@ -20,6 +20,7 @@ describe('speed', () => {
     expect(explanation(9, slow, here)).toContain('Landmarks takes 90 of 96 ms');
     expect(explanation(9, slow, here)).toContain('COOP and COEP');
     expect(explanation(9, slow, { ...here, isolated: true })).not.toContain('COOP');
+    expect(explanation(9, slow, { ...here, runtime: 'LiteRT.js (WebGPU)' })).not.toContain('COOP');
     expect(explanation(9, { ...fast, makeup: 90 }, here)).toContain('fewer effects');
   });
 

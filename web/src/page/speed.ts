@@ -62,7 +62,7 @@ export function explanation(rate: number, parts: Parts | undefined, about: Circu
   const slowest = names.reduce((one, other) => (parts[other] > parts[one] ? other : one));
   const what = `${NAMES[slowest]} takes ${Math.round(parts[slowest])} of ${Math.round(total)} ms a frame`;
   if (slowest === 'network' || slowest === 'detector') {
-    if (!about.isolated && about.cores > 1) {
+    if (!about.isolated && about.cores > 1 && !about.runtime.includes('(WebGPU)')) {
       return `${runs} ${what}: on one of ${about.cores} cores, because the server does not send the COOP and COEP headers that threads need. Following fewer faces helps, too.`;
     }
     return `${runs} ${what}; following fewer faces helps.`;
