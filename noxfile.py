@@ -319,9 +319,8 @@ def web(session: nox.Session) -> None:
     golden.mkdir(parents=True, exist_ok=True)
     makeup = (str(picture), str(golden / "makeup.json"))
     session.run(python, str(WEB / "tools" / "makeup_golden.py"), *makeup, external=True)
-    blendshapes = (public / "models" / "blendshapes.safetensors", golden / "blendshapes.json")
-    tool = str(WEB / "tools" / "blendshapes.py")
-    session.run(python, tool, *map(str, blendshapes), external=True)
+    blendshapes = (str(public / "models"), str(golden / "blendshapes.json"))
+    session.run(python, str(WEB / "tools" / "blendshapes.py"), *blendshapes, external=True)
     with session.chdir(WEB):
         session.run(npm, "ci", "--no-audit", "--no-fund", external=True)
         for script in ("style", "types", "page", "lib", "test", "browser"):

@@ -1,8 +1,9 @@
-"""Writes the network of blendshapes for browsers, and what it says in Python of a few faces.
+"""Writes what browsers need of blendshapes, and what the package makes of a few faces.
 
-`python web/tools/blendshapes.py MODEL.safetensors GOLDEN.json`: the layers of the package's network
-in half precision, `MODEL.safetensors.json` beside them with size and hash, and for the tests
-landmarks and their values.
+`python web/tools/blendshapes.py FOLDER GOLDEN.json` writes the layers of the package's network, as
+blendshapes.safetensors, and how each expression moves the canonical face, as
+morph_targets.safetensors: both in half precision, with a .json of size and hash beside them. For
+the tests it writes landmarks and their values.
 """
 
 import json
@@ -15,19 +16,28 @@ from safetensors.numpy import save
 from amesh.deploy.sidecar import sha256
 from amesh.effects.blendshape_network import read_network
 from amesh.effects.blendshapes import NAMES, Blendshapes
+from amesh.effects.canonical import canonical_face
+from amesh.effects.morph_targets import morph_targets
 from amesh.files import write_atomically
 from amesh.topology import load
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "pipeline" / "reference.json"
 
 
-def model() -> bytes:
+def network() -> bytes:
     """The layers: weights (in, out) and biases (out,), by number."""
     arrays = {}
     for i, layer in enumerate(read_network().layers):
         arrays[f"weight_{i}"] = layer.weight.astype(np.float16, order="C")
         arrays[f"bias_{i}"] = layer.bias.astype(np.float32)
     return save(arrays, {"names": json.dumps(NAMES)})
+
+
+def shapes() -> bytes:
+    """Movements of the canonical face (51, 478, 3) [mm], by the names of the expressions."""
+    targets = morph_targets(canonical_face().points)
+    moves = np.stack(list(targets.values())).astype(np.float16)
+    return save({"moves": moves}, {"names": json.dumps(list(targets))})
 
 
 def golden() -> dict[str, object]:
@@ -56,12 +66,12 @@ def calibrated(blendshapes: Blendshapes, portrait: np.ndarray) -> list[float]:
     return blendshapes(portrait).round(5).tolist()
 
 
-def main(output: Path, examples: Path) -> None:
+def main(folder: Path, examples: Path) -> None:
     """Writes the files."""
-    content = model()
-    about = {"model": "blendshapes", "sha256": sha256(content), "bytes": len(content)}
-    write_atomically(output, content)
-    write_atomically(output.with_name(f"{output.name}.json"), json.dumps(about).encode())
+    for name, content in (("blendshapes", network()), ("morph_targets", shapes())):
+        about = {"model": name, "sha256": sha256(content), "bytes": len(content)}
+        write_atomically(folder / f"{name}.safetensors", content)
+        write_atomically(folder / f"{name}.safetensors.json", json.dumps(about).encode())
     write_atomically(examples, json.dumps(golden()).encode())
 
 

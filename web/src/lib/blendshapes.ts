@@ -6,6 +6,7 @@ import { fit, turn } from './effects/rotation';
 import { AmeshError } from './errors';
 import type { Progress } from './models';
 import { loadModels } from './models';
+import { Safetensors } from './safetensors';
 
 const FILE = 'blendshapes.safetensors';
 const {
@@ -158,38 +159,13 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-interface Entry {
-  dtype: 'F16' | 'F32';
-  data_offsets: [number, number];
-}
-
-/** Reads a safetensors file: the length of its header, the header as JSON, then the numbers. */
 function read(content: Uint8Array<ArrayBuffer>): { names: string[]; layers: Layer[] } {
-  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  const length = Number(view.getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(content.subarray(8, 8 + length))) as Record<
-    string,
-    Entry
-  > & { __metadata__: { names: string } };
-  const numbers = (name: string): Float32Array => {
-    const { dtype, data_offsets } = header[name]!;
-    const bytes = content.slice(8 + length + data_offsets[0], 8 + length + data_offsets[1]).buffer;
-    if (dtype === 'F32') return new Float32Array(bytes);
-    return Float32Array.from(new Uint16Array(bytes), fromHalf);
-  };
+  const file = new Safetensors(content);
   const layers: Layer[] = [];
-  while (`weight_${layers.length}` in header) {
+  while (file.has(`weight_${layers.length}`)) {
     const i = layers.length;
-    layers.push({ weight: numbers(`weight_${i}`), bias: numbers(`bias_${i}`) });
+    layers.push({ weight: file.array(`weight_${i}`), bias: file.array(`bias_${i}`) });
   }
   if (!layers.length) throw new Error('no layers');
-  return { names: JSON.parse(header.__metadata__.names) as string[], layers };
-}
-
-/** A number in half precision: a sign, 5 bits of exponent, 10 of fraction. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return { names: JSON.parse(file.metadata['names']!) as string[], layers };
 }

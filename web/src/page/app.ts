@@ -1,10 +1,16 @@
 /// <reference types="vite/client" />
 // What the page does: sources in, faces found, effects out.
 
-import { AmeshError, FaceTracker, type Face, type TrackerOptions } from '../lib/index';
+import {
+  AmeshError,
+  FaceTracker,
+  type Face,
+  type Problem,
+  type TrackerOptions,
+} from '../lib/index';
 import { otherCamera, shareCamera } from './camera';
 import { Frames } from './frames';
-import { line, OTHER_TAB } from './messages';
+import { line, OTHER_TAB, PUPPET_LOST, PUPPET_OFFLINE } from './messages';
 import { drawFace } from './overlay';
 import { element, openPanel } from './panel';
 import type { Puppet } from './puppet';
@@ -22,6 +28,8 @@ import {
 } from './sources';
 import { explanation, showSpeed, Speed } from './speed';
 import { Stage, type View } from './stage';
+
+const MODELS = './models/';
 
 export const settings = usual();
 export const stage = new Stage(element<HTMLCanvasElement>('view'));
@@ -49,7 +57,7 @@ const takeCamera = shareCamera(() => source?.kind === 'camera' && stop(OTHER_TAB
 function openTracker(): Promise<void> {
   const choose = (id: string): string => element<HTMLSelectElement>(id).value;
   const options: TrackerOptions = {
-    models: './models/',
+    models: MODELS,
     wasm: import.meta.env.WASM as string,
     maxFaces: Number(choose('faces')),
     smoothing: choose('smoothing') as NonNullable<TrackerOptions['smoothing']>,
@@ -85,9 +93,13 @@ export async function reopenTracker(): Promise<void> {
   }
 }
 
+function isProblem(error: unknown, code: Problem): boolean {
+  return error instanceof AmeshError && error.code === code;
+}
+
 /** After an error that a network does not survive, the next source opens new ones. */
 function forgetTracker(error: unknown): void {
-  if (!(error instanceof AmeshError && error.code === 'device-lost')) return;
+  if (!isProblem(error, 'device-lost')) return;
   tracker?.close();
   tracker = undefined;
 }
@@ -132,6 +144,7 @@ async function open(make: () => Promise<Source>, waiting: string): Promise<void>
 
 function show(next: Source): void {
   faces = [];
+  puppet?.face.rest(); // somebody else may be there
   counted = -1;
   lastSeconds = -Infinity;
   speed.reset();
@@ -267,23 +280,30 @@ async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
 export async function changed(): Promise<void> {
   if (settings.puppet !== 'off' && !puppet) {
     try {
-      const { Puppet } = await import('./puppet');
-      puppet ??= new Puppet(() => {
+      const { openPuppet } = await import('./puppet');
+      const opened = await openPuppet(MODELS, () => {
         puppet = undefined;
-        dropPuppet(
-          'The graphics device was lost, and with it the puppet. Choose it again, or reload the page.',
-        );
+        dropPuppet(PUPPET_LOST);
       });
+      puppet ??= opened;
     } catch (error) {
-      const offline = error instanceof TypeError;
-      dropPuppet(
-        offline
-          ? 'The puppet cannot be loaded without a connection; open it once with one.'
-          : line(error),
-      );
+      const offline = error instanceof TypeError || isProblem(error, 'network');
+      dropPuppet(offline ? PUPPET_OFFLINE : line(error));
     }
   }
   if (source) render();
+}
+
+/** Makes the first face as it is now the one at rest, from which expressions are measured. */
+export function takeRest(): void {
+  const [face] = faces;
+  if (!face || !puppet) return say('A puppet needs a face to follow');
+  try {
+    puppet.face.rest(face.landmarks);
+    render();
+  } catch (error) {
+    warn(line(error));
+  }
 }
 
 function dropPuppet(reason: string): void {
@@ -325,9 +345,10 @@ function drawings(context: CanvasRenderingContext2D, zoom: number): void {
 }
 
 function puppetInstead(context: CanvasRenderingContext2D, zoom: number): void {
+  const landmarks = faces[0]?.landmarks;
   const shown = {
-    puppet: faces[0] && puppet,
-    landmarks: faces[0]?.landmarks,
+    puppet,
+    landmarks: landmarks && settings.ownFace ? puppet?.face.imitate(landmarks) : landmarks,
     original: frames.original,
     density: zoom * (window.devicePixelRatio || 1),
   };

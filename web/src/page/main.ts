@@ -14,6 +14,7 @@ import {
   source,
   stage,
   stop,
+  takeRest,
   tellSpeed,
   view,
   warn,
@@ -138,6 +139,7 @@ function connect(): void {
     if (source?.kind === 'camera')
       void otherCamera(source.deviceId).then((other) => (other ? openCamera(other) : undefined));
   });
+  element('rest').addEventListener('click', takeRest);
   element('save').addEventListener('click', save);
   connectCompare();
   element('alert').querySelector('button')!.addEventListener('click', hideAlert);

@@ -46,3 +46,7 @@ export const UNPLUGGED = 'The camera was unplugged or switched off. Connect it a
 export const OTHER_TAB =
   'The camera was stopped here, because amesh uses it in another tab. Start it again to take it back.';
 export const NO_FILE = 'That was no file. Drop a picture or a video from your computer.';
+export const PUPPET_LOST =
+  'The graphics device was lost, and with it the puppet. Choose it again, or reload the page.';
+export const PUPPET_OFFLINE =
+  'The puppet cannot be loaded without a connection; open it once with one.';

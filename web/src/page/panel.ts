@@ -7,7 +7,6 @@ import {
   PUPPETS,
   wear,
   type Drawing,
-  type PuppetStyle,
   type Settings,
   type Worn,
 } from './settings';
@@ -68,17 +67,41 @@ export function openPanel(settings: Settings, onChange: () => void): Panel {
       return labelled(box, label, 'chip');
     }),
   );
-  element('puppets').append(
-    ...(Object.entries(PUPPETS) as [PuppetStyle, string][]).map(([style, label]) => {
-      const radio = make('input', '', { type: 'radio', name: 'puppet', value: style });
+  const segments = <Value extends string>(
+    name: string,
+    labels: Record<Value, string>,
+    chosen: () => Value,
+    choose: (value: Value) => void,
+  ): HTMLElement[] =>
+    (Object.entries(labels) as [Value, string][]).map(([value, label]) => {
+      const radio = make('input', '', { type: 'radio', name, value });
       radio.addEventListener('change', () => {
-        settings.puppet = style;
+        choose(value);
         changed();
       });
-      updates.push(() => (radio.checked = settings.puppet === style));
+      updates.push(() => (radio.checked = chosen() === value));
       return labelled(radio, label, 'segment');
-    }),
+    });
+  element('puppets').append(
+    ...segments(
+      'puppet',
+      PUPPETS,
+      () => settings.puppet,
+      (style) => (settings.puppet = style),
+    ),
   );
+  element('puppet-faces').append(
+    ...segments(
+      'puppet-face',
+      { own: 'Its own face', yours: 'Your face' },
+      () => (settings.ownFace ? 'own' : 'yours'),
+      (value) => (settings.ownFace = value === 'own'),
+    ),
+  );
+  updates.push(() => {
+    element('puppet-faces').hidden = settings.puppet === 'off';
+    element('rest').hidden = settings.puppet === 'off' || !settings.ownFace;
+  });
   refresh();
   return { refresh };
 }

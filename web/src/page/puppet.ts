@@ -36,6 +36,7 @@ import { turn } from '../lib/effects/rotation';
 import type { Product } from '../lib/effects/makeup';
 import { UserMessage } from './messages';
 import { irisTexture, paintedFace, PORCELAIN } from './puppet-paint';
+import { PuppetFace } from './puppet-face';
 import { HeadSurface } from './puppet-head';
 import type { PuppetStyle } from './settings';
 
@@ -53,6 +54,15 @@ const SKIN: Record<Exclude<PuppetStyle, 'off'>, { color: string; metal: number; 
   wire: { color: '#101216', metal: 0, rough: 1 },
 };
 
+/**
+ * Loads the puppet.
+ *
+ * @param models Address of the folder with what moves its face.
+ */
+export async function openPuppet(models: string, onLost: () => void): Promise<Puppet> {
+  return new Puppet(await PuppetFace.load(models), onLost);
+}
+
 /** The scene; it draws on a canvas of its own. */
 export class Puppet {
   private readonly renderer: WebGLRenderer;
@@ -68,7 +78,14 @@ export class Puppet {
   private readonly rigid = new Group();
   private worn = '';
 
-  constructor(onLost: () => void) {
+  /**
+   * @param face The face that it has of its own.
+   * @param onLost Called if the graphics device goes away.
+   */
+  constructor(
+    readonly face: PuppetFace,
+    onLost: () => void,
+  ) {
     try {
       this.renderer = new WebGLRenderer({ alpha: true, antialias: true, stencil: true });
     } catch {

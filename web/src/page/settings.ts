@@ -14,6 +14,8 @@ export interface Settings {
   products: Worn[];
   drawings: Set<Drawing>;
   puppet: PuppetStyle;
+  /** Whether the puppet has a face of its own, moved by blendshapes, or the person's. */
+  ownFace: boolean;
 }
 
 export const DRAWINGS: Record<Drawing, string> = {
@@ -71,6 +73,7 @@ export function usual(): Settings {
     products: names.map((name) => ({ ...product(name), on: false })),
     drawings: new Set<Drawing>(['mesh', 'irises']),
     puppet: 'off',
+    ownFace: true,
   };
 }
 

@@ -113,7 +113,13 @@ describe('the page on the portrait', () => {
       undefined,
       { timeout: 240_000 },
     );
+    const apart = await changes(page, () => page.check('input[value=yours]', { force: true }));
+    expect(apart[2]! - apart[0]!).toBeGreaterThan(30); // a person's face is another
+    await page.check('input[value=own]', { force: true });
+    await page.click('#rest');
+    expect(await warns(page)).toBe('The mouth is open in calibration: close it and try again.');
     await page.check('input[value=off]', { force: true });
+    expect(await page.isVisible('#rest')).toBe(false);
   }, 250_000);
 
   it.each([
