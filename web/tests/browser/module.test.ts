@@ -136,17 +136,13 @@ describe('FaceTracker finds the landmarks that Python finds', () => {
   });
 
   // SwiftShader is a GPU in software: a minute.
-  it.runIf(GPU)(
-    'in ONNX Runtime Web by WebGPU',
-    { timeout: 600_000 },
-    async () => {
-      const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
-      const face = await portrait(await openModule(gpu, server), 'onnxruntime');
-      expect(face.runtime).toBe('ONNX Runtime Web (WebGPU)');
-      expectPortrait(face);
-      await gpu.close();
-    },
-  );
+  it.runIf(GPU)('in ONNX Runtime Web by WebGPU', { timeout: 600_000 }, async () => {
+    const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+    const face = await portrait(await openModule(gpu, server), 'onnxruntime');
+    expect(face.runtime).toBe('ONNX Runtime Web (WebGPU)');
+    expectPortrait(face);
+    await gpu.close();
+  });
 
   it('in LiteRT.js by WebGPU, until the GPU is lost', async () => {
     const gpu = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
