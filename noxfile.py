@@ -353,6 +353,16 @@ def web_peer(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def web_picture(session: nox.Session) -> None:
+    """Draw docs/images/page.webp, after `web`, on a machine that has nothing else to do."""
+    npm = require_program(session, "npm", "apt-get install npm, or nodejs.org", node=True)
+    environment = {"PAGE_PICTURE": str(HERE / "docs" / "images" / "page.webp")}
+    with session.chdir(WEB):
+        script = (npm, "run", "browser", "--", "tests/browser/picture.test.ts")
+        session.run(*script, env=environment, external=True)
+
+
+@nox.session(venv_backend="none")
 def cpp(session: nox.Session) -> None:
     """Hold the C++ header to the numbers of docs/pipeline, with strict warnings and sanitizers.
 
