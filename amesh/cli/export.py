@@ -125,8 +125,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web",
         action="store_true",
-        help="for litert: a file for the module in web/: a seventh smaller once compressed, as its "
-        "kernels are rounded, and with landmarks in an order that WebGPU can write",
+        help="for litert: a file for the module in web/: smaller once compressed, as large kernels "
+        "are rounded, and with landmarks in an order that WebGPU can write",
     )
     engines = parser.add_argument_group("options of tensorrt")
     engines.add_argument(
