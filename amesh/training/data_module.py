@@ -216,6 +216,11 @@ class FaceData(pl.LightningDataModule):
             UserError: There is none, or fewer than the ranks need.
         """
         if not sum(self._taken) + self._fresh:
+            if self.configs["train"]:
+                raise UserError(
+                    f"no faces to train on: data.hold_out={self.hold_out} and `repeat` leave none "
+                    "of those in data.train; give more faces, or hold none out"
+                )
             raise UserError(
                 "no faces to train on: give sets in data.train, or ask for synthetic faces with "
                 "data.synthetic.faces"

@@ -105,6 +105,12 @@ def test_nothing_to_train_on_is_refused():
         prepared().train_dataloader()
 
 
+def test_where_all_faces_are_held_out_it_is_said(tmp_path):
+    few = SourceConfig(write_faces(tmp_path, 2))
+    with pytest.raises(UserError, match=r"data\.hold_out=0\.9 and `repeat` leave none"):
+        prepared(train=[few], hold_out=0.9).train_dataloader()
+
+
 def test_more_ranks_than_samples_are_refused(shards):
     with pytest.raises(UserError, match=r"12 samples .*of 4 on 4 ranks"):
         prepared(train=[shards], world=4).train_dataloader()
