@@ -145,7 +145,8 @@ def _kernel(position: Tensor, offsets: Tensor, length: int, sigma: Tensor) -> tu
     exists = (indices >= 0) & (indices <= length - 1)
     distance = position[..., None] - indices
     exponent = -0.5 * (distance / sigma).square()
-    exponent = exponent.masked_fill(~exists, -torch.inf)
+    # Finite, because runtimes take an infinite constant for a broken weight; softmax gives 0.
+    exponent = exponent.masked_fill(~exists, torch.finfo(exponent.dtype).min)
     return indices.clamp(0, length - 1).long(), exponent.softmax(-1)
 
 

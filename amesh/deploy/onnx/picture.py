@@ -58,7 +58,9 @@ class PictureNetwork(nn.Module):
             rois: Per face: centre x and y, side [px], angle [radians, clockwise on the screen].
                 A side of 0 or less gives NaN.
         """
-        side = torch.where(rois[:, 2] <= 0, math.nan, rois[:, 2])  # a mirrored face looks right
+        # A region of negative side would mirror the face. A constant NaN would look like a broken
+        # weight; the root of -1 is one, too.
+        side = rois[:, 2] + torch.where(rois[:, 2] <= 0, -1.0, 0.0).sqrt()
         square = roi.Roi(rois[:, :2], side, rois[:, 3])
         image_from_crop = roi.image_from_crop(square, self.size)
         source = picture.float() if self.cast_first else picture

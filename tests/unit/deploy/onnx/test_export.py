@@ -119,6 +119,14 @@ def test_operators_are_on_the_list_and_opset_is_19(exported: Path):
     assert "GridSample" not in onnx_file.ALLOWED_OPERATORS
 
 
+def test_every_constant_is_a_number(exported: Path):
+    """Readiness for TensorRT takes others for broken weights."""
+    for path in sorted(exported.glob("*.onnx")):
+        for weight in onnx.load(path).graph.initializer:
+            values = numpy_helper.to_array(weight)
+            assert values.dtype.kind != "f" or np.isfinite(values).all(), (path.name, weight.name)
+
+
 def test_graphs_are_ready_for_tensorrt(exported: Path):
     for name in ("released-fp32-2", "cascade-fp16-None"):
         found = readiness.check(graph(exported, name))
