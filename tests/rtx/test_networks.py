@@ -1,6 +1,7 @@
 """Every network builds, and each convolution of the finished engine has the precision asked for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from amesh.deploy.tensorrt.library import Batches
 from amesh.deploy.tensorrt.plan import BuildOptions, build_plan
 from amesh.deploy.tensorrt.report import census, require_precision
 from amesh.errors import UserError
+from amesh.nn.attention_mesh import AttentionMesh
 from amesh.nn.config import NAMED
 from amesh.weights import store
 from amesh.weights.architectures import by_option
@@ -128,6 +130,12 @@ def test_a_file_that_cuts_its_own_crops(build: Build, precision: Any):
     built = build(content, OUTPUTS, batches=FEW)
     assert built.graph.cuts_crops
     assert_as_asked(built)
+
+
+def test_soft_attention(build: Build):
+    torch.manual_seed(0)
+    net = AttentionMesh(replace(NAMED["tiny-128"], sampler="gaussian")).eval()
+    assert_as_asked(build(export_onnx(net, "fp16", verify=False), OUTPUTS, batches=FEW))
 
 
 @pytest.mark.parametrize("config", [SHORT, FULL])
