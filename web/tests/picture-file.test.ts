@@ -32,6 +32,21 @@ describe('the size of a picture from its first bytes', () => {
     });
   });
 
+  it('reads BMP, and the largest picture in AVIF and HEIC', () => {
+    const bmp = bytes('BM', new Array<number>(16).fill(0), [0x2c, 1, 0, 0, 0x38, 0xff, 0xff, 0xff]);
+    expect(sizeOf(bmp)).toEqual({ width: 300, height: 200 }); // from the top: a negative height
+    const picture = (...size: number[]): (string | number[])[] => ['ispe', [0, 0, 0, 0, ...size]];
+    const [tile, whole] = [
+      picture(0, 0, 2, 0, 0, 0, 2, 0),
+      picture(0, 0, 0x27, 0x10, 0, 0, 0x1f, 0x40),
+    ];
+    for (const brand of ['heic', 'avif']) {
+      const file = bytes([0, 0, 0, 24], `ftyp${brand}`, ...tile, ...whole, ...tile);
+      expect(sizeOf(file)).toEqual({ width: 10000, height: 8000 });
+    }
+    expect(sizeOf(bytes([0, 0, 0, 24], 'ftypmp42'))).toBeUndefined();
+  });
+
   it('reads JPEG past notes, and neither tables nor damage', () => {
     const notes = [0xff, 0xe1, 0, 6, 1, 2, 3, 4, 0xff, 0xc4, 0, 4, 9, 9];
     const frame = [0xff, 0xc2, 0, 17, 8, 0, 200, 1, 0x2c];

@@ -55,14 +55,25 @@ function brand(header: DataView): string {
   return text(header, 4, 4) === 'ftyp' ? text(header, 8, 4) : '';
 }
 
-/** Width and height from the first bytes of a PNG, GIF, WebP or JPEG file. */
-export function sizeOf(bytes: DataView): { width: number; height: number } | undefined {
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** Width and height from the first bytes of a PNG, GIF, WebP, BMP, AVIF, HEIC or JPEG file. */
+export function sizeOf(bytes: DataView): Size | undefined {
   try {
     if (bytes.getUint32(0) === 0x89504e47)
       return { width: bytes.getUint32(16), height: bytes.getUint32(20) };
     if (text(bytes, 0, 4) === 'GIF8')
       return { width: bytes.getUint16(6, true), height: bytes.getUint16(8, true) };
     if (text(bytes, 0, 4) === 'RIFF' && text(bytes, 8, 4) === 'WEBP') return sizeOfWebp(bytes);
+    if (text(bytes, 0, 2) === 'BM')
+      return {
+        width: Math.abs(bytes.getInt32(18, true)),
+        height: Math.abs(bytes.getInt32(22, true)),
+      };
+    if (brand(bytes)) return largestOf(bytes);
     if (bytes.getUint16(0) === 0xffd8) return sizeOfJpeg(bytes);
   } catch {
     // RangeError: the file is shorter than its header says.
@@ -70,7 +81,18 @@ export function sizeOf(bytes: DataView): { width: number; height: number } | und
   return undefined;
 }
 
-function sizeOfWebp(bytes: DataView): { width: number; height: number } | undefined {
+/** The size of the largest picture in an AVIF or HEIC file: beside it are its tiles and a thumbnail. */
+function largestOf(bytes: DataView): Size | undefined {
+  let largest: Size | undefined;
+  for (let at = 0; at + 16 <= bytes.byteLength; at++) {
+    if (bytes.getUint32(at) !== 0x69737065) continue; // ispe: version, width, height
+    const size = { width: bytes.getUint32(at + 8), height: bytes.getUint32(at + 12) };
+    if (!largest || size.width * size.height > largest.width * largest.height) largest = size;
+  }
+  return largest;
+}
+
+function sizeOfWebp(bytes: DataView): Size | undefined {
   const kind = text(bytes, 12, 4);
   if (kind === 'VP8X') {
     const uint24 = (at: number): number =>
@@ -85,7 +107,7 @@ function sizeOfWebp(bytes: DataView): { width: number; height: number } | undefi
   return { width: bytes.getUint16(26, true) & 0x3fff, height: bytes.getUint16(28, true) & 0x3fff };
 }
 
-function sizeOfJpeg(bytes: DataView): { width: number; height: number } | undefined {
+function sizeOfJpeg(bytes: DataView): Size | undefined {
   for (let at = 2; at + 9 < bytes.byteLength; at += 2 + bytes.getUint16(at + 2)) {
     const marker = bytes.getUint16(at);
     if (marker >> 8 !== 0xff) return undefined;
