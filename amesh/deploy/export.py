@@ -12,7 +12,7 @@ from amesh.deploy import artefact, formats, parity
 from amesh.deploy.artefact import Artefact
 from amesh.deploy.formats import Batch, Format, Precision
 from amesh.deploy.network.prepare import Network, without_errors
-from amesh.deploy.request import INPUTS, Request, tolerance_of
+from amesh.deploy.request import INPUTS, SAMPLES, Request, tolerance_of
 from amesh.deploy.sidecar import sidecar_file
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
@@ -96,7 +96,7 @@ def export(
         raise UserError("--input uint8 is for landmark networks in fp32 and fp16 that take crops")
     whole = net if row.errors or isinstance(net, DetectorNetwork) else without_errors(net)
     if samples is not None:
-        _check_with_crop(row, net, precision, batch, part)
+        _check_with_crop(row, net, precision, batch, part, samples)
     kind = [part] if part else ["with-crop"] if samples is not None else []
     kind += ["web"] if further.get("web") else []
     name = "-".join((model_name, *kind, precision))
@@ -185,6 +185,7 @@ def _check_with_crop(
     precision: Precision,
     batch: Batch,
     part: str | None,
+    samples: int,
 ) -> None:
     """Checks that there is such a file that cuts its own crops.
 
@@ -201,6 +202,8 @@ def _check_with_crop(
         problem = "its precision is fp32 or fp16"
     elif batch not in (None, "dynamic"):
         problem = f"batch {batch}: it takes any number of regions of interest"
+    elif samples not in SAMPLES:
+        problem = f"samples {samples}: expected {SAMPLES[0]} to {SAMPLES[-1]}"
     if problem:
         raise UserError(f"a file that cuts its own crops: {problem}")
 

@@ -15,6 +15,8 @@ from amesh.deploy.parity import Images
 
 # Types of `image`.
 INPUTS = ("float32", "uint8")
+# Samples along each side of a crop pixel.
+SAMPLES = range(1, 9)
 
 
 @dataclass(frozen=True)

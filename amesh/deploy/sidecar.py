@@ -45,7 +45,8 @@ def tensor_specs(shapes: Shapes, dtypes: Mapping[str, str] | None = None) -> dic
     }
 
 
-# Counts changes of the exporters after which cached files have to be made again.
+# Counts changes of the exporters after which cached files have to be made again: what earlier ones
+# wrote answers differently, fails or is slow. Changes of names and metadata do not count.
 # 2: a crop that is not a number no longer fails the others in its batch.
 EXPORTERS = "2"
 

@@ -125,10 +125,15 @@ def _side(inputs: Shapes, layout: Layout) -> Any:
 
 
 def _not_a(what: str, source: str, inputs: Shapes, outputs: Shapes) -> UserError:
-    return UserError(
-        f"{source}: not an exported {what} (inputs {', '.join(inputs)}; "
-        f"outputs {', '.join(outputs)})"
-    )
+    known = {
+        "network that cuts its own crops, for programs without amesh": PICTURE in inputs,
+        "face detector": set(outputs) == set(DETECTOR_OUTPUTS),
+        "landmark network": set(OUTPUTS) <= set(outputs),
+    }
+    found = next((kind for kind, fits in known.items() if fits and kind != what), "")
+    but = f", but a {found}" if found else ""
+    names = f"inputs {', '.join(inputs)}; outputs {', '.join(outputs)}"
+    return UserError(f"{source}: not an exported {what}{but} ({names})")
 
 
 def check_points(source: object, outputs: Shapes, scheme: str) -> Topology:

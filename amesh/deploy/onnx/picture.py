@@ -22,6 +22,7 @@ from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
 from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.runner import OnnxFile
+from amesh.deploy.request import SAMPLES
 from amesh.deploy.signature import PICTURE, ROIS
 from amesh.errors import UserError
 from amesh.geometry import affine, roi
@@ -161,8 +162,8 @@ def export_onnx_picture(
     """
     if precision not in ("fp32", "fp16"):
         raise UserError(f"ONNX files come in fp32 and fp16, not {precision}")
-    if not 1 <= samples <= 8:
-        raise UserError(f"samples {samples}: expected 1 to 8")
+    if samples not in SAMPLES:
+        raise UserError(f"samples {samples}: expected {SAMPLES[0]} to {SAMPLES[-1]}")
     half = precision == "fp16"
     target = target or ("gpu" if half else "cpu")
     network = OnnxNetwork(net, half, target)

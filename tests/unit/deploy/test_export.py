@@ -189,6 +189,7 @@ def test_a_file_that_cuts_its_own_crops_is_compared_in_its_own_way(
         ({"part": "mesh"}, "it is for whole landmark networks"),
         ({"model": build_detector(SHORT)}, "it is for whole landmark networks"),
         ({"batch": 4}, "batch 4: it takes any number of regions"),
+        *(({"samples": n}, f"samples {n}: expected 1 to 8") for n in (-1, 0, 9)),
     ],
 )
 def test_there_are_no_other_files_that_cut_their_own_crops(
