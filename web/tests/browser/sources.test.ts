@@ -88,6 +88,13 @@ const shape = (page: Page): Promise<number> =>
     return width / height;
   });
 
+/** As in a hidden tab; Chromium without a window never hides one. */
+const hide = (page: Page, hidden: boolean): Promise<void> =>
+  page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+
 const frameCounted = (page: Page): Promise<unknown> =>
   page.waitForFunction(() => document.getElementById('rate')!.textContent!.includes('frames/s'));
 
@@ -167,6 +174,20 @@ describe('the camera', () => {
     expect(await page.isVisible('#alert')).toBe(false);
   });
 
+  it('rests in a hidden tab, and goes on with the same face', async () => {
+    const page = await open(playCamera);
+    await page.click('#camera');
+    await sees(page, '1 face before the camera');
+    await frameCounted(page);
+    await hide(page, true);
+    await says(page, 'Paused');
+    await page.waitForTimeout(1500);
+    await hide(page, false);
+    await says(page, '1 face');
+    await frameCounted(page);
+    expect(await page.isVisible('#alert')).toBe(false);
+  });
+
   it('is watched, and stops when another tab takes it', async () => {
     const page = await open();
     await says(page, '1 face');
@@ -194,26 +215,18 @@ describe('a video', () => {
     await page.waitForTimeout(2000); // longer than the clip
     expect(await page.isVisible('#alert')).toBe(false);
 
-    const turn = (hidden: boolean): Promise<void> =>
-      page.evaluate((hidden) => {
-        Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
-        document.dispatchEvent(new Event('visibilitychange'));
-      }, hidden);
-    await turn(true);
+    await hide(page, true);
     await page.waitForSelector('#play[aria-label="Play"]');
     expect(await page.textContent('#status')).toContain('Paused');
     await page.waitForTimeout(1500);
-    await turn(false);
+    await hide(page, false);
     await page.waitForSelector('#play[aria-label="Pause"]');
     await sees(page, '1 face in the video');
-    await frameCounted(page);
-    // The pause would have made it less than one.
-    expect(parseFloat((await page.textContent('#rate'))!)).toBeGreaterThan(2);
 
     // One that the user paused stays so.
     await page.click('#play');
-    await turn(true);
-    await turn(false);
+    await hide(page, true);
+    await hide(page, false);
     await page.waitForTimeout(700);
     expect(await page.getAttribute('#play', 'aria-label')).toBe('Play');
   });
