@@ -181,7 +181,10 @@ describe('the camera', () => {
     await frameCounted(page);
     await hide(page, true);
     await says(page, 'Paused');
-    await page.waitForTimeout(1500);
+    await page.waitForTimeout(700); // the table is written twice a second
+    const before = await page.textContent('#parts');
+    await page.waitForTimeout(1200);
+    expect(await page.textContent('#parts')).toBe(before); // no frame was looked at
     await hide(page, false);
     await says(page, '1 face');
     await frameCounted(page);
