@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from amesh.deploy import formats, sidecar
 from amesh.deploy.exported_file import ExportedFile
@@ -42,9 +43,7 @@ def describe(path: Path) -> str:
         lines += [_line("source", origin_line(about.weights))]
         lines += [_line("licence", about.weights["licence"])] if "licence" in about.weights else []
     if about.parity:
-        worst, count = about.parity["all"]["max"], about.parity["count"]
-        other = about.parity.get("against", "PyTorch")
-        lines += ["", f"at most {worst:.5f} px from {other}, over {count} crops"]
+        lines += ["", _compared(about.parity, path)]
     if about.versions:
         lines += ["", "written by", *(_line(*item) for item in about.versions.items())]
     if about.details:
@@ -76,6 +75,15 @@ def _read(path: Path, row: Format) -> Sidecar:
         outputs=tensor_specs(file.stored),
         parity={},
     )
+
+
+def _compared(parity: Mapping[str, Any], path: Path) -> str:
+    try:
+        worst, count = float(parity["all"]["max"]), int(parity["count"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise sidecar.damaged(path) from error
+    other = parity.get("against", "PyTorch")
+    return f"at most {worst:.5f} px from {other}, over {count} crops"
 
 
 def _facts(about: Sidecar) -> list[str]:

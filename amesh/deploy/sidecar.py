@@ -9,9 +9,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from amesh.deploy.signature import NORMALISATION, Shapes
 from amesh.errors import UserError
 from amesh.files import write_atomically
+from amesh.json_lines import parse
 from amesh.topology import Topology, load
 from amesh.version import __version__
 
@@ -107,16 +110,12 @@ class Sidecar:
         """Restores the sidecar that `to_dict` wrote.
 
         Raises:
-            TypeError, KeyError, AttributeError: `data` is not the output of `to_dict`.
+            ValueError: `data` is not the output of `to_dict`.
         """
         known = {field.name for field in fields(cls)} - {"details"}
         given = {name: value for name, value in data.items() if name in known}
-        for group in ("inputs", "outputs"):
-            given[group] = {
-                name: TensorSpec(tuple(entry["shape"]), entry["dtype"])
-                for name, entry in data[group].items()
-            }
-        return cls(**given, details={n: v for n, v in data.items() if n not in known})
+        details = {name: value for name, value in data.items() if name not in known}
+        return msgspec.convert({**given, "details": details}, cls)
 
 
 def sidecar_file(artefact: Path) -> Path:
@@ -155,9 +154,14 @@ def read_unchecked(artefact: Path) -> Sidecar:
     if not path.is_file():
         raise UserError(f"{artefact}: no {path.name} beside it; export it again")
     try:
-        return Sidecar.from_dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: damaged, or not written by `amesh export`") from error
+        return Sidecar.from_dict(parse(path.read_bytes(), dict, str(path)))
+    except (UserError, OSError, ValueError) as error:
+        raise damaged(artefact) from error
+
+
+def damaged(artefact: Path) -> UserError:
+    """What to say of a sidecar that does not hold what was written."""
+    return UserError(f"{sidecar_file(artefact)}: damaged, or not written by `amesh export`")
 
 
 def content_of(artefact: Path) -> bytes:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def test_a_file_that_does_not_match_its_sidecar_is_refused(tmp_path: Path):
     path = write_engine(tmp_path)
     path.write_bytes(b"other")
     with pytest.raises(UserError, match=r"face\.engine: SHA-256 .* damaged or replaced"):
+        describe(path)
+
+
+@pytest.mark.parametrize("parity", [{"all": 3}, {"all": {"max": "x"}, "count": 1}, {"count": 1}])
+def test_a_sidecar_that_was_edited_is_damaged(tmp_path: Path, parity: dict):
+    path = write_engine(tmp_path)
+    sidecar.write(path, replace(sidecar.read(path), parity=parity))
+    with pytest.raises(UserError, match=r"face\.engine\.json: damaged, or not written by"):
         describe(path)
 
 

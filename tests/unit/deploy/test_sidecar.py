@@ -79,6 +79,10 @@ def test_missing_files_are_named(artefact: Path):
         json.dumps({"inputs": {"image": {}}, "outputs": {}}).encode(),
         json.dumps({"inputs": [], "outputs": {}}).encode(),
         json.dumps({"inputs": {}, "outputs": {}, "colour": "blue"}).encode(),
+        b"[" * 100_000,
+        json.dumps(described().to_dict() | {"sha256": 7}).encode(),
+        json.dumps(described().to_dict() | {"weights": "a test"}).encode(),
+        json.dumps(described().to_dict() | {"parity": [0.1]}).encode(),
     ],
 )
 def test_a_damaged_sidecar_is_refused(artefact: Path, content: bytes):
