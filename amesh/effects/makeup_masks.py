@@ -42,7 +42,8 @@ def rasterise(area: Area, width: int, height: int, least: float) -> Mask | None:
     """
     feather, edge = min(area.feather, _MAX_FEATHER), min(area.edge, _MAX_FEATHER)
     bounded = area.inside is not None or area.outside is not None
-    step = _step(min(feather, edge) if bounded else feather)
+    # A wide blur needs few pixels.
+    step = max(int((min(feather, edge) if bounded else feather) / 2.5), 1)
     first, *others = (layer.outline for layer in area.layers)
     outlines = np.concatenate([first, *others]) if others else first
     margin = _REACH * feather + step + 1
@@ -68,7 +69,7 @@ def rasterise(area: Area, width: int, height: int, least: float) -> Mask | None:
         cover *= canvas.fade(area.fade)
     if area.cover < 1:
         cover *= np.float32(area.cover)
-    cover = _enlarged(cover, step, right - left, bottom - top).ravel()
+    cover = canvas.enlarged(cover).ravel()
     within = np.flatnonzero(cover > least)
     row_width = right - left
     pixels = within + within // row_width * (width - row_width) + (top * width + left)
@@ -85,9 +86,6 @@ class _Canvas:
 
     def soft(self, layers: Sequence[Layer], sigma: float) -> Float32[np.ndarray, "h w"]:
         """The layers, blurred; beyond the picture's border, they go on as they end there."""
-        if (factor := _step(sigma) // self.step) > 1:
-            coarse = _Canvas(self.low, self.low + self.part, factor * self.step)
-            return _enlarged(coarse.soft(layers, sigma), factor, self.width, self.height)
         sigma /= self.step
         # OpenCV's antialiased polygons are half a pixel too large: fill more pixels, and average.
         zoom = 2 if sigma >= 1 else 4
@@ -111,20 +109,13 @@ class _Canvas:
         y = plane[2] * (top + step * (np.arange(self.height) + 0.5)) + plane[0]
         return smooth_step(x.astype(np.float32) + y.astype(np.float32)[:, None], 0, 1)
 
-
-def _step(sigma: float) -> int:
-    """Side of a canvas's pixels for a blur [px of the picture]: a wide one needs few."""
-    return max(int(sigma / 2.5), 1)
-
-
-def _enlarged(
-    mask: Float32[np.ndarray, "h w"], factor: int, width: int, height: int
-) -> Float32[np.ndarray, "height width"]:
-    """The mask in smaller pixels, `factor` to a side, as far as there are any."""
-    if factor == 1:
-        return mask
-    size = mask.shape[1] * factor, mask.shape[0] * factor
-    return cv2.resize(mask, size)[:height, :width]
+    def enlarged(self, mask: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "part_h part_w"]:
+        """The mask in pixels of the picture."""
+        if self.step == 1:
+            return mask
+        width, height = self.part.tolist()
+        size = self.width * self.step, self.height * self.step
+        return cv2.resize(mask, size)[:height, :width]
 
 
 def _extremes(
