@@ -1,5 +1,7 @@
 /** What LiteRT.js says and does when it fails, with a fake of it: `@litertjs/core` is replaced. */
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openFastest, openLitert } from '../src/lib/litert';
 import type { ModelFile } from '../src/lib/models';
@@ -28,11 +30,15 @@ const file: ModelFile = {
     places: [2, 0, 1],
   },
 };
+const { places: _, ...sidecar } = file.sidecar;
+/** The same, with an export that puts the landmarks in order itself. */
+const inItsOrder: ModelFile = { ...file, sidecar };
 const image = new Float32Array(12);
 /** What a compiled network does by default: it answers three numbers. */
 const run = (): Promise<unknown[]> =>
   Promise.resolve([{ data: () => Promise.resolve(Float32Array.of(5, 6, 7)), delete: () => {} }]);
-const compiled = (changes: object = {}): object => ({
+const compiled = (accelerator = 'wasm', changes: object = {}): object => ({
+  options: { accelerator },
   isFullyAccelerated: true,
   getOutputDetails: () => [{ name: 'numbers' }],
   run: vi.fn(run),
@@ -45,7 +51,9 @@ beforeEach(() => {
   vi.resetModules();
   const lost = new Promise((resolve) => (lose = resolve));
   litert.device = { lost, adapterInfo: { isFallbackAdapter: false } };
-  litert.loadAndCompile.mockImplementation(() => Promise.resolve(compiled()));
+  litert.loadAndCompile.mockImplementation((_, { accelerator }: { accelerator: string }) =>
+    Promise.resolve(compiled(accelerator)),
+  );
 });
 afterEach(() => vi.resetAllMocks());
 
@@ -64,13 +72,50 @@ it('puts the landmarks in order, where the file leaves that to the host', async 
 
 it('says in one line that LiteRT.js failed', async () => {
   litert.loadAndCompile.mockResolvedValue(
-    compiled({ run: () => Promise.reject(new Error('no memory\n at tensor.cc:7')) }),
+    compiled('wasm', { run: () => Promise.reject(new Error('no memory\n at tensor.cc:7')) }),
   );
   const network = await (await (await fresh()).openLitert('/wasm/')).open(file);
   await expect(network.run(image)).rejects.toMatchObject({
     name: 'AmeshError',
     code: 'runtime',
     message: 'LiteRT.js cannot run /models/landmarks.tflite: no memory',
+  });
+});
+
+it('keeps no answer, however long a video is', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const network = await (await (await fresh()).openLitert('/wasm/')).open(inItsOrder);
+  const answer = new WeakRef((await network.run(image))['numbers']!);
+  await network.run(image);
+  await new Promise((resolve) => setTimeout(resolve));
+  collect();
+  expect(answer.deref()).toBeUndefined();
+});
+
+it('gives a network back only after it has answered', async () => {
+  let finish!: () => void;
+  const model = compiled('wasm', {
+    run: () => new Promise<void>((resolve) => (finish = resolve)).then(run),
+  }) as { delete: () => void };
+  litert.loadAndCompile.mockResolvedValue(model);
+  const network = await (await (await fresh()).openLitert('/wasm/')).open(file);
+  const answer = network.run(image);
+  network.close();
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(model.delete).not.toHaveBeenCalled();
+  finish();
+  await answer;
+  await vi.waitFor(() => expect(model.delete).toHaveBeenCalledTimes(1));
+});
+
+it('does not take a network on the CPU for one on the GPU', async () => {
+  // What LiteRT.js gives where only a part of a network runs on WebGPU, in browsers without JSPI.
+  litert.loadAndCompile.mockImplementation(() => Promise.resolve(compiled('wasm')));
+  const { open } = await import('../src/lib/litert');
+  await expect(open(file, 'webgpu')).rejects.toMatchObject({
+    code: 'model',
+    message: expect.stringContaining('only a part of it does') as string,
   });
 });
 
@@ -91,7 +136,7 @@ it.each([
 
 it('says that WebGPU refuses a network, and runs it on the CPU', async () => {
   litert.loadAndCompile.mockImplementation((_, { accelerator }: { accelerator: string }) =>
-    Promise.resolve(compiled({ isFullyAccelerated: accelerator === 'wasm' })),
+    Promise.resolve(compiled(accelerator, { isFullyAccelerated: accelerator === 'wasm' })),
   );
   const runtime = await (await fresh()).openFastest('/wasm/');
   const network = await runtime.open(file);
@@ -109,13 +154,13 @@ it('goes on with the CPU when the GPU is lost, even if it never answers', async 
   litert.loadAndCompile.mockImplementation((_, { accelerator }: { accelerator: string }) =>
     Promise.resolve(
       accelerator === 'wasm'
-        ? compiled({
+        ? compiled('wasm', {
             run: async () => {
               await new Promise((resolve) => setTimeout(resolve, 2));
               return run();
             },
           })
-        : compiled({ run: () => (silent ? new Promise(() => {}) : run()) }),
+        : compiled('webgpu', { run: () => (silent ? new Promise(() => {}) : run()) }),
     ),
   );
   const runtime = await (await fresh()).openFastest('/wasm/');

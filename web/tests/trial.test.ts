@@ -19,10 +19,11 @@ afterEach(() => vi.restoreAllMocks());
 function fake(value: number, milliseconds: number, failsFrom = Infinity): Fake {
   const network = {
     size: 2,
+    milliseconds,
     runs: 0,
     closed: 0,
     async run() {
-      clock += milliseconds;
+      clock += network.milliseconds;
       if (++network.runs >= failsFrom) throw new Error('out of memory');
       await new Promise((resolve) => setTimeout(resolve));
       return { landmarks: Float32Array.of(1, 2, value) };
@@ -31,7 +32,7 @@ function fake(value: number, milliseconds: number, failsFrom = Infinity): Fake {
   };
   return network;
 }
-type Fake = Network & { runs: number; closed: number };
+type Fake = Network & { milliseconds: number; runs: number; closed: number };
 
 function opening(network: Network): () => Promise<Network> {
   return () => Promise.resolve(network);
@@ -54,6 +55,15 @@ it('goes on with the GPU that is faster and right', async () => {
   expect(found[0]).toBe(3);
   expect(found.at(-1)).toBe(3.25);
   expect(cpu.runs).toBeLessThan(FRAMES); // it rests
+});
+
+it('compares how long the same frames take, not those before', async () => {
+  const [cpu, gpu] = [fake(3, 4), fake(3.25, 10)];
+  const network = onTrial(cpu, opening(gpu), decided);
+  for (let i = 1; i < PATIENCE; i++) await network.run(new Float32Array(12));
+  cpu.milliseconds = 20; // a phone that has become warm
+  await answers(network);
+  expect(decisions).toEqual([undefined]);
 });
 
 it.each([

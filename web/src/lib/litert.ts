@@ -108,35 +108,59 @@ export async function open(file: ModelFile, accelerator: 'wasm' | 'webgpu'): Pro
     model = await loadAndCompile(content, {
       accelerator,
       gpuOptions: { precision: 'fp32' }, // coordinates need it
-      ...cpuOptions(),
+      cpuOptions: { numThreads: await threadCount() },
     });
   } catch (error) {
     throw refusal(file, accelerator, reason(error));
   }
-  if (accelerator === 'webgpu' && !model.isFullyAccelerated) {
+  // Some browsers get a network for the CPU instead of one that is only partly on the GPU.
+  const whole = model.isFullyAccelerated && model.options.accelerator === accelerator;
+  if (accelerator === 'webgpu' && !whole) {
     model.delete();
     throw refusal(file, accelerator, 'only a part of it does');
   }
-  const lost = accelerator === 'webgpu' ? lossOf(getWebGpuDevice()!) : new Promise<never>(() => {});
-  lost.catch(() => undefined); // told by the next run
+  /** Ends the run under way: a GPU that stopped working may never answer it. */
+  let giveUp = (_: AmeshError): void => undefined;
+  let lost: AmeshError | undefined;
+  if (accelerator === 'webgpu') {
+    void getWebGpuDevice()!.lost.then(({ message }) => {
+      const why = `the GPU stopped working: ${message || 'no reason given'}`;
+      giveUp((lost = new AmeshError('device-lost', why)));
+    });
+  }
   const size = inputSize(file, 1);
   const names = model.getOutputDetails().map(({ name }) => name);
+  let running: Promise<unknown> = Promise.resolve();
+
+  async function run(image: Float32Array): Promise<Record<string, Float32Array>> {
+    if (lost) throw lost;
+    const input = new Tensor(image, [1, size, size, 3]);
+    try {
+      // Not `Promise.race` with a promise of the loss: that would keep every answer until then.
+      const arrays = await new Promise<Float32Array[]>((resolve, reject) => {
+        giveUp = reject;
+        model
+          .run([input])
+          .then((outputs) => Promise.all(outputs.map(valuesOf)))
+          .then(resolve, reject);
+      });
+      return inOrder(Object.fromEntries(names.map((name, i) => [name, arrays[i]!])), file);
+    } catch (error) {
+      if (error instanceof AmeshError) throw error;
+      throw new AmeshError('runtime', `LiteRT.js cannot run ${url}: ${reason(error)}`);
+    } finally {
+      input.delete();
+    }
+  }
+
   return {
     size,
-    async run(image) {
-      const input = new Tensor(image, [1, size, size, 3]);
-      try {
-        const work = model.run([input]).then((outputs) => Promise.all(outputs.map(valuesOf)));
-        const arrays = await Promise.race([lost, work]);
-        return inOrder(Object.fromEntries(names.map((name, i) => [name, arrays[i]!])), file);
-      } catch (error) {
-        if (error instanceof AmeshError) throw error;
-        throw new AmeshError('runtime', `LiteRT.js cannot run ${url}: ${reason(error)}`);
-      } finally {
-        input.delete();
-      }
+    run(image) {
+      const answer = run(image);
+      running = answer.catch(() => undefined);
+      return answer;
     },
-    close: () => model.delete(),
+    close: () => void running.then(() => model.delete()), // under a run, it would be in use
   };
 }
 
@@ -151,12 +175,6 @@ async function valuesOf(output: Tensor): Promise<Float32Array> {
   return values;
 }
 
-/** Fails when the GPU stops working: what was asked of it may never be answered then. */
-async function lossOf(device: GPUDevice): Promise<never> {
-  const { message } = await device.lost;
-  throw new AmeshError('device-lost', `the GPU stopped working: ${message || 'no reason given'}`);
-}
-
 /** Puts the landmarks in order where the file does not: LiteRT.js cannot on WebGPU. */
 function inOrder(
   outputs: Record<string, Float32Array>,
@@ -167,9 +185,10 @@ function inOrder(
   return { landmarks: Float32Array.from(places, (place) => numbers[place]!), ...others };
 }
 
-function cpuOptions(): { cpuOptions?: { numThreads: number } } {
-  if (globalThis.crossOriginIsolated !== true) return {};
-  return { cpuOptions: { numThreads: Math.min(4, navigator.hardwareConcurrency) } };
+/** Threads of a network on the CPU: more than one in the build of LiteRT.js that has them. */
+async function threadCount(): Promise<number> {
+  const several = (await loading)?.threads === 'several threads';
+  return several ? Math.min(4, navigator.hardwareConcurrency) : 1;
 }
 
 /** Whether WebAssembly has SIMD: a module that uses one instruction of it is valid. */
