@@ -23,7 +23,23 @@ async function install() {
   // The server may have changed to the next build by now; its own worker will keep that one.
   if (!page.ok || !(await page.clone().text()).includes(ENTRY))
     throw new Error(`the page is not of build ${VERSION}`);
-  await Promise.all([cache.put(PAGE, page), cache.addAll(ESSENTIAL.map(address))]);
+  await Promise.all([cache.put(PAGE, page), cache.addAll(ESSENTIAL.map(address)), inherit(cache)]);
+}
+
+/** Keeps of this build what was used of those before, so that it, too, starts without a connection. */
+async function inherit(cache) {
+  const base = (url) => url.slice(url.lastIndexOf('/') + 1);
+  const used = new Map();
+  for (const name of (await caches.keys()).filter((name) => name.startsWith(STORE))) {
+    const old = await caches.open(name);
+    for (const { url } of await old.keys()) used.set(base(url), [url, old]);
+  }
+  for (const url of EXTRA.map(address).filter((url) => used.has(base(url)))) {
+    const [oldUrl, old] = used.get(base(url));
+    const same = oldUrl === url && url.includes('/wasm/') && (await old.match(url));
+    // The disk may be full: then it is loaded when it is used.
+    await (same ? cache.put(url, same) : cache.add(url)).catch(() => undefined);
+  }
 }
 
 self.addEventListener('activate', (event) => event.waitUntil(activate()));

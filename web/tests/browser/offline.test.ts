@@ -147,6 +147,27 @@ it('keeps one build whole until its last tab is closed, then the next', async ()
   await later.waitForFunction(() => document.title === 'next');
 });
 
+it('starts the next build without a connection, though it has only run beside the one before', async () => {
+  const { page } = await openPage(context, url);
+  await says(page, '1 face');
+  await keepsRuntime(page);
+  const worker = readFileSync(join(BUILT, 'service-worker.js'), 'utf8');
+  instead['/service-worker.js'] = worker.replace(/VERSION = "\w+"/, 'VERSION = "next"');
+  await page.evaluate(async () => (await navigator.serviceWorker.getRegistration())!.update());
+  await page.waitForFunction(async () =>
+    Boolean((await navigator.serviceWorker.getRegistration())!.waiting),
+  );
+  const later = await context.newPage();
+  await page.close();
+  await later.waitForTimeout(1000); // the next worker takes over
+  // Nothing comes from the browser's own cache, which need not have it.
+  await (await context.newCDPSession(later)).send('Network.clearBrowserCache');
+  await context.setOffline(true);
+  await later.goto(url);
+  await says(later, '1 face');
+  expect(Object.keys(await kept(later))).toEqual(['amesh-page-next']);
+});
+
 it('keeps nothing of a build that the server has no more', async () => {
   const page = await context.newPage();
   const index = readFileSync(join(BUILT, 'index.html'), 'utf8');
