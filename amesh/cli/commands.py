@@ -19,7 +19,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Networks": {
         "weights": "download, list and locate network weights",
-        "info": "show a network's parameters, operations, config and origin",
+        "info": "describe a network or an exported file",
         "export": "export a network to another runtime, checked against PyTorch",
     },
     "Measure": {

@@ -104,11 +104,11 @@ def _facts(about: Sidecar) -> list[str]:
 
 def _tensor(name: str, spec: TensorSpec, texts: Mapping[str, str]) -> str:
     shape = ", ".join("any" if length is None else str(length) for length in spec.shape)
-    return f"  {name:<15}{spec.dtype} ({shape})  {texts.get(name, '')}".rstrip()
+    return _line(name, f"{spec.dtype} ({shape})  {texts.get(name, '')}".rstrip())
 
 
 def _line(name: str, value: str) -> str:
-    return f"  {name:<15}{value}"
+    return f"  {name:<14} {value}"
 
 
 def _shown(value: object) -> str:

@@ -31,9 +31,10 @@ def describe(name_or_path: str) -> str:
     try:
         path = store.find(name_or_path)
     except UserError as error:
-        if Path(name_or_path).exists() or (name_or_path in NETWORKS and name_or_path not in NAMED):
-            raise error from None  # says what it is, or how to get it
         if name_or_path not in NAMED:
+            file = Path(name_or_path)
+            if name_or_path in NETWORKS or file.suffix or file.is_file():
+                raise error from None  # says how to get it, or what the file is
             known = ", ".join(sorted({*NAMED, *store.installed()}))
             raise UserError(f"no network {name_or_path!r}; choose one of {known}") from None
         net, origin = (

@@ -36,7 +36,7 @@ def write_engine(folder: Path) -> Path:
         weights={"source": "a test", "licence": "CC0-1.0"},
         parity={"against": "ONNX Runtime", "all": {"max": 0.0123}, "count": 17},
         versions={"amesh": "0.1.0"},
-        details={"hardware": "this", "gpu": {"name": "Test GPU"}},
+        details={"hardware": "this", "version_compatible": False, "gpu": {"name": "Test GPU"}},
     )
     sidecar.write(path, about)
     return path
@@ -57,6 +57,7 @@ def test_a_sidecar_says_all_of_it(tmp_path: Path):
         *(
             "  amesh          0.1.0",
             "  hardware       this",
+            "  version_compatible false",
             '  gpu            {"name": "Test GPU"}',
         ),
         "face.engine.json says more",
@@ -124,8 +125,10 @@ def test_what_cannot_be_described_is_said_in_one_line(tmp_path: Path, name: str,
 
 
 def test_the_command_takes_weights_and_exported_files(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.chdir(tmp_path)
+    Path("tiny-128").mkdir()  # a folder is no weights file, so the name is still the network's
     assert main(["info", str(write_engine(tmp_path))]) == 0
     assert "face.engine: an engine" in capsys.readouterr().out
     assert main(["info", "tiny-128"]) == 0
@@ -133,3 +136,5 @@ def test_the_command_takes_weights_and_exported_files(
     (tmp_path / "face.bin").touch()
     assert main(["info", str(tmp_path / "face.bin")]) == 2
     assert "face.bin: not a weights file; those end in" in capsys.readouterr().err
+    assert main(["info", "gone.safetensors"]) == 2
+    assert "no weights file gone.safetensors" in capsys.readouterr().err
