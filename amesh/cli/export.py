@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from amesh.cli.parsing import DONE, positive
 from amesh.deploy import formats
-from amesh.deploy.formats import Batch
+from amesh.deploy.formats import INPUTS, SAMPLES, Batch
 from amesh.errors import UserError
 from amesh.nn.names import DEFAULT
 from amesh.weights import architectures
@@ -114,11 +114,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="with --with-crop: N x N samples make a crop pixel, so crops may shrink the picture "
-        f"N times without aliasing (1 to 8, default: {_SAMPLES})",
+        f"N times without aliasing ({SAMPLES[0]} to {SAMPLES[-1]}, default: {_SAMPLES})",
     )
     parser.add_argument(
         "--input",
-        choices=("uint8", "float32"),
+        choices=INPUTS,
         help="uint8: the file takes crops as bytes, (b s s 3), RGB from 0 to 255, a quarter of the "
         "copy to a GPU; for onnx and tensorrt (default: float32)",
     )

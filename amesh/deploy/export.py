@@ -10,9 +10,9 @@ from torch import nn
 from amesh.blazeface.network import DetectorNetwork
 from amesh.deploy import artefact, formats, parity
 from amesh.deploy.artefact import Artefact
-from amesh.deploy.formats import Batch, Format, Precision
+from amesh.deploy.formats import INPUTS, SAMPLES, Batch, Format, Precision
 from amesh.deploy.network.prepare import Network, without_errors
-from amesh.deploy.request import INPUTS, SAMPLES, Request, tolerance_of
+from amesh.deploy.request import Request, tolerance_of
 from amesh.deploy.sidecar import sidecar_file
 from amesh.errors import UserError
 from amesh.nn.config import NAMED
@@ -79,8 +79,8 @@ def export(
     batch_size = row.batch_size(batch)
     further = {**(options or {}), **({"batches": batch} if isinstance(batch, tuple) else {})}
     row.check_options(further)
-    if (kind := further.get("input", "float32")) not in INPUTS:
-        raise UserError(f"input {kind!r}: expected {' or '.join(INPUTS)}")
+    if (type_ := further.get("input", INPUTS[0])) not in INPUTS:
+        raise UserError(f"input {type_!r}: expected {' or '.join(INPUTS)}")
     if calibration is not None and precision != "int8":
         raise UserError(f"{precision} needs no calibration; only int8 does")
     if output is not None:
@@ -94,6 +94,8 @@ def export(
         precision == "int8" or isinstance(net, DetectorNetwork) or samples is not None
     ):
         raise UserError("--input uint8 is for landmark networks in fp32 and fp16 that take crops")
+    if further.get("web") and part:
+        raise UserError("--web is for whole networks; leave out --part")
     whole = net if row.errors or isinstance(net, DetectorNetwork) else without_errors(net)
     if samples is not None:
         _check_with_crop(row, net, precision, batch, part, samples)

@@ -42,7 +42,8 @@ class ExportedFile(ABC):
         opened_with: Arguments that open it again.
         inputs: Shapes by name.
         outputs: Shapes by name.
-        stored: Those of the outputs that the file itself has, where the runner puts them in order.
+        stored: Shapes of the outputs in the file itself; `outputs` has others if the runner
+            reorders them.
         dtypes: Types of the inputs that are not float32, by name.
         layout: Order of the image's axes.
         size: Bytes of the file, with those beside it.

@@ -21,8 +21,12 @@ Batch = int | Literal["dynamic"] | tuple[int, int, int] | None
 
 AUTO = "auto"  # lets amesh choose the runtime
 
+# Types of `image`; the first is that of all formats.
+INPUTS = ("float32", "uint8")
+# Samples along each side of a crop pixel, in files that cut their own crops.
+SAMPLES = range(1, 9)
 # Options of some formats, with the value that describes the files of all others.
-_ANYWAY = {"input": "float32"}
+_ANYWAY = {"input": INPUTS[0], "web": False}
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,6 @@ from amesh.deploy.network.cascade_parts import Part, take_part
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.parity import Images
 
-# Types of `image`.
-INPUTS = ("float32", "uint8")
-# Samples along each side of a crop pixel.
-SAMPLES = range(1, 9)
-
 
 @dataclass(frozen=True)
 class Request:

@@ -23,13 +23,12 @@ from amesh.errors import UserError
 class LitertFile(ExportedFile):
     """A TFLite file with one signature, ready to run: arrays in, arrays by output name out.
 
-    Attributes:
-        stored: Shapes of the file's own outputs. `outputs` has landmarks in place of numbers whose
-            order the file leaves to the host.
-        places: Where the landmarks' numbers (n*3) are in such an output; otherwise None.
-
     An interpreter has only one set of tensors, so each call has one to itself: threads that call
     at the same time get an interpreter each, and later calls use them again.
+
+    Attributes:
+        places: In a file that leaves the landmarks' order to the host, where in its output
+            `numbers` each of the landmarks' numbers is (n*3); otherwise None.
     """
 
     layout = "nhwc"

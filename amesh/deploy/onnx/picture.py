@@ -16,13 +16,12 @@ from jaxtyping import Float, Float32, Int32, UInt8
 from torch import Tensor, nn
 
 from amesh.deploy import parity
-from amesh.deploy.formats import Precision
+from amesh.deploy.formats import SAMPLES, Precision
 from amesh.deploy.network.prepare import Network
 from amesh.deploy.network.traced import AsIs, OnnxNetwork, Target
 from amesh.deploy.onnx.export import finish, trace
 from amesh.deploy.onnx.opsets import OPSET
 from amesh.deploy.onnx.runner import OnnxFile
-from amesh.deploy.request import SAMPLES
 from amesh.deploy.signature import PICTURE, ROIS
 from amesh.errors import UserError
 from amesh.geometry import affine, roi

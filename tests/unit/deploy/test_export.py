@@ -286,3 +286,9 @@ def test_file_for_browsers_says_where_its_numbers_belong(net: AttentionMesh, tmp
 def test_only_litert_has_files_for_browsers(net: AttentionMesh):
     with pytest.raises(UserError, match=r"onnx has no option --web"):
         export(net, "onnx", options={"web": True})
+
+
+def test_parts_have_no_files_for_browsers():
+    pytest.importorskip("ai_edge_litert")
+    with pytest.raises(UserError, match="--web is for whole networks; leave out --part"):
+        export("tiny-128", "litert", untrained="cascade", part="lips", options={"web": True})

@@ -83,7 +83,7 @@ def test_an_opset_that_a_format_lacks_is_refused():
 
 def test_what_every_file_does_may_be_said_of_any_format():
     for row in formats.exported():
-        row.check_options({"input": "float32"})
+        row.check_options({"input": "float32", "web": False})
     formats.format_named("onnx").check_options({"input": "uint8"})
     with pytest.raises(UserError, match="litert has no option --input"):
         formats.format_named("litert").check_options({"input": "uint8"})
