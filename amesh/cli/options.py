@@ -103,7 +103,8 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="threads of a CPU that each network may use; one takes the least time in all",
+        help="CPU threads that each network may use; two shorten the wait for one face, one takes "
+        "the least CPU time",
     )
 
 
