@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sizeOf } from '../src/page/picture-file';
+import { readPicture, sizeOf } from '../src/page/picture-file';
 
 function bytes(...parts: (string | number[])[]): DataView {
   const flat = parts.flatMap((part) =>
@@ -55,4 +55,13 @@ describe('the size of a picture from its first bytes', () => {
     expect(sizeOf(new DataView(new ArrayBuffer(3)))).toBeUndefined();
     expect(sizeOf(bytes('%PDF-1.7'))).toBeUndefined();
   });
+});
+
+it('says that a folder is no picture', async () => {
+  const folder = new File(['4096 bytes, as the browser says'], 'holidays');
+  folder.slice = () =>
+    Object.assign(new Blob(), {
+      arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotFoundError')),
+    });
+  await expect(readPicture(folder)).rejects.toThrow('holidays cannot be opened: it is a folder');
 });

@@ -46,6 +46,7 @@ export let source: Source | undefined;
 let faces: Face[] = [];
 export let view: View | undefined;
 let puppet: Puppet | undefined;
+let puppetOpening: Promise<void> | undefined;
 let counted = -1;
 let lastSeconds = -Infinity;
 
@@ -278,20 +279,24 @@ async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
 }
 
 export async function changed(): Promise<void> {
-  if (settings.puppet !== 'off' && !puppet) {
-    try {
-      const { openPuppet } = await import('./puppet');
-      const opened = await openPuppet(MODELS, () => {
-        puppet = undefined;
-        dropPuppet(PUPPET_LOST);
-      });
-      puppet ??= opened;
-    } catch (error) {
-      const offline = error instanceof TypeError || isProblem(error, 'network');
-      dropPuppet(offline ? PUPPET_OFFLINE : line(error));
-    }
-  }
+  if (settings.puppet !== 'off' && !puppet) await (puppetOpening ??= loadPuppet());
   if (source) render();
+}
+
+/** One for all who choose another style meanwhile: each would take a graphics context. */
+async function loadPuppet(): Promise<void> {
+  try {
+    const { openPuppet } = await import('./puppet');
+    puppet = await openPuppet(MODELS, () => {
+      puppet = undefined;
+      dropPuppet(PUPPET_LOST);
+    });
+  } catch (error) {
+    const offline = error instanceof TypeError || isProblem(error, 'network');
+    dropPuppet(offline ? PUPPET_OFFLINE : line(error));
+  } finally {
+    puppetOpening = undefined;
+  }
 }
 
 /** Makes the first face as it is now the one at rest, from which expressions are measured. */

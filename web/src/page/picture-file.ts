@@ -12,7 +12,7 @@ const HEIC = ['heic', 'heix', 'hevc', 'heim', 'heis', 'hevm', 'hevs', 'mif1', 'm
 /** Reads a picture as it is displayed, at most 2048 px wide and high. */
 export async function readPicture(file: File): Promise<ImageBitmap> {
   if (file.size === 0) throw new UserMessage(`${file.name} is empty.`);
-  const header = new DataView(await file.slice(0, HEADER).arrayBuffer());
+  const header = await headerOf(file);
   const size = sizeOf(header);
   const megapixels = size ? (size.width * size.height) / 1e6 : 0;
   if (size && megapixels > MOST_MEGAPIXELS) {
@@ -34,6 +34,16 @@ export async function readPicture(file: File): Promise<ImageBitmap> {
     return small;
   } catch {
     throw new UserMessage(refusal(file, header));
+  }
+}
+
+async function headerOf(file: File): Promise<DataView> {
+  try {
+    return new DataView(await file.slice(0, HEADER).arrayBuffer());
+  } catch {
+    throw new UserMessage(
+      `${file.name} cannot be opened: it is a folder, or no longer where it was. Choose a picture.`,
+    );
   }
 }
 
