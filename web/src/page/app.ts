@@ -249,7 +249,7 @@ async function lookAtPicture(): Promise<void> {
   if (source !== looked || !found) return;
   faces = found;
   render(true);
-  tellFaces();
+  tellFaces(true);
 }
 
 /** Whether to go on with the next frame. */

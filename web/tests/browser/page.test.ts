@@ -98,6 +98,12 @@ describe('the page on the portrait', () => {
     expect(await page.isVisible('#original')).toBe(false);
   });
 
+  it('says what it found again, after another choice', async () => {
+    await page.click('summary');
+    await page.selectOption('#faces', '4');
+    await says(page, '1 face');
+  });
+
   it('shows the puppet, and makes one for quick clicks', async () => {
     const made = await page.evaluateHandle(() => {
       const original = HTMLCanvasElement.prototype.getContext;
