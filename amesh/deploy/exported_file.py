@@ -25,6 +25,7 @@ from amesh.deploy.signature import (
 )
 from amesh.detector_runner import DetectorAnswer
 from amesh.errors import UserError
+from amesh.json_lines import parse
 from amesh.runner import RunnerOutput, check_crops
 
 # Most crops per run for a dynamic batch: bounds the memory that a crowd takes.
@@ -185,6 +186,20 @@ def read_file(path: Path, format: str) -> bytes:
     if sidecar.sidecar_file(path).is_file():
         sidecar.check(sidecar.read_unchecked(path), content, path)
     return content
+
+
+def read_about(text: str | bytes, source: str) -> dict[str, Any]:
+    """Reads what an exporter wrote into a file's metadata.
+
+    Args:
+        text: JSON.
+        source: Name of the file in error messages.
+
+    Raises:
+        UserError: It is no JSON, or no facts by name.
+    """
+    content = text.encode() if isinstance(text, str) else text
+    return parse(content, dict, f"{source}: its metadata")
 
 
 def to_bytes(crops: Float32[np.ndarray, "b s s 3"]) -> UInt8[np.ndarray, "b s s 3"]:

@@ -1,6 +1,5 @@
 """Runs exported TFLite files on the CPU with LiteRT's stock interpreter (XNNPACK)."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from amesh.deploy.exported_file import (
     ExportedFile,
     FileDetector,
     FileRunner,
+    read_about,
     read_file,
     reopened,
 )
@@ -53,7 +53,7 @@ class LitertFile(ExportedFile):
         self.inputs = _shapes(run.get_input_details())
         self.outputs = self.stored = _shapes(run.get_output_details())
         self.size = len(content)
-        about = json.loads(read_metadata(content, METADATA) or b"{}")
+        about = read_about(read_metadata(content, METADATA) or b"{}", self.source)
         places = about.pop(PLACES, None)
         self.places = None if places is None else np.array(places)
         self.about = about

@@ -6,6 +6,7 @@ detector and a landmark network; and Google's blendshape network, if it has been
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 from amesh.deploy import parity
@@ -24,6 +25,12 @@ BLENDSHAPES = "face_blendshapes.tflite"
 _POINTS = 478
 # Alignment of a member's data, so that it can be used directly in a memory-mapped bundle [bytes].
 _ALIGNMENT = 64
+# What a damaged zip raises.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    *(KeyError, ValueError, EOFError, OSError, RuntimeError),
+)
 _LOCAL_HEADER = 30  # of a zip's member, without name and extra field [bytes]
 _EXTRA_HEADER = 4  # identifier and size of an extra field [bytes]
 _EXTRA_ID = 0xD935  # the one that Android's zipalign pads with
@@ -73,7 +80,7 @@ def open_task(path: Path) -> TaskFile:
     content = read_file(path, "task")
     try:
         landmarks = read_bundle(content)[LANDMARKS]
-    except (zipfile.BadZipFile, KeyError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{path}: not a bundle with {LANDMARKS} in it") from error
     file = TaskFile(landmarks)
     file.source, file.size = str(path), len(content)

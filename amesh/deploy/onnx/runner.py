@@ -1,6 +1,5 @@
 """Runs exported ONNX files in ONNX Runtime, on the CPU or on an NVIDIA GPU."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ from amesh.deploy.exported_file import (
     ExportedFile,
     FileDetector,
     FileRunner,
+    read_about,
     read_file,
     reopened,
 )
@@ -72,7 +72,7 @@ class OnnxFile(ExportedFile):
         }
         properties = self.session.get_modelmeta().custom_metadata_map
         self.size = len(content)
-        self.about = json.loads(properties.get(METADATA, "{}"))
+        self.about = read_about(properties.get(METADATA, "{}"), self.source)
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the file once.

@@ -1,7 +1,6 @@
 """Runs OpenVINO's IR files on the CPU."""
 
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from amesh.deploy.exported_file import (
     ExportedFile,
     FileDetector,
     FileRunner,
+    read_about,
     read_file,
     reopened,
 )
@@ -69,7 +69,8 @@ class OpenvinoFile(ExportedFile):
         self.inputs = {one.any_name: _shape(one) for one in model.inputs}
         self.outputs = self.stored = {one.any_name: _shape(one) for one in model.outputs}
         known = model.has_rt_info(list(ABOUT))
-        self.about = json.loads(model.get_rt_info(list(ABOUT)).astype(str)) if known else {}
+        text = model.get_rt_info(list(ABOUT)).astype(str) if known else "{}"
+        self.about = read_about(text, self.source)
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the file once.

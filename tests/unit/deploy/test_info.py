@@ -90,6 +90,11 @@ def test_without_a_sidecar_a_file_speaks_for_itself(tmp_path: Path, small_graph)
     assert "  image          float32 (any, 3, 64, 64)  pictures, RGB / 255, in [0, 1]" in lines
     assert lines[-1] == "no face.onnx.json beside it, which would say more"
     entry = model.metadata_props.add()
+    for text in ("{", "[]"):
+        entry.key, entry.value = "amesh", text
+        path.write_bytes(model.SerializeToString())
+        with pytest.raises(UserError, match=r"face\.onnx: its metadata"):
+            describe(path)
     entry.key, entry.value = "amesh", json.dumps({"model": "mine", "precision": "fp16"})
     path.write_bytes(model.SerializeToString())
     lines = describe(path).splitlines()
