@@ -16,7 +16,7 @@ class Alignment(NamedTuple):
     Attributes:
         centre: Middle of the rigid landmarks of each face.
         rotation: Proper rotations, for points as rows.
-        scale: [mm] per unit of the landmarks; NaN where all points are equal.
+        scale: [mm] per unit of the landmarks; NaN where all points coincide.
         goal: Middle of the canonical rigid landmarks [mm].
     """
 
@@ -37,7 +37,7 @@ def align(faces: Float64[np.ndarray, "b 478 3"]) -> Alignment:
     middle = goal.mean(axis=0)
     rigid = faces[:, canonical.rigid]
     first = rigid[:, :1]
-    rigid = rigid - first  # exactly 0 for equal points, whose mean rounding may move off them
+    rigid = rigid - first  # exactly 0 for coincident points, whose mean rounding may shift
     centre = rigid.mean(axis=1, keepdims=True)
     rigid -= centre
     covariance = np.einsum("kd,bke->bde", goal - middle, rigid)
@@ -46,6 +46,6 @@ def align(faces: Float64[np.ndarray, "b 478 3"]) -> Alignment:
     spread[:, 2] *= (sign := np.sign(np.linalg.det(u) * np.linalg.det(vt)))
     u[:, :, 2] *= sign[:, None]
     size = (rigid**2).sum(axis=(1, 2))
-    with np.errstate(invalid="ignore"):  # equal points
+    with np.errstate(invalid="ignore"):  # coincident points
         scale = spread.sum(axis=1) / size
     return Alignment(first + centre, np.swapaxes(u @ vt, 1, 2), scale, middle)

@@ -20,7 +20,7 @@ def features(faces: Float64[np.ndarray, "b 478 3"]) -> Float32[np.ndarray, "b 95
         faces: Finite landmarks [image px].
     """
     to_canonical = align(faces)
-    with np.errstate(invalid="ignore"):  # points in a heap give NaN
+    with np.errstate(invalid="ignore"):  # coincident points give NaN
         turned = (faces - to_canonical.centre) @ to_canonical.rotation[:, :, :2]
         away = turned * to_canonical.scale[:, None, None]
         away += (to_canonical.goal - canonical_face().points)[:, :2]

@@ -154,7 +154,7 @@ def eyes(
         raise UserError(f"iris_mm is {iris_mm}; expected the diameter of an iris [mm]")
     pose = head_pose(landmarks, camera)
     faces, single = as_batch(landmarks)
-    with np.errstate(divide="ignore", invalid="ignore"):  # points in a heap, or beside the camera
+    with np.errstate(divide="ignore", invalid="ignore"):  # coincident points, or beside the camera
         parts = _measured(faces[..., :2], pose, iris_mm)
     centre, diameter, position, opening, gaze = (part[0] for part in parts) if single else parts
     shut = ~(opening >= closed)  # NaN, too

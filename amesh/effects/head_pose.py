@@ -55,7 +55,7 @@ class Euler(NamedTuple):
 class Pose:
     """How a head is turned and where it is, or the heads of a batch (*b is nothing, or b).
 
-    The numbers are NaN where landmarks are, and where they show no face, such as points in a heap.
+    The numbers are NaN where landmarks are, and where they show no face, such as coincident points.
 
     Attributes:
         rotation: From the head's axes to the camera's.
@@ -195,7 +195,7 @@ def _refuse_mirrored(rigid: Float[np.ndarray, "b k d"]) -> None:
 def _start(
     points: Float[np.ndarray, "k 3"], seen: Float[np.ndarray, "k 2"], camera: Camera
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
-    """A pose near the best one, without a guess; not finite where points in a heap allow none."""
+    """A pose near the best one, without a guess; not finite where coincident points allow none."""
     try:
         good, turn, shift = cv2.solvePnP(
             points, seen, camera.matrix, None, flags=cv2.SOLVEPNP_SQPNP

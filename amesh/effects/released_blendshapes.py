@@ -99,7 +99,7 @@ class ReleasedBlendshapes:
         points = landmarks[:, LANDMARKS, :2]
         points = points - points.mean(axis=1, keepdims=True)
         radius = np.linalg.norm(points, axis=2).mean(axis=1)[:, None, None]
-        with np.errstate(invalid="ignore", divide="ignore"):  # points in a heap give NaN
+        with np.errstate(invalid="ignore", divide="ignore"):  # coincident points give NaN
             points = (_SCALE * points / radius).astype(np.float32)
         tokens = self.to_channels(self.to_tokens(points.swapaxes(1, 2)).swapaxes(1, 2))
         learnt = np.broadcast_to(self.learnt, (len(tokens), *self.learnt.shape))

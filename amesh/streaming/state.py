@@ -119,7 +119,7 @@ class StateTracker:
         except MirroredFaceError:  # where there is no face, a network may see a mirrored one
             return None
         pose = eyes.pose
-        if not np.isfinite(pose.rotation).all():  # points in a heap
+        if not np.isfinite(pose.rotation).all():  # coincident points
             return None
         yaw, pitch, roll = pose.euler
         right, left = np.nan_to_num(eyes.opening).tolist()

@@ -30,5 +30,5 @@ def test_it_is_the_fit_of_least_squares_that_opencv_finds() -> None:
     np.testing.assert_allclose(ours.scale[0], scale, rtol=1e-6)
 
 
-def test_points_in_a_heap_have_no_scale() -> None:
+def test_coincident_points_have_no_scale() -> None:
     assert not np.isfinite(align(np.zeros((1, 478, 3))).scale).any()

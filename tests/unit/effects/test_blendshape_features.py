@@ -33,5 +33,5 @@ def test_a_mirrored_face_stays_mirrored() -> None:
     assert np.abs(features(face[None])).max() > 20
 
 
-def test_points_in_a_heap_have_none() -> None:
+def test_coincident_points_have_none() -> None:
     assert np.isnan(features(np.ones((1, 478, 3)))).all()

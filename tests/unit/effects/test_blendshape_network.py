@@ -66,7 +66,7 @@ def test_it_needs_depth(pair: tuple[np.ndarray, np.ndarray]) -> None:
         Blendshapes()(pair[0][:, :2])
 
 
-def test_a_heap_of_points_is_no_face() -> None:
+def test_coincident_points_are_no_face() -> None:
     assert np.isnan(Blendshapes()(np.ones((478, 3)))[:-1]).all()
 
 

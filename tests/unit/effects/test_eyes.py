@@ -146,7 +146,7 @@ def test_a_mirrored_picture_exchanges_the_eyes() -> None:
     np.testing.assert_allclose(mirrored.distance[::-1], found.distance, rtol=0.002)
 
 
-def test_landmarks_that_are_not_finite_or_in_a_heap() -> None:
+def test_landmarks_that_are_not_finite_or_coincide() -> None:
     faces = np.stack([seen(CAMERA, turned(), PLACE, looking())] * 3)
     faces[0], faces[1] = np.nan, 0.0
     found = eyes(faces, CAMERA)

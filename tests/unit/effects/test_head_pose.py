@@ -167,7 +167,7 @@ def test_a_face_of_24_px_is_turned_by_a_few_degrees_at_most() -> None:
     np.testing.assert_allclose(pose.translation[:, 2], 5000, rtol=0.05)
 
 
-def test_points_in_a_heap_have_no_pose() -> None:
+def test_coincident_points_have_no_pose() -> None:
     faces = np.stack([np.full((478, 3), 7.0), seen(CAMERA, turned(20), PLACE), np.zeros((478, 3))])
     pose = head_pose(faces, CAMERA)
     assert np.isnan(pose.error_px).tolist() == [True, False, True]

@@ -124,11 +124,11 @@ def test_the_main_face_stays_until_it_is_lost_then_it_is_the_largest() -> None:
 
 
 def test_what_shows_no_face_is_left_out() -> None:
-    nowhere, heap = face(0).landmarks.copy(), np.full((478, 3), 5, np.float32)
+    nowhere, same = face(0).landmarks.copy(), np.full((478, 3), 5, np.float32)
     nowhere[5] = np.nan
     flipped = face(2).landmarks * np.float32([-1, 1, 1])
     faces = [
-        Face(i, 0.9, points, Roi.at(9, 9, 9)) for i, points in enumerate((nowhere, heap, flipped))
+        Face(i, 0.9, points, Roi.at(9, 9, 9)) for i, points in enumerate((nowhere, same, flipped))
     ]
     state = tracker()(frame(), [*faces, face(3)])
     assert [one.face.id for one in state.faces] == [3]
