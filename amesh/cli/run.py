@@ -116,6 +116,8 @@ def _run(options: argparse.Namespace) -> int:
     from amesh.pipeline.video_file import pyav
 
     output: Path | None = options.output
+    if output == Path("-"):
+        raise UserError("--output - would be a file named -; /dev/stdout is the standard output")
     if output is not None and not is_name_of_lines(output):
         raise UserError(
             f"--output {output}: the records are JSON lines; give a name that ends in .jsonl "

@@ -80,6 +80,12 @@ def test_a_name_that_promises_another_format_is_refused(
     assert f"{name}: the records are JSON lines" in capsys.readouterr().err
 
 
+def test_a_dash_is_no_file(tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "a.jpg", "--output", "-"]) == 2
+    assert "--output - would be a file named -; /dev/stdout is" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["faces.jsonl", "faces.ndjson", "faces"])
 def test_other_names_are_taken(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / name
