@@ -638,7 +638,7 @@ def develop(session: nox.Session, *what: str) -> Path:
 
 
 def require_program(session: nox.Session, name: str, how: str, node: bool = False) -> str:
-    """Find a program of the system, with a Node that web/package.json allows, or say how to."""
+    """Find a program of the system, or say how to install it; check that Node is one for web/."""
     program = shutil.which(name)
     if not program:
         session.error(f"no {name} here: {how}")
