@@ -53,7 +53,7 @@ class Evaluation:
             NAME=PATH names it in the tables.
         output: Folder for the report.
         runtime: Runtime for the networks; `auto` takes the fastest one installed.
-        threads: Threads of a CPU that each network may use.
+        threads: CPU threads that each network may use.
         detector: Run the full pipeline with its face detector too, not only crops from the labels.
         mediapipe_crop: Also run each network as MediaPipe does: with its short-range detector only,
             and on crops that are half a pixel off.
