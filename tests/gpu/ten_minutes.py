@@ -1,8 +1,9 @@
 """Ten minutes on a GPU: the shipped weights in TensorRT, the most important things first.
 
 `python tests/gpu/ten_minutes.py --output FOLDER` needs a GPU, the extra `tensorrt`, and the
-installed weights. It prints one JSON line per step, `results.jsonl` in the folder has them too, and
-it goes on after a step that fails. A step starts only if enough time may be left for it.
+installed weights. It prints one JSON line per step and adds it to `results.jsonl` in the folder, so
+a machine that is taken away leaves what was found before. It goes on after a step that fails. A
+step starts only if enough time may be left for it.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from amesh.deploy.sidecar import sidecar_file
 from amesh.deploy.tensorrt import export, library
 from amesh.deploy.tensorrt.runner import benchmark
 from amesh.errors import UserError
+from amesh.files import write_atomically
 from amesh.nn.names import DEFAULT
 from amesh.runner import TorchRunner
 from amesh.weights import store
@@ -48,12 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"ten_minutes.py: {error}", file=sys.stderr)
         return 2
-    options.output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + 60 * options.minutes
-    results = list(run(steps(options.output), end))
-    text = "".join(json.dumps(result) + "\n" for result in results)
-    (options.output / "results.jsonl").write_text(text)
+    results = keep(run(steps(options.output), end), options.output / "results.jsonl")
     return 0 if all(result["ok"] for result in results) else 1
+
+
+def keep(results: Iterable[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
+    """Writes the file again after each result, whole: it is complete whenever the run ends."""
+    kept = []
+    for result in results:
+        kept.append(result)
+        write_atomically(path, "".join(json.dumps(one) + "\n" for one in kept).encode())
+    return kept
 
 
 def run(chosen: Sequence[Step], end: float) -> Iterator[dict[str, Any]]:

@@ -205,3 +205,37 @@ def test_ten_minutes_on_a_gpu_go_on_after_a_failure(capsys: pytest.CaptureFixtur
     assert "s are left" in found[2]["error"]
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
     assert script.steps(Path("build"))[0][2] is script.machine
+
+
+def test_ten_minutes_cut_short_leave_what_was_found(tmp_path: Path):
+    script = recipe("ten_minutes", ROOT / "tests" / "gpu")
+    results = tmp_path / "new" / "results.jsonl"
+    seen: list[str] = []
+
+    def look() -> dict[str, Any]:
+        seen.append(results.read_text())
+        return {}
+
+    def die() -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    chosen = [("one", 1, lambda: {"faces": 1}), ("two", 1, look), ("three", 1, die)]
+    with pytest.raises(KeyboardInterrupt):
+        script.keep(script.run(chosen, time.monotonic() + 60), results)
+    kept = [json.loads(line) for line in results.read_text().splitlines()]
+    assert [(result["step"], result["ok"]) for result in kept] == [("one", True), ("two", True)]
+    assert [json.loads(text) for text in seen] == kept[:1]
+    assert [path.name for path in results.parent.iterdir()] == ["results.jsonl"]
+
+
+def test_ten_minutes_report_whether_every_step_worked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    script = recipe("ten_minutes", ROOT / "tests" / "gpu")
+    monkeypatch.setattr(script.library, "check_machine", lambda: None)
+    monkeypatch.setattr(script, "steps", lambda _: [("one", 1, dict)])
+    arguments = ["--output", str(tmp_path / "found")]
+    assert script.main(arguments) == 0
+    assert script.main([*arguments, "--minutes", "0"]) == 1
+    (result,) = (tmp_path / "found" / "results.jsonl").read_text().splitlines()
+    assert not json.loads(result)["ok"]
