@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _KEY = "amesh"
 _CHECKSUM = "checksum"
+_ENTRIES = {_KEY, _CHECKSUM, "format"}  # other programs' files have the last one
 _SHIPPED = Path(__file__).parent / "shipped"
 
 
@@ -193,11 +194,16 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
     """Reads the tensors of a weights file by name, converted to float32.
 
     Raises:
-        UserError: The file is damaged: its checksum does not match; or a number is not finite.
+        UserError: The file is damaged: its checksum does not match, or its metadata has an unknown
+            entry; or a number is not finite.
     """
     with _opened(path) as file:
         metadata = file.metadata() or {}
         found = _single(_read(file, path))
+    if unknown := sorted(set(metadata) - _ENTRIES):  # perhaps the checksum, under a damaged name
+        raise UserError(
+            f"{path}: damaged, or from a newer amesh: unknown entry {unknown[0]!r} in its metadata"
+        )
     expected = metadata.get(_CHECKSUM)
     if expected is not None and expected != hashes.checksum(metadata.get(_KEY, ""), found):
         raise UserError(

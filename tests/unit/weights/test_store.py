@@ -216,6 +216,13 @@ def test_a_flipped_bit_is_noticed(saved: Path):
             store.load(saved)
 
 
+def test_a_checksum_under_a_damaged_name_is_noticed(saved: Path):
+    content = saved.read_bytes()
+    saved.write_bytes(content.replace(b'"checksum"', b'"checksui"'))
+    with pytest.raises(UserError, match=r"mine\.safetensors: damaged.* unknown entry 'checksui'"):
+        store.load(saved)
+
+
 def test_a_file_of_an_earlier_version_has_no_checksum_and_loads(saved: Path):
     net = store.load(saved)
     with safetensors.safe_open(saved, "pt") as file:
