@@ -85,7 +85,7 @@ def test_a_files_suffix_says_its_runtime(
 ):
     own = {"gone.onnx": "onnx", "gone.tflite": "litert"}[name]
     for runtime in ("auto", own):
-        with pytest.raises(UserError, match=f"no file .*{name}|amesh.litert"):
+        with pytest.raises(UserError, match=f"no file .*{name}|litert needs ai_edge_litert"):
             open_runner(tmp_path / name, runtime)
     with pytest.raises(UserError, match=f"{name}: .* is for {own}, not for torch; leave the run"):
         open_runner(tmp_path / name, "torch")

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -37,7 +38,9 @@ def test_the_stored_crops_are_what_the_package_computes(script: ModuleType):
 
 @pytest.mark.parametrize("part", ["more_crops", "suppression", "profiles", "smoothing"])
 def test_the_other_stored_numbers_are_what_the_package_computes(script: ModuleType, part: str):
-    close(json.loads(json.dumps(getattr(script, part)())), STORED[part])
+    # OpenCV 4 cuts at multiples of 1/32 px.
+    tolerance = 0.05 if part == "more_crops" and cv2.__version__ < "5" else 2e-3
+    close(json.loads(json.dumps(getattr(script, part)())), STORED[part], tolerance)
 
 
 @pytest.mark.parametrize(
@@ -122,20 +125,20 @@ def test_regions_of_faces_in_profile_follow_the_page():
         assert face["roi"]["angle_radians"] == pytest.approx(np.arctan2(y, x), abs=1e-4)
 
 
-def close(found: Any, stored: Any) -> None:
+def close(found: Any, stored: Any, tolerance: float = 2e-3) -> None:
     """Compares nested lists and dictionaries of numbers."""
     if isinstance(stored, dict):
         assert list(found) == list(stored)
         for key, value in stored.items():
-            close(found[key], value)
+            close(found[key], value, tolerance)
     elif isinstance(stored, list) and stored and isinstance(stored[0], dict):
         assert len(found) == len(stored)
         for mine, theirs in zip(found, stored, strict=True):
-            close(mine, theirs)
+            close(mine, theirs, tolerance)
     elif isinstance(stored, str):
         assert found == stored
     else:
-        np.testing.assert_allclose(found, stored, atol=2e-3)
+        np.testing.assert_allclose(found, stored, atol=tolerance)
 
 
 @pytest.mark.weights
