@@ -70,7 +70,8 @@ def theta_from_box(
     frame = torch.stack([x_axis, y_axis], dim=-1)  # b 2 2, columns are the axes
     turned = points @ frame  # b k 2, coordinates along the axes
     low, high = turned.amin(1), turned.amax(1)
-    centre = (frame @ ((low + high) / 2)[..., None])[..., 0]
+    along, below = ((low + high) / 2).split(1, dim=-1)  # b 1
+    centre = along * x_axis + below * y_axis
     theta: Float[Tensor, "b 2 3"] = similarity(centre, x_axis, (high - low) * (BOX_SCALE / 2))
     return theta
 

@@ -231,3 +231,18 @@ def test_nobody_is_told_to_install_the_other_amesh_of_pypi() -> None:
     assert by_name.search("pip install 'amesh[video]'")
     found = [path.name for path in sources if by_name.search(path.read_text(encoding="utf-8"))]
     assert found == []
+
+
+def test_the_page_on_tensorrt_states_the_figures_that_its_tests_assert() -> None:
+    figures = json.loads((ROOT / "tests" / "rtx" / "figures.json").read_text())
+    ours, released = figures["paper-256"], figures["released-192"]
+    kernels = ours["kernels"]
+    text = " ".join((ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").split())
+    for sentence in (
+        f"one crop takes {kernels['fp16']} in `paper-256` fp16, "
+        f"{released['kernels']['fp16']} in `released-192`",
+        f"needs {kernels['int8, batch 1'] - kernels['fp16, batch 1']} more kernels (batch 1), its "
+        f"{ours['int8 convolutions']} quantised convolutions",
+        f"{ours['int8 numbers [%]']} % of the numbers that flow are int8",
+    ):
+        assert sentence in text, sentence

@@ -9,15 +9,13 @@ from torch import Tensor, nn
 from amesh.deploy.network.cascade_parts import with_errors
 from amesh.deploy.network.stacking import stack
 from amesh.nn.blocks import PointHead
+from amesh.nn.error_head import ErrorHead
 from amesh.nn.mesh_submodel import MeshSubmodel
 from amesh.nn.region_submodel import Branch, RegionSubmodel
 
 
 class JointMesh(nn.Module):
-    """A mesh submodel that computes points and face flag with one matrix product.
-
-    The head of the expected errors stays as it is.
-    """
+    """A mesh submodel that computes points and face flag with one matrix product."""
 
     def __init__(self, mesh: MeshSubmodel) -> None:
         """Builds the joint form from a submodel's parts."""
@@ -25,11 +23,8 @@ class JointMesh(nn.Module):
         head = mesh.head
         self.stages = mesh.stages
         self.head = nn.Sequential(head.reduce, head.activation, head.block)
-        last = [_flat(head.points), _flat(mesh.face_flag)]
-        weights, biases = (torch.cat(parts) for parts in zip(*last, strict=True))
-        self.points = nn.Linear(weights.shape[1], len(weights))
-        self.points.weight, self.points.bias = nn.Parameter(weights), nn.Parameter(biases)
-        self.error_head = mesh.error_head
+        self.points = _linear(head.points, mesh.face_flag)
+        self.error_head = None if mesh.error_head is None else FlatErrorHead(mesh.error_head)
 
     def forward(self, shared: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b ..."], ...]:
         """Predicts the mesh [px of the input], the face flag's logit and the expected errors."""
@@ -39,6 +34,23 @@ class JointMesh(nn.Module):
         points, flag = numbers[:, :-1].reshape(-1, numbers.shape[1] // 3, 3), numbers[:, -1]
         errors = None if self.error_head is None else self.error_head(deep)
         return with_errors(points, flag, errors)
+
+
+class FlatErrorHead(nn.Module):
+    """An error head with matrix products for its convolutions, whose kernels cover the map."""
+
+    def __init__(self, head: ErrorHead) -> None:
+        """Takes over a head's weights."""
+        super().__init__()
+        self.hidden, self.errors = _linear(head.hidden), _linear(head.errors)
+        self.slopes, self.most = head.activation.weight, head.most
+
+    def forward(self, deep: Float[Tensor, "b c k k"]) -> Float[Tensor, "b n"]:
+        """Predicts the expected error of each landmark in x and y [px of the network's input]."""
+        hidden = self.hidden(deep.flatten(1))
+        hidden = hidden.relu() - self.slopes * (-hidden).relu()  # Core ML has PReLU for maps only
+        errors: Tensor = self.most * self.errors(hidden).sigmoid()
+        return errors
 
 
 class JointRegions(nn.Module):
@@ -102,6 +114,15 @@ def _padded(
         weight[i, :, : len(own_weight)] = own_weight.T
         bias[i, 0, : len(own_bias)] = own_bias
     return weight, bias
+
+
+def _linear(*convolutions: nn.Conv2d) -> nn.Linear:
+    """Converts convolutions over the same whole map to one matrix product."""
+    parts = zip(*map(_flat, convolutions), strict=True)
+    weights, biases = (torch.cat(part) for part in parts)
+    linear = nn.Linear(weights.shape[1], len(weights))
+    linear.weight, linear.bias = nn.Parameter(weights), nn.Parameter(biases)
+    return linear
 
 
 def _flat(convolution: nn.Conv2d) -> tuple[Float[Tensor, "n c"], Float[Tensor, " n"]]:

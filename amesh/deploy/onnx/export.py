@@ -32,11 +32,11 @@ _BYTE_IMAGE = {"layout": "nhwc", "normalisation": BYTES}
 ALLOWED_OPERATORS = frozenset(
     (
         *("Add", "And", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "Div", "Equal", "Exp"),
-        *("Expand", "Flatten", "Floor", "Gather", "GatherND", "Gemm", "GreaterOrEqual", "Less"),
-        *("LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Pad", "Pow"),
-        *("PRelu", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Round"),
-        *("Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Transpose"),
-        *("Unsqueeze", "Where"),
+        *("Expand", "Flatten", "Floor", "Gather", "GatherND", "Gemm", "GlobalMaxPool"),
+        *("GreaterOrEqual", "Less", "LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg"),
+        *("Not", "PRelu", "Pad", "Pow", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu"),
+        *("Reshape", "Round", "Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Squeeze"),
+        *("Sub", "Transpose", "Unsqueeze", "Where"),
     )
 )
 

@@ -16,25 +16,28 @@ from torch.nn import functional
 
 
 def _largest(points: Any, dim: list[int], keepdim: bool = False) -> Any:
-    return _pooled(points, _count(points, dim, keepdim))
+    _check_extremes(points, dim, keepdim)
+    return _pooled(points)
 
 
 def _smallest(points: Any, dim: list[int], keepdim: bool = False) -> Any:
-    return op.Neg(_pooled(op.Neg(points), _count(points, dim, keepdim)))
+    _check_extremes(points, dim, keepdim)
+    return op.Neg(_pooled(op.Neg(points)))
 
 
-def _count(points: Any, dim: list[int], keepdim: bool) -> int:
-    """Number of points, if these are the extremes over the points of each face."""
+def _check_extremes(points: Any, dim: list[int], keepdim: bool) -> None:
+    """Only the extremes over the points of each face have a form here."""
     if len(points.shape) != 3 or list(dim) != [1] or keepdim:
         raise NotImplementedError(f"extremes over axes {list(dim)} of {points.shape}")
-    return int(points.shape[1])
 
 
-def _pooled(points: Any, count: int) -> Any:
-    """Largest coordinates over the points: b k n -> b n."""
-    maps = op.Unsqueeze(points, _axes(1))  # b 1 k n
-    pooled, _ = op.MaxPool(maps, kernel_shape=[count, 1])  # b 1 1 n
-    return op.Squeeze(pooled, _axes(1, 2))
+def _pooled(points: Any) -> Any:
+    """Largest coordinates over the points: b k n -> b n.
+
+    TensorRT joins GlobalMaxPool to its neighbours, and makes a kernel of each MaxPool.
+    """
+    pooled = op.GlobalMaxPool(op.Transpose(points, perm=[0, 2, 1]))  # b n 1
+    return op.Squeeze(pooled, _axes(2))
 
 
 def _doubled(maps: Any, size: Any, align_corners: bool, factors: list[float] | None = None) -> Any:

