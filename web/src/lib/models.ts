@@ -42,13 +42,13 @@ export async function loadModels(
   const folder = new URL(base.endsWith('/') ? base : `${base}/`, document.baseURI);
   const urls = files.map((file) => new URL(file, folder).href);
   const cache = await openCache();
-  const sidecars = await Promise.all(urls.map((url) => loadSidecar(url, cache)));
-  const total = sidecars.reduce((sum, { bytes }) => sum + bytes, 0);
+  const described = await Promise.all(urls.map((url) => loadSidecar(url, cache)));
+  const total = described.reduce((sum, { sidecar }) => sum + sidecar.bytes, 0);
   const done = urls.map(() => 0);
   return Promise.all(
     urls.map(async (url, i) => {
-      const sidecar = sidecars[i]!;
-      const content = await loadContent(url, sidecar, cache, (bytes) => {
+      const { sidecar } = described[i]!;
+      const content = await loadContent(url, described[i]!, cache, (bytes) => {
         done[i] = bytes;
         onProgress(
           Math.min(
@@ -72,21 +72,24 @@ async function openCache(): Promise<Cache | undefined> {
   }
 }
 
+/** A sidecar, and the text that it was read from. */
+interface Described {
+  sidecar: Sidecar;
+  text: string;
+}
+
 /** The newest sidecar; without a network, the one of the last visit. */
-async function loadSidecar(url: string, cache: Cache | undefined): Promise<Sidecar> {
+async function loadSidecar(url: string, cache: Cache | undefined): Promise<Described> {
   const address = `${url}.json`;
-  let text: string;
   try {
-    const response = await get(address, { cache: 'no-cache' });
-    text = await response.clone().text();
-    const sidecar = parse(text, url);
-    await cache?.put(address, response).catch(() => undefined); // the disk may be full
-    return sidecar;
+    const text = await (await get(address, { cache: 'no-cache' })).text();
+    return { sidecar: parse(text, url), text };
   } catch (error) {
     const kept =
       error instanceof AmeshError && error.code === 'network' && (await cache?.match(address));
     if (!kept) throw error;
-    return parse(await kept.text(), url);
+    const text = await kept.text();
+    return { sidecar: parse(text, url), text };
   }
 }
 
@@ -105,18 +108,19 @@ function parse(text: string, url: string): Sidecar {
 
 async function loadContent(
   url: string,
-  sidecar: Sidecar,
+  { sidecar, text }: Described,
   cache: Cache | undefined,
   onBytes: (bytes: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const keepSidecar = async (): Promise<void> => cache?.put(`${url}.json`, new Response(text));
   const kept = await cache?.match(url);
   if (kept) {
     const content = new Uint8Array(await kept.arrayBuffer());
     if (await matches(content, sidecar)) {
       onBytes(content.length);
+      await keepSidecar().catch(() => undefined);
       return content;
     }
-    await cache?.delete(url); // another version
   }
   const response = await get(url);
   const content = await read(response, url, sidecar.bytes, onBytes);
@@ -126,7 +130,13 @@ async function loadContent(
       `${url} is damaged, or its .json is of another version: load both again`,
     );
   }
-  await cache?.put(url, new Response(content)).catch(() => undefined); // the disk may be full
+  try {
+    // Both, and only now: until a new version is there, the one that is kept works offline.
+    await cache?.put(url, new Response(content));
+    await keepSidecar();
+  } catch {
+    // The disk may be full.
+  }
   return content;
 }
 

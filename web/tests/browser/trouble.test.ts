@@ -104,6 +104,21 @@ describe('networks', () => {
   });
 });
 
+describe('networks of a new version', () => {
+  it('that do not come leave those that are kept', async () => {
+    page = await openModule(browser, server);
+    expect(await problem()).toEqual(['none', '']);
+    const next = JSON.parse(model('landmarks.tflite.json').toString()) as object;
+    await page.route('**/landmarks.tflite.json', (route) =>
+      route.fulfill({ json: { ...next, sha256: '0' } }),
+    );
+    await page.route('**/landmarks.tflite', (route) => route.abort());
+    expect(await problem()).toEqual(['network', expect.stringContaining('cannot be loaded')]);
+    await page.route('**/models/**', (route) => route.abort());
+    expect(await problem()).toEqual(['none', '']);
+  });
+});
+
 describe('browsers and options', () => {
   it('without SIMD', async () => {
     page = await openModule(browser, server, () => {
