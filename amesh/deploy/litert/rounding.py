@@ -17,11 +17,11 @@ _STEPS = 9  # a channel's standard deviation is about two to this power of its s
 def compressible(kernel: Float32[np.ndarray, "o h w i"]) -> Float32[np.ndarray, "o h w i"]:
     """Rounds a large kernel to multiples of a power of two, one for each channel that comes out.
 
-    A smaller kernel stays as it is.
+    A smaller kernel stays as it is, and so does a channel of equal numbers.
     """
     if kernel.size <= _LARGE:
         return kernel
     deviation = kernel.std(axis=(1, 2, 3), keepdims=True)
     step = np.exp2(np.rint(np.log2(np.where(deviation > 0, deviation, 1))) - _STEPS)
-    rounded: np.ndarray = (np.rint(kernel / step) * step).astype(np.float32)
-    return rounded
+    rounded: np.ndarray = np.where(deviation > 0, np.rint(kernel / step) * step, kernel)
+    return rounded.astype(np.float32)
