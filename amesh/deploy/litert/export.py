@@ -55,9 +55,10 @@ def export_litert(
         net: A network of the family.
         precision: `fp16` stores the kernels in half precision; the runtime chooses the arithmetic.
         batch: Faces per run.
-        web: Write a file for browsers: large kernels are rounded so that it compresses, and whoever
-            runs it puts the landmarks' numbers in order, because LiteRT.js refuses to on WebGPU.
-            `LitertFile` and the module in `web/` do so.
+        web: Write a file for browsers: large kernels are rounded so that it compresses. Where
+            `landmarks` would need a GATHER, which LiteRT.js refuses on WebGPU, `numbers` (b k)
+            takes their place; `LitertFile` and the module in `web/` put these in order by `places`
+            in the metadata.
         verify: Compare the file with PyTorch, which needs LiteRT; otherwise the caller must.
 
     Raises:
