@@ -65,9 +65,7 @@ def test_a_plain_mesh_is_timed_with_the_default_network(
     assert f"| Plain mesh / Attention Mesh | {ratio:.3f} |" in text
 
 
-def test_each_number_of_threads_is_timed_in_a_process_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_each_number_of_threads_is_timed_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch):
     def here(*_: object) -> list[Timing]:
         raise AssertionError("timed in this process")
 
