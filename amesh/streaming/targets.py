@@ -1,6 +1,7 @@
 """Where `amesh run --stream` sends frames: how targets are written, and opened."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Sink(Protocol):
         """Sends a frame."""
 
 
+_BRACKETED = re.compile(r"(.*@)?\[[^]]*\](:.*)?")
 _LINES = "jsonl:"
 _FORMS = f"{', '.join(f'{name}://HOST:PORT' for name in PROTOCOLS)}, jsonl:- or jsonl:FILE"
 
@@ -91,7 +93,7 @@ def _parsed(text: str) -> Target:
     try:
         parts = urlsplit(text)
         host = parts.hostname or _HOST
-        if parts.netloc.count(":") > 1 and "]" not in parts.netloc:
+        if parts.netloc.count(":") > 1 and not _BRACKETED.fullmatch(parts.netloc):
             raise ValueError("an IPv6 address whose end may be a port")
     except ValueError:
         raise UserError(

@@ -44,6 +44,7 @@ def test_what_may_be_left_out(text: str, name: str) -> None:
         ("osc://::1]:9000", "an IPv6 address stands in brackets, as in osc://[::1]:9000"),
         ("vmc://fe80::1:39539", "an IPv6 address stands in brackets"),
         ("vmc://::1", "an IPv6 address stands in brackets"),
+        ("vmc://[::1]x:39539", "an IPv6 address stands in brackets"),
         ("jsonl:clip.mp4", "it writes JSON lines; give a name that ends in .jsonl"),
     ],
 )
