@@ -1,13 +1,7 @@
 /// <reference types="vite/client" />
 // What the page does: sources in, faces found, effects out.
 
-import {
-  AmeshError,
-  FaceTracker,
-  type Face,
-  type Problem,
-  type TrackerOptions,
-} from '../lib/index';
+import { AmeshError, FaceTracker, type Face, type TrackerOptions } from '../lib/index';
 import { otherCamera, shareCamera } from './camera';
 import { Frames } from './frames';
 import { line, OTHER_TAB, PUPPET_LOST, PUPPET_OFFLINE } from './messages';
@@ -92,17 +86,6 @@ export async function reopenTracker(): Promise<void> {
   } catch (error) {
     report(error);
   }
-}
-
-function isProblem(error: unknown, code: Problem): boolean {
-  return error instanceof AmeshError && error.code === code;
-}
-
-/** After an error that a network does not survive, the next source opens new ones. */
-function forgetTracker(error: unknown): void {
-  if (!isProblem(error, 'device-lost')) return;
-  tracker?.close();
-  tracker = undefined;
 }
 
 /** How fast it is, and why. */
@@ -222,7 +205,6 @@ export function hide(hidden: boolean): void {
 }
 
 function report(error: unknown): void {
-  forgetTracker(error);
   warn(line(error));
   if (source && tracker) tellFaces(true);
   else say('');
@@ -272,7 +254,6 @@ async function lookAtFrame(from: Moving, seconds: number): Promise<boolean> {
     return true;
   } catch (error) {
     if (tracker !== used) return true; // it was closed for another
-    forgetTracker(error);
     if (source === from) stop(line(error));
     return false;
   }
@@ -292,7 +273,8 @@ async function loadPuppet(): Promise<void> {
       dropPuppet(PUPPET_LOST);
     });
   } catch (error) {
-    const offline = error instanceof TypeError || isProblem(error, 'network');
+    const offline =
+      error instanceof TypeError || (error instanceof AmeshError && error.code === 'network');
     dropPuppet(offline ? PUPPET_OFFLINE : line(error));
   } finally {
     puppetOpening = undefined;
