@@ -18,19 +18,28 @@ const FILES = new Set([...ESSENTIAL, ...EXTRA].map(address));
 self.addEventListener('install', (event) => event.waitUntil(install()));
 
 async function install() {
-  const cache = await caches.open(CACHE);
   const page = await fetch(PAGE, { cache: 'reload' });
   // The server may have changed to the next build by now; its own worker will keep that one.
   if (!page.ok || !(await page.clone().text()).includes(ENTRY))
     throw new Error(`the page is not of build ${VERSION}`);
-  await Promise.all([cache.put(PAGE, page), cache.addAll(ESSENTIAL.map(address)), inherit(cache)]);
+  const cache = await caches.open(CACHE);
+  await cache.put(PAGE, page); // first: a store is that of the page that it has
+  await Promise.all([cache.addAll(ESSENTIAL.map(address)), inherit(cache)]);
+}
+
+/** Stores of other builds of this page; the same page in other folders of the host has its own. */
+async function others() {
+  const names = (await caches.keys()).filter((name) => name.startsWith(STORE) && name !== CACHE);
+  const ours = names.map(async (name) => Boolean(await caches.match(PAGE, { cacheName: name })));
+  const kept = await Promise.all(ours);
+  return names.filter((_, i) => kept[i]);
 }
 
 /** Keeps of this build what was used of those before, so that it, too, starts without a connection. */
 async function inherit(cache) {
   const base = (url) => url.slice(url.lastIndexOf('/') + 1);
   const used = new Map();
-  for (const name of (await caches.keys()).filter((name) => name.startsWith(STORE))) {
+  for (const name of await others()) {
     const old = await caches.open(name);
     for (const { url } of await old.keys()) used.set(base(url), [url, old]);
   }
@@ -45,9 +54,7 @@ async function inherit(cache) {
 self.addEventListener('activate', (event) => event.waitUntil(activate()));
 
 async function activate() {
-  const names = await caches.keys();
-  const old = names.filter((name) => name.startsWith(STORE) && name !== CACHE);
-  await Promise.all(old.map((name) => caches.delete(name)));
+  await Promise.all((await others()).map((name) => caches.delete(name)));
   await self.clients.claim();
 }
 

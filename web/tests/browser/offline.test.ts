@@ -29,7 +29,8 @@ let context: BrowserContext;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
-    const name = new URL(request.url!, 'http://x').pathname.replace(/\/$/, '/index.html');
+    const { pathname } = new URL(request.url!, 'http://x');
+    const name = pathname.replace(/^\/elsewhere/, '').replace(/\/$/, '/index.html');
     const other = instead[name];
     const path = join(BUILT, name);
     if (other === null || (other === undefined && !statSync(path, { throwIfNoEntry: false }))) {
@@ -70,6 +71,19 @@ const keepsRuntime = (page: Page): Promise<void> =>
   expect
     .poll(async () => Object.values(await kept(page)).flat(), { timeout: 60_000, interval: 500 })
     .toContainEqual(expect.stringMatching(/\.wasm$/));
+
+/** Waits until the worker of a folder is ready. (`waitForFunction` takes any promise for a yes.) */
+const hasWorker = (page: Page, role: 'waiting' | 'active', folder: string): Promise<void> =>
+  expect
+    .poll(
+      () =>
+        page.evaluate(async (role) => {
+          const registration = await navigator.serviceWorker.getRegistration();
+          return [registration?.scope, registration?.[role]?.state];
+        }, role),
+      { timeout: 20_000 },
+    )
+    .toEqual([folder, role === 'waiting' ? 'installed' : 'activated']);
 
 it('shows the page without a connection, once loaded', async () => {
   const { page } = await openPage(context, url);
@@ -115,9 +129,7 @@ it('keeps one build whole until its last tab is closed, then the next', async ()
   };
 
   await page.evaluate(async () => (await navigator.serviceWorker.getRegistration())!.update());
-  await page.waitForFunction(async () =>
-    Boolean((await navigator.serviceWorker.getRegistration())!.waiting),
-  );
+  await hasWorker(page, 'waiting', url);
   expect((await kept(page))[first!]).toEqual(before[first!]);
   // The open page still has its own parts.
   const length = await page.evaluate(
@@ -154,9 +166,7 @@ it('starts the next build without a connection, though it has only run beside th
   const worker = readFileSync(join(BUILT, 'service-worker.js'), 'utf8');
   instead['/service-worker.js'] = worker.replace(/VERSION = "\w+"/, 'VERSION = "next"');
   await page.evaluate(async () => (await navigator.serviceWorker.getRegistration())!.update());
-  await page.waitForFunction(async () =>
-    Boolean((await navigator.serviceWorker.getRegistration())!.waiting),
-  );
+  await hasWorker(page, 'waiting', url);
   const later = await context.newPage();
   await page.close();
   await later.waitForTimeout(1000); // the next worker takes over
@@ -166,6 +176,21 @@ it('starts the next build without a connection, though it has only run beside th
   await later.goto(url);
   await says(later, '1 face');
   expect(Object.keys(await kept(later))).toEqual(['amesh-page-next']);
+});
+
+it('leaves what another folder of the host keeps', async () => {
+  const { page } = await openPage(context, url);
+  await says(page, '1 face');
+  await keepsRuntime(page);
+  const before = await kept(page);
+  const worker = readFileSync(join(BUILT, 'service-worker.js'), 'utf8');
+  instead['/service-worker.js'] = worker.replace(/VERSION = "\w+"/, 'VERSION = "elsewhere"');
+  const { page: other } = await openPage(context, `${url}elsewhere/`);
+  await says(other, '1 face');
+  await hasWorker(other, 'active', `${url}elsewhere/`);
+  const after = await kept(page);
+  expect(Object.keys(after)).toContain('amesh-page-elsewhere');
+  expect(after).toMatchObject(before);
 });
 
 it('keeps nothing of a build that the server has no more', async () => {
