@@ -119,7 +119,13 @@ def _label(options: argparse.Namespace) -> int:
     models = [options.model, *(model for model, _ in members)]
     corrections = _corrections(options.correction, models)
     more = [
-        Member(open_runner(model, options.runtime, options.threads), correction, vote)
+        Member(
+            open_runner(
+                model, formats.runtime_among(model, models, options.runtime), options.threads
+            ),
+            correction,
+            vote,
+        )
         for (model, vote), correction in zip(members, corrections[1:], strict=True)
     ]
     views = ViewConfig(count=options.views)

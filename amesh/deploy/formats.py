@@ -384,6 +384,16 @@ def format_of(file: Path) -> Format | None:
     return next((row for row in exported() if row.suffix == file.suffix), None)
 
 
+def runtime_among(model: str, models: Iterable[str], runtime: str) -> str:
+    """The runtime for one of several models that are compared or combined.
+
+    The one asked for is that of the weights among them; exported files run on their own. Where there
+    are only files, it is passed on, so that one which contradicts a file is refused.
+    """
+    weights = any(format_of(Path(other)) is None for other in models)
+    return AUTO if weights and format_of(Path(model)) else runtime
+
+
 def _find(name: str, rows: Iterable[Format], kind: str, known: Iterable[str]) -> Format:
     for row in rows:
         if row.name == name:

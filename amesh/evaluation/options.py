@@ -52,7 +52,8 @@ class Evaluation:
             --cut 0 --max-disagreement 1 --min-face 1` wrote, which keeps the hard faces too.
             NAME=PATH names it in the tables.
         output: Folder for the report.
-        runtime: Runtime for the networks; `auto` takes the fastest one installed.
+        runtime: Runtime for the networks; `auto` takes the fastest one installed. Exported files
+            among them run on their own.
         threads: CPU threads that each network may use.
         detector: Run the full pipeline with its face detector too, not only crops from the labels.
         mediapipe_crop: Also run each network as MediaPipe does: with its short-range detector only,

@@ -154,9 +154,13 @@ def _evaluated(wanted: Evaluation, open_model: OpenModel, open_tracker: OpenTrac
     if not wanted.model_names and (wanted.robustness or wanted.still):
         raise UserError("robustness and jitter need a network to run: give --model")
     files = _model_files(wanted)
-    models = _open(wanted, files, open_model) if wanted.data.paths else {}
+    runtimes = {
+        name: formats.runtime_among(file, files.values(), wanted.runtime)
+        for name, file in files.items()
+    }
+    models = _open(wanted, files, runtimes, open_model) if wanted.data.paths else {}
     trackers: dict[str, dict[str, FaceFollower]] = {
-        name: {how: open_tracker(file, wanted.runtime, how) for how in wanted.smoothing}
+        name: {how: open_tracker(file, runtimes[name], how) for how in wanted.smoothing}
         for name, file in (files.items() if wanted.videos else ())
     }
     _check_schemes(models, trackers, topology)
@@ -254,13 +258,16 @@ def _model_files(wanted: Evaluation) -> dict[str, str]:
 
 
 def _open(
-    wanted: Evaluation, files: Mapping[str, str], open_model: OpenModel
+    wanted: Evaluation,
+    files: Mapping[str, str],
+    runtimes: Mapping[str, str],
+    open_model: OpenModel,
 ) -> dict[str, FaceFinder]:
     models: dict[str, FaceFinder] = {}
     for name, file in files.items():
-        models[name] = open_model(file, wanted.runtime, False)
+        models[name] = open_model(file, runtimes[name], False)
         if wanted.mediapipe_crop:
-            models[name + _MEDIAPIPE] = open_model(file, wanted.runtime, True)
+            models[name + _MEDIAPIPE] = open_model(file, runtimes[name], True)
     return models
 
 

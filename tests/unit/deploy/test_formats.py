@@ -209,3 +209,10 @@ def test_a_new_runtime_is_timed(made_up: Format):
     assert setting == Setting("made-up", "fp32", 3, 2)
     net = AttentionMesh(NAMED["tiny-128"])
     assert timed_call(net, None, setting)() == 6
+
+
+def test_weights_take_the_runtime_that_files_beside_them_do_not_have():
+    both = ("paper-256", "int8.onnx")
+    assert formats.runtime_among("paper-256", both, "torch") == "torch"
+    assert formats.runtime_among("int8.onnx", both, "torch") == "auto"
+    assert formats.runtime_among("int8.onnx", ("int8.onnx",), "torch") == "torch"
