@@ -96,8 +96,8 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
         "--runtime",
         default="auto",
         choices=formats.runtime_names(),
-        help="runtime for weights; auto takes the fastest one installed (exported files run on their "
-        "own)",
+        help="runtime for weights; auto takes the fastest one installed. Exported files run on "
+        "their own",
     )
     parser.add_argument(
         "--threads",

@@ -387,8 +387,8 @@ def format_of(file: Path) -> Format | None:
 def runtime_among(model: str, models: Iterable[str], runtime: str) -> str:
     """The runtime for one of several models that are compared or combined.
 
-    The one asked for is that of the weights among them; exported files run on their own. Where there
-    are only files, it is passed on, so that one which contradicts a file is refused.
+    The one asked for is that of the weights among them; exported files run on their own. Where
+    there are only files, it is passed on, so that one which contradicts a file is refused.
     """
     weights = any(format_of(Path(other)) is None for other in models)
     return AUTO if weights and format_of(Path(model)) else runtime
