@@ -1,5 +1,6 @@
 """What all tests share. Heavy imports stay inside the fixtures that need them."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,10 @@ import torch
 # because the first call of a torch function is slow.
 hypothesis.settings.register_profile("amesh", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("amesh")
+
+# A shell makes what it starts in the background deaf to Ctrl-C, and tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
