@@ -1,8 +1,11 @@
 """What effects cost: CPU time of each on one face of a frame."""
 
+import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -49,7 +52,10 @@ def describe(picture: str | Path, rounds: int = 100) -> str:
     if not faces:
         raise UserError(f"{picture}: no face found; give a picture of a face")
     largest = max((face.landmarks for face in faces), key=lambda one: float(np.ptp(one[:, 1])))
-    times = costs(*in_frame(image, np.asarray(largest, np.float64)), rounds)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's; a process reads it when it starts
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        measured = in_frame(image, np.asarray(largest, np.float64))
+        times = process.submit(costs, *measured, rounds).result()
     facts = "\n".join(f"* {name}: {value}" for name, value in about().items())
     return f"""# Time of effects
 
@@ -142,10 +148,13 @@ def streaming(
 
 
 def cpu_ms(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median CPU time of calls, which take turns [ms]; OpenCV on one thread meanwhile."""
+    """The median CPU time of calls, which take turns [ms]; OpenCV on one thread meanwhile.
+
+    Threads that wait for each other use CPU time, too.
+    """
     times: dict[str, list[int]] = {name: [] for name in calls}
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # threads that wait for each other use CPU time, too
+    cv2.setNumThreads(1)
     try:
         for call in calls.values():
             call()
