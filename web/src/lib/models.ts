@@ -100,7 +100,10 @@ function parse(text: string, url: string): Sidecar {
   } catch {
     // said below
   }
-  if (!(sidecar?.sha256 && sidecar.bytes)) {
+  const { sha256, bytes, places = [] } = sidecar ?? {};
+  const index = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0;
+  const whole = typeof sha256 === 'string' && index(bytes) && bytes !== 0;
+  if (!(whole && Array.isArray(places) && places.every(index))) {
     throw new AmeshError('model', `${url}.json is not a file that \`amesh export\` wrote`);
   }
   return sidecar as Sidecar;

@@ -76,6 +76,12 @@ describe('networks', () => {
       'not a file that `amesh export` wrote',
       { '.json': fulfill({ body: '<!doctype html>' }) },
     ],
+    [
+      'have a place that is no number',
+      'model',
+      'not a file that `amesh export` wrote',
+      { '.json': fulfill({ json: { ...other, places: ['nose'] } }) },
+    ],
   ])('that %s', async (_, code, message, routes) => {
     page = await openModule(browser, server);
     for (const [suffix, handler] of Object.entries(routes)) {
