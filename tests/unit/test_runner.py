@@ -2,16 +2,14 @@
 
 import copy
 import importlib.util
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from own_interpreter import run_apart
 
 from amesh.deploy.crops import parity_crops
 from amesh.deploy.litert import runner as litert_runner
@@ -27,7 +25,6 @@ OPEN: dict[str, Callable[[Path], Runner]] = {
     "onnx": lambda folder: OnnxRunner(folder / "net.onnx"),
     "litert": lambda folder: LitertRunner(folder / "net.tflite"),
 }
-# In an interpreter of its own: the jaxtyping hook gets in the way of torch's export.
 EXPORT = """
 import sys
 from pathlib import Path
@@ -46,15 +43,8 @@ store.save(net, folder / "net.safetensors", {})
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One network as a file of each runtime."""
-    folder, here = tmp_path_factory.mktemp("runners"), Path(__file__).parent
-    path = os.pathsep.join([str(here.parents[1]), str(here / "deploy")])
-    done = subprocess.run(
-        [sys.executable, "-c", EXPORT, str(folder)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert done.returncode == 0, done.stderr
+    folder = tmp_path_factory.mktemp("runners")
+    run_apart(EXPORT, folder)
     return folder
 
 
