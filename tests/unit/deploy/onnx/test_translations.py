@@ -173,7 +173,7 @@ def test_an_opset_changes_nothing_but_the_number(small_graph: Callable[..., onnx
 )
 def test_any_number_of_faces(exported: Path, file: str, count: int):
     if not count and older_than("1.32"):
-        pytest.skip("this ONNX Runtime multiplies no matrices for no faces")
+        pytest.skip("this ONNX Runtime cannot reshape a batch of no faces")
     model = onnx.load(exported / f"{file}.onnx")
     images = pictures(model, count)
     found = run(model, images)
